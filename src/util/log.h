@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// Logging: one line per event on standard error, "time level component: message". Never log secrets: keys, user data,
+// signatures and tokens stay out by not being passed here.
+//
+//   log_info("daemon", fmt::format("listening on {}", url));
+//
+// Thread-safe.
+#pragma once
+
+#include <string_view>
+
+namespace kiln {
+
+enum class LogLevel { debug, info, warn, error };
+
+void set_log_level(LogLevel level);
+void log_message(LogLevel level, std::string_view component, std::string_view message);
+
+inline void log_debug(std::string_view component, std::string_view message) {
+    log_message(LogLevel::debug, component, message);
+}
+inline void log_info(std::string_view component, std::string_view message) {
+    log_message(LogLevel::info, component, message);
+}
+inline void log_warn(std::string_view component, std::string_view message) {
+    log_message(LogLevel::warn, component, message);
+}
+inline void log_error(std::string_view component, std::string_view message) {
+    log_message(LogLevel::error, component, message);
+}
+
+}  // namespace kiln
