@@ -1,0 +1,70 @@
+# SPDX-License-Identifier: Apache-2.0
+# The one door. `make help` lists the targets. Nothing here is cleverer than a person at the keyboard: CMake and Ninja
+# build, tools/run-tests tests.
+.DEFAULT_GOAL := build
+.PHONY: build packages guests check test test-all serve fmt lint fuzz clean help
+MAKEFLAGS += --no-print-directory
+
+JOBS ?= $(shell nproc)
+FUZZ_SECONDS ?= 20
+# Generated code is laid out by its generator.
+SOURCES = $(shell git ls-files -co --exclude-standard 'src/*.h' 'src/*.cpp' 'src/*.cc' 'tests/*.cc' ':!src/api/generated')
+
+# Objects are found again in another clone of the tree, and with precompiled headers (ccache's manual, "Precompiled headers").
+export CCACHE_BASEDIR = $(CURDIR)
+export CCACHE_NOHASHDIR = 1
+export CCACHE_SLOPPINESS = pch_defines,time_macros,include_file_mtime,include_file_ctime
+
+# $(call targets,PRESET): the unit tests and fuzz targets that a build describes
+targets = $$(ninja -C build/$(1) -t targets all | sed -nE 's,^(bin/(\w+_tests|fuzz_\w+)): .*,\1,p')
+# $(call configured,PRESET)
+configured = [ -e build/$(1)/build.ninja ] || cmake --preset $(1) >build/$(1).log || { cat build/$(1).log; exit 1; }
+
+build: packages ## the program, at build/kiln (preset dev)
+	@mkdir -p build && $(call configured,dev)
+	@ninja -C build/dev -j$(JOBS)
+	@ln -sfn dev/bin/kiln build/kiln
+
+packages: ## install what is missing (root), or say what to install
+	@tools/install-packages
+
+guests: packages ## the guest images for tests, in build/guests
+	@guests/tiny/build
+
+check: build guests ## the fast suite: all but end-to-end tests
+	@tools/run-tests --fast
+
+test: build guests unit-asan ## everything: unit tests (also under ASan and UBSan), tools, clients, real boots
+	@tools/run-tests --units build/asan
+
+test-all: build guests unit-asan unit-tsan unit-clang ## test, and the units under TSan and clang's thread-safety analysis
+	@tools/run-tests --units build/asan --units build/tsan --units build/clang
+
+.PHONY: unit-asan unit-tsan unit-clang
+unit-asan unit-tsan unit-clang: unit-%: packages
+	@mkdir -p build && $(call configured,$*)
+	@ninja -C build/$* -j$(JOBS) $(call targets,$*)
+
+serve: build ## run the daemon in the foreground, on the default data directory
+	@exec build/kiln serve
+
+fmt: packages ## lay out the C++ sources
+	@clang-format -i $(SOURCES)
+
+lint: packages ## layout, layers, clang-tidy
+	@clang-format --dry-run -Werror $(SOURCES)
+	@tools/check-layers
+	@mkdir -p build && $(call configured,clang)
+	@ninja -C build/clang -j$(JOBS)
+	@run-clang-tidy -quiet -p build/clang -j $(JOBS) '$(CURDIR)/src/.*\.cpp$$'
+
+fuzz: packages ## every fuzz target for FUZZ_SECONDS (20) each
+	@mkdir -p build && $(call configured,fuzz)
+	@ninja -C build/fuzz -j$(JOBS) fuzzers
+	@tools/run-fuzzers --seconds $(FUZZ_SECONDS)
+
+clean: ## remove all builds; downloaded guest packages stay
+	@find build -mindepth 1 -maxdepth 1 ! -name guests -exec rm -rf {} +
+
+help: ## this list
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/\1\t\2/p' Makefile | expand -t 12

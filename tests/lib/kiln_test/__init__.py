@@ -1,0 +1,13 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Harness of the tests that use Kiln from outside: a real daemon, real clients, real guests.
+
+A test program is a script that ends with `if __name__ == "__main__": kiln_test.main()`; see docs/internals/testing.md.
+"""
+
+from .daemon import Kiln
+from .clients import AwsError
+from .disks import Disk, build_tiny, tiny_image
+from .runner import Skip, fixture, main
+from .waiting import wait_until
+
+__all__ = ["AwsError", "Disk", "Kiln", "Skip", "build_tiny", "fixture", "main", "tiny_image", "wait_until"]

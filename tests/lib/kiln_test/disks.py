@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Guest images for tests, and a look into disks from outside."""
+
+import os
+import subprocess
+import tempfile
+
+from .paths import ROOT, TEMPORARY
+
+# guests/lib/mkdisk.py puts the root file system behind 1 MiB of table, 1 MiB for GRUB and a 4 MiB EFI partition.
+ROOT_OFFSET = 6 << 20
+
+
+def tiny_image():
+    """Path of the tiny guest's disk; never write to it."""
+    return build_tiny(None, os.path.join(ROOT, "build/guests/tiny.raw"))
+
+
+def build_tiny(rc_extra, out):
+    """Builds (if its inputs changed) the tiny guest with the script `rc_extra` run after each start."""
+    command = [os.path.join(ROOT, "guests/tiny/build"), "--out", out]
+    command += ["--rc-extra", rc_extra] if rc_extra else []
+    subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=True, timeout=300)
+    return out
+
+
+class Disk:
+    """The bytes of a disk at rest, as a raw file. Immutable."""
+
+    def __init__(self, path):
+        self.path = path
+
+    @staticmethod
+    def from_export(socket, export, directory=TEMPORARY):
+        """Copies what is served over NBD on a unix socket into a new sparse file in `directory`."""
+        handle, path = tempfile.mkstemp(prefix="disk-", suffix=".raw", dir=directory)
+        os.close(handle)
+        command = ["nbdcopy", "--destination-is-zero", f"nbd+unix:///{export}?socket={socket}", path]
+        subprocess.run(command, stdin=subprocess.DEVNULL, check=True, timeout=120)
+        return Disk(path)
+
+    def read_file(self, name):
+        """One file of the root file system, through debugfs; the journal is not replayed, so end the guest orderly."""
+        return self._debugfs(f"cat {name}")
+
+    def check(self):
+        """Fails unless e2fsck finds the root file system clean."""
+        command = ["/sbin/e2fsck", "-fn", f"{self.path}?offset={ROOT_OFFSET}"]
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False)
+        if done.returncode != 0:
+            raise AssertionError(f"e2fsck: exit {done.returncode}\n{done.stdout}{done.stderr}")
+
+    def _debugfs(self, request):
+        command = ["/sbin/debugfs", "-R", request, f"{self.path}?offset={ROOT_OFFSET}"]
+        done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False)
+        complaints = [line for line in done.stderr.splitlines() if line and not line.startswith("debugfs 1.")]
+        if done.returncode != 0 or complaints:
+            raise AssertionError(f"debugfs {request}: {done.stderr.strip()}")
+        return done.stdout
