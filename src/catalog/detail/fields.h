@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: Apache-2.0
+// The fields of every stored type: which are columns, which go into the document, which are links.
+// docs/formats/catalog.md describes the tables.
+//
+// A column is what queries select or sort on (order as in the table's definition does not matter,
+// names do). Names are the stored format: never change or reuse one. Whether a field is in the list
+// twice or not at all, the round-trip test tells. Thread model: pure functions.
+#pragma once
+
+#include <concepts>
+#include <string_view>
+#include <type_traits>
+
+#include "catalog/repository.h"
+
+namespace kiln::catalog::detail {
+
+// T is X or const X: one list serves reading and writing.
+template <class T, class X>
+concept Is = std::same_as<std::remove_const_t<T>, X>;
+
+template <class V, Is<model::StateReason> T>
+void fields(V& v, T& x) {
+    v.field("code", x.code);
+    v.field("message", x.message);
+}
+
+template <class V, Is<model::ProductCode> T>
+void fields(V& v, T& x) {
+    v.field("id", x.id);
+    v.field("type", x.type);
+}
+
+template <class V, Is<model::EbsBlockDevice> T>
+void fields(V& v, T& x) {
+    v.field("snapshot", x.snapshot_id);
+    v.field("size_gib", x.volume_size_gib);
+    v.field("type", x.volume_type);
+    v.field("iops", x.iops);
+    v.field("throughput_mibps", x.throughput_mibps);
+    v.field("encrypted", x.encrypted);
+    v.field("kms_key", x.kms_key_id);
+    v.field("delete_on_termination", x.delete_on_termination);
+}
+
+template <class V, Is<model::BlockDeviceMapping> T>
+void fields(V& v, T& x) {
+    v.field("device", x.device_name);
+    v.field("ebs", x.ebs);
+    v.field("virtual", x.virtual_name);
+    v.field("no_device", x.no_device);
+}
+
+template <class V, Is<model::MetadataOptions> T>
+void fields(V& v, T& x) {
+    v.field("tokens_required", x.tokens_required);
+    v.field("hop_limit", x.hop_limit);
+    v.field("endpoint", x.endpoint_enabled);
+    v.field("ipv6", x.ipv6_enabled);
+    v.field("tags", x.instance_tags_enabled);
+}
+
+template <class V, Is<model::VolumeAttachment> T>
+void fields(V& v, T& x) {
+    v.field("instance", x.instance_id);
+    v.field("device", x.device);
+    v.field("state", x.state);
+    v.field("delete_on_termination", x.delete_on_termination);
+    v.field("time", x.attach_time);
+}
+
+template <class V, Is<model::Account> T>
+void fields(V& v, T& x) {
+    v.column("id", x.id);
+    v.column("administrator", x.administrator);
+    v.column("created", x.created);
+    v.field("name", x.name);
+    v.field("alias", x.alias);
+}
+
+template <class V, Is<model::AccessKey> T>
+void fields(V& v, T& x) {
+    v.column("id", x.id);
+    v.column("account", x.account);
+    v.column("created", x.created);
+    v.field("secret", x.secret);
+    v.field("state", x.state);
+}
+
+// Of the image: what it is made of and who may use it.
+template <class V, Is<model::Image> T>
+void image_machine(V& v, T& x) {
+    v.field("architecture", x.architecture);
+    v.field("type", x.type);
+    v.field("virtualization", x.virtualization_type);
+    v.field("platform", x.platform);
+    v.field("platform_details", x.platform_details);
+    v.field("usage_operation", x.usage_operation);
+    v.field("root_device", x.root_device_name);
+    v.field("root_device_type", x.root_device_type);
+    v.field("mappings", x.block_device_mappings);
+    v.field("kernel", x.kernel_id);
+    v.field("ramdisk", x.ramdisk_id);
+    v.field("ena", x.ena_support);
+    v.field("sriov_simple", x.sriov_net_simple);
+    v.field("boot_mode", x.boot_mode);
+    v.field("tpm_v2", x.tpm_v2);
+    v.field("imds_v2", x.imds_v2);
+    v.field("uefi_data", x.uefi_data);
+    v.field("product_codes", x.product_codes);
+}
+
+template <class V, Is<model::Image> T>
+void fields(V& v, T& x) {
+    v.column("id", x.id);
+    v.column("region", x.region);
+    v.column("owner", x.owner_id);
+    v.column("name", x.name);
+    v.column("state", x.state);
+    v.column("everybody", x.launch_permissions.everybody);
+    v.column("created", x.created);
+    v.field("launch_accounts", x.launch_permissions.accounts);
+    v.field("description", x.description);
+    v.field("location", x.location);
+    v.field("state_reason", x.state_reason);
+    v.field("owner_alias", x.owner_alias);
+    v.field("last_launched", x.last_launched);
+    v.field("source_instance", x.source_instance_id);
+    v.field("source_image", x.source_image_id);
+    v.field("source_image_region", x.source_image_region);
+    image_machine(v, x);
+    if constexpr (V::kWrites) {
+        for (const auto& mapping : x.block_device_mappings) {
+            v.link("image.snapshot", mapping.ebs ? mapping.ebs->snapshot_id.str() : "");
+        }
+        for (const auto& account : x.launch_permissions.accounts) {
+            v.link("image.launch_account", account.str());
+        }
+    }
+}
+
+template <class V, Is<model::Snapshot> T>
+void fields(V& v, T& x) {
+    v.column("id", x.id);
+    v.column("region", x.region);
+    v.column("owner", x.owner_id);
+    v.column("state", x.state);
+    v.column("volume", x.volume_id);
+    v.column("content", x.content);
+    v.column("cut", x.set);
+    v.column("created", x.created);
+    v.field("state_message", x.state_message);
+    v.field("progress", x.progress_percent);
+    v.field("description", x.description);
+    v.field("owner_alias", x.owner_alias);
+    v.field("volume_size_gib", x.volume_size_gib);
+    v.field("encrypted", x.encrypted);
+    v.field("kms_key", x.kms_key_id);
+    v.field("completed", x.completed);
+    v.field("full_size", x.full_size_bytes);
+}
+
+template <class V, Is<model::Volume> T>
+void fields(V& v, T& x) {
+    v.column("id", x.id);
+    v.column("region", x.region);
+    v.column("owner", x.owner_id);
+    v.column("state", x.state);
+    v.column("snapshot", x.snapshot_id);
+    v.column("base_content", x.base_content);
+    v.column("active_layer", x.active_layer);
+    v.column("created", x.created);
+    if constexpr (V::kWrites) {
+        v.derived("instance", x.attachment ? x.attachment->instance_id.str() : std::string());
+    } else {
+        v.derived("instance", std::string());
+    }
+    v.field("attachment", x.attachment);
+    v.field("zone", x.availability_zone);
+    v.field("size_gib", x.size_gib);
+    v.field("type", x.type);
+    v.field("iops", x.iops);
+    v.field("throughput_mibps", x.throughput_mibps);
+    v.field("encrypted", x.encrypted);
+    v.field("kms_key", x.kms_key_id);
+}
+
+// Of the instance: what it was launched as.
+template <class V, Is<model::Instance> T>
+void instance_machine(V& v, T& x) {
+    v.field("type", x.instance_type);
+    v.field("architecture", x.architecture);
+    v.field("virtualization", x.virtualization_type);
+    v.field("platform", x.platform);
+    v.field("platform_details", x.platform_details);
+    v.field("usage_operation", x.usage_operation);
+    v.field("root_device", x.root_device_name);
+    v.field("root_device_type", x.root_device_type);
+    v.field("launch_mappings", x.launch_mappings);
+    v.field("kernel", x.kernel_id);
+    v.field("ramdisk", x.ramdisk_id);
+    v.field("ena", x.ena_support);
+    v.field("sriov_simple", x.sriov_net_simple);
+    v.field("ebs_optimized", x.ebs_optimized);
+    v.field("boot_mode", x.boot_mode);
+    v.field("current_boot_mode", x.current_boot_mode);
+    v.field("tpm_v2", x.tpm_v2);
+    v.field("product_codes", x.product_codes);
+    v.field("key_name", x.key_name);
+    v.field("user_data", x.user_data);
+}
+
+template <class V, Is<model::Instance> T>
+void fields(V& v, T& x) {
+    v.column("id", x.id);
+    v.column("region", x.region);
+    v.column("owner", x.owner_id);
+    v.column("reservation", x.reservation_id);
+    v.column("state", x.state);
+    v.column("image", x.image_id);
+    v.column("subnet", x.subnet_id);
+    v.column("private_ip", x.private_ip);
+    v.column("terminated", x.terminated);
+    v.column("created", x.created);
+    v.field("zone", x.availability_zone);
+    v.field("launch_index", x.launch_index);
+    v.field("client_token", x.client_token);
+    v.field("state_reason", x.state_reason);
+    v.field("transition_reason", x.state_transition_reason);
+    v.field("launched", x.launched);
+    v.field("metadata", x.metadata_options);
+    v.field("shutdown", x.shutdown_behavior);
+    v.field("protect_terminate", x.disable_api_termination);
+    v.field("protect_stop", x.disable_api_stop);
+    v.field("vpc", x.vpc_id);
+    v.field("interface", x.network_interface_id);
+    v.field("groups", x.security_groups);
+    v.field("mac", x.mac);
+    v.field("public_ip", x.public_ip);
+    v.field("source_dest_check", x.source_dest_check);
+    instance_machine(v, x);
+}
+
+template <class V, Is<model::Content> T>
+void fields(V& v, T& x) {
+    v.column("id", x.id);
+    v.column("state", x.state);
+    v.column("parent", x.parent);
+    v.column("layer", x.layer);
+    v.column("created", x.created);
+    v.field("root", x.root_digest);
+    v.field("key", x.key_id);
+    v.field("size", x.size_bytes);
+}
+
+template <class V, Is<model::LayerRecord> T>
+void fields(V& v, T& x) {
+    v.column("id", x.id);
+    v.column("state", x.state);
+    v.column("created", x.created);
+    v.field("size", x.size_bytes);
+    v.field("key_algorithm", x.key_algorithm);
+    v.field("key_record", x.key_record_id);
+    v.field("key_check", x.key_check_value);
+}
+
+template <class V, Is<model::IdempotencyToken> T>
+void fields(V& v, T& x) {
+    v.derived("id", x.id());
+    v.column("account", x.account);
+    v.column("scope", x.scope);
+    v.column("action", x.action);
+    v.column("token", x.token);
+    v.column("result", x.result);
+    v.column("created", x.created);
+    v.field("request", x.request_hash);
+}
+
+template <class V, Is<model::Job> T>
+void fields(V& v, T& x) {
+    v.column("id", x.id);
+    v.column("kind", x.kind);
+    v.column("subject", x.subject);
+    v.column("not_before", x.not_before);
+    v.column("lease_owner", x.lease_owner);
+    v.column("lease_until", x.lease_until);
+    v.column("lease_epoch", x.lease_epoch);
+    v.column("woken", x.woken);
+    v.column("created", x.created);
+    v.field("step", x.step);
+    v.field("payload", x.payload);
+    v.field("attempts", x.attempts);
+    v.field("last_error", x.last_error);
+}
+
+// The table of each kind of row.
+template <class T>
+inline constexpr std::string_view kTable = "";
+template <>
+inline constexpr std::string_view kTable<model::Account> = "accounts";
+template <>
+inline constexpr std::string_view kTable<model::AccessKey> = "access_keys";
+template <>
+inline constexpr std::string_view kTable<model::Image> = "images";
+template <>
+inline constexpr std::string_view kTable<model::Snapshot> = "snapshots";
+template <>
+inline constexpr std::string_view kTable<model::Volume> = "volumes";
+template <>
+inline constexpr std::string_view kTable<model::Instance> = "instances";
+template <>
+inline constexpr std::string_view kTable<model::Content> = "contents";
+template <>
+inline constexpr std::string_view kTable<model::LayerRecord> = "layers";
+template <>
+inline constexpr std::string_view kTable<model::IdempotencyToken> = "tokens";
+template <>
+inline constexpr std::string_view kTable<model::Job> = "jobs";
+
+}  // namespace kiln::catalog::detail

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "catalog/detail/select.h"
+
+namespace kiln::catalog::detail {
+
+namespace {
+
+constexpr std::string_view kLinked =
+    "id IN (SELECT source FROM links WHERE kind = ? AND target = ?)";
+// Sorts after every text that begins with what stands before it.
+constexpr std::string_view kLastCharacter = "\xF4\x8F\xBF\xBF";
+
+}  // namespace
+
+void Conditions::add(std::string_view condition) {
+    where_ += where_.empty() ? " WHERE " : " AND ";
+    where_ += condition;
+}
+
+void Conditions::raw(std::string_view text, std::vector<SqlValue> params) {
+    add(text);
+    std::move(params.begin(), params.end(), std::back_inserter(params_));
+}
+
+std::string Conditions::in(std::string_view column, std::size_t count) {
+    std::string text = std::string(column) + " IN (?";
+    for (std::size_t i = 1; i < count; ++i) {
+        text += ",?";
+    }
+    return text + ")";
+}
+
+void Conditions::before(std::string_view column, const std::optional<UnixMillis>& time) {
+    if (time) {
+        raw(std::string(column) + " < ?", {to_sql(*time)});
+    }
+}
+
+// A range instead of LIKE, so that an index on the column serves.
+void Conditions::prefix(std::string_view column, const std::string& value) {
+    if (!value.empty()) {
+        raw(std::string(column) + " >= ?", {value});
+        raw(std::string(column) + " < ?", {value + std::string(kLastCharacter)});
+    }
+}
+
+void Conditions::link(std::string_view kind, const std::string& target) {
+    raw(kLinked, {std::string(kind), target});
+}
+
+void Conditions::tags(const std::vector<TagCondition>& conditions) {
+    for (const TagCondition& tag : conditions) {
+        std::string text = "id IN (SELECT resource_id FROM tags WHERE account = ? AND tag_key = ?";
+        std::vector<SqlValue> params{to_sql(tag.account), to_sql(tag.key)};
+        if (!tag.values.empty()) {
+            text += " AND " + in("tag_value", tag.values.size());
+            params.insert(params.end(), tag.values.begin(), tag.values.end());
+        }
+        raw(text + ")", std::move(params));
+    }
+}
+
+Statement Conditions::page(std::string_view columns, std::string_view table, const Page& page) && {
+    if (page.after) {
+        raw("(created, id) > (?, ?)", {to_sql(page.after->created), page.after->id});
+    }
+    std::string tail = " ORDER BY created, id";
+    if (page.limit != 0) {
+        tail += " LIMIT " + std::to_string(page.limit);
+    }
+    return std::move(*this).select(columns, table, tail);
+}
+
+Statement Conditions::select(std::string_view columns, std::string_view table,
+                             std::string_view tail) && {
+    std::string sql = "SELECT ";
+    sql.append(columns).append(" FROM ").append(table).append(where_).append(tail);
+    return Statement{std::move(sql), std::move(params_)};
+}
+
+Conditions conditions(const AccountQuery& query) {
+    Conditions where;
+    where.any_of("id", query.ids);
+    where.equal("administrator", query.administrator);
+    return where;
+}
+
+Conditions conditions(const AccessKeyQuery& query) {
+    Conditions where;
+    where.equal("account", query.account);
+    return where;
+}
+
+Conditions conditions(const ImageQuery& query) {
+    Conditions where;
+    where.any_of("id", query.ids);
+    where.text("region", query.region);
+    where.any_of("owner", query.owners);
+    where.any_of("state", query.states);
+    where.any_of("name", query.names);
+    where.prefix("name", query.name_prefix);
+    where.equal("everybody", query.everybody);
+    if (query.visible_to) {
+        const std::string& account = query.visible_to->str();
+        where.raw("(owner = ? OR everybody = 1 OR " + std::string(kLinked) + ")",
+                  {account, std::string("image.launch_account"), account});
+    }
+    if (query.shared_with) {
+        where.link("image.launch_account", query.shared_with->str());
+    }
+    if (query.uses_snapshot) {
+        where.link("image.snapshot", query.uses_snapshot->str());
+    }
+    where.tags(query.tags);
+    return where;
+}
+
+Conditions conditions(const SnapshotQuery& query) {
+    Conditions where;
+    where.any_of("id", query.ids);
+    where.text("region", query.region);
+    where.any_of("owner", query.owners);
+    where.any_of("state", query.states);
+    where.any_of("volume", query.volumes);
+    where.equal("content", query.content);
+    where.equal("cut", query.set);
+    where.tags(query.tags);
+    return where;
+}
+
+Conditions conditions(const VolumeQuery& query) {
+    Conditions where;
+    where.any_of("id", query.ids);
+    where.text("region", query.region);
+    where.any_of("owner", query.owners);
+    where.any_of("state", query.states);
+    where.any_of("instance", query.attached_to);
+    where.any_of("snapshot", query.snapshots);
+    where.equal("base_content", query.base_content);
+    where.equal("active_layer", query.active_layer);
+    where.tags(query.tags);
+    return where;
+}
+
+Conditions conditions(const InstanceQuery& query) {
+    Conditions where;
+    where.any_of("id", query.ids);
+    where.text("region", query.region);
+    where.any_of("owner", query.owners);
+    where.any_of("state", query.states);
+    where.any_of("reservation", query.reservations);
+    where.any_of("image", query.images);
+    where.equal("subnet", query.subnet);
+    where.text("private_ip", query.private_ip);
+    where.before("terminated", query.terminated_before);
+    where.tags(query.tags);
+    return where;
+}
+
+Conditions conditions(const ContentQuery& query) {
+    Conditions where;
+    where.any_of("id", query.ids);
+    where.any_of("state", query.states);
+    where.equal("parent", query.parent);
+    where.equal("layer", query.layer);
+    return where;
+}
+
+Conditions conditions(const LayerQuery& query) {
+    Conditions where;
+    where.any_of("state", query.states);
+    return where;
+}
+
+Conditions conditions(const TokenQuery& query) {
+    Conditions where;
+    where.text("action", query.action);
+    where.text("result", query.result);
+    where.before("created", query.created_before);
+    return where;
+}
+
+Conditions conditions(const JobQuery& query) {
+    Conditions where;
+    where.any_of("kind", query.kinds);
+    where.text("subject", query.subject);
+    return where;
+}
+
+Conditions conditions(const TagQuery& query) {
+    Conditions where;
+    where.equal("account", query.account);
+    where.text("region", query.region);
+    where.any_of("resource_id", query.resource_ids);
+    where.any_of("resource_type", query.resource_types);
+    where.any_of("tag_key", query.keys);
+    where.any_of("tag_value", query.values);
+    return where;
+}
+
+}  // namespace kiln::catalog::detail

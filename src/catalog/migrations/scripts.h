@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+// The migration scripts, one source file each.
+#pragma once
+
+#include <string_view>
+
+namespace kiln::catalog::detail {
+
+extern const std::string_view k0001Initial;
+
+}  // namespace kiln::catalog::detail

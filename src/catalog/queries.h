@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a list() may select on. Every condition that is set must hold; an empty vector, text or
+// optional is no condition. The values of one vector are alternatives.
+//
+// Answers are ordered by (created, id); `page.after` is the last item of the page before, so that
+// items created or deleted between two pages neither repeat nor hide others (PAG-5). Thread model:
+// plain values.
+#pragma once
+
+#include <cstddef>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "model/account.h"
+#include "model/content.h"
+#include "model/idempotency.h"
+#include "model/image.h"
+#include "model/instance.h"
+#include "model/job.h"
+#include "model/snapshot.h"
+#include "model/volume.h"
+
+namespace kiln::catalog {
+
+// Half of what SQLite takes as parameters of one statement (32,766); PostgreSQL takes 65,535.
+inline constexpr std::size_t kMaxQueryValues = 16'000;
+
+struct Cursor {
+    UnixMillis created{};
+    std::string id{};
+};
+
+struct Page {
+    std::optional<Cursor> after{};
+    std::size_t limit = 0;  // 0: everything
+};
+
+// The resource has a tag of this account with this key, and one of the values if any are given.
+// Exact comparison.
+struct TagCondition {
+    model::AccountId account{};
+    std::string key{};
+    std::vector<std::string> values{};
+};
+
+struct AccountQuery {
+    std::vector<model::AccountId> ids{};
+    std::optional<bool> administrator{};
+    Page page{};
+};
+
+struct AccessKeyQuery {
+    std::optional<model::AccountId> account{};
+    Page page{};
+};
+
+struct ImageQuery {
+    std::vector<model::ImageId> ids{};
+    std::string region{};
+    std::vector<model::AccountId> owners{};
+    // Own, public, or shared with this account by a launch permission.
+    std::optional<model::AccountId> visible_to{};
+    // Shared with exactly this account by a launch permission (DI-3).
+    std::optional<model::AccountId> shared_with{};
+    std::optional<bool> everybody{};  // public
+    std::vector<model::ImageState> states{};
+    std::vector<std::string> names{};
+    std::string name_prefix{};
+    std::optional<model::SnapshotId> uses_snapshot{};  // SNP-20: in its mapping
+    std::vector<TagCondition> tags{};
+    Page page{};
+};
+
+struct SnapshotQuery {
+    std::vector<model::SnapshotId> ids{};
+    std::string region{};
+    std::vector<model::AccountId> owners{};
+    std::vector<model::SnapshotState> states{};
+    std::vector<model::VolumeId> volumes{};
+    std::optional<model::ContentId> content{};
+    std::optional<model::SnapshotSetId> set{};
+    std::vector<TagCondition> tags{};
+    Page page{};
+};
+
+struct VolumeQuery {
+    std::vector<model::VolumeId> ids{};
+    std::string region{};
+    std::vector<model::AccountId> owners{};
+    std::vector<model::VolumeState> states{};
+    std::vector<model::InstanceId> attached_to{};
+    std::vector<model::SnapshotId> snapshots{};
+    std::optional<model::ContentId> base_content{};
+    std::optional<model::LayerId> active_layer{};
+    std::vector<TagCondition> tags{};
+    Page page{};
+};
+
+struct InstanceQuery {
+    std::vector<model::InstanceId> ids{};
+    std::string region{};
+    std::vector<model::AccountId> owners{};
+    std::vector<model::InstanceState> states{};
+    std::vector<model::ReservationId> reservations{};
+    std::vector<model::ImageId> images{};
+    std::optional<model::SubnetId> subnet{};
+    std::string private_ip{};
+    std::optional<UnixMillis> terminated_before{};  // TRM-4: due to disappear
+    std::vector<TagCondition> tags{};
+    Page page{};
+};
+
+struct ContentQuery {
+    std::vector<model::ContentId> ids{};
+    std::vector<model::ContentState> states{};
+    std::optional<model::ContentId> parent{};
+    std::optional<model::LayerId> layer{};
+    Page page{};
+};
+
+struct LayerQuery {
+    std::vector<model::LayerState> states{};
+    Page page{};
+};
+
+struct TokenQuery {
+    std::string action{};
+    std::string result{};
+    std::optional<UnixMillis> created_before{};
+    Page page{};
+};
+
+struct JobQuery {
+    std::vector<std::string> kinds{};
+    std::string subject{};
+    Page page{};
+};
+
+struct TagQuery {
+    std::optional<model::AccountId> account{};
+    std::string region{};
+    std::vector<std::string> resource_ids{};
+    std::vector<std::string> resource_types{};
+    std::vector<std::string> keys{};
+    std::vector<std::string> values{};
+};
+
+}  // namespace kiln::catalog

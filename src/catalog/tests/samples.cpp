@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "catalog/tests/samples.h"
+
+namespace kiln::catalog::testing {
+
+using namespace model;
+
+Image small_image(unsigned number, const AccountId& owner) {
+    Image image;
+    image.id = ImageId(id_of("ami", number));
+    image.owner_id = owner;
+    image.region = "us-east-1";
+    image.name = "image-" + std::to_string(number);
+    image.state = ImageState::available;
+    image.created = UnixMillis{std::int64_t{number} * 1000};
+    return image;
+}
+
+Job small_job(unsigned number, const std::string& kind) {
+    Job job;
+    job.id = JobId(id_of("job", number));
+    job.kind = kind;
+    job.subject = id_of("i", number);
+    job.step = "first";
+    job.created = UnixMillis{std::int64_t{number}};
+    return job;
+}
+
+Account full_account() {
+    return {kAlice, "Alice \"the\" baker ä", "amazon", true, UnixMillis{1'700'000'000'001}};
+}
+
+AccessKey full_access_key() {
+    return {AccessKeyId("AKIAABCDEFGHIJKLMNOP"), kAlice, "se/cret+", AccessKeyState::inactive,
+            UnixMillis{1'700'000'000'002}};
+}
+
+namespace {
+
+BlockDeviceMappings full_mappings() {
+    EbsBlockDevice ebs{
+        SnapshotId(id_of("snap", 1)), 8, VolumeType::io2, 3000, 125, false, "key-1", true};
+    EbsBlockDevice empty;
+    empty.volume_size_gib = 65536;
+    return {{"/dev/sda1", ebs, "", false},
+            {"/dev/sdb", std::nullopt, "ephemeral0", false},
+            {"/dev/sdc", empty, "", false},
+            {"/dev/sdd", std::nullopt, "", true}};
+}
+
+}  // namespace
+
+Image full_image() {
+    Image image = small_image(7);
+    image.description = "a description";
+    image.location = "111111111111/image-7";
+    image.state = ImageState::failed;
+    image.state_reason = StateReason{"Client.InternalError", "Client.InternalError: no"};
+    image.owner_alias = "amazon";
+    image.launch_permissions = {true, {kBob, kCarol}};
+    image.architecture = Architecture::arm64;
+    image.type = ImageType::kernel;
+    image.virtualization_type = VirtualizationType::hvm;
+    image.platform = "windows";
+    image.platform_details = "Windows";
+    image.usage_operation = "RunInstances:0002";
+    image.root_device_name = "/dev/sda1";
+    image.root_device_type = RootDeviceType::instance_store;
+    image.block_device_mappings = full_mappings();
+    image.kernel_id = ImageId("aki-12345678");
+    image.ramdisk_id = ImageId("ari-12345678");
+    image.ena_support = true;
+    image.sriov_net_simple = true;
+    image.boot_mode = BootMode::uefi_preferred;
+    image.tpm_v2 = true;
+    image.imds_v2 = true;
+    image.uefi_data = "QUJD";
+    image.product_codes = {{"code", "marketplace"}};
+    image.last_launched = UnixMillis{5};
+    image.source_instance_id = InstanceId(id_of("i", 1));
+    image.source_image_id = ImageId(id_of("ami", 1));
+    image.source_image_region = "eu-west-1";
+    return image;
+}
+
+Snapshot full_snapshot() {
+    Snapshot snapshot;
+    snapshot.id = SnapshotId(id_of("snap", 1));
+    snapshot.owner_id = kAlice;
+    snapshot.region = "us-east-1";
+    snapshot.state = SnapshotState::error;
+    snapshot.state_message = "a message";
+    snapshot.progress_percent = 42;
+    snapshot.description = "described";
+    snapshot.owner_alias = "amazon";
+    snapshot.volume_id = VolumeId(id_of("vol", 1));
+    snapshot.volume_size_gib = 65536;
+    snapshot.content = ContentId(id_of("content", 1));
+    snapshot.set = SnapshotSetId(id_of("set", 1));
+    snapshot.encrypted = true;
+    snapshot.kms_key_id = "key-1";
+    snapshot.created = UnixMillis{10};
+    snapshot.completed = UnixMillis{11};
+    snapshot.full_size_bytes = 1ULL << 46;
+    return snapshot;
+}
+
+Volume full_volume() {
+    Volume volume;
+    volume.id = VolumeId(id_of("vol", 1));
+    volume.owner_id = kAlice;
+    volume.region = "us-east-1";
+    volume.availability_zone = "us-east-1a";
+    volume.state = VolumeState::in_use;
+    volume.size_gib = 9;
+    volume.type = VolumeType::gp3;
+    volume.iops = 3000;
+    volume.throughput_mibps = 125;
+    volume.encrypted = true;
+    volume.kms_key_id = "key-1";
+    volume.snapshot_id = SnapshotId(id_of("snap", 1));
+    volume.base_content = ContentId(id_of("content", 1));
+    volume.active_layer = LayerId(id_of("layer", 1));
+    volume.attachment = VolumeAttachment{InstanceId(id_of("i", 1)), "/dev/sdf",
+                                         AttachmentState::busy, true, UnixMillis{12}};
+    volume.created = UnixMillis{13};
+    return volume;
+}
+
+Instance full_instance() {
+    Instance instance;
+    instance.id = InstanceId(id_of("i", 1));
+    instance.reservation_id = ReservationId(id_of("r", 1));
+    instance.owner_id = kAlice;
+    instance.region = "us-east-1";
+    instance.availability_zone = "us-east-1a";
+    instance.launch_index = 3;
+    instance.client_token = "token";
+    instance.state = InstanceState::terminated;
+    instance.state_reason = StateReason{"pending", "pending: pending"};
+    instance.state_transition_reason = "User initiated";
+    instance.created = UnixMillis{20};
+    instance.launched = UnixMillis{21};
+    instance.terminated = UnixMillis{22};
+    instance.image_id = ImageId(id_of("ami", 1));
+    instance.instance_type = "t3.micro";
+    instance.architecture = Architecture::i386;
+    instance.virtualization_type = VirtualizationType::paravirtual;
+    instance.platform = "windows";
+    instance.platform_details = "Windows";
+    instance.usage_operation = "RunInstances:0002";
+    instance.root_device_name = "/dev/xvda";
+    instance.root_device_type = RootDeviceType::instance_store;
+    instance.launch_mappings = full_mappings();
+    instance.kernel_id = ImageId("aki-12345678");
+    instance.ramdisk_id = ImageId("ari-12345678");
+    instance.ena_support = true;
+    instance.sriov_net_simple = true;
+    instance.ebs_optimized = true;
+    instance.boot_mode = BootMode::uefi;
+    instance.current_boot_mode = BootMode::uefi;
+    instance.tpm_v2 = true;
+    instance.product_codes = {{"code", "devpay"}};
+    instance.key_name = "key";
+    instance.user_data = Bytes{0, 1, 0xff, 0x80};
+    instance.metadata_options = {true, 2, false, true, true};
+    instance.shutdown_behavior = ShutdownBehavior::terminate;
+    instance.disable_api_termination = true;
+    instance.disable_api_stop = true;
+    instance.vpc_id = VpcId(id_of("vpc", 1));
+    instance.subnet_id = SubnetId(id_of("subnet", 1));
+    instance.network_interface_id = NetworkInterfaceId(id_of("eni", 1));
+    instance.security_groups = {SecurityGroupId(id_of("sg", 1)), SecurityGroupId(id_of("sg", 2))};
+    instance.mac = "02:00:00:00:00:01";
+    instance.private_ip = "172.31.0.4";
+    instance.public_ip = "127.1.2.3";
+    instance.source_dest_check = false;
+    return instance;
+}
+
+Content full_content() {
+    return {ContentId(id_of("content", 2)),
+            ContentState::rooted,
+            ContentId(id_of("content", 1)),
+            LayerId(id_of("layer", 1)),
+            std::string(64, 'a'),
+            "key-1",
+            1ULL << 46,
+            UnixMillis{30}};
+}
+
+LayerRecord full_layer() {
+    return {LayerId(id_of("layer", 1)),
+            LayerState::dropping,
+            1ULL << 46,
+            1,
+            Bytes(16, 0xab),
+            Bytes(8, 0xcd),
+            UnixMillis{31}};
+}
+
+IdempotencyToken full_token() {
+    return {kAlice, "us-east-1", "RunInstances", "a/token", "hash", id_of("r", 1), UnixMillis{32}};
+}
+
+Job full_job() {
+    Job job = small_job(1, "instance.launch");
+    job.payload = "{\"a\":1}";
+    job.not_before = UnixMillis{40};
+    job.attempts = 3;
+    job.last_error = "no luck";
+    job.lease_owner = "node";
+    job.lease_until = UnixMillis{41};
+    job.lease_epoch = 7;
+    job.woken = true;
+    return job;
+}
+
+}  // namespace kiln::catalog::testing

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+// Content and LayerRecord: which bytes there are (D1, D31), as the catalog knows them.
+//
+// Snapshots, the bases of volumes and copies name a content, never a layer or a root. A *layered*
+// content is one sealed layer over its parent; destage turns the same row into *rooted*: same
+// bytes, now a tree in the image tier. `layer` stays set while rooted until that layer is dropped.
+// The root digest is an attribute: nothing may need it. Thread model: plain values.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "model/ids.h"
+#include "model/names.h"
+#include "util/bytes.h"
+#include "util/time.h"
+
+namespace kiln::model {
+
+enum class ContentState { layered, rooted };
+constexpr auto enum_names(ContentState) {
+    return std::to_array<EnumName<ContentState>>(
+        {{ContentState::layered, "layered"}, {ContentState::rooted, "rooted"}});
+}
+
+struct Content {
+    ContentId id;
+    ContentState state = ContentState::layered;
+    ContentId parent;         // empty: over nothing but zeros
+    LayerId layer;            // empty: no layer any more
+    std::string root_digest;  // hex; empty until destaged
+    std::string key_id;       // empty: not encrypted
+    std::uint64_t size_bytes = 0;
+    UnixMillis created;
+    friend bool operator==(const Content&, const Content&) = default;
+};
+
+enum class LayerState { open, sealed, dropping };
+constexpr auto enum_names(LayerState) {
+    return std::to_array<EnumName<LayerState>>({{LayerState::open, "open"},
+                                                {LayerState::sealed, "sealed"},
+                                                {LayerState::dropping, "dropping"}});
+}
+
+struct LayerRecord {
+    LayerId id;
+    LayerState state = LayerState::open;
+    std::uint64_t size_bytes = 0;
+    std::uint32_t key_algorithm = 0;  // D11: 0 is plain
+    Bytes key_record_id;              // 16 bytes, or none
+    Bytes key_check_value;            // 8 bytes, or none
+    UnixMillis created;
+    friend bool operator==(const LayerRecord&, const LayerRecord&) = default;
+};
+
+}  // namespace kiln::model

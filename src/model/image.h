@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+// Image: a machine image (section 8) and its states (section 9).
+//
+// The content is immutable: nothing changes the mapping, architecture, root device, boot mode,
+// virtualization, TPM, kernel or ramdisk of an image once it is made (IMG-1). An image names
+// snapshots, it does not own them (IMG-2). A deregistered image stays as a tombstone for ever
+// (DR-4, DR-5); its name is free again (IMGN-2). Thread model: plain values and pure functions.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "model/block_device.h"
+#include "model/ids.h"
+#include "model/machine.h"
+#include "model/names.h"
+#include "model/transition.h"
+#include "util/time.h"
+
+namespace kiln::model {
+
+enum class ImageState {
+    pending,
+    available,
+    invalid,
+    deregistered,
+    transient,  // IMS-1: this one and `error` exist in the API and are never entered
+    failed,
+    error,
+    disabled,
+};
+constexpr auto enum_names(ImageState) {
+    return std::to_array<EnumName<ImageState>>({{ImageState::pending, "pending"},
+                                                {ImageState::available, "available"},
+                                                {ImageState::invalid, "invalid"},
+                                                {ImageState::deregistered, "deregistered"},
+                                                {ImageState::transient, "transient"},
+                                                {ImageState::failed, "failed"},
+                                                {ImageState::error, "error"},
+                                                {ImageState::disabled, "disabled"}});
+}
+
+enum class ImageEvent {
+    snapshots_completed,  // IMS-6: every snapshot of a pending image is completed
+    creation_failed,      // IMS-4
+    found_invalid,        // parts of an instance store image are not what its manifest says
+    launch,               // IMS-2; changes nothing
+    use_attribute,        // describe, modify or reset an attribute; changes nothing
+    share,                // IMS-3: change launch permissions; changes nothing
+    disable,              // DR-8
+    enable,               // DR-9
+    deregister,           // DR-1
+};
+constexpr auto enum_names(ImageEvent) {
+    return std::to_array<EnumName<ImageEvent>>(
+        {{ImageEvent::snapshots_completed, "snapshots-completed"},
+         {ImageEvent::creation_failed, "creation-failed"},
+         {ImageEvent::found_invalid, "found-invalid"},
+         {ImageEvent::launch, "launch"},
+         {ImageEvent::use_attribute, "use-attribute"},
+         {ImageEvent::share, "share"},
+         {ImageEvent::disable, "disable"},
+         {ImageEvent::enable, "enable"},
+         {ImageEvent::deregister, "deregister"}});
+}
+
+enum class ImageType { machine, kernel, ramdisk };
+constexpr auto enum_names(ImageType) {
+    return std::to_array<EnumName<ImageType>>({{ImageType::machine, "machine"},
+                                               {ImageType::kernel, "kernel"},
+                                               {ImageType::ramdisk, "ramdisk"}});
+}
+
+// Who may launch, besides the owner.
+struct LaunchPermissions {
+    bool everybody = false;  // group "all"
+    std::vector<AccountId> accounts{};
+    friend bool operator==(const LaunchPermissions&, const LaunchPermissions&) = default;
+};
+
+struct Image {
+    ImageId id;
+    AccountId owner_id;
+    std::string region;
+    std::string name;
+    std::string description;
+    std::string location;
+    ImageState state = ImageState::pending;
+    std::optional<StateReason> state_reason;
+    std::string owner_alias;
+    LaunchPermissions launch_permissions;
+
+    Architecture architecture = Architecture::i386;  // RI-4: the old defaults are kept
+    ImageType type = ImageType::machine;
+    VirtualizationType virtualization_type = VirtualizationType::paravirtual;
+    std::string platform;  // "windows" or empty
+    std::string platform_details;
+    std::string usage_operation;
+    std::string root_device_name;
+    RootDeviceType root_device_type = RootDeviceType::ebs;
+    BlockDeviceMappings block_device_mappings;
+    ImageId kernel_id;
+    ImageId ramdisk_id;
+    bool ena_support = false;
+    bool sriov_net_simple = false;  // sriovNetSupport "simple"
+    std::optional<BootMode> boot_mode;
+    bool tpm_v2 = false;    // tpmSupport "v2.0"
+    bool imds_v2 = false;   // imdsSupport "v2.0"
+    std::string uefi_data;  // Base64 as given
+    std::vector<ProductCode> product_codes;
+
+    UnixMillis created;
+    std::optional<UnixMillis> last_launched;
+    InstanceId source_instance_id;
+    ImageId source_image_id;
+    std::string source_image_region;
+    friend bool operator==(const Image&, const Image&) = default;
+};
+
+using ImageTransition = Transition<ImageState, ImageEvent>;
+std::span<const ImageTransition> image_transitions();
+Result<ImageState> next(ImageState state, ImageEvent event, const ImageId& id);
+
+}  // namespace kiln::model

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// Snapshot: a volume's bytes at one instant (section 22). It names a content (D1); deleting it
+// deletes the row and leaves the content to those who still need it (SNP-21).
+//
+// `completed` means that the bytes are as durable as the deployment promises (D8); a completed
+// snapshot is immutable (SNP-11). Thread model: plain values and pure functions.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "model/ids.h"
+#include "model/names.h"
+#include "model/transition.h"
+#include "util/time.h"
+
+namespace kiln::model {
+
+// `deleted` is not a state of EC2: the snapshot is invisible to everybody, and the row stays only
+// until the job that still works on it is over (SNP-22).
+enum class SnapshotState { pending, completed, error, deleted };
+constexpr auto enum_names(SnapshotState) {
+    return std::to_array<EnumName<SnapshotState>>({{SnapshotState::pending, "pending"},
+                                                   {SnapshotState::completed, "completed"},
+                                                   {SnapshotState::error, "error"},
+                                                   {SnapshotState::deleted, "deleted"}});
+}
+
+enum class SnapshotEvent {
+    complete,
+    fail,
+    read,    // make a volume or an image of it (SNP-12, RI-3); changes nothing
+    remove,  // DeleteSnapshot; whether an image uses it (SNP-20) is asked apart
+};
+constexpr auto enum_names(SnapshotEvent) {
+    return std::to_array<EnumName<SnapshotEvent>>({{SnapshotEvent::complete, "complete"},
+                                                   {SnapshotEvent::fail, "fail"},
+                                                   {SnapshotEvent::read, "read"},
+                                                   {SnapshotEvent::remove, "remove"}});
+}
+
+struct Snapshot {
+    SnapshotId id;
+    AccountId owner_id;
+    std::string region;
+    SnapshotState state = SnapshotState::pending;
+    std::string state_message;
+    std::uint32_t progress_percent = 0;  // SNP-3: never goes back
+    std::string description;
+    std::string owner_alias;
+    VolumeId volume_id;  // SNP-7: a placeholder when it was not cut from a volume
+    std::uint32_t volume_size_gib = 0;
+    ContentId content;
+    SnapshotSetId set;  // the cut it belongs to (D7); empty when imported
+    bool encrypted = false;
+    std::string kms_key_id;
+    UnixMillis created;  // startTime: the instant of the cut (SNP-6)
+    std::optional<UnixMillis> completed;
+    std::optional<std::uint64_t> full_size_bytes;  // SNP-6; known once counted
+    friend bool operator==(const Snapshot&, const Snapshot&) = default;
+};
+
+inline constexpr std::string_view kPlaceholderVolumeId = "vol-ffffffff";  // SNP-7
+
+using SnapshotTransition = Transition<SnapshotState, SnapshotEvent>;
+std::span<const SnapshotTransition> snapshot_transitions();
+Result<SnapshotState> next(SnapshotState state, SnapshotEvent event, const SnapshotId& id);
+
+}  // namespace kiln::model

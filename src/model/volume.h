@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+// Volume: a block device with a life of its own (section 25), and its attachment to an instance.
+//
+// Its bytes are an active layer over a base content (D31). The attachment stands here and nowhere
+// else: an instance's devices are found by asking for the volumes attached to it. Thread model:
+// plain values and pure functions.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+
+#include "model/block_device.h"
+#include "model/ids.h"
+#include "model/names.h"
+#include "model/transition.h"
+#include "util/time.h"
+
+namespace kiln::model {
+
+enum class VolumeState { creating, available, in_use, deleting, deleted, error };
+constexpr auto enum_names(VolumeState) {
+    return std::to_array<EnumName<VolumeState>>({{VolumeState::creating, "creating"},
+                                                 {VolumeState::available, "available"},
+                                                 {VolumeState::in_use, "in-use"},
+                                                 {VolumeState::deleting, "deleting"},
+                                                 {VolumeState::deleted, "deleted"},
+                                                 {VolumeState::error, "error"}});
+}
+
+enum class VolumeEvent {
+    created,
+    creation_failed,
+    attach,    // VOL-4: in-use at once, while the attachment is still `attaching`
+    detached,  // VOL-5, VOL-7
+    snapshot,  // SNP-2; changes nothing
+    remove,    // VOL-6
+    removed,   // its active layer is gone
+};
+constexpr auto enum_names(VolumeEvent) {
+    return std::to_array<EnumName<VolumeEvent>>({{VolumeEvent::created, "created"},
+                                                 {VolumeEvent::creation_failed, "creation-failed"},
+                                                 {VolumeEvent::attach, "attach"},
+                                                 {VolumeEvent::detached, "detached"},
+                                                 {VolumeEvent::snapshot, "snapshot"},
+                                                 {VolumeEvent::remove, "remove"},
+                                                 {VolumeEvent::removed, "removed"}});
+}
+
+enum class AttachmentState { attaching, attached, detaching, detached, busy };
+constexpr auto enum_names(AttachmentState) {
+    return std::to_array<EnumName<AttachmentState>>({{AttachmentState::attaching, "attaching"},
+                                                     {AttachmentState::attached, "attached"},
+                                                     {AttachmentState::detaching, "detaching"},
+                                                     {AttachmentState::detached, "detached"},
+                                                     {AttachmentState::busy, "busy"}});
+}
+
+enum class AttachmentEvent {
+    attached,       // the guest has the device
+    attach_failed,  // it could not be given to the guest
+    detach,         // DetachVolume, or the instance ends
+    held,           // the guest still uses it
+    detached,       // the guest let it go, or was forced to
+};
+constexpr auto enum_names(AttachmentEvent) {
+    return std::to_array<EnumName<AttachmentEvent>>(
+        {{AttachmentEvent::attached, "attached"},
+         {AttachmentEvent::attach_failed, "attach-failed"},
+         {AttachmentEvent::detach, "detach"},
+         {AttachmentEvent::held, "held"},
+         {AttachmentEvent::detached, "detached"}});
+}
+
+struct VolumeAttachment {
+    InstanceId instance_id;
+    std::string device;
+    AttachmentState state = AttachmentState::attaching;
+    bool delete_on_termination = false;
+    UnixMillis attach_time;
+    friend bool operator==(const VolumeAttachment&, const VolumeAttachment&) = default;
+};
+
+struct Volume {
+    VolumeId id;
+    AccountId owner_id;
+    std::string region;
+    std::string availability_zone;
+    VolumeState state = VolumeState::creating;
+    std::uint32_t size_gib = 0;
+    VolumeType type = VolumeType::gp2;  // BDM-7
+    std::optional<std::uint32_t> iops;
+    std::optional<std::uint32_t> throughput_mibps;
+    bool encrypted = false;
+    std::string kms_key_id;
+    SnapshotId snapshot_id;  // VOL-13: shown even after the snapshot is gone
+    ContentId base_content;  // empty: over nothing but zeros
+    LayerId active_layer;
+    std::optional<VolumeAttachment> attachment;
+    UnixMillis created;
+    friend bool operator==(const Volume&, const Volume&) = default;
+};
+
+using VolumeTransition = Transition<VolumeState, VolumeEvent>;
+std::span<const VolumeTransition> volume_transitions();
+Result<VolumeState> next(VolumeState state, VolumeEvent event, const VolumeId& id);
+
+using AttachmentTransition = Transition<AttachmentState, AttachmentEvent>;
+std::span<const AttachmentTransition> attachment_transitions();
+Result<AttachmentState> next(AttachmentState state, AttachmentEvent event, const VolumeId& id);
+
+}  // namespace kiln::model
