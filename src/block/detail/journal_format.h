@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+// Bytes of the layer journal (docs/formats/layer.md): header, records, and the scan that finds
+// where a journal ends and whether that end is torn by a crash or damaged. Parsers are bounded and
+// take any bytes. Thread model: pure functions.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "block/detail/superblock.h"
+#include "block/layer.h"
+
+namespace kiln::block {
+
+inline constexpr std::size_t kJournalHeaderBytes = 4096;
+inline constexpr std::size_t kRecordHeaderBytes = 24;
+// u40 block, u24 count.
+inline constexpr std::uint64_t kMaxRunBlocks = (1ULL << 24) - 1;
+
+enum class RecordType : std::uint8_t {
+    set = 1,
+    zero = 2,
+    flushed = 3,
+    freeze = 4,
+    ckpt = 5,
+    boot = 6
+};
+
+struct JournalHeader {
+    std::string store_uuid;
+    std::string volume_id;
+    std::string layer_id;
+    std::uint64_t ring_bytes = 0;
+    std::uint32_t chain_seed = 0;
+};
+
+struct Record {
+    std::uint64_t seq = 0;
+    RecordType type = RecordType::set;
+    std::vector<BlockRange> runs;   // set, zero
+    std::uint64_t through_seq = 0;  // flushed
+    std::uint64_t synced_seq = 0;   // flushed
+    Freeze freeze;                  // freeze
+    std::string boot_id;            // boot
+    std::uint64_t generation = 0;   // ckpt
+};
+
+Bytes encode_journal_header(const JournalHeader& header);
+Result<JournalHeader> decode_journal_header(ByteView bytes);
+
+// The record's payload. Runs longer than a run can hold must have been split.
+Bytes encode_payload(const Record& record);
+// Appends header and payload to `out`, and moves `at` behind the record.
+void append_record(RecordType type, ByteView payload, JournalPosition& at, Bytes& out);
+inline std::size_t record_bytes(std::size_t payload) {
+    return kRecordHeaderBytes + payload;
+}
+
+struct JournalEnd {
+    JournalPosition next;  // where the next record goes
+    std::uint64_t leftovers_end =
+        0;  // position behind the last self-consistent later record; 0 = there is none
+    bool synced_beyond = false;  // one of them says that records beyond the end had been durable
+};
+
+// Visits the chained records from `head` on. data_loss for a chained record that breaks a rule, or
+// what `visit` returns.
+Result<JournalEnd> scan_journal(ByteView ring, const JournalPosition& head,
+                                std::uint64_t layer_blocks,
+                                const std::function<Status(const Record&)>& visit);
+
+}  // namespace kiln::block

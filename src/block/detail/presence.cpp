@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "block/detail/presence.h"
+
+#include <bit>
+
+#include "util/check.h"
+
+namespace kiln::block {
+namespace {
+
+// `count` (1-64) ones from bit `first`.
+std::uint64_t mask_of(std::uint64_t first, std::uint64_t count) {
+    const std::uint64_t ones = count == 64 ? ~0ULL : (1ULL << count) - 1;
+    return ones << first;
+}
+
+}  // namespace
+
+PresenceMap::PresenceMap(std::uint64_t blocks, std::uint32_t page_blocks)
+    : blocks_(blocks), page_blocks_(page_blocks) {
+    INVARIANT(page_blocks > 0 && page_blocks % 64 == 0);
+    const std::uint64_t per_directory = page_blocks_ * kPagesPerDirectory;
+    directories_.resize((blocks + per_directory - 1) / per_directory);
+}
+
+const PresenceMap::Page* PresenceMap::find(std::uint64_t page) const {
+    const auto& directory = directories_[page / kPagesPerDirectory];
+    return directory ? (*directory)[page % kPagesPerDirectory].get() : nullptr;
+}
+
+PresenceMap::Page& PresenceMap::touch(std::uint64_t page) {
+    auto& directory = directories_[page / kPagesPerDirectory];
+    if (!directory) {
+        directory = std::make_unique<Directory>(kPagesPerDirectory);
+    }
+    auto& slot = (*directory)[page % kPagesPerDirectory];
+    if (!slot) {
+        slot = std::make_unique<Page>();
+        slot->data.resize(page_blocks_ / 64);
+        slot->zero.resize(page_blocks_ / 64);
+    }
+    return *slot;
+}
+
+void PresenceMap::set(BlockRange range, BlockState state) {
+    INVARIANT(state != BlockState::absent && range.end() <= blocks_ && range.first <= range.end());
+    while (range.count > 0) {
+        Page& page = touch(range.first / page_blocks_);
+        const std::uint64_t in_page = range.first % page_blocks_;
+        const std::uint64_t bit = in_page % 64;
+        const std::uint64_t count = std::min(range.count, 64 - bit);
+        const std::uint64_t mask = mask_of(bit, count);
+        std::uint64_t& data = page.data[in_page / 64];
+        std::uint64_t& zero = page.zero[in_page / 64];
+        data = state == BlockState::data ? data | mask : data & ~mask;
+        zero = state == BlockState::zero ? zero | mask : zero & ~mask;
+        range.first += count;
+        range.count -= count;
+    }
+}
+
+BlockRun PresenceMap::run_in_page(std::uint64_t first, std::uint64_t limit) const {
+    const std::uint64_t in_page = first % page_blocks_;
+    limit = std::min(limit, page_blocks_ - in_page);
+    const Page* page = find(first / page_blocks_);
+    if (page == nullptr) {
+        return {BlockState::absent, limit};
+    }
+    std::uint64_t at = in_page;
+    const std::uint64_t here = 1ULL << at % 64;
+    const BlockState state = (page->data[at / 64] & here) != 0   ? BlockState::data
+                             : (page->zero[at / 64] & here) != 0 ? BlockState::zero
+                                                                 : BlockState::absent;
+    while (at - in_page < limit) {
+        const std::uint64_t data = page->data[at / 64];
+        const std::uint64_t zero = page->zero[at / 64];
+        const std::uint64_t same = state == BlockState::data   ? data
+                                   : state == BlockState::zero ? zero
+                                                               : ~(data | zero);
+        const auto ones = static_cast<std::uint64_t>(std::countr_one(same >> at % 64));
+        const std::uint64_t step = std::min(ones, 64 - at % 64);
+        at += step;
+        if (at % 64 != 0 || step == 0) {
+            break;
+        }
+    }
+    return {state, std::min(at - in_page, limit)};
+}
+
+BlockRun PresenceMap::run(std::uint64_t first, std::uint64_t limit) const {
+    if (first >= blocks_) {
+        return {BlockState::absent, limit};
+    }
+    const std::uint64_t inside = std::min(limit, blocks_ - first);
+    BlockRun whole = run_in_page(first, inside);
+    while (whole.count < inside) {
+        const std::uint64_t next = first + whole.count;
+        if (next % page_blocks_ != 0) {
+            return whole;
+        }
+        // A directory that does not exist is skipped whole: 64 GiB a step.
+        const std::uint64_t per_directory = page_blocks_ * kPagesPerDirectory;
+        if (whole.state == BlockState::absent && !directories_[next / per_directory]) {
+            whole.count += std::min(inside - whole.count, per_directory - next % per_directory);
+            continue;
+        }
+        const BlockRun more = run_in_page(next, inside - whole.count);
+        if (more.state != whole.state) {
+            return whole;
+        }
+        whole.count += more.count;
+    }
+    return whole;
+}
+
+std::vector<BlockRange> PresenceMap::without(BlockRange range, BlockState state) const {
+    std::vector<BlockRange> parts;
+    while (range.count > 0) {
+        const BlockRun found = run(range.first, range.count);
+        if (found.state != state) {
+            if (!parts.empty() && parts.back().end() == range.first) {
+                parts.back().count += found.count;
+            } else {
+                parts.push_back({range.first, found.count});
+            }
+        }
+        range.first += found.count;
+        range.count -= found.count;
+    }
+    return parts;
+}
+
+std::vector<BlockRange> PresenceMap::with(BlockRange range, BlockState state) const {
+    std::vector<BlockRange> parts;
+    while (range.count > 0) {
+        const BlockRun found = run(range.first, range.count);
+        if (found.state == state) {
+            parts.push_back({range.first, found.count});
+        }
+        range.first += found.count;
+        range.count -= found.count;
+    }
+    return parts;
+}
+
+bool PresenceMap::any_data(BlockRange range) const {
+    while (range.count > 0) {
+        const BlockRun found = run(range.first, range.count);
+        if (found.state == BlockState::data) {
+            return true;
+        }
+        range.first += found.count;
+        range.count -= found.count;
+    }
+    return false;
+}
+
+}  // namespace kiln::block

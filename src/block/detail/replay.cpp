@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "block/detail/replay.h"
+
+#include <deque>
+
+namespace kiln::block {
+namespace {
+
+class Replayer {
+  public:
+    explicit Replayer(const Superblock& superblock)
+        : state_{
+              .presence = PresenceMap(superblock.size_bytes / kBlockBytes, superblock.page_blocks),
+              .end = {},
+              .boot_id = superblock.boot_id} {}
+
+    Status visit(const Record& record) {
+        if (state_.frozen) {
+            return Error(Code::data_loss, "a journal record follows the seal");
+        }
+        switch (record.type) {
+            case RecordType::set:
+            case RecordType::zero:
+                state_.last_change_seq = record.seq;
+                queue_.push_back(record);
+                break;
+            case RecordType::flushed:
+                apply_through(record.through_seq);
+                break;
+            case RecordType::freeze:
+                apply_through(record.seq);
+                state_.frozen = true;
+                break;
+            case RecordType::ckpt:
+                break;
+            case RecordType::boot:
+                boot(record.boot_id);
+                break;
+        }
+        return ok();
+    }
+
+    // The host started anew: what was not durable is gone, and stays gone.
+    void boot(const std::string& boot_id) {
+        if (boot_id != state_.boot_id) {
+            queue_.clear();
+            state_.boot_id = boot_id;
+        }
+    }
+
+    void apply_through(std::uint64_t seq) {
+        apply_queue(seq);
+        state_.through_seq = std::max(state_.through_seq, seq);
+    }
+
+    void apply_queue(std::uint64_t seq) {
+        while (!queue_.empty() && queue_.front().seq <= seq) {
+            const Record& record = queue_.front();
+            const auto to = record.type == RecordType::set ? BlockState::data : BlockState::zero;
+            for (const BlockRange run : record.runs) {
+                state_.presence.set(run, to);
+            }
+            queue_.pop_front();
+        }
+    }
+
+    Replayed& state() { return state_; }
+
+  private:
+    Replayed state_;
+    std::deque<Record> queue_;
+};
+
+}  // namespace
+
+Result<Replayed> replay_journal(const Superblock& superblock, ByteView ring,
+                                const std::string& boot_id) {
+    Replayer replayer(superblock);
+    TRY_ASSIGN(const JournalEnd end,
+               scan_journal(ring, superblock.head, superblock.size_bytes / kBlockBytes,
+                            [&](const Record& record) { return replayer.visit(record); }));
+    Replayed& state = replayer.state();
+    const bool same_boot = state.boot_id == boot_id;
+    if (end.next.seq <= superblock.floor_seq) {
+        return Error(Code::data_loss, "the journal ends at record " +
+                                          std::to_string(end.next.seq - 1) + ", and " +
+                                          std::to_string(superblock.floor_seq) + " was written");
+    }
+    if (end.leftovers_end != 0 && (same_boot || end.synced_beyond || state.frozen)) {
+        return Error(Code::data_loss,
+                     "the journal is damaged after record " + std::to_string(end.next.seq - 1));
+    }
+    if (same_boot) {
+        replayer.apply_queue(end.next.seq);
+    }
+    state.end = end;
+    return std::move(state);
+}
+
+}  // namespace kiln::block

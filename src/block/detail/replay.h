@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: Apache-2.0
+// Replay: from the bytes of a journal to the state of its layer, by the rules of
+// docs/formats/layer.md ("Recovery"), the boot-id rule included. Bounded by the journal's size.
+// Thread model: pure function.
+#pragma once
+
+#include "block/detail/journal_format.h"
+#include "block/detail/presence.h"
+
+namespace kiln::block {
+
+struct Replayed {
+    PresenceMap presence;
+    JournalEnd end;
+    std::string boot_id;  // of the last writer
+    bool frozen = false;
+    std::uint64_t last_change_seq = 0;  // the last SET or ZERO in the journal
+    std::uint64_t through_seq = 0;      // the last durable one
+};
+
+// data_loss as the rules say. `boot_id` is this host's.
+Result<Replayed> replay_journal(const Superblock& superblock, ByteView ring,
+                                const std::string& boot_id);
+
+}  // namespace kiln::block

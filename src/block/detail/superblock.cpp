@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "block/detail/superblock.h"
+
+#include "block/detail/text_field.h"
+#include "block/ids.h"
+#include "block/limits.h"
+#include "util/crc32c.h"
+
+namespace kiln::block {
+namespace {
+
+constexpr std::string_view kMagic = "KILNLAYR";
+constexpr std::uint16_t kVersion = 1;
+// map_pages, data_crc, extent_mapped and encrypted have bits, and no reader yet.
+constexpr std::uint16_t kKnownFeatures = 0;
+constexpr std::size_t kFieldsEnd = 336;
+
+std::uint32_t crc_of(ByteView bytes) {
+    const std::uint8_t zeros[4] = {};
+    return crc32c(bytes.subspan(16), crc32c(zeros, crc32c(bytes.first(12))));
+}
+
+Status check_header(ByteView bytes) {
+    if (bytes.size() != kSuperblockBytes || as_text(bytes.first(8)) != kMagic) {
+        return Error(Code::data_loss, "not a layer superblock");
+    }
+    if (get_le<std::uint32_t>(&bytes[12]) != crc_of(bytes)) {
+        return Error(Code::data_loss, "the checksum of the superblock is wrong");
+    }
+    const auto version = get_le<std::uint16_t>(&bytes[8]);
+    if (version != kVersion) {
+        return Error(Code::unsupported, "layer format version " + std::to_string(version));
+    }
+    const auto features = get_le<std::uint16_t>(&bytes[10]);
+    if ((features & ~kKnownFeatures) != 0) {
+        return Error(Code::unsupported, "layer feature bits " + std::to_string(features));
+    }
+    return ok();
+}
+
+Status check_fields(const Superblock& s) {
+    const Geometry geometry{.shard_bytes = s.shard_bytes,
+                            .page_blocks = s.page_blocks,
+                            .journal_bytes = s.ring_bytes,
+                            .journal_first_bytes = kBlockBytes};
+    if (!geometry.check() || s.size_bytes == 0 || s.size_bytes % kBlockBytes != 0 ||
+        s.size_bytes > kMaxVolumeBytes) {
+        return Error(Code::data_loss, "the sizes in the superblock are impossible");
+    }
+    if (!valid_id(s.layer_id) || !valid_id(s.volume_id) || s.generation == 0 || s.head.seq == 0) {
+        return Error(Code::data_loss, "the ids in the superblock are impossible");
+    }
+    if (s.head.position != 0) {
+        return Error(Code::unsupported, "the journal head moved: a checkpointed layer");
+    }
+    if (s.key.algorithm != 0) {
+        return Error(Code::unsupported, "an encrypted layer");
+    }
+    return ok();
+}
+
+}  // namespace
+
+Bytes encode_superblock(const Superblock& s) {
+    Bytes bytes(kSuperblockBytes, 0);
+    std::uint8_t* at = bytes.data();
+    std::memcpy(at, kMagic.data(), kMagic.size());
+    put_le<std::uint16_t>(at + 8, kVersion);
+    put_text(at + 16, kStoreUuidField, s.store_uuid);
+    put_text(at + 56, kIdField, s.volume_id);
+    put_text(at + 120, kIdField, s.layer_id);
+    put_le(at + 184, s.size_bytes);
+    put_le<std::uint32_t>(at + 192, kBlockBytes);
+    put_le(at + 196, s.page_blocks);
+    put_le(at + 200, s.shard_bytes);
+    put_le(at + 208, s.generation);
+    put_text(at + 216, kBootIdField, s.boot_id);
+    put_le(at + 256, s.fencing_token);
+    put_le(at + 264, s.key.algorithm);
+    std::memcpy(at + 272, s.key.record_id.data(), s.key.record_id.size());
+    std::memcpy(at + 288, s.key.check_value.data(), s.key.check_value.size());
+    put_le(at + 296, s.ring_bytes);
+    put_le(at + 304, s.head.position);
+    put_le(at + 312, s.head.seq);
+    put_le(at + 320, s.head.prev_crc);
+    put_le(at + 328, s.floor_seq);
+    put_le(at + 12, crc_of(bytes));
+    return bytes;
+}
+
+Result<Superblock> decode_superblock(ByteView bytes) {
+    TRY(check_header(bytes));
+    const std::uint8_t* at = bytes.data();
+    Superblock s;
+    TRY_ASSIGN(s.store_uuid, get_text(at + 16, kStoreUuidField));
+    TRY_ASSIGN(s.volume_id, get_text(at + 56, kIdField));
+    TRY_ASSIGN(s.layer_id, get_text(at + 120, kIdField));
+    s.size_bytes = get_le<std::uint64_t>(at + 184);
+    s.page_blocks = get_le<std::uint32_t>(at + 196);
+    s.shard_bytes = get_le<std::uint64_t>(at + 200);
+    s.generation = get_le<std::uint64_t>(at + 208);
+    TRY_ASSIGN(s.boot_id, get_text(at + 216, kBootIdField));
+    s.fencing_token = get_le<std::uint64_t>(at + 256);
+    s.key.algorithm = get_le<std::uint32_t>(at + 264);
+    std::memcpy(s.key.record_id.data(), at + 272, s.key.record_id.size());
+    std::memcpy(s.key.check_value.data(), at + 288, s.key.check_value.size());
+    s.ring_bytes = get_le<std::uint64_t>(at + 296);
+    s.head.position = get_le<std::uint64_t>(at + 304);
+    s.head.seq = get_le<std::uint64_t>(at + 312);
+    s.head.prev_crc = get_le<std::uint32_t>(at + 320);
+    s.floor_seq = get_le<std::uint64_t>(at + 328);
+    if (get_le<std::uint32_t>(at + 192) != kBlockBytes) {
+        return Error(Code::unsupported, "a layer with other than 4096-byte blocks");
+    }
+    if (!all_zero(bytes.subspan(268, 4)) || !all_zero(bytes.subspan(324, 4)) ||
+        !all_zero(bytes.subspan(kFieldsEnd))) {
+        return Error(Code::data_loss, "reserved bytes of the superblock are not zero");
+    }
+    TRY(check_fields(s));
+    return s;
+}
+
+Result<Superblock> choose_superblock(ByteView map) {
+    if (map.size() < kMapHeaderBytes) {
+        return Error(Code::data_loss, "the map file is too short");
+    }
+    auto a = decode_superblock(map.first(kSuperblockBytes));
+    auto b = decode_superblock(map.subspan(kSuperblockBytes, kSuperblockBytes));
+    // A slot written by a newer program must not be hidden by an older one beside it.
+    for (auto* slot : {&a, &b}) {
+        if (!*slot && slot->error().code() == Code::unsupported) {
+            return slot->error();
+        }
+    }
+    if (a && b) {
+        return a->generation > b->generation ? a : b;
+    }
+    return a ? a : b ? b : a;
+}
+
+}  // namespace kiln::block

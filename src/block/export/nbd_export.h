@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+// Export: one unix socket that serves one volume over NBD, and its connections.
+//
+// close() removes the socket, disconnects everyone and completes when nothing of them is in flight
+// on the volume. Destroyed only after that. Thread model: one owner thread.
+#pragma once
+
+#include <map>
+#include <memory>
+
+#include "block/export/nbd_session.h"
+
+namespace kiln::block::nbd {
+
+class Export {
+  public:
+    // Binds the socket and begins to accept. The volume outlives the export.
+    static Result<std::unique_ptr<Export>> create(io::Sockets& sockets, io::Scheduler& scheduler,
+                                                  Volume& volume, const std::string& socket_path,
+                                                  bool read_only);
+    ~Export();
+    void close(io::Callback<> done);
+
+  private:
+    Export(io::Sockets& sockets, io::Scheduler& scheduler, Volume& volume, io::SocketId listener,
+           bool read_only)
+        : sockets_(sockets),
+          scheduler_(scheduler),
+          volume_(volume),
+          listener_(listener),
+          read_only_(read_only) {}
+    void accept();
+    void accepted(Result<io::SocketId> socket);
+    void session_ended(std::uint64_t session);
+    void maybe_closed();
+
+    io::Sockets& sockets_;
+    io::Scheduler& scheduler_;
+    Volume& volume_;
+    const io::SocketId listener_;
+    const bool read_only_;
+    bool accepting_ = false;
+    bool closing_ = false;
+    io::TimerId retry_{};
+    io::Callback<> closed_;
+    std::uint64_t next_session_ =
+        1;  // not the socket: its number may be in use again before the session has ended
+    std::map<std::uint64_t, std::shared_ptr<Session>> sessions_;
+};
+
+}  // namespace kiln::block::nbd

@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "block/geometry.h"
+
+#include "block/limits.h"
+
+namespace kiln::block {
+
+Status Geometry::check() const {
+    const auto whole = [](std::uint64_t value, std::uint64_t unit) {
+        return value > 0 && value % unit == 0;
+    };
+    if (!whole(shard_bytes, kBlockBytes) || shard_bytes > 16ULL << 40) {
+        return Error(Code::invalid_argument, "a shard is a multiple of 4096 bytes, at most 16 TiB");
+    }
+    if (!whole(page_blocks, 64) || page_blocks > 1U << 24) {
+        return Error(Code::invalid_argument, "a presence page has a multiple of 64 blocks");
+    }
+    if (!whole(journal_bytes, kBlockBytes) || journal_bytes > 1ULL << 30 ||
+        journal_bytes < 2 * kJournalReserve) {
+        return Error(Code::invalid_argument,
+                     "a journal has a multiple of 4096 bytes, 8 KiB to 1 GiB");
+    }
+    if (!whole(journal_first_bytes, kBlockBytes)) {
+        return Error(Code::invalid_argument,
+                     "the journal's first step is a multiple of 4096 bytes");
+    }
+    return ok();
+}
+
+}  // namespace kiln::block

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// Limits of the block library, in one place. Thread model: constants.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+
+namespace kiln::block {
+
+// The largest read or write in one request. 32 MiB is what NBD clients assume when a server says
+// nothing.
+inline constexpr std::uint32_t kMaxRequestBytes = 32U << 20;
+
+// Requests of one NBD connection being worked on. QEMU keeps at most 16, nbdcopy 64.
+inline constexpr std::size_t kMaxRequestsInFlight = 256;
+// And their payload: two of the largest.
+inline constexpr std::size_t kMaxPayloadInFlight = 2 * static_cast<std::size_t>(kMaxRequestBytes);
+// Connections of one export. nbdcopy opens 4, QEMU 1; the rest is room for inspection.
+inline constexpr std::size_t kMaxConnections = 64;
+// From connecting to the end of the NBD handshake. A local peer needs a millisecond.
+inline constexpr std::chrono::seconds kHandshakeTimeout{30};
+// One NBD option. The longest legal ones name an export (4096 bytes) and a few queries.
+inline constexpr std::uint32_t kMaxOptionBytes = 64U << 10;
+inline constexpr std::uint32_t kMaxExportNameBytes = 4096;
+// Options in one handshake; qemu sends about 5.
+inline constexpr std::uint32_t kMaxOptions = 64;
+// Descriptors in one answer to block status; the client asks again for the rest.
+inline constexpr std::size_t kMaxExtents = 8192;
+
+// Layers in one chain that an open walks. Far above what a lineage reaches before it is destaged.
+inline constexpr std::size_t kMaxChainLayers = 1024;
+
+// Records bigger than this are split, so that a reader can bound its memory.
+inline constexpr std::uint32_t kMaxRecordPayload = 64U << 10;
+// One journal write; what waits longer goes with the next.
+inline constexpr std::size_t kMaxJournalBatch = 1U << 20;
+// The end of the journal is kept for FLUSHED, FREEZE and BOOT, so that a full one can still be
+// flushed and sealed.
+inline constexpr std::uint64_t kJournalReserve = 4096;
+
+}  // namespace kiln::block

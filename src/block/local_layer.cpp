@@ -1,0 +1,304 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "block/local_layer.h"
+
+#include "block/detail/join.h"
+#include "util/log.h"
+
+namespace kiln::block {
+
+LocalLayer::LocalLayer(const LayerContext& context, Parts parts)
+    : context_(context),
+      id_(std::move(parts.id)),
+      writable_(parts.writable),
+      superblock_(std::move(parts.superblock)),
+      map_(parts.map),
+      journal_file_(parts.journal),
+      presence_(std::move(parts.state.presence)),
+      journal_(context.io, context.scheduler,
+               {.file = parts.journal,
+                .ring_bytes = superblock_.ring_bytes,
+                .file_bytes = parts.journal_file_bytes,
+                .next = parts.state.end.next,
+                .last_change_seq = parts.state.last_change_seq}),
+      shards_(context, id_, superblock_.size_bytes, superblock_.shard_bytes, writable_, presence_),
+      sealed_(parts.state.frozen),
+      through_seq_(parts.state.through_seq) {
+    // A process that ended may have left unsynced writes anywhere.
+    for (std::uint64_t shard = 0; writable_ && shard < shards_.count(); ++shard) {
+        if (presence_.any_data(shards_.blocks_of(shard))) {
+            shards_.mark_dirty(shard);
+        }
+    }
+}
+
+LocalLayer::~LocalLayer() {
+    INVARIANT(closed_);
+}
+
+void LocalLayer::fail_later(Done done, Error error) {
+    context_.scheduler.post(
+        [done = std::move(done), error = std::move(error)]() mutable { done(std::move(error)); });
+}
+
+bool LocalLayer::refuse(Done& done, bool change) {
+    INVARIANT(!closed_);
+    if (failed_) {
+        fail_later(std::move(done), *failed_);
+        return true;
+    }
+    if (change && (!writable_ || sealed_)) {
+        fail_later(std::move(done),
+                   Error(Code::failed_precondition, "layer " + id_.str() + " is sealed"));
+        return true;
+    }
+    return false;
+}
+
+void LocalLayer::transfer(bool write, const ShardSet::Part& part, std::uint8_t* data, Done done) {
+    shards_.use(part.shard, [this, write, part, data,
+                             done = std::move(done)](Result<io::FileId> file) mutable {
+        if (!file) {
+            fail_later(std::move(done), std::move(file.error()));
+            return;
+        }
+        const std::size_t bytes = part.range.count * kBlockBytes;
+        auto op = write ? io::Op::write(*file, part.file_offset, {data, bytes})
+                        : io::Op::read(*file, part.file_offset, {data, bytes});
+        context_.io.submit(std::move(op),
+                           [bytes, done = std::move(done)](Result<std::uint64_t> moved) mutable {
+                               if (!moved) {
+                                   done(std::move(moved.error()));
+                               } else if (*moved != bytes) {
+                                   done(Error(Code::data_loss, "a data file ends early"));
+                               } else {
+                                   done(ok());
+                               }
+                           });
+    });
+}
+
+void LocalLayer::transfer_all(bool write, BlockRange range, std::uint8_t* data, Done done) {
+    ShardSet::Part part = shards_.first_part(range);
+    if (part.range.count == range.count) {
+        transfer(write, part, data, std::move(done));
+        return;
+    }
+    auto join = Join::create(std::move(done));
+    while (range.count > 0) {
+        part = shards_.first_part(range);
+        transfer(write, part, data, join->arm());
+        data += part.range.count * kBlockBytes;
+        range = {part.range.end(), range.count - part.range.count};
+    }
+    join->ready();
+}
+
+void LocalLayer::read(BlockRange range, MutableByteView into, Done done) {
+    INVARIANT(range.count > 0 && range.end() <= blocks() &&
+              into.size() == range.count * kBlockBytes);
+    if (!refuse(done, false)) {
+        transfer_all(false, range, into.data(), std::move(done));
+    }
+}
+
+void LocalLayer::write(BlockRange range, ByteView from, Done done) {
+    INVARIANT(range.count > 0 && range.end() <= blocks() &&
+              from.size() == range.count * kBlockBytes);
+    if (refuse(done, true)) {
+        return;
+    }
+    // transfer() only reads these bytes.
+    transfer_all(true, range, const_cast<std::uint8_t*>(from.data()),
+                 [this, range, done = std::move(done)](Status status) mutable {
+                     data_written(range, std::move(status), std::move(done));
+                 });
+}
+
+void LocalLayer::data_written(BlockRange range, Status status, Done done) {
+    for (BlockRange rest = range; rest.count > 0;) {
+        const auto part = shards_.first_part(rest);
+        shards_.mark_dirty(part.shard);
+        rest = {part.range.end(), rest.count - part.range.count};
+    }
+    if (!status) {
+        done(std::move(status));
+        return;
+    }
+    const auto missing = presence_.without(range, BlockState::data);
+    if (missing.empty()) {
+        changed(std::move(done), ok());
+        return;
+    }
+    journal_.append_runs(RecordType::set, missing,
+                         [this, range, done = std::move(done)](Status written) mutable {
+                             if (written) {
+                                 presence_.set(range, BlockState::data);
+                             }
+                             changed(std::move(done), std::move(written));
+                         });
+}
+
+void LocalLayer::changed(Done done, Status status) {
+    if (status) {
+        ++version_;
+    } else if (status.error().code() == Code::io_error) {
+        fatal(status.error());
+    }
+    done(std::move(status));
+}
+
+void LocalLayer::zero(BlockRange range, Done done) {
+    INVARIANT(range.count > 0 && range.end() <= blocks());
+    if (refuse(done, true)) {
+        return;
+    }
+    if (presence_.without(range, BlockState::zero).empty()) {
+        context_.scheduler.post([done = std::move(done)]() mutable { done(ok()); });
+        return;
+    }
+    journal_.append_runs(RecordType::zero, {range},
+                         [this, range, done = std::move(done)](Status written) mutable {
+                             if (!written) {
+                                 changed(std::move(done), std::move(written));
+                                 return;
+                             }
+                             const auto data = presence_.with(range, BlockState::data);
+                             presence_.set(range, BlockState::zero);
+                             // Acknowledged after the holes: the volume keeps the range locked
+                             // until then, so no later write loses bytes.
+                             punch(data, [this, done = std::move(done)](Status) mutable {
+                                 changed(std::move(done), ok());
+                             });
+                         });
+}
+
+void LocalLayer::punch(const std::vector<BlockRange>& ranges, Done done) {
+    auto join = Join::create(std::move(done));
+    for (BlockRange range : ranges) {
+        while (range.count > 0) {
+            const auto part = shards_.first_part(range);
+            range = {part.range.end(), range.count - part.range.count};
+            shards_.use(
+                part.shard, [this, part, done = join->arm_io()](Result<io::FileId> file) mutable {
+                    // Only space is at stake: the blocks are zero by their bits whether this works
+                    // or not.
+                    if (!file) {
+                        context_.scheduler.post([done = std::move(done)]() mutable { done(0); });
+                        return;
+                    }
+                    context_.io.submit(
+                        io::Op::punch(*file, part.file_offset, part.range.count * kBlockBytes),
+                        std::move(done));
+                });
+        }
+    }
+    join->ready();
+}
+
+void LocalLayer::append_boot(Done done) {
+    journal_.append(Record{.type = RecordType::boot, .boot_id = context_.boot_id}, std::move(done));
+}
+
+void LocalLayer::seal(Freeze freeze, Done done) {
+    if (refuse(done, true)) {
+        return;
+    }
+    // durable_version_ may be up to date; the flush also covers what was there at open.
+    flush(version_, [this, freeze = std::move(freeze),
+                     done = std::move(done)](Status flushed) mutable {
+        if (!flushed) {
+            done(std::move(flushed));
+            return;
+        }
+        journal_.append(Record{.type = RecordType::freeze, .freeze = std::move(freeze)},
+                        [this, done = std::move(done)](Status written) mutable {
+                            if (!written || !context_.durable) {
+                                sealed_ = written.has_value();
+                                changed(std::move(done), std::move(written));
+                                return;
+                            }
+                            sealed_ = true;
+                            journal_.sync([this, done = std::move(done)](Status synced) mutable {
+                                changed(std::move(done), std::move(synced));
+                            });
+                        });
+    });
+}
+
+void LocalLayer::close(Done done) {
+    INVARIANT(!closed_ && !flushing_ && journal_.idle());
+    if (!writable_ || failed_ || journal_.written_seq() == superblock_.floor_seq) {
+        close_files(std::move(done));
+        return;
+    }
+    // From now on a journal that ends earlier is known to be damaged.
+    write_superblock(journal_.written_seq(), [this,
+                                              done = std::move(done)](Status written) mutable {
+        close_files([written = std::move(written), done = std::move(done)](Status closed) mutable {
+            done(written ? std::move(closed) : std::move(written));
+        });
+    });
+}
+
+void LocalLayer::drop(Done done) {
+    close_files([this, done = std::move(done)](Status closed) mutable {
+        if (!closed) {
+            done(std::move(closed));
+            return;
+        }
+        remove_layer_files(context_, id_, std::move(done));
+    });
+}
+
+void LocalLayer::close_files(Done done) {
+    closed_ = true;
+    auto join = Join::create(std::move(done));
+    shards_.close(join->arm());
+    context_.io.submit(io::Op::close(journal_file_), join->arm_io());
+    context_.io.submit(io::Op::close(map_), join->arm_io());
+    join->ready();
+}
+
+void LocalLayer::write_superblock(std::uint64_t floor_seq, Done done) {
+    // The floor may only name what is on the device: the journal first.
+    const auto write = [this, floor_seq](Done then) {
+        superblock_.floor_seq = floor_seq;
+        superblock_.generation += 1;
+        auto bytes = std::make_unique<Bytes>(encode_superblock(superblock_));
+        const ByteView view = *bytes;
+        context_.io.submit(io::Op::write(map_, superblock_offset(superblock_.generation), view),
+                           [this, bytes = std::move(bytes),
+                            then = std::move(then)](Result<std::uint64_t> result) mutable {
+                               if (!result || !context_.durable) {
+                                   then(result ? ok() : Status(std::move(result.error())));
+                                   return;
+                               }
+                               context_.io.submit(
+                                   io::Op::sync_data(map_),
+                                   [then = std::move(then)](Result<std::uint64_t> synced) mutable {
+                                       then(synced ? ok() : Status(std::move(synced.error())));
+                                   });
+                           });
+    };
+    if (!context_.durable || journal_.synced_seq() >= floor_seq) {
+        write(std::move(done));
+        return;
+    }
+    journal_.sync([write, done = std::move(done)](Status synced) mutable {
+        if (!synced) {
+            done(std::move(synced));
+            return;
+        }
+        write(std::move(done));
+    });
+}
+
+void LocalLayer::fatal(const Error& error) {
+    if (!failed_) {
+        failed_ =
+            Error(Code::io_error, "layer " + id_.str() + " failed earlier: " + error.message());
+        log_error("block", failed_->message());
+    }
+}
+
+}  // namespace kiln::block

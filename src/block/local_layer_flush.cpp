@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: Apache-2.0
+// LocalLayer::flush: data first, then the FLUSHED record, then the journal. One flush runs at a
+// time; those that come meanwhile share the next one.
+#include "block/local_layer.h"
+
+namespace kiln::block {
+
+void LocalLayer::flush(std::uint64_t through, Done done) {
+    if (refuse(done, false)) {
+        return;
+    }
+    if (!writable_ || sealed_ || durable_version_ >= through) {
+        context_.scheduler.post([done = std::move(done)]() mutable { done(ok()); });
+        return;
+    }
+    flush_waiters_.push_back({through, std::move(done)});
+    if (!flushing_) {
+        start_flush();
+    }
+}
+
+void LocalLayer::start_flush() {
+    flushing_ = true;
+    for (FlushWaiter& waiter : flush_waiters_) {
+        flushing_waiters_.push_back(std::move(waiter));
+    }
+    flush_waiters_.clear();
+    const std::uint64_t version = version_;
+    if (!context_.durable) {
+        context_.scheduler.post([this, version] { finish_flush(version, ok()); });
+        return;
+    }
+    // Settled now, as the sync is submitted: records up to here have their data written. A write
+    // that completes while the sync runs is not covered, and its record does not merge into one
+    // that is.
+    const std::uint64_t through_seq = journal_.mark();
+    shards_.sync_dirty(
+        [this, version, through_seq, rollbacks = journal_.rollbacks()](Status status) {
+            flush_data_done(version, through_seq, rollbacks, std::move(status));
+        });
+}
+
+void LocalLayer::flush_data_done(std::uint64_t version, std::uint64_t through_seq,
+                                 std::uint64_t rollbacks, Status status) {
+    if (!status) {
+        // What the device dropped cannot be known, and a second sync would say that all is well.
+        fatal(status.error());
+        finish_flush(version, Status(*failed_));
+        return;
+    }
+    if (journal_.rollbacks() != rollbacks) {
+        // Records were taken back, so their numbers mean others now.
+        start_flush();
+        return;
+    }
+    if (journal_.last_change_seq() <= through_seq_) {
+        finish_flush(version, ok());
+        return;
+    }
+    flush_record(version, through_seq);
+}
+
+void LocalLayer::flush_record(std::uint64_t version, std::uint64_t through_seq) {
+    const Record record{.type = RecordType::flushed,
+                        .through_seq = through_seq,
+                        .synced_seq = journal_.synced_seq()};
+    journal_.append(record, [this, version, through_seq](Status written) {
+        if (!written) {
+            finish_flush(version, std::move(written));
+            return;
+        }
+        journal_.sync([this, version, through_seq](Status synced) {
+            if (synced) {
+                through_seq_ = std::max(through_seq_, through_seq);
+            } else {
+                fatal(synced.error());
+            }
+            finish_flush(version, std::move(synced));
+        });
+    });
+}
+
+void LocalLayer::finish_flush(std::uint64_t version, Status status) {
+    flushing_ = false;
+    if (status) {
+        durable_version_ = std::max(durable_version_, version);
+    } else if (status.error().code() == Code::io_error) {
+        fatal(status.error());
+    }
+    auto waiters = std::move(flushing_waiters_);
+    flushing_waiters_.clear();
+    if (!flush_waiters_.empty()) {
+        start_flush();
+    }
+    for (FlushWaiter& waiter : waiters) {
+        waiter.done(status);
+    }
+}
+
+}  // namespace kiln::block
