@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: Apache-2.0
+// A machine's QEMU command line, as a pure function of its specification (golden files in
+// tests/golden).
+//
+// QEMU opens nothing by path but its program files and the disks' NBD sockets: control sockets,
+// serial log, UEFI variables and NIC sockets are inherited descriptors, in the order child_files()
+// gives, so that its user needs access to none of our directories. What a guest can see (slots,
+// devices, SMBIOS) is fixed by the specification, not by what the host offers, and a change here
+// changes machines: devices keep their PCI addresses over stop and start.
+//
+// Thread model: pure functions.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "compute/hypervisor.h"
+
+namespace kiln::compute {
+
+// Root ports that stand empty at start: as many volumes can be attached to the running machine.
+inline constexpr unsigned kSparePorts = 8;
+
+// Descriptors QEMU inherits, beginning with number 3.
+enum class ChildFile { qmp, qmp_spare, agent, serial, uefi_variables, nic };
+struct ChildFileSlot {
+    ChildFile file;
+    std::size_t nic = 0;  // index into MachineSpec::nics
+};
+std::vector<ChildFileSlot> child_files(const MachineSpec& spec);
+
+struct ArgvFacts {
+    std::string program;      // args[0]
+    Accelerator accelerator;  // not automatic
+    std::string ovmf_code;    // for Firmware::uefi
+};
+Result<std::vector<std::string>> build_argv(const MachineSpec& spec, const ArgvFacts& facts);
+
+}  // namespace kiln::compute

@@ -1,0 +1,374 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "compute/qemu/driver.h"
+
+#include <fmt/format.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include "compute/console.h"
+#include "util/check.h"
+#include "util/log.h"
+
+namespace kiln::compute {
+namespace {
+
+// How often logs are bounded and lost control connections noticed.
+constexpr auto kTick = std::chrono::seconds(1);
+// Between the end of a process's sockets and its own.
+constexpr auto kExitGrace = std::chrono::milliseconds(250);
+
+MachineInfo gone_info(const MachineId& id) {
+    MachineInfo info;
+    info.id = id;
+    return info;
+}
+
+}  // namespace
+
+Status QemuDriver::begin() {
+    TRY_ASSIGN(supervisor_, Supervisor::create(kTick, [this] { on_tick(); }));
+    return ok();
+}
+
+// ---- the table
+// ------------------------------------------------------------------------------------------------------
+
+Result<QemuDriver::Claim> QemuDriver::claim(const MachineId& id) {
+    MutexLock lock(mutex_);
+    if (!claimed_.insert(id).second) {
+        return Error(Code::failed_precondition, id.str() + " is being started or adopted");
+    }
+    return Claim(*this, id);
+}
+
+void QemuDriver::unclaim(const MachineId& id) {
+    MutexLock lock(mutex_);
+    claimed_.erase(id);
+}
+
+MachinePtr QemuDriver::find(const MachineId& id) {
+    MutexLock lock(mutex_);
+    const auto found = machines_.find(id);
+    return found == machines_.end() ? nullptr : found->second;
+}
+
+Result<MachinePtr> QemuDriver::get(const MachineId& id) {
+    if (auto machine = find(id)) {
+        return machine;
+    }
+    return Error(Code::not_found, "no machine " + id.str());
+}
+
+std::vector<MachineId> QemuDriver::machines() {
+    MutexLock lock(mutex_);
+    std::vector<MachineId> ids;
+    for (const auto& [id, machine] : machines_) {
+        ids.push_back(id);
+    }
+    return ids;
+}
+
+std::optional<std::uint64_t> QemuDriver::host_memory_mib() {
+    const long pages = ::sysconf(_SC_PHYS_PAGES);
+    const long page_bytes = ::sysconf(_SC_PAGESIZE);
+    if (pages <= 0 || page_bytes <= 0) {
+        return std::nullopt;
+    }
+    return static_cast<std::uint64_t>(pages) * static_cast<std::uint64_t>(page_bytes) >> 20;
+}
+
+// ---- commands
+// -------------------------------------------------------------------------------------------------------
+
+Result<std::shared_ptr<QmpClient>> QemuDriver::control_of(const MachineId& id) {
+    INVARIANT(!supervisor_->on_this_thread());
+    TRY_ASSIGN(const MachinePtr machine, get(id));
+    MutexLock lock(machine->mutex);
+    if (!machine->control) {
+        return Error(Code::unavailable, "no control connection to " + id.str());
+    }
+    return machine->control;
+}
+
+Status QemuDriver::command(const MachineId& id, std::string_view name, Deadline deadline) {
+    TRY_ASSIGN(const auto control, control_of(id));
+    TRY_ASSIGN([[maybe_unused]] auto reply, control->execute(name, deadline), id.str());
+    return ok();
+}
+
+Result<MachineInfo> QemuDriver::query(const MachineId& id, Deadline deadline) {
+    TRY_ASSIGN(const MachinePtr machine, get(id));
+    return query(*machine, deadline);
+}
+
+Result<MachineInfo> QemuDriver::query(Machine& machine, Deadline deadline) {
+    TRY_ASSIGN(const auto control, control_of(machine.record.id));
+    TRY_ASSIGN(const QmpMessage reply, control->execute("query-status", deadline));
+    return info_of(machine, state_from_status(reply.string("status")));
+}
+
+Status QemuDriver::kill(const MachineId& id, Deadline deadline) {
+    TRY_ASSIGN(const MachinePtr machine, get(id));
+    return kill(*machine, deadline);
+}
+
+Status QemuDriver::kill(Machine& machine, Deadline deadline) {
+    INVARIANT(!supervisor_->on_this_thread());
+    TRY(signal_process(machine.pidfd, SIGKILL));
+    MutexLock lock(machine.mutex);
+    while (!machine.exited) {
+        if (!machine.changed.wait_until(lock, deadline.at()) && deadline.passed()) {
+            return Error(Code::deadline_exceeded,
+                         machine.record.id.str() + " did not end in time after SIGKILL");
+        }
+    }
+    return ok();
+}
+
+// ---- start
+// ----------------------------------------------------------------------------------------------------------
+
+Result<MachineInfo> QemuDriver::start(const MachineSpec& spec, Deadline deadline) {
+    TRY_ASSIGN(const Claim claimed, claim(spec.id));
+    TRY_ASSIGN(const MachineInfo present, adopt_claimed(spec.id, spec.directory, deadline));
+    if (present.state != MachineState::gone) {
+        if (present.generation != spec.generation) {
+            return Error(Code::failed_precondition,
+                         fmt::format("{} still has the process of its start {}", spec.id.str(),
+                                     present.generation));
+        }
+        if (present.state != MachineState::prelaunch) {
+            return present;
+        }
+        // A start that was cut short between record and `cont`.
+        TRY(kill(spec.id, deadline));
+    }
+    return launch(spec, deadline);
+}
+
+Result<MachineInfo> QemuDriver::launch(const MachineSpec& spec, Deadline deadline) {
+    TRY_ASSIGN(HeldMachine held, prepare_launch(spec, facts_), "start " + spec.id.str());
+    const auto machine =
+        std::make_shared<Machine>(std::move(held.record), held.process.take_pidfd());
+    TRY(publish(machine));
+    const Status up = bring_up(held.process, machine, deadline);
+    if (up) {
+        return info_of(*machine, MachineState::running);
+    }
+    machine->reporting = false;
+    // Its own time: the caller's may be used up, and a process left behind would hold the disks.
+    if (const auto killed = kill(*machine, Deadline::after(std::chrono::seconds(10))); !killed) {
+        log_error("compute", killed.error().to_string());
+    }
+    const std::string words = last_words(spec.directory);
+    return Error(up.error())
+        .with("start " + spec.id.str() + (words.empty() ? "" : " [" + words + "]"));
+}
+
+Status QemuDriver::bring_up(HeldProcess& process, const MachinePtr& machine, Deadline deadline) {
+    TRY(process.release(deadline));
+    TRY(connect(machine, qmp_path(machine->record.runtime_directory), deadline));
+    machine->reporting = true;
+    TRY_ASSIGN(const auto control, control_of(machine->record.id));
+    TRY_ASSIGN([[maybe_unused]] auto reply, control->execute("cont", deadline));
+    return ok();
+}
+
+Status QemuDriver::publish(const MachinePtr& machine) {
+    {
+        MutexLock lock(mutex_);
+        machines_[machine->record.id] = machine;
+    }
+    auto watched = supervisor_->watch(machine->pidfd.get(), [this, machine] {
+        on_exit(machine);
+        return false;
+    });
+    if (!watched) {
+        MutexLock lock(mutex_);
+        machines_.erase(machine->record.id);
+    }
+    return watched;
+}
+
+// ---- adoption
+// -------------------------------------------------------------------------------------------------------
+
+Result<MachineInfo> QemuDriver::adopt(const MachineId& id, const std::string& directory,
+                                      Deadline deadline) {
+    TRY_ASSIGN(const Claim claimed, claim(id));
+    return adopt_claimed(id, directory, deadline);
+}
+
+Result<MachineInfo> QemuDriver::adopt_claimed(const MachineId& id, const std::string& directory,
+                                              Deadline deadline) {
+    MachinePtr machine = find(id);
+    if (!machine) {
+        TRY_ASSIGN(machine, find_recorded(id, directory, deadline), "adopt " + id.str());
+    }
+    if (!machine) {
+        return gone_info(id);
+    }
+    bool connected = false;
+    {
+        MutexLock lock(machine->mutex);
+        connected = machine->control && !machine->control->closed();
+    }
+    if (!connected) {
+        if (auto made = connect_any(machine, deadline); !made) {
+            // A process met while it was ending refuses or drops connections a moment before it is
+            // gone.
+            const auto moment = Deadline::after(std::min(deadline.left(), kExitGrace));
+            if (wait_for_exit(machine->pidfd, moment)) {
+                return gone_info(id);
+            }
+            return std::move(made).error().with("adopt " + id.str());
+        }
+    }
+    machine->reporting = true;
+    return query(*machine, deadline);
+}
+
+// The recorded process, if it lives, now known and watched, but without control connection. Null
+// when it is gone.
+Result<MachinePtr> QemuDriver::find_recorded(const MachineId& id, const std::string& directory,
+                                             Deadline deadline) {
+    TRY_ASSIGN(auto record, read_record(directory));
+    if (!record) {
+        return MachinePtr();
+    }
+    if (record->id != id) {
+        return Error(Code::data_loss, directory + " holds the record of " + record->id.str());
+    }
+    TRY_ASSIGN(auto pidfd, open_process(record->process));
+    if (!pidfd) {
+        return MachinePtr();
+    }
+    const auto arguments = command_line(record->process.pid);
+    if (arguments && hash_argv_text(*arguments) != record->argv_hash) {
+        // Our child, but it never executed QEMU: its parent died before releasing it, so it is
+        // ending by itself.
+        TRY(signal_process(*pidfd, SIGKILL));
+        if (!wait_for_exit(*pidfd, deadline)) {
+            return Error(Code::deadline_exceeded, "an unfinished start of " + id.str());
+        }
+        reap(*pidfd);
+        return MachinePtr();
+    }
+    if (const auto granted = grant_sockets(*record); !granted) {
+        log_warn("compute", id.str() + ": " + granted.error().to_string());
+    }
+    auto machine = std::make_shared<Machine>(std::move(*record), std::move(*pidfd));
+    TRY(publish(machine));
+    return machine;
+}
+
+Status QemuDriver::connect(const MachinePtr& machine, const std::string& path, Deadline deadline) {
+    TRY_ASSIGN(const auto client, QmpClient::connect(path));
+    TRY(supervisor_->watch(client->fd(),
+                           [this, machine, client] { return on_control(machine, *client); }));
+    if (auto greeted = client->handshake(deadline); !greeted) {
+        client->close("the handshake failed");  // which also ends the watch
+        return greeted;
+    }
+    MutexLock lock(machine->mutex);
+    machine->control = client;
+    machine->control_suspect = false;
+    return ok();
+}
+
+// The main control socket, and with the second half of the time the spare one: the main one serves
+// one client at a time, and somebody (a debugging person, an inherited descriptor) may hold it.
+Status QemuDriver::connect_any(const MachinePtr& machine, Deadline deadline) {
+    const std::string& directory = machine->record.runtime_directory;
+    const auto half = std::min(deadline.left() / 2, std::chrono::milliseconds(10'000));
+    const auto first = connect(machine, qmp_path(directory), Deadline::after(half));
+    if (first) {
+        return ok();
+    }
+    log_warn("compute", machine->record.id.str() + ": " + first.error().to_string() +
+                            "; trying the spare control socket");
+    return connect(machine, qmp_spare_path(directory), deadline);
+}
+
+// ---- on the supervisor thread
+// ---------------------------------------------------------------------------------------
+
+void QemuDriver::report(const Machine& machine, const MachineEvent& event) {
+    if (machine.reporting) {
+        events_.on_event(machine.record.id, machine.record.generation, event);
+    }
+}
+
+void QemuDriver::report_all(const Machine& machine, const std::vector<QmpMessage>& messages) {
+    for (const auto& message : messages) {
+        if (const auto event = translate_event(message)) {
+            report(machine, *event);
+        }
+    }
+}
+
+bool QemuDriver::on_control(const MachinePtr& machine, QmpClient& client) {
+    const auto input = client.on_readable();
+    report_all(*machine, input.events);
+    return !input.closed;
+}
+
+void QemuDriver::on_exit(const MachinePtr& machine) {
+    std::shared_ptr<QmpClient> control;
+    {
+        MutexLock lock(machine->mutex);
+        control = std::move(machine->control);
+    }
+    if (control) {
+        // What it said last: why it ended.
+        report_all(*machine, control->on_readable().events);
+        control->close("the process ended");
+    }
+    MachineEvent event;
+    event.kind = MachineEvent::Kind::exited;
+    event.exit_status = reap(machine->pidfd);
+    {
+        MutexLock lock(mutex_);
+        machines_.erase(machine->record.id);
+    }
+    {
+        MutexLock lock(machine->mutex);
+        machine->exited = true;
+        machine->changed.notify_all();
+    }
+    report(*machine, event);
+}
+
+void QemuDriver::on_tick() {
+    std::vector<MachinePtr> all;
+    {
+        MutexLock lock(mutex_);
+        for (const auto& [id, machine] : machines_) {
+            all.push_back(machine);
+        }
+    }
+    for (const auto& machine : all) {
+        if (const auto bounded = bound_console_log(machine->record.serial_log); !bounded) {
+            log_warn("compute", bounded.error().to_string());
+        }
+        bool lost = false;
+        {
+            MutexLock lock(machine->mutex);
+            if (machine->control && machine->control->closed()) {
+                // A process that ends closes its socket a moment before it is gone: wait one tick
+                // before crying.
+                lost = std::exchange(machine->control_suspect, true);
+                if (lost) {
+                    machine->control.reset();
+                }
+            }
+        }
+        if (lost) {
+            MachineEvent event;
+            event.kind = MachineEvent::Kind::control_lost;
+            report(*machine, event);
+        }
+    }
+}
+
+}  // namespace kiln::compute

@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: Apache-2.0
+// The promises of Hypervisor, held by the QEMU one (real processes, a boot sector as guest) and by
+// the fake alike.
+#include <doctest/doctest.h>
+
+#include "compute/console.h"
+#include "worlds.h"
+
+using namespace kiln;
+using namespace kiln::compute;
+using namespace kiln::compute::testing;
+using Kind = MachineEvent::Kind;
+
+#define CONTRACT(name) TEST_CASE_TEMPLATE(name, World, FakeWorld, QemuWorld)
+
+CONTRACT("a started machine runs, is listed and writes to its serial log") {
+    World world;
+    const auto hypervisor = world.open();
+    const MachineSpec spec = world.spec("i-1", 7);
+    const auto started = hypervisor->start(spec, soon());
+    REQUIRE_MESSAGE(started, started.error().to_string());
+    CHECK(started->state == MachineState::running);
+    CHECK(started->generation == 7);
+    CHECK(started->accelerator != Accelerator::automatic);
+    CHECK(hypervisor->machines() == std::vector{spec.id});
+    world.wait_booted(spec);
+    CHECK_FALSE(read_console(spec.serial_log)->bytes.empty());
+    CHECK(hypervisor->query(spec.id, soon())->state == MachineState::running);
+    CHECK(hypervisor->kill(spec.id, soon()));
+}
+
+CONTRACT("start again is the same machine for the same generation, refused for another") {
+    World world;
+    const auto hypervisor = world.open();
+    const auto first = hypervisor->start(world.spec("i-1", 1), soon());
+    REQUIRE(first);
+    const auto again = hypervisor->start(world.spec("i-1", 1), soon());
+    REQUIRE(again);
+    CHECK(again->pid == first->pid);
+    const auto other = hypervisor->start(world.spec("i-1", 2), soon());
+    REQUIRE_FALSE(other);
+    CHECK(other.error().code() == Code::failed_precondition);
+    CHECK(hypervisor->query(MachineId("i-1"), soon())->generation == 1);
+}
+
+CONTRACT("kill ends the process, the exit is the last event, and the next generation can start") {
+    World world;
+    const auto hypervisor = world.open();
+    const MachineSpec spec = world.spec("i-1", 1);
+    REQUIRE(hypervisor->start(spec, soon()));
+    REQUIRE(hypervisor->kill(spec.id, soon()));
+    CHECK(hypervisor->machines().empty());
+    const auto exited = world.events.wait(Kind::exited);
+    REQUIRE(exited);
+    CHECK(exited->id == spec.id);
+    CHECK(exited->generation == 1);
+    CHECK(exited->event.exit_status == 128 + 9);
+    CHECK(hypervisor->query(spec.id, soon()).error().code() == Code::not_found);
+
+    REQUIRE(hypervisor->start(world.spec("i-1", 2), soon()));
+    CHECK(hypervisor->query(spec.id, soon())->generation == 2);
+    REQUIRE(hypervisor->kill(spec.id, soon()));
+    CHECK(world.events.wait(Kind::exited)->generation == 2);
+}
+
+CONTRACT("reset restarts the guest and it stays running") {
+    World world;
+    const auto hypervisor = world.open();
+    const MachineSpec spec = world.spec("i-1");
+    REQUIRE(hypervisor->start(spec, soon()));
+    world.wait_booted(spec);
+    REQUIRE(hypervisor->reset(spec.id, soon()));
+    const auto reset = world.events.wait(Kind::reset);
+    REQUIRE(reset);
+    CHECK_FALSE(reset->event.by_guest);
+    world.wait_booted(spec, 2);
+    CHECK(hypervisor->query(spec.id, soon())->state == MachineState::running);
+}
+
+CONTRACT("SHD-1: a guest reboot stays running") {
+    World world;
+    const auto hypervisor = world.open();
+    const MachineSpec spec = world.spec("i-1");
+    REQUIRE(hypervisor->start(spec, soon()));
+    world.wait_booted(spec);
+    world.guest_reset(spec);
+    // QEMU tells of resets by its firmware too; wait for the guest's own.
+    const auto reset = world.events.wait(Kind::reset);
+    REQUIRE(reset);
+    CHECK(reset->event.by_guest);
+    world.wait_booted(spec, 2);
+    CHECK(hypervisor->query(spec.id, soon())->state == MachineState::running);
+}
+
+CONTRACT("SHD-1: a guest shutdown is told, and the process waits to be ended") {
+    World world;
+    const auto hypervisor = world.open();
+    const MachineSpec spec = world.spec("i-1", 3);
+    REQUIRE(hypervisor->start(spec, soon()));
+    world.wait_booted(spec);
+    world.guest_power_off(spec);
+    const auto shutdown = world.events.wait(Kind::shutdown_guest);
+    REQUIRE(shutdown);
+    CHECK(shutdown->generation == 3);
+    CHECK(eventually(
+        [&] { return hypervisor->query(spec.id, soon())->state == MachineState::shut_down; }));
+    CHECK(world.events.count(Kind::exited) == 0);
+    REQUIRE(hypervisor->kill(spec.id, soon()));
+    CHECK(world.events.wait(Kind::exited));
+}
+
+CONTRACT("STP-1: a guest that obeys the power button shuts down") {
+    World world;
+    const auto hypervisor = world.open();
+    const MachineSpec spec = world.spec("i-1");
+    REQUIRE(hypervisor->start(spec, soon()));
+    world.wait_booted(spec);
+    REQUIRE(hypervisor->power_down(spec.id, soon()));
+    CHECK(world.events.wait(Kind::shutdown_guest));
+}
+
+CONTRACT("STP-1: a guest that ignores the power button runs on until killed") {
+    World world;
+    const auto hypervisor = world.open();
+    const MachineSpec spec = world.spec("i-1");
+    world.ignore_button(spec);
+    REQUIRE(hypervisor->start(spec, soon()));
+    world.wait_booted(spec);
+    REQUIRE(hypervisor->power_down(spec.id, soon()));
+    const auto patience = Deadline::after(std::chrono::milliseconds(300));
+    CHECK_FALSE(world.events.wait(Kind::shutdown_guest, patience));
+    CHECK(hypervisor->query(spec.id, soon())->state == MachineState::running);
+    CHECK(hypervisor->kill(spec.id, soon()));
+    CHECK(world.events.count(Kind::shutdown_guest) == 0);
+}
+
+CONTRACT("a process that dies is told with its status") {
+    World world;
+    const auto hypervisor = world.open();
+    const MachineSpec spec = world.spec("i-1");
+    const auto info = hypervisor->start(spec, soon());
+    REQUIRE(info);
+    world.crash(*info);
+    const auto exited = world.events.wait(Kind::exited);
+    REQUIRE(exited);
+    CHECK(exited->event.exit_status == 128 + 11);
+    CHECK(hypervisor->machines().empty());
+}
+
+CONTRACT("machines outlive the hypervisor and are adopted with their events") {
+    World world;
+    const MachineSpec spec = world.spec("i-1", 5);
+    int pid = 0;
+    {
+        const auto hypervisor = world.open();
+        const auto started = hypervisor->start(spec, soon());
+        REQUIRE(started);
+        pid = started->pid;
+        world.wait_booted(spec);
+    }
+    const auto hypervisor = world.open();
+    CHECK(hypervisor->machines().empty());
+    CHECK(hypervisor->query(spec.id, soon()).error().code() == Code::not_found);
+    const auto adopted = hypervisor->adopt(spec.id, spec.directory, soon());
+    REQUIRE_MESSAGE(adopted, adopted.error().to_string());
+    CHECK(adopted->state == MachineState::running);
+    CHECK(adopted->generation == 5);
+    CHECK(adopted->pid == pid);
+    // Adopting what is known changes nothing.
+    CHECK(hypervisor->adopt(spec.id, spec.directory, soon())->pid == pid);
+    CHECK(hypervisor->start(spec, soon())->pid == pid);
+    world.guest_power_off(spec);
+    CHECK(world.events.wait(Kind::shutdown_guest)->generation == 5);
+    CHECK(hypervisor->kill(spec.id, soon()));
+    CHECK(world.events.wait(Kind::exited));
+}
+
+CONTRACT("a guest shutdown while nobody listens is found at adoption") {
+    World world;
+    const MachineSpec spec = world.spec("i-1");
+    {
+        const auto hypervisor = world.open();
+        REQUIRE(hypervisor->start(spec, soon()));
+        world.wait_booted(spec);
+    }
+    world.guest_power_off(spec);
+    const auto hypervisor = world.open();
+    // The guest may need one more tick to see its order.
+    CHECK(eventually([&] {
+        const auto adopted = hypervisor->adopt(spec.id, spec.directory, soon());
+        return adopted && adopted->state == MachineState::shut_down;
+    }));
+}
+
+CONTRACT("a process that ended while nobody listened is gone at adoption") {
+    World world;
+    const MachineSpec spec = world.spec("i-1");
+    std::optional<MachineInfo> info;
+    {
+        const auto hypervisor = world.open();
+        info = *hypervisor->start(spec, soon());
+    }
+    world.crash(*info);
+    const auto hypervisor = world.open();
+    CHECK(eventually([&] {
+        const auto adopted = hypervisor->adopt(spec.id, spec.directory, soon());
+        return adopted && adopted->state == MachineState::gone;
+    }));
+    // adopt() may have met the process while it was dying; after its exit nothing is known.
+    CHECK(eventually([&] { return hypervisor->machines().empty(); }));
+}
+
+CONTRACT("nothing to adopt is gone, and unknown machines are not found") {
+    World world;
+    const auto hypervisor = world.open();
+    const MachineId id("i-none");
+    const auto adopted = hypervisor->adopt(id, world.directory.path() + "/none", soon());
+    REQUIRE(adopted);
+    CHECK(adopted->state == MachineState::gone);
+    CHECK(hypervisor->power_down(id, soon()).error().code() == Code::not_found);
+    CHECK(hypervisor->reset(id, soon()).error().code() == Code::not_found);
+    CHECK(hypervisor->kill(id, soon()).error().code() == Code::not_found);
+    CHECK(hypervisor->query(id, soon()).error().code() == Code::not_found);
+}
+
+CONTRACT("a failed start is an error, tells no event and leaves nothing behind") {
+    World world;
+    const auto hypervisor = world.open();
+    MachineSpec spec = world.spec("i-1");
+    world.break_next_start(spec);
+    CHECK_FALSE(hypervisor->start(spec, soon()));
+    CHECK(hypervisor->machines().empty());
+    CHECK(hypervisor->adopt(spec.id, spec.directory, soon())->state == MachineState::gone);
+    CHECK(world.events.count(Kind::exited) == 0);
+    REQUIRE(hypervisor->start(world.spec("i-1"), soon()));
+}
+
+CONTRACT("a specification that no machine can be made from is refused") {
+    World world;
+    const auto hypervisor = world.open();
+    MachineSpec spec = world.spec("i-1");
+    spec.uuid = "12345678-0000-4000-8000-000000000001";
+    const auto started = hypervisor->start(spec, soon());
+    REQUIRE_FALSE(started);
+    CHECK(started.error().code() == Code::invalid_argument);
+    CHECK(hypervisor->machines().empty());
+}
