@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "api/codec/registry.h"
+
+#include "api/codec/text.h"
+#include "util/check.h"
+
+namespace kiln::api {
+
+Result<std::string> Registry::Entry::run(Context& context, const QueryParams& params,
+                                         std::string_view request_id) const {
+    const std::shared_ptr<void> request = info_->request->create();
+    TRY(parse_request(*info_, params, request.get()));
+    return invoke_(context, request.get(), request_id);
+}
+
+void Registry::insert(Entry entry) {
+    const OperationInfo* info = entry.info_;
+    INVARIANT(info->built());
+    const bool inserted = entries_.emplace(info, std::move(entry)).second;
+    INVARIANT_MSG(inserted, "an operation has two handlers");
+}
+
+Result<const Registry::Entry*> Registry::find(const ServiceInfo& service,
+                                              std::string_view action) const {
+    if (action.empty()) {
+        return Error::api(Code::invalid_argument, "MissingAction",
+                          "The request must contain the parameter Action");
+    }
+    const OperationInfo* info = find_operation(service, action);
+    if (info == nullptr) {
+        return Error::api(Code::invalid_argument, "InvalidAction",
+                          "The action " + std::string(shortened(action, 128)) +
+                              " is not valid for this web service.");
+    }
+    const auto found = entries_.find(info);
+    if (found == entries_.end()) {
+        return Error::api(
+            Code::unsupported, "UnsupportedOperation",
+            "The operation " + std::string(action) + " is not available in this service.");
+    }
+    return &found->second;
+}
+
+}  // namespace kiln::api

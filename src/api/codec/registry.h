@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+// Registry: which handler serves which operation. A handler sees typed requests and responses;
+// decoding, encoding and the answers for unknown and unbuilt operations are here.
+//
+//   registry.add<ec2::ops::RunInstances>([&](Context& context, const ec2::RunInstancesRequest&
+//   request)
+//                                            -> Result<ec2::Reservation> { ... });
+//   TRY_ASSIGN(const Registry::Entry* entry, registry.find(service, action));   // throttling,
+//   access, version go between TRY_ASSIGN(std::string body, entry->run(context, params,
+//   request_id));
+//
+// An operation without output is handled by Result<Void>. Context is defined by the handlers' side
+// and passed through. Thread model: filled by one thread at start, then immutable; run() may be
+// called by many threads at once.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+
+#include "api/codec/operation.h"
+#include "api/codec/query_parser.h"
+#include "api/codec/xml_writer.h"
+
+namespace kiln::api {
+
+class Context;
+
+class Registry {
+  public:
+    class Entry {
+      public:
+        const OperationInfo& info() const { return *info_; }
+        // Decodes, calls the handler, encodes: the whole response body, or the error to be answered
+        // with write_error().
+        Result<std::string> run(Context& context, const QueryParams& params,
+                                std::string_view request_id) const;
+
+      private:
+        friend class Registry;
+        // From the decoded request to the encoded response; the one step that knows the types.
+        using Invoke = std::function<Result<std::string>(Context&, const void* request,
+                                                         std::string_view request_id)>;
+        Entry(const OperationInfo& info, Invoke invoke)
+            : info_(&info), invoke_(std::move(invoke)) {}
+
+        const OperationInfo* info_;
+        Invoke invoke_;
+    };
+
+    // At most once for each operation.
+    template <class Op, class Handler>
+    void add(Handler handler) {
+        insert(Entry(
+            Op::info(),
+            [handler = std::move(handler)](Context& context, const void* request,
+                                           std::string_view request_id) -> Result<std::string> {
+                TRY_ASSIGN(const typename Op::Response response,
+                           handler(context, *static_cast<const typename Op::Request*>(request)));
+                return write_response(Op::info(), &response, request_id);
+            }));
+    }
+
+    // MissingAction; InvalidAction for what no model knows; UnsupportedOperation, naming it, for
+    // what has no handler (D33).
+    Result<const Entry*> find(const ServiceInfo& service, std::string_view action) const;
+    bool handles(const OperationInfo& operation) const { return entries_.contains(&operation); }
+
+  private:
+    void insert(Entry entry);
+
+    std::unordered_map<const OperationInfo*, Entry> entries_;
+};
+
+}  // namespace kiln::api
