@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "api/door.h"
+
+#include <fmt/format.h>
+
+#include "api/codec/errors.h"
+#include "api/codec/xml_writer.h"
+#include "api/generated/operations.h"
+#include "crypto/hash.h"
+#include "util/encoding.h"
+#include "util/log.h"
+
+namespace kiln::api {
+namespace {
+
+constexpr std::chrono::seconds kBodyTime{60};
+constexpr std::string_view kKilnService = "kiln";
+
+const ServiceInfo* find_service(std::string_view name) {
+    for (const ServiceInfo* service : services()) {
+        if (service->name == name) {
+            return service;
+        }
+    }
+    return nullptr;
+}
+
+// EC2 says the same for an unknown key and a wrong signature; the other services tell them apart.
+Error as_service_says(Error error, std::string_view service) {
+    const bool credentials =
+        error.api_code() == "InvalidClientTokenId" || error.api_code() == "SignatureDoesNotMatch";
+    if (service == "ec2" && credentials) {
+        return Error::api(Code::unauthenticated, "AuthFailure",
+                          "AWS was not able to validate the provided access credentials");
+    }
+    return error;
+}
+
+// Parameters that do not change what is asked for.
+bool outside_hash(std::string_view name) {
+    return name == "ClientToken" || name == "DryRun" || name == "NextToken" || name == "MaxResults" ||
+           name.starts_with("X-Amz-") || name == "Version";
+}
+
+std::string request_hash(const QueryParams& params) {
+    crypto::Sha256 hash;
+    for (const QueryParam& param : params.all()) {
+        if (!outside_hash(param.name)) {
+            hash.update(as_bytes(percent_encode(param.name) + '=' + percent_encode(param.value) + '&'));
+        }
+    }
+    return hex_encode(hash.finish());
+}
+
+void send(net::ResponseWriter& response, int status, std::string_view type, const std::string& request_id,
+          const std::string& body) {
+    response.set_status(status);
+    response.headers().set("Content-Type", type);
+    response.headers().set("x-amzn-requestid", request_id);  // WIRE-7
+    const Status sent = response.send(as_bytes(body), Deadline::after(kBodyTime));
+    if (!sent) {
+        log_debug("api", "an answer was not delivered: " + sent.error().to_string());
+    }
+}
+
+void send_error(net::ResponseWriter& response, const ServiceInfo& service, const Error& error,
+                const std::string& request_id) {
+    const WireError wire = to_wire(error);
+    if (wire.http_status >= 500) {
+        log_error("api", request_id + " " + error.to_string());
+    }
+    send(response, wire.http_status, kXmlContentType, request_id, write_error(service, wire, request_id));
+}
+
+}  // namespace
+
+std::string Door::new_request_id() {
+    std::array<std::uint8_t, 16> random{};
+    rng_.fill(random);
+    random[6] = static_cast<std::uint8_t>((random[6] & 0x0F) | 0x40);
+    random[8] = static_cast<std::uint8_t>((random[8] & 0x3F) | 0x80);
+    const std::string hex = hex_encode(random);
+    return fmt::format("{}-{}-{}-{}-{}", hex.substr(0, 8), hex.substr(8, 4), hex.substr(12, 4), hex.substr(16, 4),
+                       hex.substr(20));
+}
+
+// Who claims to ask, and the secret to check the claim with. The signature itself is checked with the body's hash.
+Result<Door::Visit> Door::authenticate(const net::HttpRequest& request, const std::string& request_id,
+                                       std::string& secret) {
+    const net::SigningRequest signing{request.method, request.path, request.query, request.headers};
+    TRY_ASSIGN(net::Authorization authorization, net::parse_authorization(signing));
+    if (services_.topology.find(authorization.scope.region) == nullptr) {
+        return Error::api(Code::unauthenticated, "SignatureDoesNotMatch",
+                          fmt::format("Credential should be scoped to a valid region. '{}' is not one of this server's; "
+                                      "DescribeRegions lists them.",
+                                      authorization.scope.region));
+    }
+    TRY_ASSIGN(const auto owner, services_.accounts.find_key(authorization.access_key_id));
+    if (!owner) {
+        return Error::api(Code::unauthenticated, "InvalidClientTokenId",
+                          "The security token included in the request is invalid.");
+    }
+    secret = owner->key.secret;
+    Visit visit{request, std::move(authorization), {}};
+    visit.context.caller.account = owner->account.id;
+    visit.context.caller.administrator = owner->account.administrator;
+    visit.context.caller.region = visit.authorization.scope.region;
+    visit.context.caller.request_id = request_id;
+    visit.context.access_key_id = visit.authorization.access_key_id;
+    return visit;
+}
+
+Result<std::string> Door::answer_query(const ServiceInfo& service, Visit& visit, const std::string& secret,
+                                       net::BodyReader& body) {
+    TRY_ASSIGN(const Bytes bytes, body.read_all(kMaxQueryBytes, Deadline::after(kBodyTime)));
+    const net::HttpRequest& http = visit.http;
+    const net::SigningRequest signing{http.method, http.path, http.query, http.headers};
+    const std::string hash = visit.authorization.unsigned_payload ? std::string(net::kUnsignedPayload)
+                                                                  : crypto::sha256_hex(bytes);
+    TRY(net::verify(visit.authorization, secret, signing, hash, clock_.now()));
+    if (http.method != "POST" && http.method != "GET") {  // WIRE-1
+        return Error::api(Code::invalid_argument, "InvalidParameterValue", "Use the methods POST or GET.");
+    }
+    TRY_ASSIGN(const QueryParams params, QueryParams::parse(http.query, as_text(bytes)));
+    TRY_ASSIGN(const Registry::Entry* entry, registry_.find(service, params.action()));
+    TRY(check_version(service, params.version()));
+    visit.context.request_hash = request_hash(params);
+    return entry->run(visit.context, params, visit.context.caller.request_id);
+}
+
+void Door::serve_query(const ServiceInfo& service, Visit& visit, const std::string& secret, net::BodyReader& body,
+                       net::ResponseWriter& response) {
+    const std::string& request_id = visit.context.caller.request_id;
+    auto answer = answer_query(service, visit, secret, body);
+    if (!answer) {
+        send_error(response, service, as_service_says(std::move(answer).error(), service.name), request_id);
+        return;
+    }
+    send(response, 200, kXmlContentType, request_id, *answer);
+}
+
+void Door::handle(const net::HttpRequest& request, net::BodyReader& body, net::ResponseWriter& response) {
+    const std::string request_id = new_request_id();
+    std::string secret;
+    auto visit = authenticate(request, request_id, secret);
+    const bool to_kiln = request.path.starts_with(KilnApi::kPrefix);
+    if (!visit) {
+        if (to_kiln) {
+            kiln_.refuse(visit.error(), request_id, response);
+        } else {
+            // The scope may be unreadable: then the envelope of EC2, which most clients here speak.
+            send_error(response, kEc2Service, as_service_says(std::move(visit).error(), "ec2"), request_id);
+        }
+        return;
+    }
+    const std::string& service_name = visit->authorization.scope.service;
+    if (service_name == kKilnService && to_kiln) {
+        kiln_.serve(request, visit->authorization, visit->context, secret, body, response);
+        return;
+    }
+    const ServiceInfo* service = find_service(service_name);
+    if (service == nullptr || to_kiln) {
+        send_error(response, kEc2Service,
+                   Error::api(Code::unsupported, "UnsupportedOperation",
+                              fmt::format("The service '{}' is not built; this server speaks ec2, sts and kiln.",
+                                          service_name)),
+                   request_id);
+        return;
+    }
+    serve_query(*service, *visit, secret, body, response);
+}
+
+net::CannedResponse Door::overloaded(const net::HttpRequest&) {
+    net::CannedResponse canned;
+    canned.status = 503;
+    canned.headers.set("Content-Type", kXmlContentType);
+    canned.body = write_error(kEc2Service, {"RequestLimitExceeded", "Request limit exceeded.", 503}, "overload");
+    return canned;
+}
+
+}  // namespace kiln::api

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// Door: where every HTTP request enters. It finds the service in the signature's scope, proves who asks, and hands the
+// request to the query protocol (ec2, sts) or to Kiln's own API (service `kiln`). Every answer, errors included, is in the
+// form of the service asked.
+//
+// Order of checks (WIRE-9): signature, action and version, parameters; then the handler.
+// Thread-safe: called by many executor threads at once.
+#pragma once
+
+#include "api/codec/operation.h"
+#include "api/codec/registry.h"
+#include "api/context.h"
+#include "api/kiln/kiln_api.h"
+#include "api/services.h"
+#include "io/clock.h"
+#include "net/http_server.h"
+#include "net/sigv4.h"
+
+namespace kiln::api {
+
+class Door {
+  public:
+    Door(Services services, const Registry& registry, KilnApi& kiln, io::Clock& clock, io::Rng& rng)
+        : services_(services), registry_(registry), kiln_(kiln), clock_(clock), rng_(rng) {}
+
+    void handle(const net::HttpRequest& request, net::BodyReader& body, net::ResponseWriter& response);
+    // For a request the executor had no room for.
+    static net::CannedResponse overloaded(const net::HttpRequest& request);
+
+  private:
+    // One request on its way.
+    struct Visit {
+        const net::HttpRequest& http;
+        net::Authorization authorization;
+        Context context;
+    };
+
+    Result<Visit> authenticate(const net::HttpRequest& request, const std::string& request_id, std::string& secret);
+    Result<std::string> answer_query(const ServiceInfo& service, Visit& visit, const std::string& secret,
+                                     net::BodyReader& body);
+    void serve_query(const ServiceInfo& service, Visit& visit, const std::string& secret, net::BodyReader& body,
+                     net::ResponseWriter& response);
+    std::string new_request_id();
+
+    const Services services_;
+    const Registry& registry_;
+    KilnApi& kiln_;
+    io::Clock& clock_;
+    io::Rng& rng_;
+};
+
+}  // namespace kiln::api

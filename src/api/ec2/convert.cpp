@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "api/ec2/convert.h"
+
+#include <fmt/format.h>
+
+namespace kiln::api::ec2 {
+namespace {
+
+Error invalid(std::string message) {
+    return Error::api(Code::invalid_argument, "InvalidParameterValue", std::move(message));
+}
+
+// A count or size: not negative.
+Status to_unsigned(const Scalar<std::int32_t>& value, std::string_view parameter, std::optional<std::uint32_t>& out) {
+    if (!value.has_value()) {
+        return ok();
+    }
+    if (*value < 0) {
+        return invalid(fmt::format("Invalid value '{}' for {}. It may not be negative.", *value, parameter));
+    }
+    out = static_cast<std::uint32_t>(*value);
+    return ok();
+}
+
+// Packer sends 0 for performance figures it does not mean.
+void drop_zero(std::optional<std::uint32_t>& value) {
+    if (value == 0U) {
+        value.reset();
+    }
+}
+
+Result<model::EbsBlockDevice> to_ebs(const EbsBlockDevice& ebs) {
+    if (given(ebs.outpost_arn)) {
+        return not_built("BlockDeviceMapping.Ebs.OutpostArn");
+    }
+    if (ebs.volume_initialization_rate.has_value()) {
+        return not_built("BlockDeviceMapping.Ebs.VolumeInitializationRate");
+    }
+    model::EbsBlockDevice out;
+    if (given(ebs.snapshot_id)) {
+        TRY_ASSIGN(out.snapshot_id, model::parse_snapshot_id(*ebs.snapshot_id));
+    }
+    TRY(to_unsigned(ebs.volume_size, "VolumeSize", out.volume_size_gib));
+    TRY(to_unsigned(ebs.iops, "Iops", out.iops));
+    TRY(to_unsigned(ebs.throughput, "Throughput", out.throughput_mibps));
+    drop_zero(out.iops);
+    drop_zero(out.throughput_mibps);
+    if (given(ebs.volume_type)) {
+        const auto type = model::parse<model::VolumeType>(*ebs.volume_type);
+        if (!type) {
+            return Error::api(Code::invalid_argument, "UnknownVolumeType",
+                              fmt::format("Unsupported volume type '{}' for volume creation.", *ebs.volume_type));
+        }
+        out.volume_type = *type;
+    }
+    if (ebs.encrypted.has_value()) {
+        out.encrypted = *ebs.encrypted;
+    }
+    if (ebs.delete_on_termination.has_value()) {
+        out.delete_on_termination = *ebs.delete_on_termination;
+    }
+    out.kms_key_id = ebs.kms_key_id.value_or("");
+    return out;
+}
+
+InstanceBlockDeviceMapping from_volume(const model::Volume& volume) {  // BDM-14
+    InstanceBlockDeviceMapping mapping;
+    mapping.device_name = volume.attachment->device;
+    EbsInstanceBlockDevice& ebs = mapping.ebs.emplace();
+    ebs.volume_id = volume.id.str();
+    ebs.status = std::string(model::to_string(volume.attachment->state));
+    ebs.attach_time = volume.attachment->attach_time;
+    ebs.delete_on_termination = volume.attachment->delete_on_termination;
+    return mapping;
+}
+
+template <class E>
+std::string text_of(E value) {
+    return std::string(model::to_string(value));
+}
+
+std::optional<std::string> unless_empty(const std::string& text) {
+    return text.empty() ? std::optional<std::string>() : text;
+}
+
+void fill_state(const model::Instance& from, Instance& to) {
+    to.state = from_state(from.state);
+    to.state_transition_reason = from.state_transition_reason;
+    if (from.state_reason) {
+        StateReason& reason = to.state_reason.emplace();
+        reason.code = from.state_reason->code;
+        reason.message = from.state_reason->message;
+    }
+}
+
+void fill_machine(const model::Instance& from, Instance& to) {
+    to.architecture = text_of(from.architecture);
+    to.virtualization_type = text_of(from.virtualization_type);
+    to.hypervisor = "xen";
+    to.root_device_name = from.root_device_name;
+    to.root_device_type = text_of(from.root_device_type);
+    to.ena_support = from.ena_support;
+    to.ebs_optimized = from.ebs_optimized;
+    if (from.sriov_net_simple) {
+        to.sriov_net_support = "simple";
+    }
+    if (from.boot_mode) {
+        to.boot_mode = text_of(*from.boot_mode);
+    }
+    to.current_instance_boot_mode = text_of(from.current_boot_mode);
+    to.platform_details = from.platform_details;
+    to.usage_operation = from.usage_operation;
+    to.usage_operation_update_time = from.created;
+    to.platform = unless_empty(from.platform);
+    to.kernel_id = unless_empty(from.kernel_id.str());
+    to.ramdisk_id = unless_empty(from.ramdisk_id.str());
+    to.monitoring.emplace().state = "disabled";
+}
+
+Instance from_instance(const control::InstanceView& view) {
+    const model::Instance& from = view.instance;
+    Instance to;
+    to.instance_id = from.id.str();
+    to.image_id = from.image_id.str();
+    to.instance_type = from.instance_type;
+    to.ami_launch_index = static_cast<std::int32_t>(from.launch_index);
+    to.launch_time = from.launched;
+    to.key_name = unless_empty(from.key_name);
+    to.client_token = from.client_token;
+    to.subnet_id = unless_empty(from.subnet_id.str());
+    to.vpc_id = unless_empty(from.vpc_id.str());
+    to.private_ip_address = unless_empty(from.private_ip);
+    to.public_ip_address = unless_empty(from.public_ip);
+    to.source_dest_check = from.source_dest_check;
+    Placement& placement = to.placement.emplace();
+    placement.availability_zone = from.availability_zone;
+    placement.tenancy = "default";
+    placement.group_name = "";
+    fill_state(from, to);
+    fill_machine(from, to);
+    to.block_device_mappings.give();
+    for (const model::Volume& volume : view.volumes) {
+        to.block_device_mappings.push_back(from_volume(volume));
+    }
+    to.tags = from_tags(view.tags);
+    return to;
+}
+
+}  // namespace
+
+Error not_built(std::string_view parameter) {
+    return Error::api(Code::unsupported, "UnsupportedOperation",
+                      fmt::format("The parameter {} is not built yet. Repeat the request without it.", parameter));
+}
+
+Error bad_enum(std::string_view value, std::string_view parameter) {
+    return invalid(fmt::format("Invalid value '{}' for {}.", value, parameter));
+}
+
+Result<model::BlockDeviceMappings> to_mappings(const List<BlockDeviceMapping>& list) {
+    model::BlockDeviceMappings mappings;
+    for (const BlockDeviceMapping& entry : list) {
+        model::BlockDeviceMapping mapping;
+        mapping.device_name = entry.device_name.value_or("");
+        mapping.virtual_name = entry.virtual_name.value_or("");
+        mapping.no_device = entry.no_device.has_value();  // BDM-1: presence counts
+        if (entry.ebs) {
+            TRY_ASSIGN(mapping.ebs, to_ebs(*entry.ebs));
+        }
+        mappings.push_back(std::move(mapping));
+    }
+    return mappings;
+}
+
+std::vector<control::TagSpecification> to_tags(const List<TagSpecification>& list) {
+    std::vector<control::TagSpecification> specifications;
+    for (const TagSpecification& entry : list) {
+        control::TagSpecification specification;
+        specification.resource_type = entry.resource_type.value_or("");
+        for (const Tag& tag : entry.tags) {
+            specification.tags.push_back({tag.key.value_or(""), tag.value.value_or("")});
+        }
+        specifications.push_back(std::move(specification));
+    }
+    return specifications;
+}
+
+std::vector<control::Filter> to_filters(const List<Filter>& list) {
+    std::vector<control::Filter> filters;
+    for (const Filter& entry : list) {
+        filters.push_back({entry.name.value_or(""), entry.values.items()});
+    }
+    return filters;
+}
+
+List<Tag> from_tags(const std::vector<model::Tag>& tags) {
+    List<Tag> list;
+    for (const model::Tag& tag : tags) {
+        Tag& out = list.emplace_back();
+        out.key = tag.key;
+        out.value = tag.value;
+    }
+    return list;
+}
+
+InstanceState from_state(model::InstanceState state) {
+    InstanceState out;
+    out.code = model::state_code(state);
+    out.name = text_of(state);
+    return out;
+}
+
+Reservation from_reservation(const control::ReservationView& view) {
+    Reservation out;
+    out.reservation_id = view.id.str();
+    out.owner_id = view.owner.str();
+    out.groups.give();
+    out.instances.give();
+    for (const control::InstanceView& instance : view.instances) {
+        out.instances.push_back(from_instance(instance));
+    }
+    return out;
+}
+
+Result<std::vector<model::InstanceId>> to_instance_ids(const List<std::string>& ids) {
+    std::vector<model::InstanceId> out;
+    for (const std::string& id : ids) {
+        TRY_ASSIGN(out.emplace_back(), model::parse_instance_id(id));
+    }
+    return out;
+}
+
+}  // namespace kiln::api::ec2

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+// The handlers of the EC2 operations: each decodes its request into control's input, calls control, and encodes
+// what comes back. No business rule is here.
+// Thread model: registered once; the registered handlers are thread-safe.
+#pragma once
+
+#include "api/codec/registry.h"
+#include "api/services.h"
+
+namespace kiln::api {
+
+void add_image_handlers(Registry& registry, Services services);
+void add_instance_handlers(Registry& registry, Services services);
+void add_region_handlers(Registry& registry, Services services);
+
+}  // namespace kiln::api

@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "api/context.h"
+#include "api/ec2/convert.h"
+#include "api/ec2/handlers.h"
+#include "api/generated/ec2/describe_instances.h"
+#include "api/generated/ec2/run_instances.h"
+#include "api/generated/ec2/terminate_instances.h"
+#include "control/api_errors.h"
+
+namespace kiln::api {
+namespace {
+
+using namespace ec2;
+
+Status refuse_unbuilt(const RunInstancesRequest& request) {
+    struct Parameter {
+        bool used;
+        std::string_view name;
+    };
+    const Parameter parameters[] = {
+        {given(request.key_name), "KeyName"},
+        {given(request.user_data), "UserData"},
+        {given(request.subnet_id), "SubnetId"},
+        {!request.security_group_ids.empty(), "SecurityGroupId"},
+        {!request.security_groups.empty(), "SecurityGroup"},
+        {!request.network_interfaces.empty(), "NetworkInterface"},
+        {given(request.private_ip_address), "PrivateIpAddress"},
+        {request.metadata_options.has_value(), "MetadataOptions"},
+        {request.launch_template.has_value(), "LaunchTemplate"},
+        {given(request.kernel_id), "KernelId"},
+        {given(request.ramdisk_id), "RamdiskId"},
+        {request.instance_market_options.has_value(), "InstanceMarketOptions"},
+        {request.hibernation_options && request.hibernation_options->configured.value_or(false), "HibernationOptions"},
+        {request.enclave_options && request.enclave_options->enabled.value_or(false), "EnclaveOptions"},
+        {request.capacity_reservation_specification.has_value(), "CapacityReservationSpecification"},
+        {request.monitoring && request.monitoring->enabled.value_or(false), "Monitoring.Enabled"},
+        {request.cpu_options.has_value(), "CpuOptions"},
+        {request.credit_specification.has_value(), "CreditSpecification"},
+        {request.iam_instance_profile &&
+             (given(request.iam_instance_profile->arn) || given(request.iam_instance_profile->name)),
+         "IamInstanceProfile"},
+        {request.ipv6_address_count.value_or(0) != 0 || !request.ipv6_addresses.empty(), "Ipv6Address"},
+        {!request.license_specifications.empty(), "LicenseSpecification"},
+        {!request.elastic_gpu_specification.empty(), "ElasticGpuSpecification"},
+        {!request.elastic_inference_accelerators.empty(), "ElasticInferenceAccelerator"},
+        {!request.secondary_interfaces.empty(), "SecondaryInterface"},
+        {request.private_dns_name_options.has_value(), "PrivateDnsNameOptions"},
+        {request.maintenance_options.has_value(), "MaintenanceOptions"},
+        {request.network_performance_options.has_value(), "NetworkPerformanceOptions"},
+        {request.operator_.has_value(), "Operator"},
+        {request.enable_primary_ipv6.value_or(false), "EnablePrimaryIpv6"},
+        {given(request.additional_info), "AdditionalInfo"},
+    };
+    for (const Parameter& parameter : parameters) {
+        if (parameter.used) {
+            return not_built(parameter.name);
+        }
+    }
+    return ok();
+}
+
+Status take_placement(const RunInstancesRequest& request, control::RunInstancesInput& input) {
+    if (!request.placement) {
+        return ok();
+    }
+    const Placement& placement = *request.placement;
+    if (given(placement.host_id) || given(placement.group_name) || given(placement.group_id) ||
+        given(placement.affinity) || placement.partition_number.has_value() || given(placement.host_resource_group_arn)) {
+        return not_built("Placement (other than AvailabilityZone and AvailabilityZoneId)");
+    }
+    if (given(placement.tenancy) && *placement.tenancy != "default") {
+        return not_built("Placement.Tenancy");
+    }
+    if (given(placement.availability_zone) && given(placement.availability_zone_id)) {  // REG-2
+        return Error::api(Code::invalid_argument, "InvalidParameterCombination",
+                          "AvailabilityZone and AvailabilityZoneId may not be given together.");
+    }
+    input.availability_zone = given(placement.availability_zone) ? *placement.availability_zone
+                                                                 : placement.availability_zone_id.value_or("");
+    return ok();
+}
+
+Result<control::RunInstancesInput> to_input(const Context& context, const RunInstancesRequest& request) {
+    TRY(refuse_unbuilt(request));
+    control::RunInstancesInput input;
+    if (!given(request.image_id)) {
+        return Error::api(Code::invalid_argument, "MissingParameter",
+                          "The request must contain the parameter ImageId");
+    }
+    TRY_ASSIGN(input.image_id, model::parse_image_id(*request.image_id));
+    input.instance_type = request.instance_type.value_or("");
+    input.min_count = request.min_count.value_or(0);
+    input.max_count = request.max_count.value_or(0);
+    TRY(take_placement(request, input));
+    TRY_ASSIGN(input.block_device_mappings, to_mappings(request.block_device_mappings));
+    TRY_ASSIGN(input.shutdown_behavior,
+               to_enum(request.instance_initiated_shutdown_behavior, "InstanceInitiatedShutdownBehavior",
+                       model::ShutdownBehavior::stop));
+    input.disable_api_termination = request.disable_api_termination.value_or(false);
+    input.disable_api_stop = request.disable_api_stop.value_or(false);
+    input.ebs_optimized = request.ebs_optimized.value_or(false);
+    input.tags = to_tags(request.tag_specifications);
+    input.client_token = request.client_token.value_or("");
+    input.request_hash = context.request_hash;
+    input.dry_run = request.dry_run.value_or(false);
+    return input;
+}
+
+Result<DescribeInstancesResult> describe(const Services& services, const Context& context,
+                                         const DescribeInstancesRequest& request) {
+    control::DescribeInstancesInput input;
+    TRY_ASSIGN(input.ids, to_instance_ids(request.instance_ids));
+    input.filters = to_filters(request.filters);
+    if (request.max_results.has_value()) {
+        input.page.max_results = *request.max_results;
+    }
+    input.page.next_token = request.next_token.value_or("");
+    input.page.binding = context.request_hash;
+    if (request.dry_run.value_or(false)) {
+        return control::errors::dry_run();
+    }
+    TRY_ASSIGN(const auto page, services.instances.describe(context.caller, input));
+    DescribeInstancesResult result;
+    result.reservations.give();
+    for (const control::ReservationView& reservation : page.reservations) {
+        result.reservations.push_back(from_reservation(reservation));
+    }
+    if (!page.next_token.empty()) {
+        result.next_token = page.next_token;
+    }
+    return result;
+}
+
+Result<TerminateInstancesResult> terminate(const Services& services, const Context& context,
+                                           const TerminateInstancesRequest& request) {
+    if (request.force.value_or(false)) {
+        return not_built("Force");
+    }
+    if (request.skip_os_shutdown.value_or(false)) {
+        return not_built("SkipOsShutdown");
+    }
+    TRY_ASSIGN(const auto ids, to_instance_ids(request.instance_ids));
+    TRY_ASSIGN(const auto changes,
+               services.instances.terminate(context.caller, ids, request.dry_run.value_or(false)));
+    TerminateInstancesResult result;
+    result.terminating_instances.give();
+    for (const control::StateChange& change : changes) {
+        InstanceStateChange& out = result.terminating_instances.emplace_back();
+        out.instance_id = change.id.str();
+        out.previous_state = from_state(change.previous);
+        out.current_state = from_state(change.current);
+    }
+    return result;
+}
+
+}  // namespace
+
+void add_instance_handlers(Registry& registry, Services services) {
+    registry.add<ops::RunInstances>(
+        [services](Context& context, const RunInstancesRequest& request) -> Result<Reservation> {
+            TRY_ASSIGN(const auto input, to_input(context, request));
+            TRY_ASSIGN(const auto reservation, services.instances.run(context.caller, input));
+            return from_reservation(reservation);
+        });
+    registry.add<ops::DescribeInstances>([services](Context& context, const DescribeInstancesRequest& request) {
+        return describe(services, context, request);
+    });
+    registry.add<ops::TerminateInstances>([services](Context& context, const TerminateInstancesRequest& request) {
+        return terminate(services, context, request);
+    });
+}
+
+}  // namespace kiln::api

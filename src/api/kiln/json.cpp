@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "api/kiln/json.h"
+
+#include <nlohmann/json.hpp>
+
+namespace kiln::api {
+namespace {
+
+using nlohmann::json;
+
+std::string_view accelerator_name(compute::Accelerator accelerator) {
+    switch (accelerator) {
+        case compute::Accelerator::automatic:
+            return "";
+        case compute::Accelerator::kvm:
+            return "kvm";
+        case compute::Accelerator::tcg:
+            return "tcg";
+    }
+    return "";
+}
+
+json volume_json(const control::InspectedVolume& seen) {
+    const model::Volume& volume = seen.volume;
+    json out{{"volumeId", volume.id.str()},
+             {"state", model::to_string(volume.state)},
+             {"sizeGiB", volume.size_gib},
+             {"baseContent", volume.base_content.str()},
+             {"activeLayer", volume.active_layer.str()},
+             {"open", seen.open}};
+    if (seen.open) {
+        out["socket"] = seen.socket;
+    }
+    if (volume.attachment) {
+        out["instanceId"] = volume.attachment->instance_id.str();
+        out["device"] = volume.attachment->device;
+    }
+    return out;
+}
+
+}  // namespace
+
+std::string to_json(const control::InspectedVolume& seen) {
+    return volume_json(seen).dump();
+}
+
+std::string to_json(const control::InspectedInstance& seen) {
+    json out{{"instanceId", seen.instance.id.str()},
+             {"state", model::to_string(seen.instance.state)},
+             {"imageId", seen.instance.image_id.str()},
+             {"machine", {{"state", compute::to_string(seen.machine.state)}}},
+             {"consoleLog", seen.serial_log},
+             {"volumes", json::array()}};
+    if (seen.machine.pid != 0) {
+        out["machine"]["pid"] = seen.machine.pid;
+        out["machine"]["accelerator"] = accelerator_name(seen.machine.accelerator);
+    }
+    for (const control::InspectedVolume& volume : seen.volumes) {
+        out["volumes"].push_back(volume_json(volume));
+    }
+    return out.dump();
+}
+
+}  // namespace kiln::api

@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "api/kiln/kiln_api.h"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "api/codec/errors.h"
+#include "api/generated/operations.h"
+#include "api/kiln/json.h"
+#include "control/api_errors.h"
+#include "crypto/hash.h"
+#include "util/encoding.h"
+#include "util/log.h"
+#include "util/strings.h"
+
+namespace kiln::api {
+namespace {
+
+using nlohmann::json;
+
+constexpr std::chrono::seconds kCallTime{60};
+// A large disk over a slow line; every single read has the server's own, shorter limit.
+constexpr std::chrono::hours kImportTime{24};
+constexpr std::size_t kImportPiece = 1U << 20;
+constexpr std::size_t kMaxJsonBody = 64U << 10;
+
+Error no_such_path(const net::HttpRequest& request) {
+    return Error::api(Code::not_found, "NotFound", fmt::format("There is no {} {}.", request.method, request.path));
+}
+
+void send_json(net::ResponseWriter& response, int status, const std::string& request_id, const std::string& body) {
+    response.set_status(status);
+    response.headers().set("Content-Type", "application/json");
+    response.headers().set("x-amzn-requestid", request_id);
+    const Status sent = response.send(as_bytes(body), Deadline::after(kCallTime));
+    if (!sent) {
+        log_debug("api", "an answer was not delivered: " + sent.error().to_string());
+    }
+}
+
+using Query = std::map<std::string, std::string>;
+
+Result<Query> parse_query(std::string_view text) {
+    Query query;
+    for (std::string_view part : split(text, '&')) {
+        if (part.empty()) {
+            continue;
+        }
+        const auto equals = part.find('=');
+        TRY_ASSIGN(const std::string name, percent_decode(part.substr(0, equals), true));
+        std::string value;
+        if (equals != std::string_view::npos) {
+            TRY_ASSIGN(value, percent_decode(part.substr(equals + 1), true));
+        }
+        query[name] = value;
+    }
+    return query;
+}
+
+// Takes `name` out of the query, so that what is left over is what nobody knows.
+std::string take(Query& query, const std::string& name, std::string otherwise = "") {
+    const auto found = query.find(name);
+    if (found == query.end()) {
+        return otherwise;
+    }
+    std::string value = std::move(found->second);
+    query.erase(found);
+    return value;
+}
+
+template <class E>
+Result<E> take_enum(Query& query, const std::string& name, E otherwise) {
+    const std::string text = take(query, name);
+    if (text.empty()) {
+        return otherwise;
+    }
+    const auto value = model::parse<E>(text);
+    if (!value) {
+        return control::errors::invalid_parameter_value(fmt::format("Invalid value '{}' for {}.", text, name));
+    }
+    return *value;
+}
+
+Result<control::ImportInput> to_import(const net::HttpRequest& request) {
+    TRY_ASSIGN(Query query, parse_query(request.query));
+    control::ImportInput input;
+    input.image.name = take(query, "name");
+    input.image.description = take(query, "description");
+    TRY_ASSIGN(input.image.architecture, take_enum(query, "architecture", model::Architecture::x86_64));
+    TRY_ASSIGN(input.image.virtualization_type,
+               take_enum(query, "virtualization-type", model::VirtualizationType::hvm));
+    if (query.contains("boot-mode")) {
+        TRY_ASSIGN(input.image.boot_mode, take_enum(query, "boot-mode", model::BootMode::legacy_bios));
+    }
+    input.image.root_device_name = take(query, "root-device-name", "/dev/xvda");
+    input.image.ena_support = input.image.virtualization_type == model::VirtualizationType::hvm;
+    const auto size = parse_int<std::uint64_t>(take(query, "size"));
+    if (!size) {
+        return control::errors::missing_parameter("size");
+    }
+    input.size_bytes = *size;
+    if (!query.empty()) {
+        return Error::api(Code::invalid_argument, "UnknownParameter",
+                          "The parameter " + query.begin()->first + " is not recognized");
+    }
+    return input;
+}
+
+}  // namespace
+
+void KilnApi::refuse(const Error& error, const std::string& request_id, net::ResponseWriter& response) {
+    const WireError wire = to_wire(error);
+    if (wire.http_status >= 500) {
+        log_error("api", request_id + " " + error.to_string());
+    }
+    const int status = error.code() == Code::not_found && wire.code == "NotFound" ? 404 : wire.http_status;
+    send_json(response, status, request_id,
+              json{{"code", wire.code}, {"message", wire.message}, {"requestId", request_id}}.dump());
+}
+
+// Bodies here are either small or streamed disks. Both are signed without their content's hash or with a hash the client
+// declared, so the signature is checked before the first byte is read.
+void KilnApi::serve(const net::HttpRequest& request, const net::Authorization& authorization, Context& context,
+                    const std::string& secret, net::BodyReader& body, net::ResponseWriter& response) {
+    const std::string& request_id = context.caller.request_id;
+    const net::SigningRequest signing{request.method, request.path, request.query, request.headers};
+    const std::string hash = authorization.unsigned_payload ? std::string(net::kUnsignedPayload)
+                                                            : crypto::sha256_hex(ByteView{});
+    if (!authorization.unsigned_payload && request.content_length.value_or(1) != 0) {
+        refuse(Error::api(Code::invalid_argument, "InvalidParameterValue",
+                          "Sign requests with a body as UNSIGNED-PAYLOAD (header x-amz-content-sha256)."),
+               request_id, response);
+        return;
+    }
+    if (Status verified = net::verify(authorization, secret, signing, hash, clock_.now()); !verified) {
+        refuse(verified.error(), request_id, response);
+        return;
+    }
+    const auto answered = answer(request, context, body);
+    if (!answered) {
+        refuse(answered.error(), request_id, response);
+        return;
+    }
+    send_json(response, 200, request_id, *answered);
+}
+
+Result<std::string> KilnApi::answer(const net::HttpRequest& request, const Context& context, net::BodyReader& body) {
+    const auto parts = split(std::string_view(request.path).substr(kPrefix.size()), '/');
+    const std::string_view method = request.method;
+    if (parts.size() == 1 && parts[0] == "imports" && method == "POST") {
+        return import(request, context, body);
+    }
+    if (parts.size() == 2 && parts[0] == "inspect" && method == "GET") {
+        return inspect(context, std::string(parts[1]));
+    }
+    if (parts.size() == 3 && parts[0] == "volumes" && parts[2] == "export" && (method == "POST" || method == "DELETE")) {
+        return export_volume(request, context, std::string(parts[1]));
+    }
+    if (parts.size() == 1 && parts[0] == "operations" && method == "GET") {
+        return operations();
+    }
+    if (parts.size() == 1 && parts[0] == "accounts" && method == "POST") {
+        return create_account(context, body);
+    }
+    return no_such_path(request);
+}
+
+Result<std::string> KilnApi::import(const net::HttpRequest& request, const Context& context, net::BodyReader& body) {
+    TRY_ASSIGN(control::ImportInput input, to_import(request));
+    TRY_ASSIGN(const auto import, services_.imports.begin(context.caller, std::move(input)));
+    const Deadline deadline = Deadline::after(kImportTime);
+    Bytes piece(kImportPiece);
+    while (true) {
+        TRY_ASSIGN(const std::size_t length, body.read(piece, deadline));
+        if (length == 0) {
+            break;
+        }
+        TRY(import->write(ByteView(piece).first(length)));
+    }
+    TRY_ASSIGN(const control::Imported made, import->finish());
+    return json{{"imageId", made.image_id.str()},
+                {"snapshotId", made.snapshot_id.str()},
+                {"volumeSizeGiB", made.volume_size_gib},
+                {"dataBytes", made.data_bytes}}
+        .dump();
+}
+
+Result<std::string> KilnApi::inspect(const Context& context, const std::string& id) {
+    if (id.starts_with("i-")) {
+        TRY_ASSIGN(const auto instance_id, model::parse_instance_id(id));
+        TRY_ASSIGN(const auto seen, services_.inspector.instance(context.caller, instance_id));
+        return to_json(seen);
+    }
+    TRY_ASSIGN(const auto volume_id, model::parse_volume_id(id));
+    TRY_ASSIGN(const auto seen, services_.inspector.volume(context.caller, volume_id));
+    return to_json(seen);
+}
+
+Result<std::string> KilnApi::export_volume(const net::HttpRequest& request, const Context& context,
+                                           const std::string& id) {
+    TRY_ASSIGN(const auto volume_id, model::parse_volume_id(id));
+    if (request.method == "DELETE") {
+        TRY(services_.inspector.unexport_volume(context.caller, volume_id));
+        return std::string("{}");
+    }
+    TRY_ASSIGN(const std::string socket, services_.inspector.export_volume(context.caller, volume_id));
+    return json{{"socket", socket}, {"uri", "nbd+unix:///?socket=" + socket}}.dump();
+}
+
+Result<std::string> KilnApi::operations() const {
+    json list = json::array();
+    for (const ServiceInfo* service : services()) {
+        for (const OperationInfo& operation : service->operations) {
+            list.push_back({{"service", service->name},
+                            {"operation", operation.name},
+                            {"tier", operation.tier},
+                            {"group", operation.group},
+                            {"built", registry_.handles(operation)}});
+        }
+    }
+    return json{{"operations", list}}.dump();
+}
+
+Result<std::string> KilnApi::create_account(const Context& context, net::BodyReader& body) {
+    if (!context.caller.administrator) {
+        return Error::api(Code::permission_denied, "UnauthorizedOperation",
+                          "Only an administrator may create accounts.");
+    }
+    TRY_ASSIGN(const Bytes bytes, body.read_all(kMaxJsonBody, Deadline::after(kCallTime)));
+    const json document = json::parse(bytes.empty() ? std::string_view("{}") : as_text(bytes), nullptr, false);
+    if (!document.is_object()) {
+        return control::errors::invalid_parameter_value("The body is not a JSON object.");
+    }
+    for (const auto& [name, value] : document.items()) {
+        if ((name != "name" && name != "id") || !value.is_string()) {
+            return control::errors::invalid_parameter_value("The body may hold the texts 'name' and 'id' only.");
+        }
+    }
+    TRY_ASSIGN(const auto made, services_.accounts.create(document.value("id", ""), document.value("name", ""), false));
+    return json{{"accountId", made.account.id.str()},
+                {"accessKeyId", made.key.id.str()},
+                {"secretAccessKey", made.key.secret}}
+        .dump();
+}
+
+}  // namespace kiln::api

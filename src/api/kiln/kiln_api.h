@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+// KilnApi: what EC2 has no call for, as JSON under /kiln/v1/, signed with the service name `kiln`.
+//
+//   POST   /kiln/v1/imports?name=&size=&...    the body is a raw disk -> {imageId, snapshotId, ...}
+//   GET    /kiln/v1/inspect/{id}               where an instance or a volume really is
+//   POST   /kiln/v1/volumes/{id}/export        a read-only NBD socket on this host -> {socket}
+//   DELETE /kiln/v1/volumes/{id}/export
+//   GET    /kiln/v1/operations                 every operation of the service models, and which are built
+//   POST   /kiln/v1/accounts                   {name, id?} -> {accountId, accessKeyId, secretAccessKey}; administrators
+//
+// Errors: {"code": ..., "message": ..., "requestId": ...} with the status of the same error in EC2.
+// Thread-safe.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "api/codec/registry.h"
+#include "api/context.h"
+#include "api/services.h"
+#include "io/clock.h"
+#include "net/http_server.h"
+#include "net/sigv4.h"
+
+namespace kiln::api {
+
+class KilnApi {
+  public:
+    static constexpr std::string_view kPrefix = "/kiln/v1/";
+
+    KilnApi(Services services, const Registry& registry, io::Clock& clock)
+        : services_(services), registry_(registry), clock_(clock) {}
+
+    void serve(const net::HttpRequest& request, const net::Authorization& authorization, Context& context,
+               const std::string& secret, net::BodyReader& body, net::ResponseWriter& response);
+    void refuse(const Error& error, const std::string& request_id, net::ResponseWriter& response);
+
+  private:
+    Result<std::string> answer(const net::HttpRequest& request, const Context& context, net::BodyReader& body);
+    Result<std::string> import(const net::HttpRequest& request, const Context& context, net::BodyReader& body);
+    Result<std::string> inspect(const Context& context, const std::string& id);
+    Result<std::string> export_volume(const net::HttpRequest& request, const Context& context, const std::string& id);
+    Result<std::string> operations() const;
+    Result<std::string> create_account(const Context& context, net::BodyReader& body);
+
+    const Services services_;
+    const Registry& registry_;
+    io::Clock& clock_;
+};
+
+}  // namespace kiln::api

@@ -1,0 +1,11 @@
+// SPDX-License-Identifier: Apache-2.0
+// The handlers of the STS operations. Thread model: registered once; the registered handlers are thread-safe.
+#pragma once
+
+#include "api/codec/registry.h"
+
+namespace kiln::api {
+
+void add_sts_handlers(Registry& registry);
+
+}  // namespace kiln::api

@@ -1,0 +1,187 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/commands.h"
+
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <filesystem>
+#include <memory>
+
+#include <nlohmann/json.hpp>
+
+#include "cli/client.h"
+#include "cli/import_command.h"
+#include "cli/print.h"
+
+namespace kiln::cli {
+namespace {
+
+using nlohmann::json;
+
+int call_and_print(const ClientChoices& choices, const std::string& method, const std::string& target) {
+    auto client = Client::create(choices);
+    if (!client) {
+        return fail(client.error());
+    }
+    const auto answer = (*client)->call(method, target);
+    if (!answer) {
+        return fail(answer.error());
+    }
+    std::puts(json::parse(*answer).dump(2).c_str());
+    return 0;
+}
+
+void add_choices(CLI::App* command, const std::shared_ptr<ClientChoices>& choices) {
+    command->add_option("--data", choices->data_directory, "data directory of a service on this host");
+    command->add_option("--endpoint-url", choices->endpoint_url, "URL of the service");
+    command->add_option("--profile", choices->profile, "profile of the AWS configuration files");
+    command->add_option("--region", choices->region, "region");
+}
+
+void add_import(CLI::App& app, std::function<int()>* run) {
+    auto choices = std::make_shared<ClientChoices>();
+    auto input = std::make_shared<ImportRequest>();
+    CLI::App* command = app.add_subcommand("import", "make an image of a raw disk file");
+    add_choices(command, choices);
+    command->add_option("FILE", input->file, "the disk: raw bytes")->required();
+    command->add_option("--name", input->name, "name of the image")->required();
+    command->add_option("--description", input->description, "description of the image");
+    command->add_option("--architecture", input->architecture, "x86_64 (default), i386 or arm64");
+    command->add_option("--boot-mode", input->boot_mode, "legacy-bios, uefi or uefi-preferred");
+    command->add_option("--root-device-name", input->root_device_name, "default /dev/xvda");
+    command->add_flag("--json", input->json, "print the answer as JSON");
+    command->callback([=] { *run = [=] { return run_import(*choices, *input); }; });
+}
+
+void add_inspect(CLI::App& app, std::function<int()>* run) {
+    auto choices = std::make_shared<ClientChoices>();
+    auto id = std::make_shared<std::string>();
+    CLI::App* command = app.add_subcommand("inspect", "show where an instance or a volume really is, as JSON");
+    add_choices(command, choices);
+    command->add_option("ID", *id, "i-... or vol-...")->required();
+    command->callback([=] { *run = [=] { return call_and_print(*choices, "GET", "/kiln/v1/inspect/" + *id); }; });
+}
+
+void add_nbd(CLI::App& app, std::function<int()>* run) {
+    auto choices = std::make_shared<ClientChoices>();
+    auto id = std::make_shared<std::string>();
+    auto stop = std::make_shared<bool>(false);
+    CLI::App* command = app.add_subcommand("nbd", "serve a volume read-only on a unix socket of the service's host");
+    add_choices(command, choices);
+    command->add_option("VOLUME", *id, "vol-...")->required();
+    command->add_flag("--stop", *stop, "stop serving it");
+    command->callback([=] {
+        *run = [=] {
+            return call_and_print(*choices, *stop ? "DELETE" : "POST", "/kiln/v1/volumes/" + *id + "/export");
+        };
+    });
+}
+
+int print_operations(const ClientChoices& choices, bool built_only) {
+    auto client = Client::create(choices);
+    if (!client) {
+        return fail(client.error());
+    }
+    const auto answer = (*client)->call("GET", "/kiln/v1/operations");
+    if (!answer) {
+        return fail(answer.error());
+    }
+    const json document = json::parse(*answer);
+    for (const json& operation : document["operations"]) {
+        const bool built = operation["built"].get<bool>();
+        if (built || !built_only) {
+            std::printf("%-6s %-9s %s\n", operation["service"].get<std::string>().c_str(),
+                        built ? "built" : "not built", operation["operation"].get<std::string>().c_str());
+        }
+    }
+    return 0;
+}
+
+// Single quotes, so that the shell takes the text as it is.
+std::string quoted(const std::string& text) {
+    std::string out = "'";
+    for (const char c : text) {
+        out += c == '\'' ? std::string("'\\''") : std::string(1, c);
+    }
+    return out + "'";
+}
+
+// Clients from before AWS_ENDPOINT_URL (aws 2.9 of Debian 12 among them) would call the public cloud: hence the function.
+int print_environment(ClientChoices choices) {
+    if (choices.data_directory.empty()) {
+        choices.data_directory = default_data_directory();
+    }
+    const auto client = Client::create(choices);
+    if (!client) {
+        return fail(client.error());
+    }
+    std::error_code error;
+    const std::string directory = std::filesystem::absolute(choices.data_directory, error).string();
+    std::printf("export AWS_SHARED_CREDENTIALS_FILE=%s\n", quoted(directory + "/credentials").c_str());
+    std::printf("export AWS_CONFIG_FILE=%s\n", quoted(directory + "/config").c_str());
+    std::printf("export AWS_PROFILE=kiln\n");
+    std::printf("export AWS_REGION=%s AWS_DEFAULT_REGION=%s\n", quoted((*client)->region()).c_str(),
+                quoted((*client)->region()).c_str());
+    std::printf("export AWS_ENDPOINT_URL=%s\n", quoted((*client)->endpoint()).c_str());
+    std::puts("aws() { command aws --endpoint-url \"$AWS_ENDPOINT_URL\" \"$@\"; }");
+    return 0;
+}
+
+void add_env(CLI::App& app, std::function<int()>* run) {
+    auto choices = std::make_shared<ClientChoices>();
+    CLI::App* command = app.add_subcommand("env", "print shell lines that point AWS clients here: eval \"$(kiln env)\"");
+    command->add_option("--data", choices->data_directory, "data directory of a service on this host");
+    command->add_option("--region", choices->region, "region");
+    command->callback([=] { *run = [=] { return print_environment(*choices); }; });
+}
+
+void add_operations(CLI::App& app, std::function<int()>* run) {
+    auto choices = std::make_shared<ClientChoices>();
+    auto built = std::make_shared<bool>(false);
+    CLI::App* command = app.add_subcommand("operations", "list the API operations, and which are built");
+    add_choices(command, choices);
+    command->add_flag("--built", *built, "only those that are built");
+    command->callback([=] { *run = [=] { return print_operations(*choices, *built); }; });
+}
+
+int create_account(const ClientChoices& choices, const std::string& name, const std::string& id) {
+    auto client = Client::create(choices);
+    if (!client) {
+        return fail(client.error());
+    }
+    json body{{"name", name}};
+    if (!id.empty()) {
+        body["id"] = id;
+    }
+    const auto answer = (*client)->call("POST", "/kiln/v1/accounts", body.dump());
+    if (!answer) {
+        return fail(answer.error());
+    }
+    std::puts(json::parse(*answer).dump(2).c_str());
+    return 0;
+}
+
+void add_account(CLI::App& app, std::function<int()>* run) {
+    CLI::App* account = app.add_subcommand("account", "accounts and their keys");
+    account->require_subcommand(1);
+    auto choices = std::make_shared<ClientChoices>();
+    auto name = std::make_shared<std::string>();
+    auto id = std::make_shared<std::string>();
+    CLI::App* create = account->add_subcommand("create", "make an account with keys (administrators only)");
+    add_choices(create, choices);
+    create->add_option("--name", *name, "for people");
+    create->add_option("--id", *id, "12 digits; random when left out");
+    create->callback([=] { *run = [=] { return create_account(*choices, *name, *id); }; });
+}
+
+}  // namespace
+
+void add_commands(CLI::App& app, std::function<int()>* run) {
+    add_import(app, run);
+    add_inspect(app, run);
+    add_nbd(app, run);
+    add_env(app, run);
+    add_operations(app, run);
+    add_account(app, run);
+}
+
+}  // namespace kiln::cli

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// `kiln import`: streams a disk file to the service. Thread model: one thread.
+#pragma once
+
+#include <string>
+
+#include "cli/client.h"
+
+namespace kiln::cli {
+
+struct ImportRequest {
+    std::string file;
+    std::string name;
+    std::string description;
+    std::string architecture = "x86_64";
+    std::string boot_mode;
+    std::string root_device_name = "/dev/xvda";
+    bool json = false;
+};
+
+// The exit status.
+int run_import(const ClientChoices& choices, const ImportRequest& request);
+
+}  // namespace kiln::cli

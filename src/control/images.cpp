@@ -1,0 +1,231 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "control/images.h"
+
+#include <fmt/format.h>
+
+#include "control/api_errors.h"
+#include "control/device_mappings.h"
+
+namespace kiln::control {
+namespace {
+
+using model::BlockDeviceMapping;
+using model::BlockDeviceMappings;
+
+constexpr std::size_t kMaxDescription = 255;
+
+Status check_boot(const RegisterImageInput& input) {
+    const bool hvm = input.virtualization_type == model::VirtualizationType::hvm;
+    if (!hvm && (input.ena_support || input.sriov_net_simple)) {  // RI-10
+        return errors::invalid_parameter_combination(
+            "Enhanced networking (EnaSupport, SriovNetSupport) requires the virtualization type hvm.");
+    }
+    if (!hvm && input.boot_mode) {
+        return errors::invalid_parameter_combination("BootMode requires the virtualization type hvm.");
+    }
+    if (input.tpm_v2 && input.boot_mode != model::BootMode::uefi) {  // RI-11
+        return errors::invalid_parameter_combination("TpmSupport v2.0 requires BootMode uefi.");
+    }
+    if (input.architecture == model::Architecture::arm64 && input.boot_mode == model::BootMode::legacy_bios) {
+        return errors::invalid_parameter_combination("The architecture arm64 cannot boot in the mode legacy-bios.");
+    }
+    return ok();
+}
+
+// RI-2: the mapping entry of the root device, which must bring the snapshot that the image boots from.
+Status check_root(const RegisterImageInput& input) {
+    const Error no_root = errors::invalid_mapping("No root snapshot specified in device mapping.");
+    for (const BlockDeviceMapping& mapping : input.block_device_mappings) {
+        if (mapping.device_name != input.root_device_name) {
+            continue;
+        }
+        if (mapping.no_device || !mapping.ebs || mapping.ebs->snapshot_id.empty()) {
+            return no_root;
+        }
+        const auto type = mapping.ebs->volume_type;
+        if (type == model::VolumeType::st1 || type == model::VolumeType::sc1) {  // RI-5
+            return Error::api(Code::invalid_argument, "BootForVolumeTypeUnsupported",
+                              fmt::format("The volume type {} cannot be a boot device.", model::to_string(*type)));
+        }
+        return ok();
+    }
+    return no_root;
+}
+
+Status check_entries(const BlockDeviceMappings& mappings) {
+    for (const BlockDeviceMapping& mapping : mappings) {
+        if (mapping.no_device || !mapping.ebs) {
+            continue;
+        }
+        const model::EbsBlockDevice& ebs = *mapping.ebs;
+        if (ebs.snapshot_id.empty() && !ebs.volume_size_gib) {  // BDM-3
+            return errors::missing_parameter("size or snapshotId");
+        }
+        if (!ebs.kms_key_id.empty()) {  // RI-6
+            return errors::invalid_parameter_combination("KmsKeyId is not supported for RegisterImage.");
+        }
+        if (!ebs.snapshot_id.empty() && ebs.encrypted) {
+            return errors::invalid_parameter_combination(
+                fmt::format("The parameter Encrypted must not be given for the device '{}', which has a snapshot.",
+                            mapping.device_name));
+        }
+        if (ebs.encrypted.value_or(false)) {
+            return errors::unsupported("Encrypted volumes are not built yet; leave out Encrypted.");
+        }
+    }
+    return ok();
+}
+
+Error not_authorized(const model::ImageId& id) {
+    return Error::api(Code::permission_denied, "AuthFailure",
+                      fmt::format("Not authorized for images: [{}]", id.str()));
+}
+
+bool may_launch(const model::Image& image, const model::AccountId& account) {
+    const auto& shared = image.launch_permissions.accounts;
+    return image.owner_id == account || image.launch_permissions.everybody ||
+           std::find(shared.begin(), shared.end(), account) != shared.end();
+}
+
+}  // namespace
+
+bool is_valid_image_name(std::string_view name) {
+    constexpr std::string_view kPunctuation = "()[] ./-'@_";
+    return name.size() >= 3 && name.size() <= 128 && std::all_of(name.begin(), name.end(), [&](char c) {
+               return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                      kPunctuation.find(c) != std::string_view::npos;
+           });
+}
+
+Status Images::check(const RegisterImageInput& input) {
+    if (!is_valid_image_name(input.name)) {
+        return Error::api(Code::invalid_argument, "InvalidAMIName.Malformed",
+                          "AMI names must be between 3 and 128 characters long, and may contain letters, numbers, "
+                          "'(', ')', '.', '-', '/' and '_'");
+    }
+    if (input.description.size() > kMaxDescription) {
+        return errors::invalid_parameter_value(
+            fmt::format("The description is longer than {} characters.", kMaxDescription));
+    }
+    if (input.block_device_mappings.empty()) {
+        return errors::missing_parameter("BlockDeviceMapping");
+    }
+    if (input.root_device_name.empty()) {
+        return errors::missing_parameter("RootDeviceName");
+    }
+    TRY(check_mapping_list(input.block_device_mappings, input.virtualization_type));
+    TRY(check_root(input));
+    TRY(check_entries(input.block_device_mappings));
+    TRY(check_boot(input));
+    return check_tag_specifications(input.tags, {"image"});
+}
+
+Status Images::check_name_is_free(catalog::Transaction& tx, const Caller& caller, const std::string& name) {
+    catalog::ImageQuery query;
+    query.region = caller.region;
+    query.owners = {caller.account};
+    query.names = {name};
+    query.states = {model::ImageState::pending, model::ImageState::available, model::ImageState::disabled};
+    TRY_ASSIGN(const auto images, tx.images().list(query));
+    if (!images.empty()) {
+        return Error::api(Code::already_exists, "InvalidAMIName.Duplicate",
+                          fmt::format("AMI name {} is already in use by AMI {}", name, images.front().id.str()));
+    }
+    return ok();
+}
+
+Result<BlockDeviceMappings> Images::resolve_mappings(catalog::Transaction& tx, const Caller& caller,
+                                                     const RegisterImageInput& input) {
+    BlockDeviceMappings resolved;
+    for (BlockDeviceMapping mapping : input.block_device_mappings) {
+        if (mapping.no_device) {
+            continue;
+        }
+        if (mapping.ebs) {
+            model::EbsBlockDevice& ebs = *mapping.ebs;
+            if (!ebs.snapshot_id.empty()) {
+                TRY_ASSIGN(const model::Snapshot snapshot, find_readable_snapshot(tx, caller, ebs.snapshot_id));
+                const std::uint32_t size = ebs.volume_size_gib.value_or(snapshot.volume_size_gib);
+                if (size < snapshot.volume_size_gib) {  // RI-7
+                    return errors::invalid_mapping(
+                        fmt::format("Volume of size {}GB is smaller than snapshot '{}', expect size >= {}GB", size,
+                                    snapshot.id.str(), snapshot.volume_size_gib));
+                }
+                ebs.volume_size_gib = size;
+                ebs.encrypted = snapshot.encrypted;  // IMG-3
+            } else {
+                ebs.encrypted = false;
+            }
+            ebs.volume_type = ebs.volume_type.value_or(model::VolumeType::gp2);  // BDM-7
+            TRY(check_volume_limits(*ebs.volume_type, *ebs.volume_size_gib, ebs));
+            const bool root = mapping.device_name == input.root_device_name;
+            ebs.delete_on_termination = ebs.delete_on_termination.value_or(root);  // RI-8
+        }
+        resolved.push_back(std::move(mapping));
+    }
+    return resolved;
+}
+
+Result<model::Image> Images::insert(catalog::Transaction& tx, const Caller& caller, const RegisterImageInput& input) {
+    TRY(check_name_is_free(tx, caller, input.name));
+    model::Image image;
+    TRY_ASSIGN(image.block_device_mappings, resolve_mappings(tx, caller, input));
+    image.id = model::make_id<model::ImageId>(parts_.rng);
+    image.owner_id = caller.account;
+    image.region = caller.region;
+    image.name = input.name;
+    image.description = input.description;
+    image.location = caller.account.str() + "/" + input.name;
+    image.state = model::ImageState::available;  // its snapshots are completed (RI-3)
+    image.architecture = input.architecture;
+    image.virtualization_type = input.virtualization_type;
+    image.platform_details = "Linux/UNIX";  // PC-9
+    image.usage_operation = "RunInstances";
+    image.root_device_name = input.root_device_name;
+    image.ena_support = input.ena_support;
+    image.sriov_net_simple = input.sriov_net_simple;
+    image.boot_mode = input.boot_mode;
+    image.tpm_v2 = input.tpm_v2;
+    image.imds_v2 = input.imds_v2;
+    image.created = parts_.clock.now();
+    TRY(tx.images().insert(image));
+    TRY(put_tags(tx, caller, "image", image.id.str(), tags_for(input.tags, "image")));
+    return image;
+}
+
+Result<model::ImageId> Images::register_image(const Caller& caller, const RegisterImageInput& input) {
+    TRY(check(input));
+    TRY_ASSIGN(const model::Image image, parts_.store.run([&](catalog::Transaction& tx) -> Result<model::Image> {
+        TRY_ASSIGN(const model::Image made, insert(tx, caller, input));
+        if (input.dry_run) {
+            return errors::dry_run();  // rolls everything back
+        }
+        return made;
+    }));
+    return image.id;
+}
+
+Result<model::Image> Images::find_launchable(catalog::Transaction& tx, const Caller& caller,
+                                             const model::ImageId& id) {
+    TRY_ASSIGN(const auto image, tx.images().find(id));
+    if (!image || image->region != caller.region) {
+        return errors::images_not_found({id.str()});
+    }
+    if (!may_launch(*image, caller.account)) {
+        return not_authorized(id);  // ERR-2
+    }
+    TRY(model::next(image->state, model::ImageEvent::launch, id));
+    return *image;
+}
+
+Result<model::Snapshot> find_readable_snapshot(catalog::Transaction& tx, const Caller& caller,
+                                               const model::SnapshotId& id) {
+    TRY_ASSIGN(const auto snapshot, tx.snapshots().find(id));
+    if (!snapshot || snapshot->region != caller.region || snapshot->owner_id != caller.account) {
+        return errors::snapshot_not_found(id);  // ERR-3
+    }
+    TRY(model::next(snapshot->state, model::SnapshotEvent::read, id));
+    return *snapshot;
+}
+
+}  // namespace kiln::control

@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "control/inspector.h"
+
+#include "control/api_errors.h"
+#include "control/instances.h"
+
+namespace kiln::control {
+namespace {
+
+Deadline call_deadline() {
+    return Deadline::after(std::chrono::seconds(30));
+}
+
+}  // namespace
+
+Result<model::Volume> Inspector::find(const Caller& caller, const model::VolumeId& id) {
+    return parts_.store.read([&](catalog::Transaction& tx) -> Result<model::Volume> {
+        TRY_ASSIGN(const auto volume, tx.volumes().find(id));
+        if (!volume || volume->owner_id != caller.account || volume->region != caller.region) {
+            return errors::volume_not_found(id);
+        }
+        return *volume;
+    });
+}
+
+InspectedVolume Inspector::describe(model::Volume volume) const {
+    InspectedVolume seen;
+    seen.open = parts_.engine.is_open(block_id(volume.id));
+    seen.socket = seen.open ? access_.socket_path(volume.id) : "";
+    seen.volume = std::move(volume);
+    return seen;
+}
+
+Result<InspectedInstance> Inspector::instance(const Caller& caller, const model::InstanceId& id) {
+    InspectedInstance seen;
+    TRY_ASSIGN(const auto volumes,
+               parts_.store.read([&](catalog::Transaction& tx) -> Result<std::vector<model::Volume>> {
+                   TRY_ASSIGN(auto found, find_instances(tx, caller, {id}));
+                   seen.instance = std::move(found.front());
+                   catalog::VolumeQuery query;
+                   query.attached_to = {id};
+                   return tx.volumes().list(query);
+               }));
+    for (const model::Volume& volume : volumes) {
+        seen.volumes.push_back(describe(volume));
+    }
+    seen.serial_log = worker_.serial_log(id);
+    auto machine = parts_.hypervisor.query(machine_id(id), call_deadline());
+    if (machine) {
+        seen.machine = std::move(*machine);
+    } else if (machine.error().code() != Code::not_found) {
+        return std::move(machine).error();
+    }
+    return seen;
+}
+
+Result<InspectedVolume> Inspector::volume(const Caller& caller, const model::VolumeId& id) {
+    TRY_ASSIGN(auto found, find(caller, id));
+    return describe(std::move(found));
+}
+
+Result<std::string> Inspector::export_volume(const Caller& caller, const model::VolumeId& id) {
+    TRY_ASSIGN(const auto found, find(caller, id));
+    TRY(access_.open_read_only(found, call_deadline()));
+    return access_.read_only_socket_path(id);
+}
+
+Status Inspector::unexport_volume(const Caller& caller, const model::VolumeId& id) {
+    TRY_ASSIGN(const auto found, find(caller, id));
+    return access_.close_read_only(found.id, call_deadline());
+}
+
+}  // namespace kiln::control

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+// Inspector: what an administrator sees behind the EC2 API: where things lie, which machine runs an instance, and the
+// bytes of a volume through a read-only socket.
+// Thread-safe, blocking.
+#pragma once
+
+#include <string>
+
+#include "control/caller.h"
+#include "control/instance_worker.h"
+#include "control/parts.h"
+#include "control/volume_access.h"
+
+namespace kiln::control {
+
+struct InspectedVolume {
+    model::Volume volume;
+    bool open = false;
+    std::string socket;  // NBD over this unix socket, while it is open
+};
+
+struct InspectedInstance {
+    model::Instance instance;
+    compute::MachineInfo machine;  // state `gone` when there is none
+    std::string serial_log;
+    std::vector<InspectedVolume> volumes;
+};
+
+class Inspector {
+  public:
+    Inspector(const Parts& parts, VolumeAccess& access, const InstanceWorker& worker)
+        : parts_(parts), access_(access), worker_(worker) {}
+
+    Result<InspectedInstance> instance(const Caller& caller, const model::InstanceId& id);
+    Result<InspectedVolume> volume(const Caller& caller, const model::VolumeId& id);
+    // Exports the volume read-only on a second socket, opening it if nobody has it open; the socket's path.
+    Result<std::string> export_volume(const Caller& caller, const model::VolumeId& id);
+    Status unexport_volume(const Caller& caller, const model::VolumeId& id);
+
+  private:
+    Result<model::Volume> find(const Caller& caller, const model::VolumeId& id);
+    InspectedVolume describe(model::Volume volume) const;
+
+    const Parts parts_;
+    VolumeAccess& access_;
+    const InstanceWorker& worker_;
+};
+
+}  // namespace kiln::control

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+// The end of a run: the job `instance.end`, and what is given back.
+#include <fmt/format.h>
+
+#include "control/instance_worker.h"
+#include "control/instances.h"
+#include "util/log.h"
+#include "util/strings.h"
+
+namespace kiln::control {
+namespace {
+
+constexpr std::chrono::seconds kStepTime{60};
+// How soon to look again whether a launch that is in the way is over; it wakes us, so this is only a bound.
+constexpr std::int64_t kLaunchPollMs = 500;
+
+constexpr char kAsk[] = "ask";
+constexpr char kWait[] = "wait";
+constexpr char kOff[] = "off";
+
+UnixMillis plus(UnixMillis time, std::int64_t ms) {
+    return UnixMillis{time.value + ms};
+}
+
+void note_reason(model::Instance& instance, EndReason reason, UnixMillis now) {  // INS-3
+    switch (reason) {
+        case EndReason::user:
+            instance.state_transition_reason = user_initiated(now);
+            instance.state_reason = model::StateReason{"Client.UserInitiatedShutdown",
+                                                       "Client.UserInitiatedShutdown: User initiated shutdown"};
+            return;
+        case EndReason::guest:
+            instance.state_transition_reason.clear();
+            instance.state_reason = model::StateReason{
+                "Client.InstanceInitiatedShutdown", "Client.InstanceInitiatedShutdown: Instance initiated shutdown"};
+            return;
+        case EndReason::machine_failed:
+            instance.state_transition_reason = "Server.InternalError";
+            instance.state_reason = model::StateReason{"Server.InternalError",
+                                                       "Server.InternalError: The virtual machine ended unexpectedly"};
+            return;
+    }
+}
+
+// VOL-7: what stays becomes available, what goes leaves its layer to be dropped.
+Status release_volume(catalog::Transaction& tx, const Parts& parts, model::Volume volume) {
+    const bool remove = volume.attachment->delete_on_termination;
+    volume.attachment.reset();
+    TRY_ASSIGN(volume.state, model::next(volume.state, model::VolumeEvent::detached, volume.id));
+    if (!remove) {
+        return tx.volumes().update(volume);
+    }
+    TRY(tx.volumes().erase(volume.id));
+    TRY(tx.tags().erase_resource(volume.id.str()));
+    return queue_layer_drop(tx, parts, volume.active_layer);
+}
+
+}  // namespace
+
+Status begin_end(catalog::Transaction& tx, const Parts& parts, model::Instance& instance, EndReason reason) {
+    const UnixMillis now = parts.clock.now();
+    note_reason(instance, reason, now);
+    if (instance.state == model::InstanceState::terminated) {
+        instance.terminated = now;
+    }
+    TRY(tx.instances().update(instance));
+    catalog::JobQuery running;
+    running.kinds = {kEndJob};
+    running.subject = instance.id.str();
+    TRY_ASSIGN(const auto jobs, tx.jobs().list(running));
+    if (!jobs.empty()) {
+        TRY(tx.jobs().wake(instance.id.str(), now));
+        return ok();
+    }
+    return tx.jobs().add(
+        make_job(parts.rng, now, kEndJob, instance.id.str(), reason == EndReason::user ? kAsk : kOff));
+}
+
+Status queue_layer_drop(catalog::Transaction& tx, const Parts& parts, const model::LayerId& id) {
+    TRY_ASSIGN(model::LayerRecord layer, tx.layers().get(id));
+    layer.state = model::LayerState::dropping;
+    TRY(tx.layers().update(layer));
+    return tx.jobs().add(make_job(parts.rng, parts.clock.now(), kDropLayerJob, id.str(), "unlink"));
+}
+
+Status InstanceWorker::end(const model::Job& job) {
+    // A launch in progress holds the machine and its disks: it sees the new state, and wakes us when it is over.
+    TRY_ASSIGN(const auto launches, parts_.store.read([&](catalog::Transaction& tx) {
+        catalog::JobQuery query;
+        query.kinds = {kLaunchJob};
+        query.subject = job.subject;
+        return tx.jobs().list(query);
+    }));
+    if (!launches.empty()) {
+        return parts_.store.run([&](catalog::Transaction& tx) {
+            return tx.jobs().park(job, plus(parts_.clock.now(), kLaunchPollMs));
+        });
+    }
+    if (job.step == kAsk) {
+        return ask_to_power_off(job);
+    }
+    if (job.step == kWait) {
+        return wait_for_power_off(job);
+    }
+    return switch_off(job);
+}
+
+Status InstanceWorker::ask_to_power_off(const model::Job& job) {
+    const model::InstanceId id(job.subject);
+    if (!machine_runs(id)) {
+        return switch_off(job);
+    }
+    const Status asked = parts_.hypervisor.power_down(machine_id(id), Deadline::after(std::chrono::seconds(10)));
+    if (!asked) {
+        log_warn("instances", fmt::format("{} cannot be asked to power off and is switched off: {}", id.str(),
+                                          asked.error().to_string()));
+        return switch_off(job);
+    }
+    model::Job waiting = job;
+    const UnixMillis until = plus(parts_.clock.now(), parts_.settings.shutdown_grace.count());
+    waiting.step = kWait;
+    waiting.payload = std::to_string(until.value);
+    TRY(parts_.store.run([&](catalog::Transaction& tx) { return tx.jobs().park(waiting, until); }));
+    // It may have powered off between the question and the parking, when its event found nobody to wake.
+    if (!machine_runs(id)) {
+        TRY(parts_.store.run([&](catalog::Transaction& tx) { return tx.jobs().wake(job.subject, parts_.clock.now()); }));
+        work_added_();
+    }
+    return ok();
+}
+
+Status InstanceWorker::wait_for_power_off(const model::Job& job) {
+    const UnixMillis until{parse_int<std::int64_t>(job.payload).value_or(0)};
+    if (parts_.clock.now() < until && machine_runs(model::InstanceId(job.subject))) {
+        return parts_.store.run([&](catalog::Transaction& tx) { return tx.jobs().park(job, until); });
+    }
+    return switch_off(job);
+}
+
+Status InstanceWorker::switch_off(const model::Job& job) {
+    const model::InstanceId id(job.subject);
+    const Status killed = parts_.hypervisor.kill(machine_id(id), Deadline::after(kStepTime));
+    if (!killed && killed.error().code() != Code::not_found) {
+        return killed;
+    }
+    TRY_ASSIGN(const auto volumes, attached_volumes(id));
+    for (const model::Volume& volume : volumes) {
+        if (Status closed = volumes_.close(volume.id, Deadline::after(kStepTime)); !closed) {
+            // The volume is closed all the same; what the guest had flushed is safe, and it is told nothing more.
+            log_error("instances", fmt::format("closing {}: {}", volume.id.str(), closed.error().to_string()));
+        }
+    }
+    TRY(commit_off(job));
+    work_added_();
+    return ok();
+}
+
+Status InstanceWorker::commit_off(const model::Job& job) {
+    return parts_.store.run([&](catalog::Transaction& tx) -> Status {
+        const model::InstanceId id(job.subject);
+        TRY_ASSIGN(model::Instance instance, tx.instances().get(id));
+        if (instance.state != model::InstanceState::terminated) {
+            TRY_ASSIGN(instance.state, model::next(instance.state, model::InstanceEvent::powered_off, id));
+        }
+        instance.public_ip.clear();  // STP-2
+        if (instance.state == model::InstanceState::terminated) {
+            instance.terminated = instance.terminated.value_or(parts_.clock.now());
+            instance.private_ip.clear();
+            catalog::VolumeQuery attached;
+            attached.attached_to = {id};
+            TRY_ASSIGN(auto volumes, tx.volumes().list(attached));
+            for (model::Volume& volume : volumes) {
+                TRY(release_volume(tx, parts_, std::move(volume)));
+            }
+        }
+        TRY(tx.instances().update(instance));
+        return tx.jobs().finish(job);
+    });
+}
+
+Status InstanceWorker::drop_layer(const model::Job& job) {
+    const model::LayerId id(job.subject);
+    TRY(parts_.engine.drop_layer(block_id(id), Deadline::after(kStepTime)));
+    return parts_.store.run([&](catalog::Transaction& tx) -> Status {
+        TRY_ASSIGN(const auto layer, tx.layers().find(id));
+        if (layer) {
+            TRY(tx.layers().erase(id));
+        }
+        return tx.jobs().finish(job);
+    });
+}
+
+}  // namespace kiln::control

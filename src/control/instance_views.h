@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+// What a caller is shown of an instance: the instance with its attached volumes and the caller's tags.
+// Thread model: plain values; load functions within a transaction.
+#pragma once
+
+#include <vector>
+
+#include "catalog/store.h"
+#include "control/caller.h"
+#include "control/filter.h"
+#include "model/instance.h"
+#include "model/tag.h"
+#include "model/volume.h"
+
+namespace kiln::control {
+
+struct InstanceView {
+    model::Instance instance;
+    std::vector<model::Volume> volumes;  // attached, in the order of their devices
+    std::vector<model::Tag> tags;
+};
+
+// INS-5.
+struct ReservationView {
+    model::ReservationId id;
+    model::AccountId owner;
+    std::vector<InstanceView> instances;
+};
+
+Result<std::vector<InstanceView>> load_views(catalog::Transaction& tx, const Caller& caller,
+                                             std::vector<model::Instance> instances);
+// In the order of each reservation's first instance.
+std::vector<ReservationView> group_by_reservation(std::vector<InstanceView> views);
+
+// INS-6.
+const FilterTable<InstanceView>& instance_filters();
+
+}  // namespace kiln::control

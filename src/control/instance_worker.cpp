@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "control/instance_worker.h"
+
+#include <fmt/format.h>
+
+#include "control/instances.h"
+#include "control/launch.h"
+#include "crypto/hash.h"
+#include "util/encoding.h"
+#include "util/log.h"
+
+namespace kiln::control {
+namespace {
+
+// One attempt to open a volume or to start a machine. Opening replays at most one journal; QEMU starts in a second.
+constexpr std::chrono::seconds kStepTime{60};
+// A start that failed this often will not succeed by itself.
+constexpr std::uint32_t kMaxLaunchAttempts = 4;
+
+Deadline step_deadline() {
+    return Deadline::after(kStepTime);
+}
+
+// "ec2xxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx": fixed for the life of the instance, and recognised by cloud-init as EC2.
+std::string machine_uuid(const model::InstanceId& id) {
+    const std::string hex = "ec2" + crypto::sha256_hex(as_bytes(id.str()));
+    return fmt::format("{}-{}-{}-{}-{}", hex.substr(0, 8), hex.substr(8, 4), hex.substr(12, 4), hex.substr(16, 4),
+                       hex.substr(20, 12));
+}
+
+// BDM-15: the volume id without its hyphen, as the guest sees it in /sys/block/*/serial.
+std::string disk_serial(const model::VolumeId& id) {
+    std::string serial = id.str();
+    std::erase(serial, '-');
+    return serial;
+}
+
+bool can_be_retried(const Error& error) {
+    switch (error.code()) {
+        case Code::unavailable:
+        case Code::deadline_exceeded:
+        case Code::resource_exhausted:
+        case Code::conflict:
+            return true;
+        default:
+            return false;
+    }
+}
+
+}  // namespace
+
+void InstanceWorker::install(JobRunner& runner) {
+    runner.handle(kLaunchJob, [this](const model::Job& job) { return launch(job); });
+    runner.handle(kEndJob, [this](const model::Job& job) { return end(job); });
+    runner.handle(kDropLayerJob, [this](const model::Job& job) { return drop_layer(job); });
+}
+
+std::string InstanceWorker::instance_directory(const model::InstanceId& id) const {
+    return parts_.settings.instances_directory + "/" + id.str();
+}
+
+std::string InstanceWorker::serial_log(const model::InstanceId& id) const {
+    return instance_directory(id) + "/serial.log";
+}
+
+Result<model::Instance> InstanceWorker::load(const model::InstanceId& id) {
+    return parts_.store.read([&](catalog::Transaction& tx) { return tx.instances().get(id); });
+}
+
+Result<std::vector<model::Volume>> InstanceWorker::attached_volumes(const model::InstanceId& id) {
+    return parts_.store.read([&](catalog::Transaction& tx) {
+        catalog::VolumeQuery query;
+        query.attached_to = {id};
+        return tx.volumes().list(query);
+    });
+}
+
+Status InstanceWorker::open_volumes(const std::vector<model::Volume>& volumes) {
+    for (const model::Volume& volume : volumes) {
+        TRY(volumes_.open(volume, step_deadline()));
+    }
+    return ok();
+}
+
+compute::MachineSpec InstanceWorker::machine_spec(const model::Instance& instance,
+                                                  const std::vector<model::Volume>& volumes) const {
+    const InstanceType& type = *find_instance_type(instance.instance_type);
+    compute::MachineSpec spec;
+    spec.id = machine_id(instance.id);
+    spec.generation = generation_of(instance);
+    spec.vcpus = type.vcpus;
+    spec.memory_mib = guest_memory_mib(parts_.settings, type);
+    spec.firmware = instance.current_boot_mode == model::BootMode::uefi ? compute::Firmware::uefi
+                                                                        : compute::Firmware::bios;
+    spec.uuid = machine_uuid(instance.id);
+    spec.product = instance.instance_type;
+    spec.directory = instance_directory(instance.id);
+    spec.runtime_directory = parts_.settings.runtime_directory + "/" + instance.id.str();
+    spec.serial_log = serial_log(instance.id);
+    for (const model::Volume& volume : volumes) {
+        compute::DiskSpec disk;
+        disk.id = volume.id.str();
+        disk.serial = disk_serial(volume.id);
+        disk.nbd_socket = volumes_.socket_path(volume.id);
+        disk.device_name = volume.attachment->device;
+        if (model::same_device(volume.attachment->device, instance.root_device_name)) {
+            disk.boot_index = 0;
+            spec.disks.insert(spec.disks.begin(), disk);
+        } else {
+            spec.disks.push_back(disk);
+        }
+    }
+    return spec;
+}
+
+Status InstanceWorker::start_machine(const model::Instance& instance) {
+    TRY_ASSIGN(const auto volumes, attached_volumes(instance.id));
+    TRY(open_volumes(volumes));
+    TRY(parts_.hypervisor.start(machine_spec(instance, volumes), step_deadline()));
+    return ok();
+}
+
+Status InstanceWorker::launch(const model::Job& job) {
+    const model::InstanceId id(job.subject);
+    TRY_ASSIGN(const model::Instance instance, load(id));
+    if (instance.state == model::InstanceState::pending) {
+        if (Status started = start_machine(instance); !started) {
+            if (can_be_retried(started.error()) && job.attempts + 1 < kMaxLaunchAttempts) {
+                return started;
+            }
+            return give_up_launch(job, started.error());
+        }
+    }
+    TRY(commit_running(job));
+    work_added_();
+    // The guest may have powered off before it was known to run.
+    return note_if_ended(id);
+}
+
+Status InstanceWorker::commit_running(const model::Job& job) {
+    return parts_.store.run([&](catalog::Transaction& tx) -> Status {
+        const model::InstanceId id(job.subject);
+        TRY_ASSIGN(model::Instance instance, tx.instances().get(id));
+        if (instance.state == model::InstanceState::pending) {
+            TRY_ASSIGN(instance.state, model::next(instance.state, model::InstanceEvent::started, id));
+            instance.state_reason.reset();
+            TRY(tx.instances().update(instance));
+            catalog::VolumeQuery query;
+            query.attached_to = {id};
+            TRY_ASSIGN(auto volumes, tx.volumes().list(query));
+            for (model::Volume& volume : volumes) {
+                if (volume.attachment->state == model::AttachmentState::attaching) {
+                    TRY_ASSIGN(volume.attachment->state,
+                               model::next(volume.attachment->state, model::AttachmentEvent::attached, volume.id));
+                    TRY(tx.volumes().update(volume));
+                }
+            }
+        }
+        TRY(tx.jobs().finish(job));
+        // An end that was asked for meanwhile waits for this job to be over.
+        TRY(tx.jobs().wake(job.subject, parts_.clock.now()));
+        return ok();
+    });
+}
+
+Status InstanceWorker::give_up_launch(const model::Job& job, const Error& why) {
+    log_error("instances", fmt::format("launch of {} failed: {}", job.subject, why.to_string()));
+    const Status done = parts_.store.run([&](catalog::Transaction& tx) -> Status {
+        const model::InstanceId id(job.subject);
+        TRY_ASSIGN(model::Instance instance, tx.instances().get(id));
+        TRY_ASSIGN(instance.state, model::next(instance.state, model::InstanceEvent::launch_failed, id));
+        const char* code = why.code() == Code::resource_exhausted ? "Server.InsufficientInstanceCapacity"
+                                                                  : "Server.InternalError";
+        TRY(tx.jobs().finish(job));
+        TRY(begin_end(tx, parts_, instance, EndReason::machine_failed));
+        instance.state_reason = model::StateReason{code, fmt::format("{}: {}", code, why.message())};
+        return tx.instances().update(instance);
+    });
+    work_added_();
+    return done;
+}
+
+bool InstanceWorker::machine_runs(const model::InstanceId& id) {
+    const auto info = parts_.hypervisor.query(machine_id(id), Deadline::after(std::chrono::seconds(10)));
+    if (!info) {
+        // Not known: gone. Known but not answering (its disks may be away): it is still there.
+        return info.error().code() != Code::not_found;
+    }
+    return info->state != compute::MachineState::shut_down && info->state != compute::MachineState::gone &&
+           info->state != compute::MachineState::prelaunch;
+}
+
+Status InstanceWorker::note_if_ended(const model::InstanceId& id) {
+    TRY_ASSIGN(const model::Instance instance, load(id));
+    if (instance.state != model::InstanceState::running || machine_runs(id)) {
+        return ok();
+    }
+    return machine_ended(id, generation_of(instance), EndReason::guest);
+}
+
+Status InstanceWorker::machine_ended(const model::InstanceId& id, std::uint64_t generation, EndReason reason) {
+    const Status done = parts_.store.run([&](catalog::Transaction& tx) -> Status {
+        TRY_ASSIGN(auto found, tx.instances().find(id));
+        if (!found || generation_of(*found) != generation) {
+            return ok();  // an earlier run of this instance
+        }
+        model::Instance& instance = *found;
+        if (instance.state == model::InstanceState::running) {  // SHD-1
+            const auto event = instance.shutdown_behavior == model::ShutdownBehavior::terminate &&
+                                       reason == EndReason::guest
+                                   ? model::InstanceEvent::guest_terminate
+                                   : model::InstanceEvent::guest_stop;
+            TRY_ASSIGN(instance.state, model::next(instance.state, event, id));
+            return begin_end(tx, parts_, instance, reason);
+        }
+        // pending: the launch looks for itself; ending: the end job waits for just this.
+        TRY(tx.jobs().wake(id.str(), parts_.clock.now()));
+        return ok();
+    });
+    work_added_();
+    return done;
+}
+
+Status InstanceWorker::recover() {
+    TRY_ASSIGN(const auto instances, parts_.store.read([&](catalog::Transaction& tx) {
+        catalog::InstanceQuery query;
+        query.states = {model::InstanceState::pending, model::InstanceState::running, model::InstanceState::stopping,
+                        model::InstanceState::shutting_down};
+        return tx.instances().list(query);
+    }));
+    // All sockets first: a guest with a request in flight answers nothing until its disk is back (D17).
+    for (const model::Instance& instance : instances) {
+        TRY_ASSIGN(const auto volumes, attached_volumes(instance.id));
+        if (Status opened = open_volumes(volumes); !opened) {
+            log_error("instances", fmt::format("the disks of {} cannot be served: {}", instance.id.str(),
+                                               opened.error().to_string()));
+        }
+    }
+    for (const model::Instance& instance : instances) {
+        if (Status recovered = recover_instance(instance); !recovered) {
+            log_error("instances",
+                      fmt::format("cannot adopt {}: {}", instance.id.str(), recovered.error().to_string()));
+        }
+    }
+    return ok();
+}
+
+Status InstanceWorker::recover_instance(const model::Instance& instance) {
+    TRY_ASSIGN(const compute::MachineInfo info,
+               parts_.hypervisor.adopt(machine_id(instance.id), instance_directory(instance.id), step_deadline()));
+    log_info("instances", fmt::format("{} is {}, its machine {}", instance.id.str(),
+                                      model::to_string(instance.state), compute::to_string(info.state)));
+    if (instance.state != model::InstanceState::running) {
+        return ok();  // a job knows what to do
+    }
+    if (info.state == compute::MachineState::gone || info.state == compute::MachineState::prelaunch) {
+        return machine_ended(instance.id, generation_of(instance), EndReason::machine_failed);
+    }
+    if (info.state == compute::MachineState::shut_down) {
+        return machine_ended(instance.id, generation_of(instance), EndReason::guest);
+    }
+    return ok();
+}
+
+}  // namespace kiln::control

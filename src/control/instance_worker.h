@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+// InstanceWorker: makes true what the instance rows say: starts machines, ends them, and takes note of what happens to
+// them. Its steps run as jobs, are idempotent, and survive a kill at any point.
+//
+//   instance.launch   open the volumes, start the machine, commit `running`; a launch that cannot succeed ends `terminated`
+//   instance.end      press the power button, wait, switch off, close the volumes, commit `stopped` or `terminated`
+//   layer.drop        remove the files of a layer nobody needs any more
+//
+// Thread-safe, blocking.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "compute/hypervisor.h"
+#include "control/job_runner.h"
+#include "control/parts.h"
+#include "control/volume_access.h"
+#include "model/instance.h"
+
+namespace kiln::control {
+
+inline constexpr char kLaunchJob[] = "instance.launch";
+inline constexpr char kEndJob[] = "instance.end";
+inline constexpr char kDropLayerJob[] = "layer.drop";
+
+// Why an instance ends (INS-3).
+enum class EndReason { user, guest, machine_failed };
+
+// In the transaction that moves `instance` to `stopping`, `shutting-down` or `terminated`: notes the reason, stores the
+// row, and queues the work (or wakes it, if the instance was ending already).
+Status begin_end(catalog::Transaction& tx, const Parts& parts, model::Instance& instance, EndReason reason);
+
+// In the transaction that gave up the last name of a layer.
+Status queue_layer_drop(catalog::Transaction& tx, const Parts& parts, const model::LayerId& id);
+
+class InstanceWorker {
+  public:
+    // `work_added` is called after a transaction that queued or woke a job.
+    InstanceWorker(const Parts& parts, VolumeAccess& volumes, std::function<void()> work_added)
+        : parts_(parts), volumes_(volumes), work_added_(std::move(work_added)) {}
+
+    // Registers the handlers above.
+    void install(JobRunner& runner);
+
+    // The machine of `id`, in its run `generation`, is off or gone.
+    Status machine_ended(const model::InstanceId& id, std::uint64_t generation, EndReason reason);
+
+    // After a restart (D17): volumes of live machines are exported again, then their machines adopted; what happened
+    // meanwhile is noted. Before jobs run.
+    Status recover();
+
+    std::string instance_directory(const model::InstanceId& id) const;
+    std::string serial_log(const model::InstanceId& id) const;
+
+  private:
+    Status launch(const model::Job& job);
+    Status give_up_launch(const model::Job& job, const Error& why);
+    Status start_machine(const model::Instance& instance);
+    Status commit_running(const model::Job& job);
+    compute::MachineSpec machine_spec(const model::Instance& instance, const std::vector<model::Volume>& volumes) const;
+
+    Status end(const model::Job& job);
+    Status ask_to_power_off(const model::Job& job);
+    Status wait_for_power_off(const model::Job& job);
+    Status switch_off(const model::Job& job);
+    Status commit_off(const model::Job& job);
+    Status drop_layer(const model::Job& job);
+
+    Status open_volumes(const std::vector<model::Volume>& volumes);
+    Result<std::vector<model::Volume>> attached_volumes(const model::InstanceId& id);
+    Result<model::Instance> load(const model::InstanceId& id);
+    bool machine_runs(const model::InstanceId& id);
+    Status note_if_ended(const model::InstanceId& id);
+    Status recover_instance(const model::Instance& instance);
+
+    const Parts parts_;
+    VolumeAccess& volumes_;
+    const std::function<void()> work_added_;
+};
+
+// The name of one run of an instance: its launch time, which is renewed at every start.
+inline std::uint64_t generation_of(const model::Instance& instance) {
+    return static_cast<std::uint64_t>(instance.launched.value);
+}
+
+}  // namespace kiln::control

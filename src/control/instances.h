@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+// Instances: launching, describing and terminating. A request checks everything, writes rows and a job in one transaction,
+// and returns; InstanceWorker does what the rows say.
+// Thread-safe, blocking.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "control/caller.h"
+#include "control/instance_types.h"
+#include "control/instance_views.h"
+#include "control/pagination.h"
+#include "control/parts.h"
+#include "control/tagging.h"
+
+namespace kiln::control {
+
+struct RunInstancesInput {
+    model::ImageId image_id;
+    std::string instance_type;  // empty: the default type (RUN-2)
+    std::int64_t min_count = 0;
+    std::int64_t max_count = 0;
+    std::string availability_zone;  // name or id; empty: the region's first
+    model::BlockDeviceMappings block_device_mappings;
+    model::ShutdownBehavior shutdown_behavior = model::ShutdownBehavior::stop;
+    bool disable_api_termination = false;
+    bool disable_api_stop = false;
+    bool ebs_optimized = false;
+    std::vector<TagSpecification> tags;
+    std::string client_token;
+    std::string request_hash;  // of the other parameters (IDM-2)
+    bool dry_run = false;
+};
+
+struct DescribeInstancesInput {
+    std::vector<model::InstanceId> ids;
+    std::vector<Filter> filters;
+    PageRequest page;
+};
+
+struct ReservationPage {
+    std::vector<ReservationView> reservations;
+    std::string next_token;
+};
+
+struct StateChange {
+    model::InstanceId id;
+    model::InstanceState previous;
+    model::InstanceState current;
+};
+
+class Instances {
+  public:
+    // `work_added` is called after a transaction that queued a job.
+    Instances(const Parts& parts, std::function<void()> work_added)
+        : parts_(parts), work_added_(std::move(work_added)) {}
+
+    Result<ReservationView> run(const Caller& caller, const RunInstancesInput& input);
+    Result<ReservationPage> describe(const Caller& caller, const DescribeInstancesInput& input);
+    Result<std::vector<StateChange>> terminate(const Caller& caller, const std::vector<model::InstanceId>& ids,
+                                               bool dry_run);
+
+  private:
+    const Parts parts_;
+    const std::function<void()> work_added_;
+};
+
+// Every id must be an instance of the caller in this region; each once, in the order given (IDL-2, IDL-3).
+Result<std::vector<model::Instance>> find_instances(catalog::Transaction& tx, const Caller& caller,
+                                                    const std::vector<model::InstanceId>& ids);
+
+// INS-3: "User initiated (2025-06-01 12:00:00 GMT)".
+std::string user_initiated(UnixMillis now);
+
+}  // namespace kiln::control

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+// Launch: the transaction behind RunInstances (RUN-1 .. RUN-13): checks the request against the catalog, then writes the
+// instances, their volumes with fresh layers over the image's contents, tags, the idempotency token, and a job for each
+// instance. Nothing outside the catalog is touched.
+// One owner thread: the one that runs the transaction.
+#pragma once
+
+#include "control/instances.h"
+
+namespace kiln::control {
+
+class Launch {
+  public:
+    Launch(const Parts& parts, const Caller& caller, const RunInstancesInput& input)
+        : parts_(parts), caller_(caller), input_(input) {}
+
+    // What can be said without the catalog.
+    Status check() const;
+    Result<std::vector<model::Instance>> run(catalog::Transaction& tx);
+
+  private:
+    // One volume to be made for each instance.
+    struct VolumePlan {
+        std::string device;
+        model::EbsBlockDevice ebs;  // resolved
+        model::ContentId base;
+    };
+
+    Result<std::optional<std::vector<model::Instance>>> replay(catalog::Transaction& tx);
+    Status check_image(const model::Image& image, const InstanceType& type) const;
+    Result<std::vector<VolumePlan>> plan_volumes(catalog::Transaction& tx, const model::Image& image,
+                                                 const model::BlockDeviceMappings& mappings) const;
+    Result<std::size_t> how_many(catalog::Transaction& tx, const InstanceType& type) const;
+    model::Instance draft(const model::Image& image, const InstanceType& type,
+                          const model::BlockDeviceMappings& mappings) const;
+    Status insert_instance(catalog::Transaction& tx, const model::Instance& instance,
+                           const std::vector<VolumePlan>& volumes) const;
+
+    const Parts& parts_;
+    const Caller& caller_;
+    const RunInstancesInput& input_;
+};
+
+// The memory a machine of this type is really given (D21).
+std::uint64_t guest_memory_mib(const Settings& settings, const InstanceType& type);
+
+}  // namespace kiln::control

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "control/machine_watch.h"
+
+#include <fmt/format.h>
+
+#include "util/log.h"
+
+namespace kiln::control {
+namespace {
+
+std::optional<EndReason> end_reason(const compute::MachineEvent& event) {
+    switch (event.kind) {
+        case compute::MachineEvent::Kind::shutdown_guest:
+            return EndReason::guest;
+        case compute::MachineEvent::Kind::shutdown_host:
+        case compute::MachineEvent::Kind::exited:
+            return EndReason::machine_failed;
+        case compute::MachineEvent::Kind::reset:
+        case compute::MachineEvent::Kind::panic:  // SHD-1: a crash without power-off leaves it running
+        case compute::MachineEvent::Kind::io_error:
+        case compute::MachineEvent::Kind::control_lost:
+            return std::nullopt;
+    }
+    return std::nullopt;
+}
+
+}  // namespace
+
+void MachineWatch::on_event(const compute::MachineId& id, std::uint64_t generation,
+                            const compute::MachineEvent& event) {
+    log_info("machines", fmt::format("{}: {}{}", id.str(), compute::to_string(event.kind),
+                                     event.disk.empty() ? "" : " on " + event.disk));
+    const auto reason = end_reason(event);
+    if (!reason) {
+        return;
+    }
+    Status queued = executor_.submit([this, id, generation, why = *reason] {
+        const Status noted = worker_->machine_ended(model::InstanceId(id.str()), generation, why);
+        if (!noted) {
+            log_error("machines", fmt::format("the end of {} was not noted: {}", id.str(), noted.error().to_string()));
+        }
+    });
+    if (!queued) {
+        log_error("machines", fmt::format("the end of {} was not noted: {}", id.str(), queued.error().to_string()));
+    }
+}
+
+}  // namespace kiln::control

@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// MachineWatch: hears what happens to machines and passes it on to the worker, on a thread of its own, because the
+// hypervisor's supervisor thread must not wait for the catalog. An event that is lost with the process is found again by
+// InstanceWorker::recover().
+// Thread-safe. The worker is set before the first machine is started or adopted.
+#pragma once
+
+#include "compute/hypervisor.h"
+#include "control/instance_worker.h"
+#include "util/executor.h"
+
+namespace kiln::control {
+
+class MachineWatch final : public compute::MachineEvents {
+  public:
+    explicit MachineWatch(Executor& executor) : executor_(executor) {}
+    void set_worker(InstanceWorker& worker) { worker_ = &worker; }
+    void on_event(const compute::MachineId& id, std::uint64_t generation,
+                  const compute::MachineEvent& event) override;
+
+  private:
+    Executor& executor_;
+    InstanceWorker* worker_ = nullptr;
+};
+
+}  // namespace kiln::control

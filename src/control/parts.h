@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// Parts: what the use cases are made over, joined by the daemon, and the few settings they share.
+// Thread model: immutable; everything it refers to is thread-safe and outlives the use cases.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "block/engine.h"
+#include "catalog/store.h"
+#include "compute/hypervisor.h"
+#include "control/topology.h"
+#include "io/clock.h"
+#include "model/ids.h"
+#include "model/volume.h"
+
+namespace kiln::control {
+
+inline constexpr std::uint64_t kGiB = 1ULL << 30;
+
+struct Settings {
+    std::string instances_directory;  // one directory per instance: runtime record, serial log
+    std::string runtime_directory;    // short: unix sockets, at most 107 bytes with "/<instance>/<volume>.sock"
+    // D21: what a guest is really given, whatever its type says; 0: what the type says.
+    std::uint64_t guest_memory_cap_mib = 0;
+    double memory_overcommit = 1.0;
+    // How long a guest may take to power off after the button was pressed, before it is switched off.
+    std::chrono::milliseconds shutdown_grace = std::chrono::seconds(120);
+};
+
+struct Parts {
+    catalog::Store& store;
+    block::Engine& engine;
+    compute::Hypervisor& hypervisor;
+    io::Clock& clock;
+    io::Rng& rng;
+    const Topology& topology;
+    const Settings& settings;
+};
+
+// The same id as each layer of the program knows it.
+inline block::VolumeId block_id(const model::VolumeId& id) {
+    return block::VolumeId(id.str());
+}
+inline block::LayerId block_id(const model::LayerId& id) {
+    return block::LayerId(id.str());
+}
+inline block::ContentId block_id(const model::ContentId& id) {
+    return block::ContentId(id.str());
+}
+inline compute::MachineId machine_id(const model::InstanceId& id) {
+    return compute::MachineId(id.str());
+}
+
+}  // namespace kiln::control

@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// kiln: one program. `kiln serve` is the service, every other subcommand a client of it.
+#include <CLI/CLI.hpp>
+
+#include "cli/client.h"
+#include "cli/commands.h"
+#include "daemon/serve.h"
+
+namespace {
+
+void add_serve(CLI::App& app, kiln::daemon::ServeOptions& options, std::function<int()>* run) {
+    CLI::App* command = app.add_subcommand("serve", "run the service");
+    CLI::Option* data = command->add_option("--data", options.data_directory, "data directory");
+    command->add_option("--listen", options.listen, "ADDRESS:PORT of the API; port 0 takes a free one")
+        ->capture_default_str();
+    command->add_flag("--ephemeral", options.ephemeral, "throw-away: temporary directory, no fsync, guests end with it")
+        ->excludes(data);
+    command->add_option("--hypervisor", options.hypervisor, "qemu, or fake (nothing boots)")->capture_default_str();
+    command->add_option("--accelerator", options.accelerator, "auto, kvm or tcg")->capture_default_str();
+    command->add_option("--runtime-directory", options.runtime_directory, "short path for unix sockets");
+    command->add_option("--guest-memory-cap", options.guest_memory_cap_mib,
+                        "give guests at most this many MiB, whatever their type says (0: no cap)");
+    command->add_option("--memory-overcommit", options.memory_overcommit, "guest memory as a multiple of the host's")
+        ->check(CLI::Range(0.1, 100.0))
+        ->capture_default_str();
+    command->add_option("--shutdown-grace", options.shutdown_grace_s, "seconds a guest may take to power off")
+        ->capture_default_str();
+    command->add_option("--ready-fd", options.ready_fd, "write one byte here once the API answers");
+    command->add_flag("--verbose", options.verbose, "log details");
+    command->callback([&options, run] {
+        if (options.data_directory.empty()) {
+            options.data_directory = kiln::cli::default_data_directory();
+        }
+        *run = [&options] { return kiln::daemon::serve(options); };
+    });
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+    CLI::App app("Kiln: machine images, volumes and instances over the EC2 API", "kiln");
+    app.require_subcommand(1);
+    app.set_version_flag("--version", "kiln " KILN_VERSION);
+    kiln::daemon::ServeOptions options;
+    std::function<int()> run;
+    add_serve(app, options, &run);
+    kiln::cli::add_commands(app, &run);
+    CLI11_PARSE(app, argc, argv);
+    return run();
+}

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/serve.h"
+
+#include <pthread.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <cstdlib>
+
+#include "daemon/server.h"
+#include "util/log.h"
+
+namespace kiln::daemon {
+namespace {
+
+// Blocked in every thread, taken by sigwait() in this one.
+sigset_t block_end_signals() {
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+    std::signal(SIGPIPE, SIG_IGN);
+    return signals;
+}
+
+void tell_first_steps(const Server& server) {
+    std::fprintf(stderr,
+                 "\nKiln is ready at %s\n"
+                 "An account was made; its keys are in %s/credentials (profile kiln). Next:\n\n"
+                 "  eval \"$(kiln env --data %s)\"\n"
+                 "  aws ec2 describe-regions\n\n",
+                 server.url().c_str(), server.data_directory().c_str(), server.data_directory().c_str());
+}
+
+Status announce_ready(int fd) {
+    if (fd >= 0) {
+        if (::write(fd, "1", 1) != 1) {
+            return Error::from_errno(errno, "write to --ready-fd");
+        }
+        ::close(fd);
+    }
+    return ok();
+}
+
+}  // namespace
+
+int serve(const ServeOptions& given) {
+    const sigset_t signals = block_end_signals();
+    set_log_level(given.verbose ? LogLevel::debug : LogLevel::info);
+    ServeOptions options = given;
+    if (options.ephemeral) {
+        char directory[] = "/tmp/kiln-ephemeral-XXXXXX";
+        if (::mkdtemp(directory) == nullptr) {
+            log_error("daemon", Error::from_errno(errno, "make a temporary directory").to_string());
+            return 1;
+        }
+        options.data_directory = directory;
+    }
+    auto server = Server::start(options);
+    if (!server) {
+        log_error("daemon", "cannot start: " + server.error().message());
+        return 1;
+    }
+    log_info("daemon", "listening on " + (*server)->url());
+    if ((*server)->first_start()) {
+        tell_first_steps(**server);
+    }
+    if (Status told = announce_ready(options.ready_fd); !told) {
+        log_error("daemon", told.error().to_string());
+        return 1;
+    }
+    int signal = 0;
+    sigwait(&signals, &signal);
+    log_info("daemon", "stopping");
+    (*server)->stop();
+    return 0;
+}
+
+}  // namespace kiln::daemon

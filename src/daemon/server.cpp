@@ -1,0 +1,247 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "daemon/server.h"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+
+#include "api/ec2/handlers.h"
+#include "api/sts/handlers.h"
+#include "catalog/sqlite_store.h"
+#include "compute/qemu/qemu_hypervisor.h"
+#include "daemon/directories.h"
+#include "util/log.h"
+#include "util/strings.h"
+
+namespace kiln::daemon {
+namespace {
+
+// A streamed import holds a thread while it lasts; the rest of the API must go on beside several of them.
+constexpr std::size_t kRequestThreads = 16;
+constexpr std::size_t kRequestQueue = 256;
+constexpr std::size_t kJobThreads = 4;
+// Each is short, and there is at most one per event of a machine and per opened volume.
+constexpr std::size_t kSmallQueue = 4096;
+constexpr std::chrono::seconds kStopGrace{5};
+
+Result<std::pair<std::string, std::uint16_t>> parse_listen(const std::string& text) {
+    const auto colon = text.rfind(':');
+    const auto port = colon == std::string::npos ? std::nullopt : parse_int<std::uint16_t>(text.substr(colon + 1));
+    if (!port) {
+        return Error(Code::invalid_argument, "--listen takes ADDRESS:PORT, as 127.0.0.1:4566; not '" + text + "'");
+    }
+    std::string address = text.substr(0, colon);
+    if (address.size() > 2 && address.front() == '[' && address.back() == ']') {
+        address = address.substr(1, address.size() - 2);
+    }
+    return std::pair(address, *port);
+}
+
+std::string make_url(const std::string& address, std::uint16_t port) {
+    return address.find(':') == std::string::npos ? fmt::format("http://{}:{}", address, port)
+                                                  : fmt::format("http://[{}]:{}", address, port);
+}
+
+Result<compute::Accelerator> parse_accelerator(const std::string& text) {
+    if (text == "auto") {
+        return compute::Accelerator::automatic;
+    }
+    if (text == "kvm") {
+        return compute::Accelerator::kvm;
+    }
+    if (text == "tcg") {
+        return compute::Accelerator::tcg;
+    }
+    return Error(Code::invalid_argument, "--accelerator takes auto, kvm or tcg");
+}
+
+}  // namespace
+
+Server::Server(ServeOptions options)
+    : options_(std::move(options)),
+      data_(options_.data_directory),
+      clock_(io::make_system_clock()),
+      rng_(io::make_system_rng()),
+      topology_(control::Topology::built_in()) {}
+
+Server::~Server() {
+    stop();
+}
+
+Result<std::unique_ptr<Server>> Server::start(const ServeOptions& options) {
+    std::unique_ptr<Server> server(new Server(options));
+    TRY(server->open_storage());
+    TRY(server->open_hypervisor());
+    server->make_use_cases();
+    TRY(server->recover());
+    TRY(server->jobs_->start(kJobThreads));
+    TRY(server->open_api());
+    TRY(server->introduce());
+    return server;
+}
+
+Status Server::open_storage() {
+    TRY(prepare_data_directory(data_));
+    auto lock = lock_file(data_ + "/lock");
+    if (!lock) {
+        return std::move(lock).error().with("another kiln serve uses " + data_);
+    }
+    lock_ = std::move(*lock);
+
+    catalog::SqliteOptions catalog;
+    catalog.path = data_ + "/catalog.sqlite";
+    catalog.durable = !options_.ephemeral;
+    TRY_ASSIGN(store_, catalog::open_sqlite_store(catalog, *rng_), "open the catalog");
+
+    TRY_ASSIGN(settings_.runtime_directory, prepare_runtime_directory(options_.runtime_directory, store_->uuid()));
+    settings_.instances_directory = data_ + "/instances";
+    settings_.guest_memory_cap_mib = options_.guest_memory_cap_mib;
+    settings_.memory_overcommit = options_.memory_overcommit;
+    settings_.shutdown_grace = std::chrono::seconds(options_.shutdown_grace_s);
+
+    lookups_ = std::make_unique<Executor>("lookups", 2, kSmallQueue);
+    contents_ = std::make_unique<control::CatalogContents>(*store_, *lookups_);
+    block::EngineOptions engine;
+    engine.directory = data_ + "/layers";
+    engine.store_uuid = store_->uuid();
+    engine.durable = !options_.ephemeral;
+    TRY_ASSIGN(engine_, block::Engine::create(engine, *contents_, *clock_, *rng_), "open the block engine");
+    log_info("daemon", "block engine on " + engine_->backend_name());
+    return ok();
+}
+
+Status Server::open_hypervisor() {
+    events_ = std::make_unique<Executor>("events", 1, kSmallQueue);
+    watch_ = std::make_unique<control::MachineWatch>(*events_);
+    if (options_.hypervisor == "fake") {
+        fake_host_ = std::make_unique<compute::FakeHost>();
+        hypervisor_ = compute::make_fake_hypervisor(*fake_host_, *watch_);
+        log_warn("daemon", "--hypervisor=fake: instances are entries in a table, nothing boots");
+        return ok();
+    }
+    if (options_.hypervisor != "qemu") {
+        return Error(Code::invalid_argument, "--hypervisor takes qemu or fake");
+    }
+    compute::QemuOptions qemu;
+    TRY_ASSIGN(qemu.accelerator, parse_accelerator(options_.accelerator));
+    TRY_ASSIGN(hypervisor_, compute::make_qemu_hypervisor(qemu, *watch_), "open the hypervisor");
+    log_info("daemon", hypervisor_->description());
+    return ok();
+}
+
+void Server::make_use_cases() {
+    parts_ = std::unique_ptr<control::Parts>(
+        new control::Parts{*store_, *engine_, *hypervisor_, *clock_, *rng_, topology_, settings_});
+    jobs_ = std::make_unique<control::JobRunner>(*store_, *clock_);
+    const auto poke = [this] { jobs_->poke(); };
+    volumes_ = std::make_unique<control::VolumeAccess>(*parts_);
+    worker_ = std::make_unique<control::InstanceWorker>(*parts_, *volumes_, poke);
+    worker_->install(*jobs_);
+    watch_->set_worker(*worker_);
+    accounts_ = std::make_unique<control::Accounts>(*store_, *clock_, *rng_);
+    images_ = std::make_unique<control::Images>(*parts_);
+    instances_ = std::make_unique<control::Instances>(*parts_, poke);
+    imports_ = std::make_unique<control::Imports>(*parts_, poke);
+    inspector_ = std::make_unique<control::Inspector>(*parts_, *volumes_, *worker_);
+}
+
+Status Server::recover() {
+    TRY(imports_->clean_up());
+    TRY(drop_orphan_layers());
+    return worker_->recover();
+}
+
+// D31: files that no row names are left from a crash between making them and writing the row, or the other way round.
+Status Server::drop_orphan_layers() {
+    TRY_ASSIGN(const auto files, engine_->list_layers());
+    for (const block::LayerId& id : files) {
+        TRY_ASSIGN(const auto row, store_->read([&](catalog::Transaction& tx) {
+            return tx.layers().find(model::LayerId(id.str()));
+        }));
+        if (!row) {
+            log_warn("daemon", "dropping layer " + id.str() + ", which nothing refers to");
+            TRY(engine_->drop_layer(id, Deadline::after(std::chrono::seconds(60))));
+        }
+    }
+    return ok();
+}
+
+Status Server::open_api() {
+    const api::Services services{*accounts_, *images_, *instances_, *imports_, *inspector_, topology_};
+    api::add_image_handlers(registry_, services);
+    api::add_instance_handlers(registry_, services);
+    api::add_region_handlers(registry_, services);
+    api::add_sts_handlers(registry_);
+    kiln_api_ = std::make_unique<api::KilnApi>(services, registry_, *clock_);
+    door_ = std::make_unique<api::Door>(services, registry_, *kiln_api_, *clock_, *rng_);
+    requests_ = std::make_unique<Executor>("requests", kRequestThreads, kRequestQueue);
+    TRY_ASSIGN(const auto listen, parse_listen(options_.listen));
+    net::HttpServerOptions http;
+    http.address = listen.first;
+    http.port = listen.second;
+    http.overload = api::Door::overloaded;
+    TRY_ASSIGN(http_, net::HttpServer::create(http, *requests_,
+                                              [this](const net::HttpRequest& request, net::BodyReader& body,
+                                                     net::ResponseWriter& response) {
+                                                  door_->handle(request, body, response);
+                                              }),
+               "listen on " + options_.listen);
+    url_ = make_url(listen.first, http_->port());
+    return ok();
+}
+
+Status Server::introduce() {
+    TRY_ASSIGN(const auto first, accounts_->create_first());
+    if (first) {
+        first_start_ = true;
+        TRY(write_client_files(data_, *first, url_));
+    }
+    return write_file_atomic(data_ + "/endpoint", url_ + "\n", 0600);
+}
+
+void Server::end_guests() {
+    for (const compute::MachineId& id : hypervisor_->machines()) {
+        if (const Status killed = hypervisor_->kill(id, Deadline::after(std::chrono::seconds(10))); !killed) {
+            log_error("daemon", fmt::format("{} was not ended: {}", id.str(), killed.error().to_string()));
+        }
+    }
+}
+
+void Server::stop() {
+    if (stopped_) {
+        return;
+    }
+    stopped_ = true;
+    if (http_) {
+        http_->stop(kStopGrace);
+    }
+    if (jobs_) {
+        jobs_->stop();
+    }
+    if (hypervisor_) {
+        const auto machines = hypervisor_->machines();
+        if (options_.ephemeral) {
+            end_guests();
+        } else if (!machines.empty() && !fake_host_) {
+            log_info("daemon", fmt::format("{} guest(s) go on running; the next kiln serve on {} takes them over. To end "
+                                           "them, start it and terminate the instances",
+                                           machines.size(), data_));
+        }
+        hypervisor_.reset();
+    }
+    if (events_) {
+        events_->stop();
+    }
+    if (options_.ephemeral && store_) {
+        engine_.reset();
+        store_.reset();
+        std::error_code ignored;
+        std::filesystem::remove_all(data_, ignored);
+        std::filesystem::remove_all(settings_.runtime_directory, ignored);
+    } else if (http_) {
+        const Status removed = remove_file(data_ + "/endpoint");
+        static_cast<void>(removed);  // a stale endpoint only misleads a client into a refused connection
+    }
+}
+
+}  // namespace kiln::daemon

@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+// Server: the parts of a running service, made in the order they need each other (D17) and ended in the reverse:
+// lock, catalog, block engine, hypervisor; then what a killed predecessor left (imports, layers, guests); then jobs;
+// the API last.
+// One owner thread.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "api/door.h"
+#include "catalog/store.h"
+#include "compute/fake/fake_hypervisor.h"
+#include "control/content_store.h"
+#include "control/imports.h"
+#include "control/inspector.h"
+#include "control/job_runner.h"
+#include "control/machine_watch.h"
+#include "daemon/options.h"
+#include "net/http_server.h"
+#include "util/executor.h"
+#include "util/fs.h"
+
+namespace kiln::daemon {
+
+class Server {
+  public:
+    static Result<std::unique_ptr<Server>> start(const ServeOptions& options);
+    ~Server();
+
+    const std::string& url() const { return url_; }
+    const std::string& data_directory() const { return data_; }
+    bool first_start() const { return first_start_; }
+    // Ends the API and the jobs; guests go on, except with --ephemeral.
+    void stop();
+
+  private:
+    explicit Server(ServeOptions options);
+    Status open_storage();
+    Status open_hypervisor();
+    void make_use_cases();
+    Status recover();
+    Status drop_orphan_layers();
+    Status open_api();
+    Status introduce();
+    void end_guests();
+
+    const ServeOptions options_;
+    std::string data_;
+    std::string url_;
+    bool first_start_ = false;
+    bool stopped_ = false;
+    UniqueFd lock_;
+    std::unique_ptr<io::Clock> clock_;
+    std::unique_ptr<io::Rng> rng_;
+    const control::Topology topology_;
+    control::Settings settings_;
+    std::unique_ptr<catalog::Store> store_;
+    std::unique_ptr<Executor> lookups_;  // catalog reads for the block engine
+    std::unique_ptr<control::CatalogContents> contents_;
+    std::unique_ptr<block::Engine> engine_;
+    std::unique_ptr<Executor> events_;  // machine events
+    std::unique_ptr<control::MachineWatch> watch_;
+    std::unique_ptr<compute::FakeHost> fake_host_;
+    std::unique_ptr<compute::Hypervisor> hypervisor_;
+    std::unique_ptr<control::Parts> parts_;
+    std::unique_ptr<control::JobRunner> jobs_;
+    std::unique_ptr<control::VolumeAccess> volumes_;
+    std::unique_ptr<control::InstanceWorker> worker_;
+    std::unique_ptr<control::Accounts> accounts_;
+    std::unique_ptr<control::Images> images_;
+    std::unique_ptr<control::Instances> instances_;
+    std::unique_ptr<control::Imports> imports_;
+    std::unique_ptr<control::Inspector> inspector_;
+    api::Registry registry_;
+    std::unique_ptr<api::KilnApi> kiln_api_;
+    std::unique_ptr<api::Door> door_;
+    std::unique_ptr<Executor> requests_;
+    std::unique_ptr<net::HttpServer> http_;
+};
+
+}  // namespace kiln::daemon

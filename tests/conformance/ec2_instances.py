@@ -1,0 +1,221 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""RunInstances, DescribeInstances and TerminateInstances over the scripted hypervisor: records, filters, pages, tokens."""
+
+import json
+import os
+import re
+import sys
+import uuid
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
+import kiln_test  # noqa: E402
+from botocore.exceptions import ClientError  # noqa: E402
+from kiln_test import wait_until  # noqa: E402
+
+
+@kiln_test.fixture
+def service():
+    with kiln_test.Kiln("--hypervisor", "fake") as kiln:
+        path = os.path.join(kiln.home, "disk.raw")
+        with open(path, "wb") as disk:
+            disk.write(os.urandom(8192))
+            disk.truncate(1 << 20)
+        kiln.image = json.loads(kiln.run("import", path, "--name", "base", "--json").stdout)["imageId"]
+        yield kiln
+
+
+def launch(ec2, image, count=1, **more):
+    return ec2.run_instances(ImageId=image, InstanceType="t2.nano", MinCount=count, MaxCount=count, **more)
+
+
+def instances(ec2, **query):
+    return [i for r in ec2.describe_instances(**query)["Reservations"] for i in r["Instances"]]
+
+
+def wait_for(ec2, ids, state):
+    wait_until(
+        lambda: all(i["State"]["Name"] == state for i in instances(ec2, InstanceIds=ids)), 30, f"{ids} are {state}"
+    )
+
+
+def layers(kiln):
+    """Ids of the layers on disk."""
+    names = os.listdir(os.path.join(kiln.data, "layers"))
+    return {re.search(r"layer-[0-9a-f]{17}", name).group() for name in names}
+
+
+def end(ec2, ids):
+    ec2.terminate_instances(InstanceIds=ids)
+    wait_for(ec2, ids, "terminated")
+
+
+def test_RUN_11_INS_5_a_reservation_is_described_at_once_and_whole(service):
+    ec2 = service.client("ec2")
+    tags = [{"Key": "Name", "Value": "web"}]
+    made = launch(
+        ec2, service.image, 3, EbsOptimized=True,
+        TagSpecifications=[{"ResourceType": "instance", "Tags": tags}, {"ResourceType": "volume", "Tags": tags}],
+        BlockDeviceMappings=[{"DeviceName": "/dev/sdf", "Ebs": {"VolumeSize": 2, "VolumeType": "gp3"}}],
+    )  # fmt: skip
+    ids = [i["InstanceId"] for i in made["Instances"]]
+    assert [i["AmiLaunchIndex"] for i in made["Instances"]] == [0, 1, 2]
+    reservation = ec2.describe_instances(InstanceIds=ids)["Reservations"]
+    assert len(reservation) == 1 and reservation[0]["ReservationId"] == made["ReservationId"]
+    wait_for(ec2, ids, "running")
+    seen = instances(ec2, InstanceIds=ids)[0]
+    assert seen["ImageId"] == service.image and seen["InstanceType"] == "t2.nano" and seen["EbsOptimized"]
+    assert seen["RootDeviceName"] == "/dev/xvda" and seen["RootDeviceType"] == "ebs" and seen["Hypervisor"] == "xen"
+    assert seen["Placement"]["AvailabilityZone"] == "us-east-1a" and seen["Tags"] == tags
+    devices = {m["DeviceName"]: m["Ebs"] for m in seen["BlockDeviceMappings"]}
+    assert sorted(devices) == ["/dev/sdf", "/dev/xvda"]
+    # BDM-8: the root goes with its instance, other volumes stay unless somebody says otherwise.
+    assert devices["/dev/xvda"]["DeleteOnTermination"] and not devices["/dev/sdf"]["DeleteOnTermination"]
+    assert devices["/dev/xvda"]["Status"] == "attached"
+    end(ec2, ids)
+
+
+def test_aws_waiters_and_the_cli_work_unmodified(service):
+    made = service.aws("ec2", "run-instances", "--image-id", service.image, "--instance-type", "t2.nano")
+    instance = made["Instances"][0]["InstanceId"]
+    ec2 = service.client("ec2")
+    ec2.get_waiter("instance_running").wait(InstanceIds=[instance], WaiterConfig={"Delay": 1, "MaxAttempts": 30})
+    ended = service.aws("ec2", "terminate-instances", "--instance-ids", instance)["TerminatingInstances"][0]
+    assert ended["PreviousState"]["Name"] == "running" and ended["CurrentState"]["Name"] == "shutting-down", ended
+    ec2.get_waiter("instance_terminated").wait(InstanceIds=[instance], WaiterConfig={"Delay": 1, "MaxAttempts": 30})
+    seen = instances(ec2, InstanceIds=[instance])[0]
+    assert seen["StateReason"]["Code"] == "Client.UserInitiatedShutdown", seen["StateReason"]
+    assert seen["StateTransitionReason"].startswith("User initiated ("), seen["StateTransitionReason"]
+    # TRM-1: once more is no error.
+    again = ec2.terminate_instances(InstanceIds=[instance])["TerminatingInstances"][0]
+    assert again["PreviousState"]["Name"] == again["CurrentState"]["Name"] == "terminated", again
+
+
+def test_FLT_filters_select_by_any_attribute(service):
+    ec2 = service.client("ec2")
+    tags = [{"ResourceType": "instance", "Tags": [{"Key": "role", "Value": "blue*"}, {"Key": "empty", "Value": ""}]}]
+    one = launch(ec2, service.image, TagSpecifications=tags)["Instances"][0]["InstanceId"]
+    two = launch(ec2, service.image, Placement={"AvailabilityZone": "us-east-1b"})["Instances"][0]["InstanceId"]
+    wait_for(ec2, [one, two], "running")
+
+    def found(*filters):
+        query = [{"Name": name, "Values": values} for name, values in filters]
+        return {i["InstanceId"] for i in instances(ec2, Filters=query)} & {one, two}
+
+    assert found(("image-id", [service.image])) == {one, two}
+    assert found(("availability-zone", ["us-east-1b"])) == {two}
+    assert found(("tag:role", ["blue\\*"])) == {one}
+    assert found(("tag:role", ["blue"])) == set()
+    assert found(("tag-key", ["ro?e"]), ("tag:empty", [""])) == {one}
+    assert found(("instance-id", [one]), ("availability-zone", ["us-east-1b"])) == set()
+    assert found(("instance-state-code", ["16"])) == {one, two}
+    assert found(("launch-time", ["20*T*"])) == {one, two}
+    assert found(("block-device-mapping.device-name", ["/dev/xvd?"])) == {one, two}
+    try:
+        ec2.describe_instances(Filters=[{"Name": "colour", "Values": ["red"]}])
+        raise AssertionError("an unknown filter was accepted")
+    except ClientError as error:
+        assert error.response["Error"]["Message"] == "The filter 'colour' is invalid", error
+    end(ec2, [one, two])
+
+
+def test_PAG_pages_neither_repeat_nor_drop_and_tokens_are_bound(service):
+    ec2 = service.client("ec2")
+    ids = {launch(ec2, service.image)["Instances"][0]["InstanceId"] for _ in range(12)}
+    running = [{"Name": "instance-state-name", "Values": ["pending", "running"]}]
+    seen, pages, token = [], 0, None
+    while True:
+        page = ec2.describe_instances(Filters=running, MaxResults=5, **({"NextToken": token} if token else {}))
+        seen += [i["InstanceId"] for r in page["Reservations"] for i in r["Instances"]]
+        pages += 1
+        token = page.get("NextToken")
+        if not token:
+            break
+        try:
+            ec2.describe_instances(MaxResults=5, NextToken=token)
+            raise AssertionError("a token was taken by another request")
+        except ClientError as error:
+            assert error.response["Error"]["Code"] == "InvalidNextToken", error
+    assert pages == 3 and len(seen) == 12 and set(seen) == ids, (pages, seen)
+    for query, code in (
+        ({"MaxResults": 4}, "InvalidParameterValue"),
+        ({"MaxResults": 5, "InstanceIds": seen[:1]}, "InvalidParameterCombination"),
+        ({"NextToken": "garbage"}, "InvalidNextToken"),
+    ):
+        try:
+            ec2.describe_instances(**query)
+            raise AssertionError(f"{query} was accepted")
+        except ClientError as error:
+            assert error.response["Error"]["Code"] == code, error
+    end(ec2, seen)
+
+
+def test_IDM_a_client_token_launches_once(service):
+    ec2 = service.client("ec2")
+    token = str(uuid.uuid4())
+    first = launch(ec2, service.image, ClientToken=token)
+    again = launch(ec2, service.image, ClientToken=token)
+    instance = first["Instances"][0]["InstanceId"]
+    assert again["ReservationId"] == first["ReservationId"] and again["Instances"][0]["InstanceId"] == instance
+    for change, code in (({"EbsOptimized": True}, "IdempotentParameterMismatch"), ({}, None)):
+        try:
+            launch(ec2, service.image, ClientToken=token, **change)
+            assert code is None
+        except ClientError as error:
+            assert error.response["Error"]["Code"] == code, error
+    end(ec2, [instance])
+    try:
+        launch(ec2, service.image, ClientToken=token)
+        raise AssertionError("a token of a terminated launch was taken")
+    except ClientError as error:
+        assert error.response["Error"]["Code"] == "IdempotentInstanceTerminated", error
+
+
+def test_TRM_1_protection_holds_for_the_whole_zone(service):
+    ec2 = service.client("ec2")
+    safe = launch(ec2, service.image, DisableApiTermination=True)["Instances"][0]["InstanceId"]
+    beside = launch(ec2, service.image)["Instances"][0]["InstanceId"]
+    away = launch(ec2, service.image, Placement={"AvailabilityZone": "us-east-1c"})["Instances"][0]["InstanceId"]
+    wait_for(ec2, [safe, beside, away], "running")
+    try:
+        ec2.terminate_instances(InstanceIds=[safe, beside, away])
+        raise AssertionError("a protected instance was terminated")
+    except ClientError as error:
+        assert error.response["Error"]["Code"] == "OperationNotPermitted", error
+        assert safe in error.response["Error"]["Message"]
+    wait_for(ec2, [away], "terminated")
+    wait_for(ec2, [safe, beside], "running")
+    try:
+        ec2.terminate_instances(InstanceIds=[beside, "i-0123456789abcdef0"])
+        raise AssertionError("an unknown id was passed over")
+    except ClientError as error:
+        assert error.response["Error"]["Code"] == "InvalidInstanceID.NotFound", error
+    wait_for(ec2, [beside], "running")
+    end(ec2, [beside])
+
+
+def test_a_volume_without_delete_on_termination_outlives_its_instance_and_the_root_goes(service):
+    ec2 = service.client("ec2")
+    before = layers(service)
+    made = launch(ec2, service.image, BlockDeviceMappings=[{"DeviceName": "/dev/sdf", "Ebs": {"VolumeSize": 1}}])
+    instance = made["Instances"][0]["InstanceId"]
+    wait_for(ec2, [instance], "running")
+    volumes = {m["DeviceName"]: m["Ebs"]["VolumeId"] for m in instances(ec2, InstanceIds=[instance])[0]["BlockDeviceMappings"]}
+    end(ec2, [instance])
+    kept = json.loads(service.run("inspect", volumes["/dev/sdf"]).stdout)
+    assert kept["state"] == "available" and "instanceId" not in kept, kept
+    gone = service.run("inspect", volumes["/dev/xvda"], check=False)
+    assert "InvalidVolume.NotFound" in gone.stderr, gone.stderr
+    wait_until(lambda: layers(service) - before == {kept["activeLayer"]}, 20, "only the kept volume's layer is left")
+
+
+def test_64_tib_launch_like_any_other_size(service):
+    ec2 = service.client("ec2")
+    size = [{"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 65536, "VolumeType": "gp3"}}]
+    instance = launch(ec2, service.image, BlockDeviceMappings=size)["Instances"][0]["InstanceId"]
+    wait_for(ec2, [instance], "running")
+    end(ec2, [instance])
+
+
+if __name__ == "__main__":
+    kiln_test.main()
