@@ -2,7 +2,7 @@
 # The one door. `make help` lists the targets. Nothing here is cleverer than a person at the keyboard: CMake and Ninja
 # build, tools/run-tests tests.
 .DEFAULT_GOAL := build
-.PHONY: build packages guests check test test-all serve fmt lint fuzz clean help
+.PHONY: build packages guests check test test-all demo serve fmt lint fuzz clean help
 MAKEFLAGS += --no-print-directory
 
 JOBS ?= $(shell nproc)
@@ -44,6 +44,9 @@ test-all: build guests unit-asan unit-tsan unit-clang ## test, and the units und
 unit-asan unit-tsan unit-clang: unit-%: packages
 	@mkdir -p build && $(call configured,$*)
 	@ninja -C build/$* -j$(JOBS) $(call targets,$*)
+
+demo: build guests ## the main job on a real image, with a timeline; leaves the service running
+	@tools/demo
 
 serve: build ## run the daemon in the foreground, on the default data directory
 	@exec build/kiln serve

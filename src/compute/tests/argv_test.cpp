@@ -7,7 +7,7 @@
 
 #include "compute/check_spec.h"
 #include "util/fs.h"
-#include "worlds.h"
+#include "compute/tests/worlds.h"
 
 using namespace kiln;
 using namespace kiln::compute;

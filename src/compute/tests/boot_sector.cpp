@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "boot_sector.h"
+#include "compute/tests/boot_sector.h"
 
 #include <doctest/doctest.h>
 #include <fcntl.h>

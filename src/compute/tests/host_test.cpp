@@ -9,7 +9,7 @@
 #include "compute/console.h"
 #include "compute/doctor.h"
 #include "util/fs.h"
-#include "worlds.h"
+#include "compute/tests/worlds.h"
 
 using namespace kiln;
 using namespace kiln::compute;

@@ -4,7 +4,7 @@
 #include <doctest/doctest.h>
 
 #include "compute/console.h"
-#include "worlds.h"
+#include "compute/tests/worlds.h"
 
 using namespace kiln;
 using namespace kiln::compute;

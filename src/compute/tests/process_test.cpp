@@ -9,7 +9,7 @@
 
 #include "compute/qemu/record.h"
 #include "compute/qemu/users.h"
-#include "worlds.h"
+#include "compute/tests/worlds.h"
 
 using namespace kiln;
 using namespace kiln::compute;

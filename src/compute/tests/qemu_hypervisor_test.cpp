@@ -19,7 +19,7 @@
 #include "compute/qemu/unix_socket.h"
 #include "compute/qemu/users.h"
 #include "util/fs.h"
-#include "worlds.h"
+#include "compute/tests/worlds.h"
 
 using namespace kiln;
 using namespace kiln::compute;

@@ -9,7 +9,7 @@
 #include "compute/qemu/machine.h"
 #include "compute/qemu/qmp_client.h"
 #include "compute/qemu/supervisor.h"
-#include "worlds.h"
+#include "compute/tests/worlds.h"
 
 using namespace kiln;
 using namespace kiln::compute;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "worlds.h"
+#include "compute/tests/worlds.h"
 
 #include <doctest/doctest.h>
 #include <poll.h>
@@ -11,7 +11,7 @@
 
 #include <filesystem>
 
-#include "boot_sector.h"
+#include "compute/tests/boot_sector.h"
 #include "compute/console.h"
 #include "compute/qemu/record.h"
 #include "compute/qemu/unix_socket.h"
