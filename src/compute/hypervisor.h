@@ -40,9 +40,12 @@ enum class Accelerator { automatic, kvm, tcg };
 struct DiskSpec {
     std::string id;  // the volume id; also the block node's name: letters, digits, '-', at most 26
     std::string serial;  // what the guest sees, e.g. "vol0123456789abcdef0": at most 20 characters
-    std::string nbd_socket;  // absolute path; must be listening when start() is called and again
-                             // before adopt()
-    std::string nbd_export;  // export name; may be empty
+    // Absolute path. Must be listening when start() is called and again before adopt(): both give
+    // the socket file to the user the machine runs as (its server makes it for its own user alone).
+    // Its directories must be searchable by others (0711) then; a start that fails over this says
+    // so.
+    std::string nbd_socket;
+    std::string nbd_export;              // export name; may be empty
     std::optional<unsigned> boot_index;  // 0 for the root disk
     std::string device_name;             // as the API names it ("/dev/xvda"); only remembered
 };
@@ -69,9 +72,8 @@ struct MachineSpec {
     // The machine's own durable directory: runtime record (machine.json), UEFI variables, QEMU's
     // messages. Made if absent.
     std::string directory;
-    // The machine's own directory for sockets, on a path so short that "/agent.sock" added stays
-    // within 107 bytes. Made if absent; its parents must be searchable by others (0711) when
-    // machines run under their own user ids.
+    // The machine's own directory for control sockets, on a path so short that "/agent.sock" added
+    // stays within 107 bytes. Made if absent. Must be the same at every start of the machine.
     std::string runtime_directory;
     std::string serial_log;  // what the guest writes to its first serial port is appended here
 };
@@ -135,7 +137,9 @@ class Hypervisor {
 
     // Takes over the machine recorded in `directory`, if its process still lives; otherwise the
     // answer's state is `gone` (also when there is no record). For a known machine whose control
-    // connection was lost it connects again.
+    // connection was lost it connects again. When the process lives but its control connection
+    // cannot be had the error is unavailable or deadline_exceeded, and the machine is known all the
+    // same: kill() works.
     virtual Result<MachineInfo> adopt(const MachineId& id, const std::string& directory,
                                       Deadline deadline) = 0;
 

@@ -3,6 +3,7 @@
 """Mistakes people make, through unmodified clients: each gets EC2's code, changes nothing, loses nothing."""
 
 import datetime
+import http.client
 import json
 import os
 import sys
@@ -13,6 +14,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(
 import kiln_test  # noqa: E402
 from botocore import auth, awsrequest, credentials  # noqa: E402
 from botocore.exceptions import ClientError  # noqa: E402
+from kiln_test import wait_until  # noqa: E402
 
 MIB = 1 << 20
 
@@ -219,6 +221,39 @@ def test_an_import_that_is_refused_or_cut_short_leaves_nothing(service):
     done = service.run("import", "/nonexistent", "--name", "nothing", check=False)
     assert done.returncode == 1 and "/nonexistent" in done.stderr, done.stderr
     assert sorted(os.listdir(layers)) == before
+
+
+def half_an_import(kiln, name):
+    """A connection on which an import was begun and 8 of its 64 MiB were sent."""
+    target = f"/kiln/v1/imports?architecture=x86_64&name={name}&size={64 * MIB}"
+    request = awsrequest.AWSRequest("POST", kiln.endpoint + target, headers={"x-amz-content-sha256": "UNSIGNED-PAYLOAD"})
+    signer = auth.SigV4Auth(credentials.Credentials(kiln.access_key, kiln.secret_key), "kiln", "us-east-1")
+    signer.payload = lambda _: "UNSIGNED-PAYLOAD"
+    signer.add_auth(request)
+    host, port = kiln.endpoint.removeprefix("http://").split(":")
+    connection = http.client.HTTPConnection(host, int(port), timeout=20)
+    connection.putrequest("POST", target)
+    for header, value in {**dict(request.headers), "Content-Length": str(64 * MIB)}.items():
+        connection.putheader(header, value)
+    connection.endheaders()
+    connection.send(os.urandom(8 * MIB))
+    layers = os.path.join(kiln.data, "layers")
+    wait_until(lambda: any(name.endswith(".blk") for name in os.listdir(layers)), 20, "the import has written something")
+    return connection
+
+
+def test_an_import_cut_by_its_client_or_by_a_kill_of_the_daemon_leaves_nothing():
+    with kiln_test.Kiln("--hypervisor", "fake") as kiln:
+        layers = os.path.join(kiln.data, "layers")
+        half_an_import(kiln, "cut-by-client").close()
+        wait_until(lambda: os.listdir(layers) == [], 20, "the abandoned layer is gone")
+        connection = half_an_import(kiln, "cut-by-kill")
+        kiln.kill9()
+        connection.close()
+        assert os.listdir(layers) != []
+        kiln.start()
+        wait_until(lambda: os.listdir(layers) == [], 20, "the layer of the killed import is gone")
+        assert import_disk(kiln, "cut-by-kill")["imageId"].startswith("ami-"), "the name is free"
 
 
 if __name__ == "__main__":

@@ -6,8 +6,8 @@
 #include <cstdlib>
 
 #include "compute/check_spec.h"
-#include "util/fs.h"
 #include "compute/tests/worlds.h"
+#include "util/fs.h"
 
 using namespace kiln;
 using namespace kiln::compute;

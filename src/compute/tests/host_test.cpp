@@ -8,8 +8,8 @@
 
 #include "compute/console.h"
 #include "compute/doctor.h"
-#include "util/fs.h"
 #include "compute/tests/worlds.h"
+#include "util/fs.h"
 
 using namespace kiln;
 using namespace kiln::compute;

@@ -18,8 +18,8 @@
 #include "compute/qemu/supervisor.h"
 #include "compute/qemu/unix_socket.h"
 #include "compute/qemu/users.h"
-#include "util/fs.h"
 #include "compute/tests/worlds.h"
+#include "util/fs.h"
 
 using namespace kiln;
 using namespace kiln::compute;

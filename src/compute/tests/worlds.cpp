@@ -11,10 +11,10 @@
 
 #include <filesystem>
 
-#include "compute/tests/boot_sector.h"
 #include "compute/console.h"
 #include "compute/qemu/record.h"
 #include "compute/qemu/unix_socket.h"
+#include "compute/tests/boot_sector.h"
 #include "util/fs.h"
 
 namespace kiln::compute::testing {
