@@ -116,7 +116,7 @@ class ObjectWriter {
     void field(const char* name, const T& value) {
         Document document = encode(value);
         if (!std::holds_alternative<std::monostate>(document.value)) {
-            members_.emplace_back(name, std::move(document));
+            members_.push_back({name, std::move(document)});
         }
     }
     Document take() { return Document{std::move(members_)}; }

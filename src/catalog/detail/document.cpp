@@ -53,7 +53,7 @@ class Builder final : public json::json_sax_t {
     bool binary(json::binary_t&) override { return false; }
     bool start_object(std::size_t) override { return open(Document::Object{}); }
     bool key(std::string& name) override {
-        std::get<Document::Object>(open_.back()->value).emplace_back(std::move(name), Document{});
+        std::get<Document::Object>(open_.back()->value).push_back({std::move(name), Document{}});
         return true;
     }
     bool end_object() override { return close(); }
@@ -73,7 +73,7 @@ class Builder final : public json::json_sax_t {
         if (auto* items = std::get_if<Document::Array>(&open_.back()->value)) {
             return items->emplace_back();
         }
-        return std::get<Document::Object>(open_.back()->value).back().second;
+        return std::get<Document::Object>(open_.back()->value).back().value;
     }
     template <class T>
     bool put(T value) {

@@ -9,7 +9,6 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <variant>
 #include <vector>
 
@@ -17,10 +16,17 @@
 
 namespace kiln::catalog::detail {
 
+struct DocumentMember;
+
 struct Document {
     using Array = std::vector<Document>;
-    using Object = std::vector<std::pair<std::string, Document>>;  // few enough to search through
+    using Object = std::vector<DocumentMember>;  // few enough to search through
     std::variant<std::monostate, bool, std::int64_t, std::string, Array, Object> value;
+};
+
+struct DocumentMember {
+    std::string name;
+    Document value;
 };
 
 // invalid_argument when a text in it is not UTF-8.

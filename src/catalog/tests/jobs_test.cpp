@@ -25,6 +25,13 @@ std::optional<Job> lease(Store& store, std::int64_t now, const std::string& owne
     return std::move(*job);
 }
 
+// Where there must be one.
+Job leased(Store& store, std::int64_t now, const std::string& owner = "a") {
+    auto job = lease(store, now, owner);
+    REQUIRE(job.has_value());
+    return std::move(*job);
+}
+
 void add(Store& store, Job job) {
     REQUIRE(store.run([&](Transaction& tx) { return tx.jobs().add(job); }).has_value());
 }
@@ -53,8 +60,8 @@ TEST_CASE_TEMPLATE("jobs are leased when due, the longest waiting first, and to 
     add(*store, early);
 
     CHECK_FALSE(lease(*store, 99).has_value());
-    CHECK(lease(*store, 500)->id == early.id);
-    CHECK(lease(*store, 500, "b")->id == late.id);
+    CHECK(leased(*store, 500).id == early.id);
+    CHECK(leased(*store, 500, "b").id == late.id);
     CHECK_FALSE(lease(*store, 500).has_value());
 }
 
@@ -70,7 +77,7 @@ TEST_CASE_TEMPLATE("a step and its effects are committed together", Backend, KIL
     Backend backend;
     auto store = backend.open();
     add(*store, small_job(1));
-    Job job = *lease(*store, 10);
+    Job job = leased(*store, 10);
     job.step = "second";
     job.payload = "{}";
     REQUIRE(store
@@ -92,8 +99,8 @@ TEST_CASE_TEMPLATE("a worker that lost its lease cannot commit anything", Backen
     Backend backend;
     auto store = backend.open();
     add(*store, small_job(1));
-    const Job slow = *lease(*store, 10, "a");
-    const Job taken = *lease(*store, 1010, "b");  // the first lease has run out
+    const Job slow = leased(*store, 10, "a");
+    const Job taken = leased(*store, 1010, "b");  // the first lease has run out
     CHECK(taken.id == slow.id);
     CHECK(taken.lease_epoch > slow.lease_epoch);
 
@@ -119,7 +126,7 @@ TEST_CASE_TEMPLATE("a late worker whose job nobody took may still commit", Backe
     Backend backend;
     auto store = backend.open();
     add(*store, small_job(1));
-    const Job job = *lease(*store, 10);
+    const Job job = leased(*store, 10);
     CHECK(store->run([&](Transaction& tx) { return tx.jobs().finish(job); }).has_value());
 }
 
@@ -130,7 +137,7 @@ TEST_CASE_TEMPLATE("a failed step is tried again after a growing wait, from wher
     add(*store, small_job(1));
     std::int64_t now = 10;
     for (const std::int64_t wait : {200, 400, 800}) {
-        Job job = *lease(*store, now);
+        Job job = leased(*store, now);
         job.step = "half done";
         REQUIRE(store
                     ->run([&](Transaction& tx) {
@@ -140,7 +147,7 @@ TEST_CASE_TEMPLATE("a failed step is tried again after a growing wait, from wher
         CHECK_FALSE(lease(*store, now + wait - 1).has_value());
         now += wait;
     }
-    const Job job = *lease(*store, now);
+    const Job job = leased(*store, now);
     CHECK(job.attempts == 3);
     CHECK(job.last_error == "no luck");
     CHECK(job.step == "first");
@@ -164,13 +171,13 @@ TEST_CASE_TEMPLATE("a parked job is woken early", Backend, KILN_STORE_BACKENDS) 
     auto store = backend.open();
     add(*store, small_job(1));
     add(*store, small_job(2));
-    Job job = *lease(*store, 10);
+    Job job = leased(*store, 10);
     REQUIRE(store->run([&](Transaction& tx) { return tx.jobs().park(job, at(5000)); }).has_value());
-    CHECK(lease(*store, 10)->id == small_job(2).id);
+    CHECK(leased(*store, 10).id == small_job(2).id);
     CHECK_FALSE(lease(*store, 20).has_value());
     CHECK(wake(*store, "nobody", 20) == 0);
     CHECK(wake(*store, job.subject, 20) == 1);
-    CHECK(lease(*store, 20)->id == job.id);
+    CHECK(leased(*store, 20).id == job.id);
 }
 
 TEST_CASE_TEMPLATE("a call that comes while the step runs is not lost", Backend,
@@ -179,7 +186,7 @@ TEST_CASE_TEMPLATE("a call that comes while the step runs is not lost", Backend,
     auto store = backend.open();
     add(*store, small_job(1));
     for (const bool fails : {false, true}) {
-        const Job job = *lease(*store, 10);
+        const Job job = leased(*store, 10);
         REQUIRE(wake(*store, job.subject, 15) == 1);
         REQUIRE(store
                     ->run([&](Transaction& tx) {
@@ -189,7 +196,7 @@ TEST_CASE_TEMPLATE("a call that comes while the step runs is not lost", Backend,
                     .has_value());
     }
     // Once heard, it is over: the next wait is a real one.
-    const Job job = *lease(*store, 16);
+    const Job job = leased(*store, 16);
     REQUIRE(store->run([&](Transaction& tx) { return tx.jobs().park(job, at(5000)); }).has_value());
     CHECK_FALSE(lease(*store, 4999).has_value());
 }
@@ -220,15 +227,15 @@ TEST_CASE_TEMPLATE("after a crash a node takes its own leases back at once, othe
         auto store = backend.open();
         add(*store, small_job(1));
         add(*store, small_job(2));
-        own = lease(*store, 10, "this node")->id;
-        others = lease(*store, 10, "another node")->id;
+        own = leased(*store, 10, "this node").id;
+        others = leased(*store, 10, "another node").id;
     }
     auto store = backend.open();
     CHECK_FALSE(lease(*store, 11, "this node").has_value());
     CHECK(*store->run([](Transaction& tx) { return tx.jobs().release("this node"); }) == 1);
-    CHECK(lease(*store, 11, "this node")->id == own);
+    CHECK(leased(*store, 11, "this node").id == own);
     CHECK_FALSE(lease(*store, 1009, "this node").has_value());
-    CHECK(lease(*store, 1010, "this node")->id == others);
+    CHECK(leased(*store, 1010, "this node").id == others);
 }
 
 TEST_CASE_TEMPLATE("jobs are found by their subject", Backend, KILN_STORE_BACKENDS) {
