@@ -115,9 +115,8 @@ Result<std::string> Door::answer_query(const ServiceInfo& service, Visit& visit,
     TRY_ASSIGN(const Bytes bytes, body.read_all(kMaxQueryBytes, Deadline::after(kBodyTime)));
     const net::HttpRequest& http = visit.http;
     const net::SigningRequest signing{http.method, http.path, http.query, http.headers};
-    const std::string hash = visit.authorization.unsigned_payload ? std::string(net::kUnsignedPayload)
-                                                                  : crypto::sha256_hex(bytes);
-    TRY(net::verify(visit.authorization, secret, signing, hash, clock_.now()));
+    // These services take no unsigned bodies: whoever signs with UNSIGNED-PAYLOAD does not match.
+    TRY(net::verify(visit.authorization, secret, signing, crypto::sha256_hex(bytes), clock_.now()));
     if (http.method != "POST" && http.method != "GET") {  // WIRE-1
         return Error::api(Code::invalid_argument, "InvalidParameterValue", "Use the methods POST or GET.");
     }

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // SHA-256 and HMAC-SHA256 (OpenSSL 3, hidden in the .cpp), and comparison of secrets.
 //
-// The algorithm is fetched from OpenSSL once and contexts are reused: a fetch costs more than hashing a small message.
-// None of these can fail on any input; OpenSSL without SHA-256, or out of memory, stops the process (INVARIANT).
-// Thread model: functions are thread-safe; one Sha256 object has one owner thread at a time.
+// The algorithm is fetched from OpenSSL once and contexts are reused: a fetch costs more than
+// hashing a small message. None of these can fail on any input; OpenSSL without SHA-256, or out of
+// memory, stops the process (INVARIANT). Thread model: functions are thread-safe; one Sha256 object
+// has one owner thread at a time.
 #pragma once
 
 #include <array>
@@ -27,7 +28,8 @@ class Sha256 {
     Sha256& operator=(Sha256&&) noexcept;
 
     Sha256& update(ByteView data);
-    // The digest of everything since construction or the last finish(); the object is then empty again.
+    // The digest of everything since construction or the last finish(); the object is then empty
+    // again.
     Digest256 finish();
 
   private:

@@ -15,7 +15,8 @@ Error bad_line(std::size_t number, const char* what) {
     return Error(Code::invalid_argument, "line " + std::to_string(number) + ": " + what);
 }
 
-// "key = value  # remark": a remark needs white space before its sign, since values may contain one.
+// "key = value  # remark": a remark needs white space before its sign, since values may contain
+// one.
 std::string_view strip_remark(std::string_view value) {
     for (std::size_t i = 1; i < value.size(); ++i) {
         if ((value[i] == '#' || value[i] == ';') && (value[i - 1] == ' ' || value[i - 1] == '\t')) {
@@ -41,7 +42,8 @@ Result<AwsFile> read_aws_file(const std::string& path) {
     return file;
 }
 
-const std::map<std::string, std::string>* find_section(const AwsFile& file, const std::string& name) {
+const std::map<std::string, std::string>* find_section(const AwsFile& file,
+                                                       const std::string& name) {
     const auto at = file.find(name);
     return at == file.end() ? nullptr : &at->second;
 }
@@ -54,7 +56,8 @@ struct Profile {
     std::string get(const std::string& key) const {
         for (const auto* section : {credentials, config}) {
             if (section != nullptr) {
-                if (const auto at = section->find(key); at != section->end() && !at->second.empty()) {
+                if (const auto at = section->find(key);
+                    at != section->end() && !at->second.empty()) {
                     return at->second;
                 }
             }
@@ -94,16 +97,18 @@ std::string expand_home(std::string path, const std::string& home) {
     return path.starts_with("~/") && !home.empty() ? home + path.substr(1) : path;
 }
 
-Result<std::optional<AwsCredentials>> key_pair(std::string id, std::string secret, std::string token,
-                                               const std::string& where) {
+Result<std::optional<AwsCredentials>> key_pair(std::string id, std::string secret,
+                                               std::string token, const std::string& where) {
     if (id.empty() && secret.empty()) {
         return std::optional<AwsCredentials>();
     }
     if (id.empty() || secret.empty()) {
-        return Error(Code::invalid_argument,
-                     where + " has only one of access key id and secret access key; both are needed");
+        return Error(
+            Code::invalid_argument,
+            where + " has only one of access key id and secret access key; both are needed");
     }
-    return std::optional<AwsCredentials>(AwsCredentials{std::move(id), std::move(secret), std::move(token)});
+    return std::optional<AwsCredentials>(
+        AwsCredentials{std::move(id), std::move(secret), std::move(token)});
 }
 
 }  // namespace
@@ -139,7 +144,8 @@ Result<AwsFile> parse_aws_file(std::string_view text) {
         if (section == nullptr) {
             return bad_line(number, "a setting before the first section");
         }
-        (*section)[to_lower(trim(content.substr(0, equals)))] = strip_remark(trim(content.substr(equals + 1)));
+        (*section)[to_lower(trim(content.substr(0, equals)))] =
+            strip_remark(trim(content.substr(equals + 1)));
     }
     return file;
 }
@@ -150,16 +156,19 @@ Result<AwsSettings> load_aws_settings(const AwsChoices& choices, const EnvLookup
     const std::string directory = home.empty() ? "" : home + "/.aws";
     const std::string in_home = directory.empty() ? "" : directory + "/";
     const auto path_of = [&](const std::string& chosen, const char* variable, const char* name) {
-        return expand_home(
-            first_set({chosen, env.get({variable}), in_home.empty() ? std::string() : in_home + name}), home);
+        return expand_home(first_set({chosen, env.get({variable}),
+                                      in_home.empty() ? std::string() : in_home + name}),
+                           home);
     };
     TRY_ASSIGN(const AwsFile credentials_file,
-               read_aws_file(path_of(choices.credentials_path, "AWS_SHARED_CREDENTIALS_FILE", "credentials")));
+               read_aws_file(path_of(choices.credentials_path, "AWS_SHARED_CREDENTIALS_FILE",
+                                     "credentials")));
     TRY_ASSIGN(const AwsFile config_file,
                read_aws_file(path_of(choices.config_path, "AWS_CONFIG_FILE", "config")));
 
     AwsSettings out;
-    const std::string named = first_set({choices.profile, env.get({"AWS_PROFILE", "AWS_DEFAULT_PROFILE"})});
+    const std::string named =
+        first_set({choices.profile, env.get({"AWS_PROFILE", "AWS_DEFAULT_PROFILE"})});
     out.profile = first_set({named, "default"});
     Profile profile{.credentials = find_section(credentials_file, out.profile),
                     .config = find_section(config_file, "profile " + out.profile)};
@@ -167,16 +176,19 @@ Result<AwsSettings> load_aws_settings(const AwsChoices& choices, const EnvLookup
         profile.config = find_section(config_file, "default");
     }
     if (!named.empty() && profile.credentials == nullptr && profile.config == nullptr) {
-        return Error(Code::not_found, "the profile '" + named + "' is in neither configuration file");
+        return Error(Code::not_found,
+                     "the profile '" + named + "' is in neither configuration file");
     }
 
-    out.region =
-        first_set({choices.region, env.get({"AWS_REGION", "AWS_DEFAULT_REGION"}), profile.get("region")});
-    out.endpoint_url = first_set({choices.endpoint_url, env.get({"AWS_ENDPOINT_URL_EC2", "AWS_ENDPOINT_URL"}),
-                                  profile.get("endpoint_url")});
+    out.region = first_set(
+        {choices.region, env.get({"AWS_REGION", "AWS_DEFAULT_REGION"}), profile.get("region")});
+    out.endpoint_url =
+        first_set({choices.endpoint_url, env.get({"AWS_ENDPOINT_URL_EC2", "AWS_ENDPOINT_URL"}),
+                   profile.get("endpoint_url")});
     if (choices.profile.empty()) {
-        TRY_ASSIGN(out.credentials, key_pair(env.get({"AWS_ACCESS_KEY_ID"}), env.get({"AWS_SECRET_ACCESS_KEY"}),
-                                             env.get({"AWS_SESSION_TOKEN"}), "the environment"));
+        TRY_ASSIGN(out.credentials,
+                   key_pair(env.get({"AWS_ACCESS_KEY_ID"}), env.get({"AWS_SECRET_ACCESS_KEY"}),
+                            env.get({"AWS_SESSION_TOKEN"}), "the environment"));
     }
     for (const auto* section : {profile.credentials, profile.config}) {
         if (!out.credentials && section != nullptr) {

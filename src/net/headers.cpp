@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "net/headers.h"
 
+#include <algorithm>
+#include <cstring>
+
 #include "util/strings.h"
 
 namespace kiln::net {
@@ -31,7 +34,8 @@ void Headers::set(std::string_view name, std::string_view value) {
 }
 
 void Headers::remove(std::string_view name) {
-    std::erase_if(list_, [&](const Header& header) { return equals_ignore_case(header.name, name); });
+    std::erase_if(list_,
+                  [&](const Header& header) { return equals_ignore_case(header.name, name); });
 }
 
 std::size_t Headers::count(std::string_view name) const {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Headers: the fields of an HTTP message, in the order they were sent or added. Names are compared without regard to case
-// and keep their spelling; a name may occur several times.
+// Headers: the fields of an HTTP message, in the order they were sent or added. Names are compared
+// without regard to case and keep their spelling; a name may occur several times.
 //
 // Thread model: a plain value.
 #pragma once
@@ -32,7 +32,8 @@ class Headers {
     // The first one. The view lives as long as the field.
     std::optional<std::string_view> get(std::string_view name) const;
     std::vector<std::string_view> all(std::string_view name) const;
-    // True when one of the comma-separated elements of the fields called `name` is `token`, in any case.
+    // True when one of the comma-separated elements of the fields called `name` is `token`, in any
+    // case.
     bool has_token(std::string_view name, std::string_view token) const;
 
     const std::vector<Header>& list() const { return list_; }
@@ -44,7 +45,8 @@ class Headers {
     std::vector<Header> list_;
 };
 
-// What RFC 9110 allows: a token as name; no control character but tab in the value. Keeps a caller from splitting messages.
+// What RFC 9110 allows: a token as name; no control character but tab in the value. Keeps a caller
+// from splitting messages.
 bool is_valid_header(std::string_view name, std::string_view value);
 
 }  // namespace kiln::net

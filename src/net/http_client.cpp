@@ -50,7 +50,8 @@ Result<UniqueFd> connect_to(const Url& url, Deadline deadline) {
     addrinfo hints{};
     hints.ai_socktype = SOCK_STREAM;
     addrinfo* found = nullptr;
-    const int err = ::getaddrinfo(url.host.c_str(), std::to_string(url.port).c_str(), &hints, &found);
+    const int err =
+        ::getaddrinfo(url.host.c_str(), std::to_string(url.port).c_str(), &hints, &found);
     if (err != 0) {
         return Error(Code::unavailable, "cannot resolve " + url.host + ": " + ::gai_strerror(err));
     }
@@ -78,7 +79,8 @@ class Client : public HttpClient {
 
     const std::string& host_header() const override { return host_header_; }
 
-    Result<ClientResponse> send(const ClientRequest& request, Deadline deadline, std::size_t limit) override {
+    Result<ClientResponse> send(const ClientRequest& request, Deadline deadline,
+                                std::size_t limit) override {
         return exchange(request, deadline, limit, nullptr);
     }
     Result<ClientResponse> send(const ClientRequest& request, Deadline deadline,
@@ -92,8 +94,8 @@ class Client : public HttpClient {
     Status connect(Deadline deadline);
     void disconnect() { stream_.reset(); }
     Result<std::string> format_head(const ClientRequest& request, bool expect_continue) const;
-    Result<ClientResponse> exchange(const ClientRequest& request, Deadline deadline, std::size_t limit,
-                                    const BodySink* sink);
+    Result<ClientResponse> exchange(const ClientRequest& request, Deadline deadline,
+                                    std::size_t limit, const BodySink* sink);
     Status read_answer(ClientExchange& exchange, std::size_t limit, const BodySink* sink,
                        ClientResponse& response);
 
@@ -115,7 +117,8 @@ Status Client::connect(Deadline deadline) {
 }
 
 bool is_visible(std::string_view text) {
-    return !text.empty() && std::all_of(text.begin(), text.end(), [](char c) { return c > 0x20 && c != 0x7f; });
+    return !text.empty() &&
+           std::all_of(text.begin(), text.end(), [](char c) { return c > 0x20 && c != 0x7f; });
 }
 
 Result<std::string> Client::format_head(const ClientRequest& request, bool expect_continue) const {
@@ -131,7 +134,8 @@ Result<std::string> Client::format_head(const ClientRequest& request, bool expec
     }
     for (const Header& header : request.headers) {
         if (!is_valid_header(header.name, header.value)) {
-            return Error(Code::invalid_argument, "the request header " + header.name + " is malformed");
+            return Error(Code::invalid_argument,
+                         "the request header " + header.name + " is malformed");
         }
         if (!equals_ignore_case(header.name, "Content-Length")) {
             field(header.name, header.value);
@@ -147,15 +151,16 @@ Result<std::string> Client::format_head(const ClientRequest& request, bool expec
     return out.append("\r\n");
 }
 
-Result<ClientResponse> Client::exchange(const ClientRequest& request, Deadline deadline, std::size_t limit,
-                                        const BodySink* sink) {
+Result<ClientResponse> Client::exchange(const ClientRequest& request, Deadline deadline,
+                                        std::size_t limit, const BodySink* sink) {
     const std::uint64_t length = request.source ? request.length : request.body.size();
     const bool expect_continue = length >= kExpectContinueBytes;
     TRY_ASSIGN(const std::string head, format_head(request, expect_continue));
     TRY(connect(deadline));
     ClientExchange exchange(*stream_, *input_, request, deadline);
     Result<ClientResponse> response = exchange.run(head, expect_continue);
-    Status read = response ? read_answer(exchange, limit, sink, *response) : Status(response.error());
+    Status read =
+        response ? read_answer(exchange, limit, sink, *response) : Status(response.error());
     if (!read || !exchange.reusable()) {
         disconnect();
     }
@@ -184,8 +189,8 @@ Status Client::read_answer(ClientExchange& exchange, std::size_t limit, const Bo
     }
 }
 
-Result<HttpClient::Upgraded> Client::upgrade(const ClientRequest& request, std::string_view protocol,
-                                             Deadline deadline) {
+Result<HttpClient::Upgraded> Client::upgrade(const ClientRequest& request,
+                                             std::string_view protocol, Deadline deadline) {
     if (request.source || !request.body.empty()) {
         return Error(Code::invalid_argument, "an upgrade request has no body");
     }
@@ -201,8 +206,8 @@ Result<HttpClient::Upgraded> Client::upgrade(const ClientRequest& request, std::
         out.tunnel = detail::make_tunnel(stream_, input_->data());
         disconnect();
     } else {
-        Status read =
-            response ? read_answer(exchange, kDefaultBodyLimit, nullptr, *response) : Status(response.error());
+        Status read = response ? read_answer(exchange, kDefaultBodyLimit, nullptr, *response)
+                               : Status(response.error());
         disconnect();
         TRY(std::move(read));
     }
@@ -251,7 +256,8 @@ Result<Url> parse_url(std::string_view text) {
         return malformed("the URL's IPv6 address has no end");
     }
     url.host = bracketed ? authority.substr(1, host_end - 1) : authority.substr(0, host_end);
-    const std::string_view tail = host_end == authority.npos ? "" : authority.substr(host_end + (bracketed ? 1 : 0));
+    const std::string_view tail =
+        host_end == authority.npos ? "" : authority.substr(host_end + (bracketed ? 1 : 0));
     if (url.host.empty() || (!bracketed && url.host.find(':') != url.host.npos)) {
         return malformed("the URL has no proper host");
     }

@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// HttpClient: the blocking HTTP/1.1 client of the `kiln` command line. One connection to one endpoint, kept open between
-// requests and opened anew when the server has closed it; no redirects, no proxies, no retries: a request whose answer
-// was lost may have been carried out, so repeating it is the caller's decision.
+// HttpClient: the blocking HTTP/1.1 client of the `kiln` command line. One connection to one
+// endpoint, kept open between requests and opened anew when the server has closed it; no redirects,
+// no proxies, no retries: a request whose answer was lost may have been carried out, so repeating
+// it is the caller's decision.
 //
-// Bodies stream both ways. Uploads of kExpectContinueBytes and more wait for the server's 100-continue, so that a refusal
-// costs nothing; and when the server answers while the body is still being sent, sending stops and the answer is returned.
+// Bodies stream both ways. Uploads of kExpectContinueBytes and more wait for the server's
+// 100-continue, so that a refusal costs nothing; and when the server answers while the body is
+// still being sent, sending stops and the answer is returned.
 //
-// Errors: unavailable (cannot connect, connection lost), deadline_exceeded, invalid_argument (malformed URL, header or
-// answer), resource_exhausted (answer longer than the limit); whatever a body callback returned. Any HTTP status is a
-// success. After an error the next request opens a new connection.
-// Thread model: one owner thread. Name resolution is not under the deadline.
+// Errors: unavailable (cannot connect, connection lost), deadline_exceeded, invalid_argument
+// (malformed URL, header or answer), resource_exhausted (answer longer than the limit); whatever a
+// body callback returned. Any HTTP status is a success. After an error the next request opens a new
+// connection. Thread model: one owner thread. Name resolution is not under the deadline.
 #pragma once
 
 #include <cstdint>
@@ -37,7 +39,8 @@ struct Url {
 };
 Result<Url> parse_url(std::string_view text);
 
-// Fills `out` with the next bytes of the body, at least one; called until `length` bytes were given.
+// Fills `out` with the next bytes of the body, at least one; called until `length` bytes were
+// given.
 using BodySource = std::function<Result<std::size_t>(MutableByteView out)>;
 // Takes the next bytes of the answer.
 using BodySink = std::function<Status(ByteView data)>;
@@ -60,7 +63,8 @@ struct ClientResponse {
 
 class HttpClient {
   public:
-    // Connects with the first request. http:// only: https:// is unsupported. The URL's path is ignored.
+    // Connects with the first request. http:// only: https:// is unsupported. The URL's path is
+    // ignored.
     static Result<std::unique_ptr<HttpClient>> create(std::string_view endpoint_url);
     virtual ~HttpClient() = default;
     HttpClient(const HttpClient&) = delete;
@@ -72,15 +76,18 @@ class HttpClient {
     // `deadline` bounds the whole exchange.
     virtual Result<ClientResponse> send(const ClientRequest& request, Deadline deadline,
                                         std::size_t limit = kDefaultBodyLimit) = 0;
-    // A body with a 2xx status goes to `sink` piece by piece; one with another status is collected, up to
-    // kDefaultBodyLimit, because it is an error message.
-    virtual Result<ClientResponse> send(const ClientRequest& request, Deadline deadline, const BodySink& sink) = 0;
+    // A body with a 2xx status goes to `sink` piece by piece; one with another status is collected,
+    // up to kDefaultBodyLimit, because it is an error message.
+    virtual Result<ClientResponse> send(const ClientRequest& request, Deadline deadline,
+                                        const BodySink& sink) = 0;
 
     struct Upgraded {
-        ClientResponse response;         // 101, or what the server answered instead
-        std::unique_ptr<Tunnel> tunnel;  // null unless 101; owns the connection, the client may be used on
+        ClientResponse response;  // 101, or what the server answered instead
+        std::unique_ptr<Tunnel>
+            tunnel;  // null unless 101; owns the connection, the client may be used on
     };
-    virtual Result<Upgraded> upgrade(const ClientRequest& request, std::string_view protocol, Deadline deadline) = 0;
+    virtual Result<Upgraded> upgrade(const ClientRequest& request, std::string_view protocol,
+                                     Deadline deadline) = 0;
 
   protected:
     HttpClient() = default;

@@ -7,7 +7,7 @@
 #include <sys/socket.h>
 
 #include <cerrno>
-#include <set>
+#include <map>
 
 #include "net/detail/connection.h"
 #include "net/detail/connections.h"
@@ -45,7 +45,8 @@ Result<UniqueFd> listen_on(const std::string& address, std::uint16_t port) {
     }
     const int on = 1;
     ::setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-    if (::bind(fd.get(), found->ai_addr, found->ai_addrlen) != 0 || ::listen(fd.get(), kListenBacklog) != 0) {
+    if (::bind(fd.get(), found->ai_addr, found->ai_addrlen) != 0 ||
+        ::listen(fd.get(), kListenBacklog) != 0) {
         return Error::from_errno(errno, "listen on " + address + ":" + std::to_string(port));
     }
     return fd;
@@ -54,8 +55,8 @@ Result<UniqueFd> listen_on(const std::string& address, std::uint16_t port) {
 std::string address_text(const sockaddr_storage& address, socklen_t size) {
     char host[NI_MAXHOST] = "";
     char service[NI_MAXSERV] = "";
-    if (::getnameinfo(reinterpret_cast<const sockaddr*>(&address), size, host, sizeof(host), service,
-                      sizeof(service), NI_NUMERICHOST | NI_NUMERICSERV) != 0) {
+    if (::getnameinfo(reinterpret_cast<const sockaddr*>(&address), size, host, sizeof(host),
+                      service, sizeof(service), NI_NUMERICHOST | NI_NUMERICSERV) != 0) {
         return "unknown";
     }
     const bool v6 = address.ss_family == AF_INET6;
@@ -72,8 +73,8 @@ Result<std::uint16_t> local_port(int fd) {
                                                : reinterpret_cast<sockaddr_in&>(address).sin_port);
 }
 
-// Members: `options_` to `host_` are fixed; `connections_`, `listener_watch_`, `accept_timer_`, `accepting_` belong to the
-// reactor's thread; the rest synchronises itself.
+// Members: `options_` to `host_` are fixed; `connections_`, `listener_watch_`, `accept_timer_`,
+// `accepting_` belong to the reactor's thread; the rest synchronises itself.
 class Server : public HttpServer {
   public:
     Server(HttpServerOptions options, Executor& executor, HttpHandler handler, UniqueFd listener,
@@ -85,7 +86,8 @@ class Server : public HttpServer {
           port_(port),
           listener_(std::move(listener)),
           reactor_(Reactor::create("kiln-http")),
-          table_(std::make_shared<ConnectionTable>([this] { reactor_->post([this] { accept_some(); }); })),
+          table_(std::make_shared<ConnectionTable>(
+              [this] { reactor_->post([this] { accept_some(); }); })),
           host_{.options = options_,
                 .reactor = *reactor_,
                 .handler = handler_,
@@ -200,7 +202,8 @@ bool Server::run(std::function<void()> task) {
     };
     if (executor_.submit([task = std::move(task), done]() mutable {
             task();
-            task = nullptr;  // its connection must not outlive the server, which may be gone after done()
+            task = nullptr;  // its connection must not outlive the server, which may be gone after
+                             // done()
             done();
         })) {
         return true;
@@ -246,14 +249,15 @@ void Server::stop(std::chrono::milliseconds grace) {
 
 }  // namespace
 
-Result<std::unique_ptr<HttpServer>> HttpServer::create(HttpServerOptions options, Executor& executor,
-                                                       HttpHandler handler) {
+Result<std::unique_ptr<HttpServer>> HttpServer::create(HttpServerOptions options,
+                                                       Executor& executor, HttpHandler handler) {
     if (options.tls_certificate_path.empty() != options.tls_key_path.empty()) {
         return Error(Code::invalid_argument, "TLS needs a certificate and a key");
     }
     std::shared_ptr<const detail::TlsContext> tls;
     if (!options.tls_certificate_path.empty()) {
-        TRY_ASSIGN(tls, detail::TlsContext::create(options.tls_certificate_path, options.tls_key_path));
+        TRY_ASSIGN(tls,
+                   detail::TlsContext::create(options.tls_certificate_path, options.tls_key_path));
     }
     TRY_ASSIGN(UniqueFd listener, listen_on(options.address, options.port));
     TRY_ASSIGN(const std::uint16_t port, local_port(listener.get()));
@@ -266,14 +270,16 @@ Result<std::unique_ptr<HttpServer>> HttpServer::create(HttpServerOptions options
 Result<Bytes> BodyReader::read_all(std::size_t limit, Deadline deadline) {
     constexpr std::size_t kFirstStep = 16U << 10;
     const auto too_long = [&] {
-        return Error(Code::resource_exhausted, "the body is longer than " + std::to_string(limit) + " bytes");
+        return Error(Code::resource_exhausted,
+                     "the body is longer than " + std::to_string(limit) + " bytes");
     };
     const std::optional<std::uint64_t> announced = remaining();
     if (announced && *announced > limit) {
         return too_long();
     }
     // One byte more than allowed is asked for, so that "too long" shows.
-    Bytes body(announced ? static_cast<std::size_t>(*announced) + 1 : std::min(limit + 1, kFirstStep));
+    Bytes body(announced ? static_cast<std::size_t>(*announced) + 1
+                         : std::min(limit + 1, kFirstStep));
     std::size_t size = 0;
     while (true) {
         TRY_ASSIGN(const std::size_t count, read(MutableByteView(body).subspan(size), deadline));

@@ -1,20 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
-// HttpServer: HTTP/1.1 on one address. It speaks the protocol (keep-alive, chunked bodies, Expect: 100-continue, HEAD,
-// Upgrade, TLS when given a certificate) and knows nothing about what is asked for: every request goes to one handler.
+// HttpServer: HTTP/1.1 on one address. It speaks the protocol (keep-alive, chunked bodies, Expect:
+// 100-continue, HEAD, Upgrade, TLS when given a certificate) and knows nothing about what is asked
+// for: every request goes to one handler.
 //
-// What it answers by itself: 400 malformed, 408 header too slow, 417 an expectation other than 100-continue, 431 header
-// too large, 501 unknown transfer coding, 503 executor queue full (body from `HttpServerOptions::overload`), 500 a
-// handler that returned without an answer. All close the connection, but for a 503 to a request without a body.
+// What it answers by itself: 400 malformed, 408 header too slow, 417 an expectation other than
+// 100-continue, 431 header too large, 501 unknown transfer coding, 503 executor queue full (body
+// from `HttpServerOptions::overload`), 500 a handler that returned without an answer. All close the
+// connection, but for a 503 to a request without a body.
 //
-// Bodies are never buffered whole: a read takes from the socket only when the handler asks, a write returns when the
-// kernel took the bytes. So a slow handler slows its client, and memory per connection stays below about 200 KiB.
+// Bodies are never buffered whole: a read takes from the socket only when the handler asks, a write
+// returns when the kernel took the bytes. So a slow handler slows its client, and memory per
+// connection stays below about 200 KiB.
 //
-// Pipelined requests are answered one after the other. Beyond `max_connections` connections wait in the kernel's backlog.
+// Pipelined requests are answered one after the other. Beyond `max_connections` connections wait in
+// the kernel's backlog.
 //
-// Thread model: thread-safe. One I/O thread accepts, shakes hands and reads request headers; it never runs handlers and
-// never waits. Handlers run on the caller's executor, where their reads and writes block: a streamed upload occupies one
-// executor thread while it lasts. HttpRequest, BodyReader and ResponseWriter belong to the handler's thread and die when
-// it returns; a Tunnel may live on.
+// Thread model: thread-safe. One I/O thread accepts, shakes hands and reads request headers; it
+// never runs handlers and never waits. Handlers run on the caller's executor, where their reads and
+// writes block: a streamed upload occupies one executor thread while it lasts. HttpRequest,
+// BodyReader and ResponseWriter belong to the handler's thread and die when it returns; a Tunnel
+// may live on.
 #pragma once
 
 #include <chrono>
@@ -37,11 +42,13 @@ namespace kiln::net {
 struct HttpRequest {
     std::string method;  // as sent: methods are case-sensitive
     std::string target;  // as sent: "/a%20b?x=1"
-    std::string path;    // the part before '?', still percent-encoded; at least "/" for an origin-form target
-    std::string query;   // the part after '?', still encoded; empty when there is none
+    std::string
+        path;  // the part before '?', still percent-encoded; at least "/" for an origin-form target
+    std::string query;  // the part after '?', still encoded; empty when there is none
     Headers headers;
-    std::optional<std::uint64_t> content_length;  // absent for a chunked body; 0 when there is no body
-    std::string peer;                             // "127.0.0.1:40512"
+    std::optional<std::uint64_t>
+        content_length;  // absent for a chunked body; 0 when there is no body
+    std::string peer;    // "127.0.0.1:40512"
     bool tls = false;
 };
 
@@ -49,11 +56,13 @@ struct HttpRequest {
 class BodyReader {
   public:
     virtual ~BodyReader() = default;
-    // Waits for at least one byte; 0 is the end of the body. The first call answers `Expect: 100-continue`.
-    // Errors are final: deadline_exceeded (the deadline, or the server's body timeout), unavailable (the client went away
-    // in the middle), invalid_argument (malformed chunk).
+    // Waits for at least one byte; 0 is the end of the body. The first call answers `Expect:
+    // 100-continue`. Errors are final: deadline_exceeded (the deadline, or the server's body
+    // timeout), unavailable (the client went away in the middle), invalid_argument (malformed
+    // chunk).
     virtual Result<std::size_t> read(MutableByteView out, Deadline deadline) = 0;
-    // The whole rest of the body; resource_exhausted when it is longer than `limit`, found early where the length was sent.
+    // The whole rest of the body; resource_exhausted when it is longer than `limit`, found early
+    // where the length was sent.
     Result<Bytes> read_all(std::size_t limit, Deadline deadline);
 
   protected:
@@ -61,24 +70,28 @@ class BodyReader {
     virtual std::optional<std::uint64_t> remaining() const = 0;
 };
 
-// The answer to the request being handled. Either send(), or begin() write()* finish(), or upgrade(); once.
-// Errors: unavailable (the client went away), deadline_exceeded; failed_precondition and invalid_argument for misuse.
+// The answer to the request being handled. Either send(), or begin() write()* finish(), or
+// upgrade(); once. Errors: unavailable (the client went away), deadline_exceeded;
+// failed_precondition and invalid_argument for misuse.
 class ResponseWriter {
   public:
     virtual ~ResponseWriter() = default;
-    // 200 unless set. Headers are set before sending; Content-Length, Transfer-Encoding, Connection and Date are ours.
+    // 200 unless set. Headers are set before sending; Content-Length, Transfer-Encoding, Connection
+    // and Date are ours.
     virtual void set_status(int status) = 0;
     virtual Headers& headers() = 0;
 
     // The whole answer at once.
     virtual Status send(ByteView body, Deadline deadline = Deadline::never()) = 0;
-    // A streamed answer; without a length it is chunked. Writing more or less than `length` is an error and closes.
+    // A streamed answer; without a length it is chunked. Writing more or less than `length` is an
+    // error and closes.
     virtual Status begin(std::optional<std::uint64_t> length) = 0;
     virtual Status write(ByteView data, Deadline deadline = Deadline::never()) = 0;
     virtual Status finish(Deadline deadline = Deadline::never()) = 0;
 
-    // Answers 101 with `Upgrade: protocol` and takes the connection out of HTTP. failed_precondition unless the client
-    // asked for that protocol, sent no body, and nothing was answered yet.
+    // Answers 101 with `Upgrade: protocol` and takes the connection out of HTTP.
+    // failed_precondition unless the client asked for that protocol, sent no body, and nothing was
+    // answered yet.
     virtual Result<std::unique_ptr<Tunnel>> upgrade(std::string_view protocol) = 0;
 
     // True once a status line went out: then the answer can no longer be replaced by an error.
@@ -100,7 +113,8 @@ struct HttpServerOptions {
     // PEM files; both or neither. With them the port speaks TLS (1.2 or later) only.
     std::string tls_certificate_path;
     std::string tls_key_path;
-    // Runs on the I/O thread when the executor refuses a request; must be quick. Empty: a plain 503.
+    // Runs on the I/O thread when the executor refuses a request; must be quick. Empty: a plain
+    // 503.
     std::function<CannedResponse(const HttpRequest&)> overload;
 
     std::size_t max_connections = kMaxConnections;
@@ -121,8 +135,9 @@ class HttpServer {
     HttpServer& operator=(const HttpServer&) = delete;
 
     virtual std::uint16_t port() const = 0;
-    // Stops listening, closes idle connections, lets requests in progress finish for up to `grace`, then cuts them and all
-    // tunnels off and waits for the handlers. Idempotent; not from a handler.
+    // Stops listening, closes idle connections, lets requests in progress finish for up to `grace`,
+    // then cuts them and all tunnels off and waits for the handlers. Idempotent; not from a
+    // handler.
     virtual void stop(std::chrono::milliseconds grace) = 0;
 
   protected:

@@ -15,8 +15,8 @@ namespace {
 constexpr std::string_view kAlgorithm = "AWS4-HMAC-SHA256";
 
 // What proxies and HTTP libraries change or add after signing; the SDKs leave the same ones out.
-constexpr std::string_view kNeverSigned[] = {"authorization", "connection",        "expect",
-                                             "user-agent",    "transfer-encoding", "x-amzn-trace-id"};
+constexpr std::string_view kNeverSigned[] = {
+    "authorization", "connection", "expect", "user-agent", "transfer-encoding", "x-amzn-trace-id"};
 
 // "/a//./b/../c/" -> "/a/c/"
 std::string normalise(std::string_view path) {
@@ -40,7 +40,8 @@ std::string normalise(std::string_view path) {
     return out;
 }
 
-// Encodes what stands in a URL the one way that is signed, whatever way the client chose on the line.
+// Encodes what stands in a URL the one way that is signed, whatever way the client chose on the
+// line.
 std::string encode_anew(std::string_view text, bool plus_is_space, bool keep_slash) {
     const Result<std::string> plain = percent_decode(text, plus_is_space);
     return percent_encode(plain ? std::string_view(*plain) : text, keep_slash);
@@ -99,9 +100,10 @@ std::string canonical_query(std::string_view query) {
         const std::size_t equals = part.find('=');
         std::string name = encode_anew(part.substr(0, equals), true, false);
         if (!part.empty() && name != "X-Amz-Signature") {
-            pairs.emplace_back(std::move(name), equals == part.npos
-                                                    ? std::string()
-                                                    : encode_anew(part.substr(equals + 1), true, false));
+            pairs.emplace_back(std::move(name),
+                               equals == part.npos
+                                   ? std::string()
+                                   : encode_anew(part.substr(equals + 1), true, false));
         }
     }
     std::sort(pairs.begin(), pairs.end());
@@ -147,9 +149,9 @@ std::string compute_signature(std::string_view secret_access_key, const Credenti
     return hex_encode(crypto::hmac_sha256(view(key), as_bytes(string_to_sign)));
 }
 
-void sign(const AwsCredentials& credentials, std::string_view region, std::string_view service, UnixMillis now,
-          std::string_view method, std::string_view path, std::string_view query, std::string_view payload_hash,
-          Headers& headers) {
+void sign(const AwsCredentials& credentials, std::string_view region, std::string_view service,
+          UnixMillis now, std::string_view method, std::string_view path, std::string_view query,
+          std::string_view payload_hash, Headers& headers) {
     const std::string amz_date = format_basic(now);
     const CredentialScope scope{amz_date.substr(0, 8), std::string(region), std::string(service)};
     headers.remove("Authorization");
@@ -163,18 +165,20 @@ void sign(const AwsCredentials& credentials, std::string_view region, std::strin
     std::set<std::string> names;
     for (const Header& header : headers) {
         std::string name = to_lower(header.name);
-        if (std::find(std::begin(kNeverSigned), std::end(kNeverSigned), name) == std::end(kNeverSigned)) {
+        if (std::find(std::begin(kNeverSigned), std::end(kNeverSigned), name) ==
+            std::end(kNeverSigned)) {
             names.insert(std::move(name));
         }
     }
     const std::vector<std::string> signed_headers(names.begin(), names.end());
     const Result<std::string> canonical =
         canonical_request({method, path, query, headers}, signed_headers, payload_hash, service);
-    const std::string signature =
-        compute_signature(credentials.secret_access_key, scope, string_to_sign(*canonical, amz_date, scope));
-    headers.set("Authorization", std::string(kAlgorithm) + " Credential=" + credentials.access_key_id + "/" +
-                                     scope.to_string() + ", SignedHeaders=" + join_names(signed_headers) +
-                                     ", Signature=" + signature);
+    const std::string signature = compute_signature(credentials.secret_access_key, scope,
+                                                    string_to_sign(*canonical, amz_date, scope));
+    headers.set("Authorization",
+                std::string(kAlgorithm) + " Credential=" + credentials.access_key_id + "/" +
+                    scope.to_string() + ", SignedHeaders=" + join_names(signed_headers) +
+                    ", Signature=" + signature);
 }
 
 }  // namespace kiln::net

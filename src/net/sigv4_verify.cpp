@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The server's half of Signature Version 4: reading what the client claims, and checking it.
+#include <algorithm>
+#include <map>
+#include <set>
+
 #include "crypto/hash.h"
 #include "net/limits.h"
 #include "net/sigv4.h"
@@ -33,8 +37,8 @@ Result<Parameters> amz_parameters(std::string_view query) {
         }
         const std::size_t equals = part.find('=');
         std::string name(part.substr(0, equals));
-        const Result<std::string> value =
-            percent_decode(equals == part.npos ? std::string_view() : part.substr(equals + 1), true);
+        const Result<std::string> value = percent_decode(
+            equals == part.npos ? std::string_view() : part.substr(equals + 1), true);
         if (!value) {
             return incomplete("The query parameter '" + name + "' is malformed.");
         }
@@ -52,8 +56,9 @@ Result<Parameters> header_parameters(std::string_view text) {
         const std::string_view part = trim(piece);
         const std::size_t equals = part.find('=');
         if (equals == part.npos) {
-            return incomplete("'" + std::string(part) +
-                              "' not a valid key=value pair (missing equal-sign) in Authorization header.");
+            return incomplete(
+                "'" + std::string(part) +
+                "' not a valid key=value pair (missing equal-sign) in Authorization header.");
         }
         if (!found.emplace(part.substr(0, equals), part.substr(equals + 1)).second) {
             return incomplete("The Authorization header names a parameter more than once.");
@@ -66,12 +71,14 @@ Status parse_credential(std::string_view text, Authorization& out) {
     const std::vector<std::string_view> parts = split(text, '/');
     if (parts.size() != 5 || std::find(parts.begin(), parts.end(), "") != parts.end()) {
         return incomplete(
-            "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got '" +
+            "Credential must have exactly 5 slash-delimited elements, e.g. "
+            "keyid/date/region/service/term, got '" +
             std::string(text) + "'.");
     }
     if (parts[4] != "aws4_request") {
-        return incomplete("Credential should be scoped with a valid terminator: 'aws4_request', not '" +
-                          std::string(parts[4]) + "'.");
+        return incomplete(
+            "Credential should be scoped with a valid terminator: 'aws4_request', not '" +
+            std::string(parts[4]) + "'.");
     }
     out.access_key_id = parts[0];
     out.scope = {std::string(parts[1]), std::string(parts[2]), std::string(parts[3])};
@@ -109,7 +116,10 @@ Status require(const Parameters& parameters, std::initializer_list<std::string_v
     for (const std::string_view name : names) {
         const auto at = parameters.find(name);
         if (at == parameters.end() || at->second.empty()) {
-            missing.append(missing.empty() ? "" : " ").append(where).append(" requires '").append(name);
+            missing.append(missing.empty() ? "" : " ")
+                .append(where)
+                .append(" requires '")
+                .append(name);
             missing.append("' parameter.");
         }
     }
@@ -117,7 +127,8 @@ Status require(const Parameters& parameters, std::initializer_list<std::string_v
 }
 
 Result<Authorization> parse_header_form(const SigningRequest& request, std::string_view value) {
-    if (!value.starts_with(kAlgorithm) || value.size() == kAlgorithm.size() || value[kAlgorithm.size()] != ' ') {
+    if (!value.starts_with(kAlgorithm) || value.size() == kAlgorithm.size() ||
+        value[kAlgorithm.size()] != ' ') {
         return incomplete("Authorization header must use the algorithm AWS4-HMAC-SHA256.");
     }
     TRY_ASSIGN(const Parameters parameters, header_parameters(value.substr(kAlgorithm.size())));
@@ -128,7 +139,8 @@ Result<Authorization> parse_header_form(const SigningRequest& request, std::stri
     TRY(parse_signed_headers(parameters.at("SignedHeaders"), out));
     out.signature = parameters.at("Signature");
     if (request.headers.count("X-Amz-Date") != 1) {
-        return incomplete("Authorization header requires existence of exactly one 'X-Amz-Date' header.");
+        return incomplete(
+            "Authorization header requires existence of exactly one 'X-Amz-Date' header.");
     }
     TRY(parse_date(*request.headers.get("X-Amz-Date"), out));
     out.security_token = request.headers.get("X-Amz-Security-Token").value_or("");
@@ -137,7 +149,8 @@ Result<Authorization> parse_header_form(const SigningRequest& request, std::stri
 
 Result<Authorization> parse_query_form(const Parameters& parameters) {
     TRY(require(parameters,
-                {"X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Signature", "X-Amz-SignedHeaders", "X-Amz-Date"},
+                {"X-Amz-Algorithm", "X-Amz-Credential", "X-Amz-Signature", "X-Amz-SignedHeaders",
+                 "X-Amz-Date"},
                 "AWS query-string authentication"));
     if (parameters.at("X-Amz-Algorithm") != kAlgorithm) {
         return incomplete("X-Amz-Algorithm must be AWS4-HMAC-SHA256.");
@@ -161,7 +174,8 @@ Result<Authorization> parse_query_form(const Parameters& parameters) {
 }
 
 bool is_sha256_hex(std::string_view text) {
-    return text.size() == 2 * crypto::kSha256Bytes && text == to_lower(text) && hex_decode(text).has_value();
+    return text.size() == 2 * crypto::kSha256Bytes && text == to_lower(text) &&
+           hex_decode(text).has_value();
 }
 
 Status parse_payload(const SigningRequest& request, Authorization& out) {
@@ -182,7 +196,8 @@ Status parse_payload(const SigningRequest& request, Authorization& out) {
     return ok();
 }
 
-// The host, the date and every x-amz- header must be signed: else someone in between could change their meaning.
+// The host, the date and every x-amz- header must be signed: else someone in between could change
+// their meaning.
 Status check_signed_headers(const Authorization& authorization, const SigningRequest& request) {
     const std::set<std::string_view> names(authorization.signed_headers.begin(),
                                            authorization.signed_headers.end());
@@ -192,7 +207,8 @@ Status check_signed_headers(const Authorization& authorization, const SigningReq
     for (const Header& header : request.headers) {
         const std::string name = to_lower(header.name);
         if (name.starts_with("x-amz-") && !names.contains(name)) {
-            return mismatch("'" + header.name + "' must be a 'SignedHeader' in the AWS Authorization.");
+            return mismatch("'" + header.name +
+                            "' must be a 'SignedHeader' in the AWS Authorization.");
         }
     }
     return ok();
@@ -200,7 +216,9 @@ Status check_signed_headers(const Authorization& authorization, const SigningReq
 
 Status check_time(const Authorization& authorization, UnixMillis now) {
     if (authorization.amz_date.substr(0, 8) != authorization.scope.date) {
-        return mismatch("Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP.");
+        return mismatch(
+            "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from "
+            "HTTP.");
     }
     const std::int64_t age_ms = now.value - authorization.time.value;
     if (age_ms < -kMaxClockSkewMs) {
@@ -219,17 +237,19 @@ Status check_time(const Authorization& authorization, UnixMillis now) {
 Result<Authorization> parse_authorization(const SigningRequest& request) {
     const std::vector<std::string_view> values = request.headers.all("Authorization");
     TRY_ASSIGN(const Parameters parameters, amz_parameters(request.query));
-    const bool in_query = parameters.contains("X-Amz-Algorithm") || parameters.contains("X-Amz-Signature") ||
+    const bool in_query = parameters.contains("X-Amz-Algorithm") ||
+                          parameters.contains("X-Amz-Signature") ||
                           parameters.contains("X-Amz-Credential");
     if (values.empty() && !in_query) {
         return Error::api(Code::unauthenticated, "MissingAuthenticationToken",
                           "Request is missing Authentication Token");
     }
     if (values.size() + (in_query ? 1 : 0) > 1) {
-        return incomplete("Only one authorization is allowed: one Authorization header or the query string.");
+        return incomplete(
+            "Only one authorization is allowed: one Authorization header or the query string.");
     }
-    TRY_ASSIGN(Authorization out,
-               in_query ? parse_query_form(parameters) : parse_header_form(request, values.front()));
+    TRY_ASSIGN(Authorization out, in_query ? parse_query_form(parameters)
+                                           : parse_header_form(request, values.front()));
     TRY(parse_payload(request, out));
     return out;
 }
@@ -239,13 +259,15 @@ Status verify(const Authorization& authorization, std::string_view secret_access
     TRY(check_signed_headers(authorization, request));
     TRY(check_time(authorization, now));
     TRY_ASSIGN(const std::string canonical,
-               canonical_request(request, authorization.signed_headers, payload_hash, authorization.scope.service));
+               canonical_request(request, authorization.signed_headers, payload_hash,
+                                 authorization.scope.service));
     const std::string expected =
         compute_signature(secret_access_key, authorization.scope,
                           string_to_sign(canonical, authorization.amz_date, authorization.scope));
     if (!crypto::constant_time_equal(as_bytes(expected), as_bytes(authorization.signature))) {
         return mismatch(
-            "The request signature we calculated does not match the signature you provided. Check your AWS Secret "
+            "The request signature we calculated does not match the signature you provided. Check "
+            "your AWS Secret "
             "Access Key and signing method. Consult the service documentation for details.");
     }
     return ok();

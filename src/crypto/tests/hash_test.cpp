@@ -16,7 +16,8 @@ TEST_CASE("sha256 gives the digests of FIPS 180-4's examples") {
           "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
 }
 
-TEST_CASE("a stream hashed in pieces has the digest of the whole, and the object can be used again") {
+TEST_CASE(
+    "a stream hashed in pieces has the digest of the whole, and the object can be used again") {
     const Bytes million(1'000'000, 'a');
     Sha256 hash;
     for (int round = 0; round < 2; ++round) {
@@ -37,8 +38,9 @@ TEST_CASE("hmac_sha256 gives the values of RFC 4231, also with an empty and an o
           "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7");
     CHECK(hex_encode(hmac_sha256(as_bytes("Jefe"), as_bytes("what do ya want for nothing?"))) ==
           "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
-    CHECK(hex_encode(hmac_sha256(Bytes(131, 0xaa),
-                                 as_bytes("Test Using Larger Than Block-Size Key - Hash Key First"))) ==
+    CHECK(hex_encode(
+              hmac_sha256(Bytes(131, 0xaa),
+                          as_bytes("Test Using Larger Than Block-Size Key - Hash Key First"))) ==
           "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
     CHECK(hex_encode(hmac_sha256({}, {})) ==
           "b613679a0814d9ec772f95d778c35fc5ff1697c493715653c6c712144292c5ad");

@@ -73,7 +73,8 @@ Status ClientExchange::send_body() {
     Bytes piece(kUploadPiece);
     std::uint64_t left = request_.length;
     while (left > 0 && !answered()) {
-        const std::size_t wanted = static_cast<std::size_t>(std::min<std::uint64_t>(left, piece.size()));
+        const std::size_t wanted =
+            static_cast<std::size_t>(std::min<std::uint64_t>(left, piece.size()));
         TRY_ASSIGN(const std::size_t count, request_.source(MutableByteView(piece).first(wanted)));
         if (count == 0 || count > wanted) {
             return Error(Code::invalid_argument, "the body ended before its announced length");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// ClientExchange: one request over a connected stream and its answer, blocking, watching for an early answer while the
-// body is still being sent.
+// ClientExchange: one request over a connected stream and its answer, blocking, watching for an
+// early answer while the body is still being sent.
 //
 // Thread model: one owner thread.
 #pragma once
@@ -18,7 +18,8 @@ namespace kiln::net::detail {
 class ClientExchange {
   public:
     // `input` holds what was read behind the last answer: nothing, from a well-behaved server.
-    ClientExchange(Stream& stream, InputBuffer& input, const ClientRequest& request, Deadline deadline);
+    ClientExchange(Stream& stream, InputBuffer& input, const ClientRequest& request,
+                   Deadline deadline);
 
     // Sends the request, waits for the answer's header.
     Result<ClientResponse> run(const std::string& head, bool expect_continue);
@@ -30,7 +31,8 @@ class ClientExchange {
   private:
     Status send_body();
     Status send_piece(ByteView data);
-    // Reads what has come, without waiting. Afterwards answered() tells whether the final header is there.
+    // Reads what has come, without waiting. Afterwards answered() tells whether the final header is
+    // there.
     Status poll_answer();
     Status parse_head();
     Status wait_for_head(Deadline deadline);

@@ -8,13 +8,16 @@ namespace kiln::net::detail {
 namespace {
 
 CannedResponse plain(int status, std::string text) {
-    return {.status = status, .headers = {{"Content-Type", "text/plain"}}, .body = std::move(text) + "\n"};
+    return {.status = status,
+            .headers = {{"Content-Type", "text/plain"}},
+            .body = std::move(text) + "\n"};
 }
 
 // The path and query of any form of request target: "/a?b", "http://host/a?b", "*", "host:port".
 void split_target(HttpRequest& request) {
     std::string_view rest = request.target;
-    if (const std::size_t scheme = rest.find("://"); !rest.starts_with('/') && scheme != rest.npos) {
+    if (const std::size_t scheme = rest.find("://");
+        !rest.starts_with('/') && scheme != rest.npos) {
         const std::size_t slash = rest.find_first_of("/?", scheme + 3);
         rest = slash == rest.npos ? std::string_view() : rest.substr(slash);
     }
@@ -97,7 +100,8 @@ void Connection::step_head() {
             if (!used) {
                 const bool too_large = used.error().code() == Code::resource_exhausted;
                 answer(too_large ? plain(431, "The request header is larger than " +
-                                                  std::to_string(host_.options.max_header_bytes) + " bytes")
+                                                  std::to_string(host_.options.max_header_bytes) +
+                                                  " bytes")
                                  : plain(400, used.error().message()),
                        true);
                 return;
@@ -156,10 +160,12 @@ std::optional<CannedResponse> Connection::refusal() const {
         return plain(400, "The request needs exactly one Host header");
     }
     // Anything under "chunked" would have to be undone before the end of the body is known.
-    if (const auto coding = headers.get("Transfer-Encoding"); coding && !equals_ignore_case(*coding, "chunked")) {
+    if (const auto coding = headers.get("Transfer-Encoding");
+        coding && !equals_ignore_case(*coding, "chunked")) {
         return plain(501, "Transfer-Encoding other than chunked is not supported");
     }
-    if (const auto expect = headers.get("Expect"); expect && !equals_ignore_case(*expect, "100-continue")) {
+    if (const auto expect = headers.get("Expect");
+        expect && !equals_ignore_case(*expect, "100-continue")) {
         return plain(417, "Expect other than 100-continue is not supported");
     }
     return std::nullopt;

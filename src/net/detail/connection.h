@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
-// Connection: the life of one accepted connection between the reactor (handshake, request header, canned answers,
-// lingering close) and the executor (one handler call at a time).
+// Connection: the life of one accepted connection between the reactor (handshake, request header,
+// canned answers, lingering close) and the executor (one handler call at a time).
 //
 //   handshake -> head -> handling -> head ...        keep-alive
 //                 |         |-> lingering -> closed   last answer sent
 //                 |         `-> closed                the stream went to a tunnel, or broke
 //                 `-> answering -> head | lingering   400, 408, 417, 431, 501, 503
 //
-// Thread model: all methods on the reactor's thread. While `handling`, the handler's thread owns parser, input and request
-// and the reactor touches none of them.
+// Thread model: all methods on the reactor's thread. While `handling`, the handler's thread owns
+// parser, input and request and the reactor touches none of them.
 #pragma once
 
 #include <atomic>
@@ -31,7 +31,8 @@ struct ConnectionHost {
     Reactor& reactor;
     const HttpHandler& handler;
     const std::atomic<bool>& stopping;
-    // Runs the task on the executor and counts it while it runs; false when the executor refuses it.
+    // Runs the task on the executor and counts it while it runs; false when the executor refuses
+    // it.
     std::function<bool(std::function<void()> task)> run;
     // Forgets the connection.
     std::function<void(class Connection*)> closed;

@@ -29,7 +29,8 @@ void ConnectionTable::forget_owner() {
 }
 
 void ConnectionTable::remove(Stream* stream) {
-    // Out of the table first, so that cut_off_all() never meets a closed one; closed before room is told.
+    // Out of the table first, so that cut_off_all() never meets a closed one; closed before room is
+    // told.
     {
         MutexLock lock(mutex_);
         streams_.erase(stream);

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// ConnectionTable: the open connections of a server, tunnels included, so that they can be counted and cut off.
+// ConnectionTable: the open connections of a server, tunnels included, so that they can be counted
+// and cut off.
 //
-// Thread-safe. Held by shared pointers from the server and from every adopted stream: a tunnel may outlive the server.
+// Thread-safe. Held by shared pointers from the server and from every adopted stream: a tunnel may
+// outlive the server.
 #pragma once
 
 #include <functional>

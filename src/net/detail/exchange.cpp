@@ -7,7 +7,8 @@ namespace kiln::net::detail {
 
 namespace {
 
-// Up to here head, chunk frame and data are copied together to save a packet; beyond, a copy costs more.
+// Up to here head, chunk frame and data are copied together to save a packet; beyond, a copy costs
+// more.
 constexpr std::size_t kJoinBytes = 16U << 10;
 
 Error misuse(const char* what) {
@@ -22,8 +23,9 @@ std::string chunk_prefix(std::size_t size) {
 
 }  // namespace
 
-Exchange::Exchange(const HttpServerOptions& options, const HttpRequest& request, std::shared_ptr<Stream> stream,
-                   MessageParser& parser, InputBuffer& input, const std::atomic<bool>& stopping)
+Exchange::Exchange(const HttpServerOptions& options, const HttpRequest& request,
+                   std::shared_ptr<Stream> stream, MessageParser& parser, InputBuffer& input,
+                   const std::atomic<bool>& stopping)
     : options_(options),
       request_(request),
       stream_(std::move(stream)),
@@ -125,7 +127,8 @@ Status Exchange::send(ByteView body, Deadline deadline) {
                             .framing = no_length ? Framing::none : Framing::length,
                             .length = body.size(),
                             .close = close_announced_};
-    return transmit(format_response_head(head, headers_), bodyless_answer() ? ByteView{} : body, deadline);
+    return transmit(format_response_head(head, headers_), bodyless_answer() ? ByteView{} : body,
+                    deadline);
 }
 
 Status Exchange::begin(std::optional<std::uint64_t> length) {
@@ -133,7 +136,9 @@ Status Exchange::begin(std::optional<std::uint64_t> length) {
         return misuse("the request was answered already");
     }
     state_ = State::streaming;
-    framing_ = length ? Framing::length : parser_.is_http_11() ? Framing::chunked : Framing::until_close;
+    framing_ = length                 ? Framing::length
+               : parser_.is_http_11() ? Framing::chunked
+                                      : Framing::until_close;
     length_left_ = length.value_or(0);
     close_announced_ = must_close();
     const ResponseHead head{.status = status_,
@@ -161,7 +166,8 @@ Status Exchange::write(ByteView data, Deadline deadline) {
         return transmit({}, data, deadline);
     }
     if (data.size() <= kJoinBytes) {
-        return transmit(chunk_prefix(data.size()).append(as_text(data)).append("\r\n"), {}, deadline);
+        return transmit(chunk_prefix(data.size()).append(as_text(data)).append("\r\n"), {},
+                        deadline);
     }
     TRY(transmit(chunk_prefix(data.size()), data, deadline));
     return transmit("\r\n", {}, deadline);
@@ -186,11 +192,12 @@ Result<std::unique_ptr<Tunnel>> Exchange::upgrade(std::string_view protocol) {
     if (started()) {
         return misuse("the request was answered already");
     }
-    const bool asked = parser_.is_http_11() && request_.headers.has_token("Connection", "upgrade") &&
+    const bool asked = parser_.is_http_11() &&
+                       request_.headers.has_token("Connection", "upgrade") &&
                        request_.headers.has_token("Upgrade", protocol);
     if (!asked || !parser_.done()) {
-        return Error(Code::failed_precondition,
-                     "the request does not ask to upgrade to " + std::string(protocol) + ", or has a body");
+        return Error(Code::failed_precondition, "the request does not ask to upgrade to " +
+                                                    std::string(protocol) + ", or has a body");
     }
     state_ = State::upgraded;
     status_ = 101;
@@ -214,11 +221,12 @@ bool Exchange::drain() {
 Outcome Exchange::conclude() {
     switch (state_) {
         case State::fresh: {
-            log_error("http", "no answer from the handler for " + request_.method + " " + request_.path);
+            log_error("http",
+                      "no answer from the handler for " + request_.method + " " + request_.path);
             const CannedResponse answer{.status = 500, .headers = {}, .body = {}};
-            const bool sent =
-                transmit(format_canned(answer, true, request_.method == "HEAD"), {}, Deadline::never())
-                    .has_value();
+            const bool sent = transmit(format_canned(answer, true, request_.method == "HEAD"), {},
+                                       Deadline::never())
+                                  .has_value();
             return sent ? Outcome::linger : Outcome::close;
         }
         case State::streaming:

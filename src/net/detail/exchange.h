@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Exchange: one request and its answer, driven by the handler's thread with blocking I/O on the connection's stream.
+// Exchange: one request and its answer, driven by the handler's thread with blocking I/O on the
+// connection's stream.
 //
-// Afterwards conclude() says what becomes of the connection. The connection is kept only if the request was read to its
-// end and the answer was sent whole; whoever is told `Connection: close` is told in the header already, if it was known.
-// Thread model: one owner thread, the handler's.
+// Afterwards conclude() says what becomes of the connection. The connection is kept only if the
+// request was read to its end and the answer was sent whole; whoever is told `Connection: close` is
+// told in the header already, if it was known. Thread model: one owner thread, the handler's.
 #pragma once
 
 #include <atomic>
@@ -28,9 +29,11 @@ enum class Outcome {
 
 class Exchange final : public BodyReader, public ResponseWriter {
   public:
-    // All references outlive the exchange. `stopping` asks for no further request on this connection.
-    Exchange(const HttpServerOptions& options, const HttpRequest& request, std::shared_ptr<Stream> stream,
-             MessageParser& parser, InputBuffer& input, const std::atomic<bool>& stopping);
+    // All references outlive the exchange. `stopping` asks for no further request on this
+    // connection.
+    Exchange(const HttpServerOptions& options, const HttpRequest& request,
+             std::shared_ptr<Stream> stream, MessageParser& parser, InputBuffer& input,
+             const std::atomic<bool>& stopping);
 
     Outcome conclude();
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// InputBuffer: bytes read from a connection and not yet parsed. Bounded: room() is empty when `limit` bytes wait.
+// InputBuffer: bytes read from a connection and not yet parsed. Bounded: room() is empty when
+// `limit` bytes wait.
 //
 // Thread model: one owner thread at a time.
 #pragma once

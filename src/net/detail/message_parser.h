@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// MessageParser: one HTTP/1.x message, fed with the bytes of a connection as they come. Wraps Boost.Beast's parser, which
-// the rest of the library therefore need not include.
+// MessageParser: one HTTP/1.x message, fed with the bytes of a connection as they come. Wraps
+// Boost.Beast's parser, which the rest of the library therefore need not include.
 //
-// First feed_head() until head_done(), then feed_body() until done(). Bytes that were not consumed must be offered again,
-// with more behind them; when nothing was consumed or produced, more input is needed.
-// Errors: resource_exhausted (header larger than the limit), invalid_argument (malformed). They are final.
-// Thread model: one owner thread at a time.
+// First feed_head() until head_done(), then feed_body() until done(). Bytes that were not consumed
+// must be offered again, with more behind them; when nothing was consumed or produced, more input
+// is needed. Errors: resource_exhausted (header larger than the limit), invalid_argument
+// (malformed). They are final. Thread model: one owner thread at a time.
 #pragma once
 
 #include <cstdint>

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reactor: one thread that waits for descriptors and timers and runs short callbacks. Wraps Boost.Asio, which the rest of
-// the library therefore need not include.
+// Reactor: one thread that waits for descriptors and timers and runs short callbacks. Wraps
+// Boost.Asio, which the rest of the library therefore need not include.
 //
 // Callbacks must not block. A cancelled or destroyed watch or timer never calls back.
-// Thread model: post() and stop() from any thread; everything else, Watch and Timer included, on the reactor's thread, or
-// after stop(). Watches and timers are destroyed before the reactor.
+// Thread model: post() and stop() from any thread; everything else, Watch and Timer included, on
+// the reactor's thread, or after stop(). Watches and timers are destroyed before the reactor.
 #pragma once
 
 #include <chrono>
@@ -40,7 +40,8 @@ class Reactor {
     // The descriptor stays the caller's and must outlive the watch.
     virtual Result<std::unique_ptr<Watch>> watch(int fd) = 0;
     virtual std::unique_ptr<Timer> timer() = 0;
-    // Ends the thread; callbacks not yet run are dropped. Idempotent; not from the reactor's thread.
+    // Ends the thread; callbacks not yet run are dropped. Idempotent; not from the reactor's
+    // thread.
     virtual void stop() = 0;
 };
 

@@ -57,13 +57,14 @@ std::string http_date(std::time_t time) {
     ::gmtime_r(&time, &parts);
     char text[64];
     std::snprintf(text, sizeof(text), "%s, %02d %s %04d %02d:%02d:%02d GMT", kDays[parts.tm_wday],
-                  parts.tm_mday, kMonths[parts.tm_mon], parts.tm_year + 1900, parts.tm_hour, parts.tm_min,
-                  parts.tm_sec);
+                  parts.tm_mday, kMonths[parts.tm_mon], parts.tm_year + 1900, parts.tm_hour,
+                  parts.tm_min, parts.tm_sec);
     return text;
 }
 
 bool is_ours(std::string_view name) {
-    return equals_ignore_case(name, "Content-Length") || equals_ignore_case(name, "Transfer-Encoding") ||
+    return equals_ignore_case(name, "Content-Length") ||
+           equals_ignore_case(name, "Transfer-Encoding") ||
            equals_ignore_case(name, "Connection") || equals_ignore_case(name, "Date");
 }
 
@@ -105,9 +106,11 @@ std::string format_response_head(const ResponseHead& head, const Headers& header
 }
 
 std::string format_canned(const CannedResponse& response, bool close, bool to_head) {
-    std::string out = format_response_head(
-        {.status = response.status, .framing = Framing::length, .length = response.body.size(), .close = close},
-        response.headers);
+    std::string out = format_response_head({.status = response.status,
+                                            .framing = Framing::length,
+                                            .length = response.body.size(),
+                                            .close = close},
+                                           response.headers);
     return to_head ? out : out.append(response.body);
 }
 

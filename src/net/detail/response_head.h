@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The status line and header fields of a response as bytes.
 //
-// Thread model: pure functions; format_response_head() reads the wall clock for the Date field, by which SDKs correct the
-// clock they sign with.
+// Thread model: pure functions; format_response_head() reads the wall clock for the Date field, by
+// which SDKs correct the clock they sign with.
 #pragma once
 
 #include <cstdint>

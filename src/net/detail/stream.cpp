@@ -65,7 +65,8 @@ class StreamTunnel : public Tunnel {
     Result<std::size_t> read(MutableByteView out, Deadline deadline) override {
         if (early_at_ < early_.size()) {
             const std::size_t count = std::min(out.size(), early_.size() - early_at_);
-            std::copy_n(early_.begin() + static_cast<std::ptrdiff_t>(early_at_), count, out.begin());
+            std::copy_n(early_.begin() + static_cast<std::ptrdiff_t>(early_at_), count,
+                        out.begin());
             early_at_ += count;
             return count;
         }
@@ -98,7 +99,8 @@ std::unique_ptr<Tunnel> make_tunnel(std::shared_ptr<Stream> stream, ByteView ear
 }
 
 Status wait_ready(int fd, Wait wait, Deadline deadline) {
-    pollfd entry{.fd = fd, .events = wait == Wait::writable ? short{POLLOUT} : short{POLLIN}, .revents = 0};
+    pollfd entry{
+        .fd = fd, .events = wait == Wait::writable ? short{POLLOUT} : short{POLLIN}, .revents = 0};
     while (true) {
         const int ready = ::poll(&entry, 1, static_cast<int>(deadline.left().count()));
         if (ready > 0) {
@@ -125,7 +127,8 @@ Result<std::size_t> read_some(Stream& stream, MutableByteView out, Deadline dead
     }
 }
 
-Status write_all(Stream& stream, ByteView data, std::chrono::milliseconds stall, Deadline deadline) {
+Status write_all(Stream& stream, ByteView data, std::chrono::milliseconds stall,
+                 Deadline deadline) {
     while (!data.empty()) {
         TRY_ASSIGN(const Step step, stream.try_write(data));
         data = data.subspan(step.bytes);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Stream: a connected, non-blocking byte stream over a descriptor it owns: plain TCP or TLS. A step does what it can at
-// once and says what to wait for, so that the I/O thread (which waits with its reactor) and handler threads (which wait
-// with poll and a deadline) drive the same object.
+// Stream: a connected, non-blocking byte stream over a descriptor it owns: plain TCP or TLS. A step
+// does what it can at once and says what to wait for, so that the I/O thread (which waits with its
+// reactor) and handler threads (which wait with poll and a deadline) drive the same object.
 //
 // Errors: unavailable (reset, closed). After one the stream is good for nothing.
 // Thread model: one thread may read while another writes; shut_down() from any thread.

@@ -32,7 +32,8 @@ Error tls_error(const std::string& what) {
     return Error(Code::invalid_argument, what + ": " + text);
 }
 
-// A BIO of our own, because OpenSSL's socket BIO uses write(), which raises SIGPIPE when the peer is gone.
+// A BIO of our own, because OpenSSL's socket BIO uses write(), which raises SIGPIPE when the peer
+// is gone.
 int bio_fd(BIO* bio) {
     return static_cast<int>(reinterpret_cast<std::intptr_t>(BIO_get_data(bio)));
 }
@@ -152,8 +153,10 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::create(const std::string& 
         return tls_error("start TLS");
     }
     SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION);
-    // Callers repeat a blocked write with the same bytes at another address; and a short write is fine.
-    SSL_CTX_set_mode(context.get(), SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_ENABLE_PARTIAL_WRITE);
+    // Callers repeat a blocked write with the same bytes at another address; and a short write is
+    // fine.
+    SSL_CTX_set_mode(context.get(),
+                     SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_ENABLE_PARTIAL_WRITE);
     if (SSL_CTX_use_certificate_chain_file(context.get(), certificate_path.c_str()) != 1) {
         return tls_error("TLS certificate " + certificate_path);
     }
@@ -161,7 +164,8 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::create(const std::string& 
         return tls_error("TLS key " + key_path);
     }
     if (SSL_CTX_check_private_key(context.get()) != 1) {
-        return tls_error("TLS key " + key_path + " does not belong to the certificate " + certificate_path);
+        return tls_error("TLS key " + key_path + " does not belong to the certificate " +
+                         certificate_path);
     }
     return std::shared_ptr<const TlsContext>(
         std::make_shared<OpenSslContext>(std::move(context), std::move(method)));

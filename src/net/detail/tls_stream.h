@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The server side of TLS (1.2 and later) as a Stream, over OpenSSL.
 //
-// Thread model: TlsContext is immutable after create() and outlives its streams; streams are as Stream says (a lock inside
-// covers OpenSSL's state, never a wait).
+// Thread model: TlsContext is immutable after create() and outlives its streams; streams are as
+// Stream says (a lock inside covers OpenSSL's state, never a wait).
 #pragma once
 
 #include <memory>

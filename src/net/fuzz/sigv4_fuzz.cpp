@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// Fuzz target: a request in text form, hostile in every part, through parsing, canonicalisation and verification. Beyond
-// not crashing: encoding a canonical query again changes nothing, and a request that sign() signed verifies.
+// Fuzz target: a request in text form, hostile in every part, through parsing, canonicalisation and
+// verification. Beyond not crashing: encoding a canonical query again changes nothing, and a
+// request that sign() signed verifies.
 #include "net/sigv4.h"
+#include "util/bytes.h"
 #include "util/check.h"
 #include "util/strings.h"
 
@@ -51,12 +53,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     request.headers.remove("X-Amz-Security-Token");
     request.headers.set("Host", "localhost");
     if (request.query.find("X-Amz-") == request.query.npos && request.headers.size() < 20) {
-        sign({"AKID", "secret", ""}, "us-east-1", "ec2", now, request.method, request.path, request.query,
-             kUnsignedPayload, request.headers);
+        sign({"AKID", "secret", ""}, "us-east-1", "ec2", now, request.method, request.path,
+             request.query, kUnsignedPayload, request.headers);
         const Result<Authorization> parsed = parse_authorization(view);
-        const bool plain = std::all_of(request.headers.begin(), request.headers.end(), [](const Header& header) {
-            return is_valid_header(header.name, header.value) && header.name.find(';') == header.name.npos;
-        });
+        const bool plain =
+            std::all_of(request.headers.begin(), request.headers.end(), [](const Header& header) {
+                return is_valid_header(header.name, header.value) &&
+                       header.name.find(';') == header.name.npos;
+            });
         INVARIANT(!plain || (parsed && verify(*parsed, "secret", view, kUnsignedPayload, now)));
     }
     return 0;

@@ -32,7 +32,8 @@ class Home {
     }
     const std::string& path() const { return path_; }
 
-    Result<AwsSettings> load(const AwsChoices& choices, std::map<std::string, std::string> env = {}) {
+    Result<AwsSettings> load(const AwsChoices& choices,
+                             std::map<std::string, std::string> env = {}) {
         env.emplace("HOME", path_);
         return load_aws_settings(choices, [&](std::string_view name) -> std::optional<std::string> {
             const auto at = env.find(std::string(name));
@@ -69,7 +70,9 @@ constexpr const char* kConfig =
 
 }  // namespace
 
-TEST_CASE("a profile's keys come from the credentials file, its region and endpoint from the config file") {
+TEST_CASE(
+    "a profile's keys come from the credentials file, its region and endpoint from the config "
+    "file") {
     Home home;
     home.write("/.aws/credentials", kCredentials);
     home.write("/.aws/config", kConfig);
@@ -109,8 +112,8 @@ TEST_CASE("the environment outranks the files, and an explicit choice outranks b
     CHECK(from_env.credentials->session_token.empty());
     CHECK(from_env.region == "ap-south-1");
     CHECK(from_env.endpoint_url == "http://ec2:1");
-    const AwsSettings chosen =
-        *home.load({.profile = "default", .region = "eu-north-1", .endpoint_url = "http://chosen:1"}, env);
+    const AwsSettings chosen = *home.load(
+        {.profile = "default", .region = "eu-north-1", .endpoint_url = "http://chosen:1"}, env);
     CHECK(chosen.credentials->access_key_id == "AKIADEFAULT");
     CHECK(chosen.region == "eu-north-1");
     CHECK(chosen.endpoint_url == "http://chosen:1");
@@ -119,15 +122,19 @@ TEST_CASE("the environment outranks the files, and an explicit choice outranks b
 TEST_CASE("files can be named by a choice or a variable, and may be missing") {
     Home home;
     CHECK_FALSE(home.load({})->credentials.has_value());
-    CHECK_FALSE(load_aws_settings({}, [](std::string_view) { return std::optional<std::string>(); })
-                    ->credentials.has_value());
+    CHECK_FALSE(load_aws_settings({}, [](std::string_view) {
+                    return std::optional<std::string>();
+                })->credentials.has_value());
     home.write("/other", kCredentials);
-    CHECK(home.load({.credentials_path = home.path() + "/other"})->credentials->access_key_id == "AKIADEFAULT");
+    CHECK(home.load({.credentials_path = home.path() + "/other"})->credentials->access_key_id ==
+          "AKIADEFAULT");
     CHECK(home.load({}, {{"AWS_SHARED_CREDENTIALS_FILE", "~/other"}, {"AWS_PROFILE", "kiln"}})
               ->credentials->access_key_id == "AKIAKILN");
 }
 
-TEST_CASE("an unknown profile, half a key pair and a malformed file are errors that name the culprit, never a secret") {
+TEST_CASE(
+    "an unknown profile, half a key pair and a malformed file are errors that name the culprit, "
+    "never a secret") {
     Home home;
     home.write("/.aws/credentials", kCredentials);
     CHECK(home.load({.profile = "nope"}).error().code() == Code::not_found);

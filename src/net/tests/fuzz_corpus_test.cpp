@@ -12,6 +12,9 @@
 #define LLVMFuzzerTestOneInput aws_config_fuzz
 #include "net/fuzz/aws_config_fuzz.cpp"
 #undef LLVMFuzzerTestOneInput
+#define LLVMFuzzerTestOneInput http_message_fuzz
+#include "net/fuzz/http_message_fuzz.cpp"
+#undef LLVMFuzzerTestOneInput
 
 namespace {
 
@@ -39,4 +42,8 @@ TEST_CASE("the signature fuzz target takes its seeds and all their prefixes") {
 
 TEST_CASE("the configuration fuzz target takes its seeds and all their prefixes") {
     CHECK(run_corpus("aws_config", aws_config_fuzz) >= 5);
+}
+
+TEST_CASE("the HTTP message fuzz target takes its seeds and all their prefixes") {
+    CHECK(run_corpus("http_message", http_message_fuzz) >= 5);
 }

@@ -26,7 +26,8 @@ std::unique_ptr<HttpClient> connect(const std::string& url) {
 // Accepts one connection after the other and says `answer` to whatever comes, then closes.
 class Answerer {
   public:
-    explicit Answerer(std::string answer) : listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    explicit Answerer(std::string answer)
+        : listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
         sockaddr_in address{};
         address.sin_family = AF_INET;
         address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -77,16 +78,18 @@ TEST_CASE("URLs are taken apart, and what is no http URL is refused") {
     CHECK(parse_url("http://[::1]:80/")->host_header() == "[::1]");
     CHECK(parse_url("http://[::1]:81")->host == "::1");
     CHECK(parse_url("http://h?x")->path == "/?x");
-    for (const char* bad : {"", "127.0.0.1:4566", "ftp://h", "http://", "http://:80", "http://h:0", "http://h:65536",
-                            "http://h:x", "http://u@h", "http://[::1", "http://[::1]x", "http://a:b:c",
-                            "http://a b", "http://a\r\nb"}) {
+    for (const char* bad : {"", "127.0.0.1:4566", "ftp://h", "http://", "http://:80", "http://h:0",
+                            "http://h:65536", "http://h:x", "http://u@h", "http://[::1",
+                            "http://[::1]x", "http://a:b:c", "http://a b", "http://a\r\nb"}) {
         CAPTURE(bad);
         CHECK(parse_url(bad).error().code() == Code::invalid_argument);
     }
     CHECK(HttpClient::create("https://h").error().code() == Code::unsupported);
 }
 
-TEST_CASE("requests go over one connection while the server keeps it, and over a new one when it did not") {
+TEST_CASE(
+    "requests go over one connection while the server keeps it, and over a new one when it did "
+    "not") {
     std::set<std::string> peers;
     HttpServerOptions options;
     options.idle_timeout = milliseconds(100);
@@ -134,12 +137,15 @@ TEST_CASE("a body streams from its source, after the server's 100-continue") {
         return count;
     };
     const Result<ClientResponse> response =
-        connect(server.url())->send({.method = "PUT", .source = source, .length = 16U << 20}, soon());
+        connect(server.url())
+            ->send({.method = "PUT", .source = source, .length = 16U << 20}, soon());
     REQUIRE(response.has_value());
     CHECK(response->body == hex_encode(expected.finish()));
 }
 
-TEST_CASE("a refused upload returns the refusal: before the body with 100-continue, in its middle without") {
+TEST_CASE(
+    "a refused upload returns the refusal: before the body with 100-continue, in its middle "
+    "without") {
     TestServer server([](const HttpRequest& request, BodyReader& body, ResponseWriter& out) {
         Bytes piece(100);
         if (request.path == "/middle") {
@@ -155,8 +161,8 @@ TEST_CASE("a refused upload returns the refusal: before the body with 100-contin
             return out.size();
         };
         const auto client = connect(server.url());
-        const Result<ClientResponse> response =
-            client->send({.method = "PUT", .target = path, .source = source, .length = 1U << 30}, soon());
+        const Result<ClientResponse> response = client->send(
+            {.method = "PUT", .target = path, .source = source, .length = 1U << 30}, soon());
         REQUIRE(response.has_value());
         CHECK(response->status == 403);
         CHECK(response->body == "not you");
@@ -184,13 +190,16 @@ TEST_CASE("an answer goes to a sink if it is a success, and is collected if it i
     CHECK(got == 1'000'000);
     CHECK(client->send({.target = "/missing"}, soon(), sink)->body.size() == 1'000'000);
     CHECK(got == 1'000'000);
-    CHECK(client->send({.target = "/ok"}, soon(), 999'999).error().code() == Code::resource_exhausted);
+    CHECK(client->send({.target = "/ok"}, soon(), 999'999).error().code() ==
+          Code::resource_exhausted);
     const BodySink failing = [](ByteView) -> Status { return Error(Code::out_of_space, "full"); };
     CHECK(client->send({.target = "/ok"}, soon(), failing).error().code() == Code::out_of_space);
-    CHECK(client->send({.target = "/ok"}, soon())->body.size() == 1'000'000);  // over a new connection
+    CHECK(client->send({.target = "/ok"}, soon())->body.size() ==
+          1'000'000);  // over a new connection
 }
 
-TEST_CASE("what goes wrong is told apart: no server, silence, a cut answer, nonsense, a short source") {
+TEST_CASE(
+    "what goes wrong is told apart: no server, silence, a cut answer, nonsense, a short source") {
     std::string dead_url;
     {
         TestServer gone(echo);
@@ -208,11 +217,14 @@ TEST_CASE("what goes wrong is told apart: no server, silence, a cut answer, nons
     CHECK(connect(slow.url())->send({}, Deadline::after(milliseconds(30))).error().code() ==
           Code::deadline_exceeded);
     const BodySource empty = [](MutableByteView) -> Result<std::size_t> { return 0; };
-    CHECK(connect(slow.url())->send({.method = "PUT", .source = empty, .length = 5}, soon()).error().code() ==
-          Code::invalid_argument);
+    CHECK(connect(slow.url())
+              ->send({.method = "PUT", .source = empty, .length = 5}, soon())
+              .error()
+              .code() == Code::invalid_argument);
     CHECK(connect(slow.url())->send({.headers = {{"X", "a\r\nb"}}}, soon()).error().code() ==
           Code::invalid_argument);
-    CHECK(connect(slow.url())->send({.target = "/a b"}, soon()).error().code() == Code::invalid_argument);
+    CHECK(connect(slow.url())->send({.target = "/a b"}, soon()).error().code() ==
+          Code::invalid_argument);
 
     const auto code = [](const std::string& answer) {
         Answerer server(answer);
@@ -221,7 +233,8 @@ TEST_CASE("what goes wrong is told apart: no server, silence, a cut answer, nons
     };
     CHECK(code("") == Code::unavailable);
     CHECK(code("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc") == Code::unavailable);
-    CHECK(code("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n") == Code::unavailable);
+    CHECK(code("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n") ==
+          Code::unavailable);
     CHECK(code("SSH-2.0-OpenSSH\r\n\r\n") == Code::invalid_argument);
     Answerer until_close("HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n\r\nall of it");
     CHECK(connect(until_close.url())->send({}, soon())->body == "all of it");
@@ -249,7 +262,8 @@ TEST_CASE("upgrade() gives a tunnel, or the server's answer when it declines") {
     REQUIRE(upgraded.has_value());
     REQUIRE(upgraded->tunnel != nullptr);
     CHECK(upgraded->response.status == 101);
-    CHECK(client->send({.target = "/y"}, soon())->body == "GET /y ? \n");  // the client is free again
+    CHECK(client->send({.target = "/y"}, soon())->body ==
+          "GET /y ? \n");  // the client is free again
     Bytes buffer(100);
     for (const char* word : {"one", "two"}) {
         REQUIRE(upgraded->tunnel->write(as_bytes(word), soon()).has_value());

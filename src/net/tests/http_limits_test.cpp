@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The server against raw sockets: what it refuses, what it does with slow, vanishing and too many clients, how it stops.
-#include "net/http_server.h"
-
+// The server against raw sockets: what it refuses, what it does with slow, vanishing and too many
+// clients, how it stops.
 #include <doctest/doctest.h>
 #include <sys/socket.h>
 
@@ -9,6 +8,7 @@
 #include <thread>
 
 #include "net/detail/stream.h"
+#include "net/http_server.h"
 #include "net/tests/http_support.h"
 
 using namespace kiln;
@@ -29,7 +29,8 @@ TEST_CASE("malformed requests are answered with 400 and closed") {
           std::string("GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n"),
           std::string("GET / HTTP/1.1\r\nHost: t\r\nbad name: x\r\n\r\n"),
           "GET / HTTP/1.1\r\nHost: t\r\nNul: a" + std::string(1, 0) + "b\r\n\r\n",
-          post + "Content-Length: -1\r\n\r\n", post + "Content-Length: 1\r\nContent-Length: 2\r\n\r\n",
+          post + "Content-Length: -1\r\n\r\n",
+          post + "Content-Length: 1\r\nContent-Length: 2\r\n\r\n",
           post + "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n",
           post + "Content-Length: 99999999999999999999999\r\n\r\n"}) {
         CAPTURE(request);
@@ -81,7 +82,8 @@ TEST_CASE("a client that trickles its header is sent away, one that idles is dro
     CHECK(idle.at_end());
 }
 
-TEST_CASE("a body that stops coming ends the read at the server's timeout or the caller's deadline") {
+TEST_CASE(
+    "a body that stops coming ends the read at the server's timeout or the caller's deadline") {
     std::promise<Code> result[2];
     HttpServerOptions options;
     options.body_read_timeout = milliseconds(200);
@@ -95,7 +97,8 @@ TEST_CASE("a body that stops coming ends the read at the server's timeout or the
         options);
     for (const char* path : {"/0", "/1"}) {
         RawClient client(server.port());
-        REQUIRE(client.say("POST " + std::string(path) + " HTTP/1.1\r\nHost: t\r\nContent-Length: 10\r\n\r\nabc"));
+        REQUIRE(client.say("POST " + std::string(path) +
+                           " HTTP/1.1\r\nHost: t\r\nContent-Length: 10\r\n\r\nabc"));
         // A handler that gives no answer is answered for.
         CHECK(status_line(client.read_to_end()) == "HTTP/1.1 500 Internal Server Error");
     }
@@ -103,30 +106,36 @@ TEST_CASE("a body that stops coming ends the read at the server's timeout or the
     CHECK(result[1].get_future().get() == Code::deadline_exceeded);
 }
 
-TEST_CASE("a client that vanishes in the middle of the body, politely or not, is an error for the handler") {
+TEST_CASE(
+    "a client that vanishes in the middle of the body, politely or not, is an error for the "
+    "handler") {
     std::promise<Code> codes[2];
     TestServer server([&](const HttpRequest& request, BodyReader& body, ResponseWriter& out) {
         const Result<Bytes> data = body.read_all(1000, soon());
-        codes[request.path == "/reset" ? 1 : 0].set_value(data ? Code::internal : data.error().code());
+        codes[request.path == "/reset" ? 1 : 0].set_value(data ? Code::internal
+                                                               : data.error().code());
         (void)out.send(as_bytes("too late"));
     });
     RawClient closing(server.port());
     REQUIRE(closing.say("POST /close HTTP/1.1\r\nHost: t\r\nContent-Length: 10\r\n\r\nabc"));
     ::shutdown(closing.fd(), SHUT_WR);
     RawClient resetting(server.port());
-    REQUIRE(resetting.say("POST /reset HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab"));
+    REQUIRE(resetting.say(
+        "POST /reset HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nab"));
     resetting.reset();
     CHECK(codes[0].get_future().get() == Code::unavailable);
     CHECK(codes[1].get_future().get() == Code::unavailable);
 }
 
-TEST_CASE("a full queue answers 503 with the caller's words, and the connection without a body goes on") {
+TEST_CASE(
+    "a full queue answers 503 with the caller's words, and the connection without a body goes on") {
     std::promise<void> go;
     std::shared_future<void> gate = go.get_future().share();
     std::atomic<int> started = 0;
     HttpServerOptions options;
     options.overload = [](const HttpRequest& request) {
-        return CannedResponse{503, {{"Content-Type", "text/xml"}}, "<busy>" + request.path + "</busy>"};
+        return CannedResponse{
+            503, {{"Content-Type", "text/xml"}}, "<busy>" + request.path + "</busy>"};
     };
     TestServer server(
         [&](const HttpRequest& request, BodyReader& body, ResponseWriter& out) {
@@ -138,7 +147,9 @@ TEST_CASE("a full queue answers 503 with the caller's words, and the connection 
     RawClient running(server.port());
     REQUIRE(running.say(get("/running")));
     REQUIRE(eventually([&] { return started == 1; }));
-    REQUIRE(server.executor().submit([gate] { gate.wait(); }).has_value());  // the one place in the queue
+    REQUIRE(server.executor()
+                .submit([gate] { gate.wait(); })
+                .has_value());  // the one place in the queue
     RawClient refused(server.port());
     REQUIRE(refused.say(get("/refused")));
     const std::string answer = refused.read_until("</busy>");
@@ -152,7 +163,8 @@ TEST_CASE("a full queue answers 503 with the caller's words, and the connection 
     go.set_value();
     CHECK(running.read_until("/running ? \n").starts_with("HTTP/1.1 200"));
     std::promise<void> emptied;
-    REQUIRE(eventually([&] { return server.executor().submit([&] { emptied.set_value(); }).has_value(); }));
+    REQUIRE(eventually(
+        [&] { return server.executor().submit([&] { emptied.set_value(); }).has_value(); }));
     emptied.get_future().wait();
     REQUIRE(refused.say(get("/again")));
     CHECK(refused.read_until("/again ? \n").starts_with("HTTP/1.1 200"));
@@ -167,7 +179,8 @@ TEST_CASE("fifty clients at once, a hundred requests each, are all served") {
             RawClient client(server.port());
             for (int j = 0; j < 100; ++j) {
                 const std::string path = "/" + std::to_string(i) + "/" + std::to_string(j);
-                if (client.say(get(path)) && client.read_until(path + " ? \n").starts_with("HTTP/1.1 200")) {
+                if (client.say(get(path)) &&
+                    client.read_until(path + " ? \n").starts_with("HTTP/1.1 200")) {
                     ++served;
                 }
             }
@@ -192,7 +205,8 @@ TEST_CASE("beyond max_connections clients wait until one leaves") {
     RawClient third(server.port());  // in the kernel's backlog
     REQUIRE(third.say(get("/3")));
     CHECK_FALSE(
-        detail::wait_ready(third.fd(), detail::Wait::readable, Deadline::after(milliseconds(100))).has_value());
+        detail::wait_ready(third.fd(), detail::Wait::readable, Deadline::after(milliseconds(100)))
+            .has_value());
     first.reset();
     CHECK(third.read_until("/3 ? \n").starts_with("HTTP/1.1 200"));
 }

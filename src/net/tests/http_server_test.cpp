@@ -27,7 +27,8 @@ TEST_CASE("a connection carries several requests, also pipelined ones, in order"
     CHECK(first.find("Content-Type: text/plain\r\n") != first.npos);
     CHECK(first.find("Connection:") == first.npos);
     CHECK(first.ends_with("\r\n\r\nGET /a%20b ? x=1&y\n"));
-    REQUIRE(client.say("POST /1 HTTP/1.1\r\nHost: t\r\nContent-Length: 3\r\n\r\nabc" + get("/2") + get("/3")));
+    REQUIRE(client.say("POST /1 HTTP/1.1\r\nHost: t\r\nContent-Length: 3\r\n\r\nabc" + get("/2") +
+                       get("/3")));
     CHECK(client.read_until("abc").ends_with("POST /1 ? \nabc"));
     CHECK(client.read_until("GET /2 ? \n").starts_with("HTTP/1.1 200"));
     CHECK(client.read_until("GET /3 ? \n").starts_with("HTTP/1.1 200"));
@@ -65,10 +66,13 @@ TEST_CASE("Expect: 100-continue is answered when the handler asks for the body, 
         }
         echo(request, body, out);
     });
-    const std::string fields = "HTTP/1.1\r\nHost: t\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n";
+    const std::string fields =
+        "HTTP/1.1\r\nHost: t\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n";
     RawClient client(server.port());
     REQUIRE(client.say("PUT /x " + fields));
-    CHECK_FALSE(detail::wait_ready(client.fd(), detail::Wait::readable, Deadline::after(milliseconds(50))).has_value());
+    CHECK_FALSE(
+        detail::wait_ready(client.fd(), detail::Wait::readable, Deadline::after(milliseconds(50)))
+            .has_value());
     go.set_value();
     CHECK(client.read_until("\r\n\r\n") == "HTTP/1.1 100 Continue\r\n\r\n");
     REQUIRE(client.say("hello"));
@@ -99,10 +103,12 @@ TEST_CASE("HEAD is answered with the header of the answer only") {
         }
     });
     RawClient client(server.port());
-    REQUIRE(client.say("HEAD /whole HTTP/1.1\r\nHost: t\r\n\r\nHEAD /stream HTTP/1.1\r\nHost: t\r\n\r\n" +
-                       get("/whole")));
+    REQUIRE(client.say(
+        "HEAD /whole HTTP/1.1\r\nHost: t\r\n\r\nHEAD /stream HTTP/1.1\r\nHost: t\r\n\r\n" +
+        get("/whole")));
     CHECK(client.read_until("\r\n\r\n").find("Content-Length: 7\r\n") != std::string::npos);
-    CHECK(client.read_until("\r\n\r\n").find("Transfer-Encoding: chunked\r\n") != std::string::npos);
+    CHECK(client.read_until("\r\n\r\n").find("Transfer-Encoding: chunked\r\n") !=
+          std::string::npos);
     CHECK(client.read_until("content").starts_with("HTTP/1.1 200"));
 }
 
@@ -140,7 +146,8 @@ TEST_CASE("a chunked body of 64 MiB streams through with bounded memory") {
     CHECK(largest <= kMaxHeaderBytes + kSocketReadBytes);
 }
 
-TEST_CASE("an unread body stops the sender: the server takes no more than the socket buffers hold") {
+TEST_CASE(
+    "an unread body stops the sender: the server takes no more than the socket buffers hold") {
     std::promise<void> go;
     std::shared_future<void> gate = go.get_future().share();
     TestServer server([&](const HttpRequest&, BodyReader& body, ResponseWriter& out) {
@@ -157,7 +164,8 @@ TEST_CASE("an unread body stops the sender: the server takes no more than the so
     std::atomic<std::uint64_t> given = 0;
     std::thread sender([&] {
         RawClient raw(server.port());
-        REQUIRE(raw.say("PUT / HTTP/1.1\r\nHost: t\r\nContent-Length: " + std::to_string(length) + "\r\n\r\n"));
+        REQUIRE(raw.say("PUT / HTTP/1.1\r\nHost: t\r\nContent-Length: " + std::to_string(length) +
+                        "\r\n\r\n"));
         const std::string piece(64U << 10, 'x');
         for (std::uint64_t at = 0; at < length; at += piece.size()) {
             REQUIRE(raw.say(piece));
@@ -181,7 +189,9 @@ TEST_CASE("an unread body stops the sender: the server takes no more than the so
     sender.join();
 }
 
-TEST_CASE("a body over the handler's limit is told without reading it, one of unknown length when it is reached") {
+TEST_CASE(
+    "a body over the handler's limit is told without reading it, one of unknown length when it is "
+    "reached") {
     TestServer server([](const HttpRequest&, BodyReader& body, ResponseWriter& out) {
         const Result<Bytes> data = body.read_all(10, soon());
         out.set_status(data ? 200 : data.error().code() == Code::resource_exhausted ? 413 : 500);
@@ -206,7 +216,8 @@ TEST_CASE("an answer streams in chunks or with its length, held back by a slow r
     TestServer server([&](const HttpRequest& request, BodyReader&, ResponseWriter& out) {
         const std::uint64_t total = 32U << 20;
         const Bytes piece(64U << 10, 'z');
-        REQUIRE(out.begin(request.path == "/length" ? std::optional<std::uint64_t>(total) : std::nullopt));
+        REQUIRE(out.begin(request.path == "/length" ? std::optional<std::uint64_t>(total)
+                                                    : std::nullopt));
         CHECK(out.started());
         for (std::uint64_t at = 0; at < total; at += piece.size()) {
             REQUIRE(out.write(piece, soon()).has_value());
@@ -242,7 +253,8 @@ TEST_CASE("an answer streams in chunks or with its length, held back by a slow r
 
 TEST_CASE("an answer cut short by its handler ends the connection, so that the client can tell") {
     TestServer server([&](const HttpRequest& request, BodyReader&, ResponseWriter& out) {
-        REQUIRE(out.begin(request.path == "/length" ? std::optional<std::uint64_t>(100) : std::nullopt));
+        REQUIRE(out.begin(request.path == "/length" ? std::optional<std::uint64_t>(100)
+                                                    : std::nullopt));
         REQUIRE(out.write(as_bytes("part")).has_value());
         if (request.path == "/length") {
             CHECK(out.finish().error().code() == Code::invalid_argument);
@@ -277,7 +289,8 @@ TEST_CASE("a handler's headers cannot split the message or contradict its framin
     }
 }
 
-TEST_CASE("an upgraded connection carries bytes both ways, early ones first, and outlives its handler") {
+TEST_CASE(
+    "an upgraded connection carries bytes both ways, early ones first, and outlives its handler") {
     std::promise<std::unique_ptr<Tunnel>> made;
     TestServer server([&](const HttpRequest& request, BodyReader&, ResponseWriter& out) {
         if (request.path == "/none") {
@@ -295,8 +308,9 @@ TEST_CASE("an upgraded connection carries bytes both ways, early ones first, and
     CHECK(status_line(plain.read_until("\r\n\r\n")) == "HTTP/1.1 400 Bad Request");
 
     RawClient client(server.port());
-    REQUIRE(client.say(
-        "GET /t HTTP/1.1\r\nHost: t\r\nConnection: keep-alive, Upgrade\r\nUpgrade: kiln-tcp\r\n\r\nearly"));
+    REQUIRE(
+        client.say("GET /t HTTP/1.1\r\nHost: t\r\nConnection: keep-alive, Upgrade\r\nUpgrade: "
+                   "kiln-tcp\r\n\r\nearly"));
     const std::string head = client.read_until("\r\n\r\n");
     CHECK(status_line(head) == "HTTP/1.1 101 Switching Protocols");
     CHECK(head.find("Upgrade: kiln-tcp\r\n") != head.npos);
@@ -304,7 +318,8 @@ TEST_CASE("an upgraded connection carries bytes both ways, early ones first, and
     const std::unique_ptr<Tunnel> tunnel = made.get_future().get();
     Bytes buffer(100);
     CHECK(as_text(ByteView(buffer).first(*tunnel->read(buffer, soon()))) == "early");
-    CHECK(tunnel->read(buffer, Deadline::after(milliseconds(20))).error().code() == Code::deadline_exceeded);
+    CHECK(tunnel->read(buffer, Deadline::after(milliseconds(20))).error().code() ==
+          Code::deadline_exceeded);
     REQUIRE(client.say("ping"));
     CHECK(as_text(ByteView(buffer).first(*tunnel->read(buffer, soon()))) == "ping");
     REQUIRE(tunnel->write(as_bytes("pong"), soon()).has_value());

@@ -12,7 +12,8 @@
 
 namespace kiln::net::testing {
 
-TestServer::TestServer(HttpHandler handler, HttpServerOptions options, std::size_t threads, std::size_t queue)
+TestServer::TestServer(HttpHandler handler, HttpServerOptions options, std::size_t threads,
+                       std::size_t queue)
     : executor_("test-http", threads, queue) {
     Result<std::unique_ptr<HttpServer>> server =
         HttpServer::create(std::move(options), executor_, std::move(handler));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What the HTTP tests share: a server on a free port with its executor, and a raw socket that says exactly what a test
-// wants said. Every wait ends after kPatience.
-// Thread model: as the classes used; a RawClient has one owner thread.
+// What the HTTP tests share: a server on a free port with its executor, and a raw socket that says
+// exactly what a test wants said. Every wait ends after kPatience. Thread model: as the classes
+// used; a RawClient has one owner thread.
 #pragma once
 
 #include <chrono>
@@ -22,8 +22,8 @@ inline Deadline soon() {
 // Stops when it leaves the scope, executor last.
 class TestServer {
   public:
-    explicit TestServer(HttpHandler handler, HttpServerOptions options = {}, std::size_t threads = 4,
-                        std::size_t queue = 64);
+    explicit TestServer(HttpHandler handler, HttpServerOptions options = {},
+                        std::size_t threads = 4, std::size_t queue = 64);
     std::uint16_t port() const { return server_->port(); }
     std::string url() const { return "http://127.0.0.1:" + std::to_string(port()); }
     HttpServer& server() { return *server_; }
@@ -39,7 +39,8 @@ class RawClient {
     explicit RawClient(std::uint16_t port);
     // False when the peer is gone.
     bool say(std::string_view text);
-    // Reads until `text` was seen, the peer closes or patience ends; returns what came, from the last call on.
+    // Reads until `text` was seen, the peer closes or patience ends; returns what came, from the
+    // last call on.
     std::string read_until(std::string_view text);
     // What comes next; empty at the end or when patience ends.
     std::string read_some();

@@ -48,10 +48,12 @@ TextRequest parse_text_request(const std::string& text) {
         }
         if (first) {
             const std::size_t space = line.find(' ');
-            const std::string_view target = line.substr(space + 1, line.rfind(" HTTP/") - space - 1);
+            const std::string_view target =
+                line.substr(space + 1, line.rfind(" HTTP/") - space - 1);
             request.method = line.substr(0, space);
             request.path = target.substr(0, target.find('?'));
-            request.query = target.find('?') == target.npos ? "" : target.substr(target.find('?') + 1);
+            request.query =
+                target.find('?') == target.npos ? "" : target.substr(target.find('?') + 1);
             first = false;
             continue;
         }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Reads the files of test vectors (`=== WORDS... LENGTH`, that many bytes, a line feed) and the HTTP requests in them.
-// Thread model: pure functions.
+// Reads the files of test vectors (`=== WORDS... LENGTH`, that many bytes, a line feed) and the
+// HTTP requests in them. Thread model: pure functions.
 #pragma once
 
 #include <string>
@@ -14,10 +14,12 @@ struct Entry {
     std::vector<std::string> words;
     std::string content;
 };
-// Fails the test when the file is missing or malformed. `name` is relative to the data directory beside this file.
+// Fails the test when the file is missing or malformed. `name` is relative to the data directory
+// beside this file.
 std::vector<Entry> read_entries(const std::string& name);
 
-// A request as a text file shows it: lenient where the HTTP parser must not be (spaces in the target, bare line feeds).
+// A request as a text file shows it: lenient where the HTTP parser must not be (spaces in the
+// target, bare line feeds).
 struct TextRequest {
     std::string method;
     std::string path;

@@ -64,7 +64,8 @@ class Certificate {
 // A blocking TLS connection over a RawClient's socket.
 class TlsClient {
   public:
-    explicit TlsClient(std::uint16_t port) : raw_(port), context_(SSL_CTX_new(TLS_client_method())) {
+    explicit TlsClient(std::uint16_t port)
+        : raw_(port), context_(SSL_CTX_new(TLS_client_method())) {
         ssl_ = SSL_new(context_);
         SSL_set_fd(ssl_, raw_.fd());
         REQUIRE(SSL_connect(ssl_) == 1);
@@ -74,7 +75,8 @@ class TlsClient {
         SSL_CTX_free(context_);
     }
     void say(std::string_view text) {
-        REQUIRE(SSL_write(ssl_, text.data(), static_cast<int>(text.size())) == static_cast<int>(text.size()));
+        REQUIRE(SSL_write(ssl_, text.data(), static_cast<int>(text.size())) ==
+                static_cast<int>(text.size()));
     }
     std::string read_until(std::string_view text) {
         std::string seen;
