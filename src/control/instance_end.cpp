@@ -143,9 +143,13 @@ Status InstanceWorker::switch_off(const model::Job& job) {
     if (!killed && killed.error().code() != Code::not_found) {
         return killed;
     }
+    TRY_ASSIGN(const model::Instance instance, load(id));
+    const bool stops = instance.state == model::InstanceState::stopping;
     TRY_ASSIGN(const auto volumes, attached_volumes(id));
     for (const model::Volume& volume : volumes) {
-        if (Status closed = volumes_.close(volume.id, Deadline::after(kStepTime)); !closed) {
+        const Deadline deadline = Deadline::after(kStepTime);
+        const Status closed = stops ? volumes_.close(volume.id, deadline) : volumes_.close_all(volume.id, deadline);
+        if (!closed) {
             // The volume is closed all the same; what the guest had flushed is safe, and it is told nothing more.
             log_error("instances", fmt::format("closing {}: {}", volume.id.str(), closed.error().to_string()));
         }

@@ -54,6 +54,20 @@ Status VolumeAccess::open(const model::Volume& volume, Deadline deadline) {
 
 Status VolumeAccess::close(const model::VolumeId& id, Deadline deadline) {
     MutexLock lock(mutex_);
+    const auto entry = exports_.find(id);
+    if (entry != exports_.end() && entry->second.machine && entry->second.read_only) {
+        TRY(parts_.engine.unexport_volume(block_id(id), socket_path(id), deadline));
+        entry->second.machine = false;
+        return ok();
+    }
+    if (entry != exports_.end()) {
+        entry->second.machine = false;
+    }
+    return close_unless_exported(id, deadline);
+}
+
+Status VolumeAccess::close_all(const model::VolumeId& id, Deadline deadline) {
+    MutexLock lock(mutex_);
     exports_.erase(id);
     return close_unless_exported(id, deadline);
 }

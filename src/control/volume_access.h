@@ -25,8 +25,10 @@ class VolumeAccess {
 
     // For a machine. Creates the active layer's files at the first time.
     Status open(const model::Volume& volume, Deadline deadline) EXCLUDES(mutex_);
-    // Ends both exports.
+    // The machine is off: ends its export. Whoever looks at the volume may go on.
     Status close(const model::VolumeId& id, Deadline deadline) EXCLUDES(mutex_);
+    // Ends both exports: the volume is about to go.
+    Status close_all(const model::VolumeId& id, Deadline deadline) EXCLUDES(mutex_);
 
     Status open_read_only(const model::Volume& volume, Deadline deadline) EXCLUDES(mutex_);
     Status close_read_only(const model::VolumeId& id, Deadline deadline) EXCLUDES(mutex_);
