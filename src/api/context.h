@@ -13,8 +13,9 @@ class Context {
   public:
     control::Caller caller;
     std::string access_key_id;
-    // Of all parameters but those that do not change what is asked for (client token, dry run, signature): two requests
-    // with the same one ask for the same (IDM-2), and a page token is bound to it (PAG-5).
+    // Of all parameters but those that do not change what is asked for (client token, dry run,
+    // signature): two requests with the same one ask for the same (IDM-2), and a page token is
+    // bound to it (PAG-5).
     std::string request_hash;
 };
 

@@ -38,22 +38,23 @@ Error as_service_says(Error error, std::string_view service) {
 
 // Parameters that do not change what is asked for.
 bool outside_hash(std::string_view name) {
-    return name == "ClientToken" || name == "DryRun" || name == "NextToken" || name == "MaxResults" ||
-           name.starts_with("X-Amz-") || name == "Version";
+    return name == "ClientToken" || name == "DryRun" || name == "NextToken" ||
+           name == "MaxResults" || name.starts_with("X-Amz-") || name == "Version";
 }
 
 std::string request_hash(const QueryParams& params) {
     crypto::Sha256 hash;
     for (const QueryParam& param : params.all()) {
         if (!outside_hash(param.name)) {
-            hash.update(as_bytes(percent_encode(param.name) + '=' + percent_encode(param.value) + '&'));
+            hash.update(
+                as_bytes(percent_encode(param.name) + '=' + percent_encode(param.value) + '&'));
         }
     }
     return hex_encode(hash.finish());
 }
 
-void send(net::ResponseWriter& response, int status, std::string_view type, const std::string& request_id,
-          const std::string& body) {
+void send(net::ResponseWriter& response, int status, std::string_view type,
+          const std::string& request_id, const std::string& body) {
     response.set_status(status);
     response.headers().set("Content-Type", type);
     response.headers().set("x-amzn-requestid", request_id);  // WIRE-7
@@ -69,7 +70,8 @@ void send_error(net::ResponseWriter& response, const ServiceInfo& service, const
     if (wire.http_status >= 500) {
         log_error("api", request_id + " " + error.to_string());
     }
-    send(response, wire.http_status, kXmlContentType, request_id, write_error(service, wire, request_id));
+    send(response, wire.http_status, kXmlContentType, request_id,
+         write_error(service, wire, request_id));
 }
 
 }  // namespace
@@ -80,20 +82,23 @@ std::string Door::new_request_id() {
     random[6] = static_cast<std::uint8_t>((random[6] & 0x0F) | 0x40);
     random[8] = static_cast<std::uint8_t>((random[8] & 0x3F) | 0x80);
     const std::string hex = hex_encode(random);
-    return fmt::format("{}-{}-{}-{}-{}", hex.substr(0, 8), hex.substr(8, 4), hex.substr(12, 4), hex.substr(16, 4),
-                       hex.substr(20));
+    return fmt::format("{}-{}-{}-{}-{}", hex.substr(0, 8), hex.substr(8, 4), hex.substr(12, 4),
+                       hex.substr(16, 4), hex.substr(20));
 }
 
-// Who claims to ask, and the secret to check the claim with. The signature itself is checked with the body's hash.
-Result<Door::Visit> Door::authenticate(const net::HttpRequest& request, const std::string& request_id,
-                                       std::string& secret) {
+// Who claims to ask, and the secret to check the claim with. The signature itself is checked with
+// the body's hash.
+Result<Door::Visit> Door::authenticate(const net::HttpRequest& request,
+                                       const std::string& request_id, std::string& secret) {
     const net::SigningRequest signing{request.method, request.path, request.query, request.headers};
     TRY_ASSIGN(net::Authorization authorization, net::parse_authorization(signing));
     if (services_.topology.find(authorization.scope.region) == nullptr) {
-        return Error::api(Code::unauthenticated, "SignatureDoesNotMatch",
-                          fmt::format("Credential should be scoped to a valid region. '{}' is not one of this server's; "
-                                      "DescribeRegions lists them.",
-                                      authorization.scope.region));
+        return Error::api(
+            Code::unauthenticated, "SignatureDoesNotMatch",
+            fmt::format(
+                "Credential should be scoped to a valid region. '{}' is not one of this server's; "
+                "DescribeRegions lists them.",
+                authorization.scope.region));
     }
     TRY_ASSIGN(const auto owner, services_.accounts.find_key(authorization.access_key_id));
     if (!owner) {
@@ -110,15 +115,16 @@ Result<Door::Visit> Door::authenticate(const net::HttpRequest& request, const st
     return visit;
 }
 
-Result<std::string> Door::answer_query(const ServiceInfo& service, Visit& visit, const std::string& secret,
-                                       net::BodyReader& body) {
+Result<std::string> Door::answer_query(const ServiceInfo& service, Visit& visit,
+                                       const std::string& secret, net::BodyReader& body) {
     TRY_ASSIGN(const Bytes bytes, body.read_all(kMaxQueryBytes, Deadline::after(kBodyTime)));
     const net::HttpRequest& http = visit.http;
     const net::SigningRequest signing{http.method, http.path, http.query, http.headers};
     // These services take no unsigned bodies: whoever signs with UNSIGNED-PAYLOAD does not match.
     TRY(net::verify(visit.authorization, secret, signing, crypto::sha256_hex(bytes), clock_.now()));
     if (http.method != "POST" && http.method != "GET") {  // WIRE-1
-        return Error::api(Code::invalid_argument, "InvalidParameterValue", "Use the methods POST or GET.");
+        return Error::api(Code::invalid_argument, "InvalidParameterValue",
+                          "Use the methods POST or GET.");
     }
     TRY_ASSIGN(const QueryParams params, QueryParams::parse(http.query, as_text(bytes)));
     TRY_ASSIGN(const Registry::Entry* entry, registry_.find(service, params.action()));
@@ -127,18 +133,20 @@ Result<std::string> Door::answer_query(const ServiceInfo& service, Visit& visit,
     return entry->run(visit.context, params, visit.context.caller.request_id);
 }
 
-void Door::serve_query(const ServiceInfo& service, Visit& visit, const std::string& secret, net::BodyReader& body,
-                       net::ResponseWriter& response) {
+void Door::serve_query(const ServiceInfo& service, Visit& visit, const std::string& secret,
+                       net::BodyReader& body, net::ResponseWriter& response) {
     const std::string& request_id = visit.context.caller.request_id;
     auto answer = answer_query(service, visit, secret, body);
     if (!answer) {
-        send_error(response, service, as_service_says(std::move(answer).error(), service.name), request_id);
+        send_error(response, service, as_service_says(std::move(answer).error(), service.name),
+                   request_id);
         return;
     }
     send(response, 200, kXmlContentType, request_id, *answer);
 }
 
-void Door::handle(const net::HttpRequest& request, net::BodyReader& body, net::ResponseWriter& response) {
+void Door::handle(const net::HttpRequest& request, net::BodyReader& body,
+                  net::ResponseWriter& response) {
     const std::string request_id = new_request_id();
     std::string secret;
     auto visit = authenticate(request, request_id, secret);
@@ -148,7 +156,8 @@ void Door::handle(const net::HttpRequest& request, net::BodyReader& body, net::R
             kiln_.refuse(visit.error(), request_id, response);
         } else {
             // The scope may be unreadable: then the envelope of EC2, which most clients here speak.
-            send_error(response, kEc2Service, as_service_says(std::move(visit).error(), "ec2"), request_id);
+            send_error(response, kEc2Service, as_service_says(std::move(visit).error(), "ec2"),
+                       request_id);
         }
         return;
     }
@@ -159,11 +168,13 @@ void Door::handle(const net::HttpRequest& request, net::BodyReader& body, net::R
     }
     const ServiceInfo* service = find_service(service_name);
     if (service == nullptr || to_kiln) {
-        send_error(response, kEc2Service,
-                   Error::api(Code::unsupported, "UnsupportedOperation",
-                              fmt::format("The service '{}' is not built; this server speaks ec2, sts and kiln.",
-                                          service_name)),
-                   request_id);
+        send_error(
+            response, kEc2Service,
+            Error::api(
+                Code::unsupported, "UnsupportedOperation",
+                fmt::format("The service '{}' is not built; this server speaks ec2, sts and kiln.",
+                            service_name)),
+            request_id);
         return;
     }
     serve_query(*service, *visit, secret, body, response);
@@ -173,7 +184,8 @@ net::CannedResponse Door::overloaded(const net::HttpRequest&) {
     net::CannedResponse canned;
     canned.status = 503;
     canned.headers.set("Content-Type", kXmlContentType);
-    canned.body = write_error(kEc2Service, {"RequestLimitExceeded", "Request limit exceeded.", 503}, "overload");
+    canned.body = write_error(kEc2Service, {"RequestLimitExceeded", "Request limit exceeded.", 503},
+                              "overload");
     return canned;
 }
 

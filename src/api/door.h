@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Door: where every HTTP request enters. It finds the service in the signature's scope, proves who asks, and hands the
-// request to the query protocol (ec2, sts) or to Kiln's own API (service `kiln`). Every answer, errors included, is in the
-// form of the service asked.
+// Door: where every HTTP request enters. It finds the service in the signature's scope, proves who
+// asks, and hands the request to the query protocol (ec2, sts) or to Kiln's own API (service
+// `kiln`). Every answer, errors included, is in the form of the service asked.
 //
 // Order of checks (WIRE-9): signature, action and version, parameters; then the handler.
 // Thread-safe: called by many executor threads at once.
@@ -23,7 +23,8 @@ class Door {
     Door(Services services, const Registry& registry, KilnApi& kiln, io::Clock& clock, io::Rng& rng)
         : services_(services), registry_(registry), kiln_(kiln), clock_(clock), rng_(rng) {}
 
-    void handle(const net::HttpRequest& request, net::BodyReader& body, net::ResponseWriter& response);
+    void handle(const net::HttpRequest& request, net::BodyReader& body,
+                net::ResponseWriter& response);
     // For a request the executor had no room for.
     static net::CannedResponse overloaded(const net::HttpRequest& request);
 
@@ -35,11 +36,12 @@ class Door {
         Context context;
     };
 
-    Result<Visit> authenticate(const net::HttpRequest& request, const std::string& request_id, std::string& secret);
-    Result<std::string> answer_query(const ServiceInfo& service, Visit& visit, const std::string& secret,
-                                     net::BodyReader& body);
-    void serve_query(const ServiceInfo& service, Visit& visit, const std::string& secret, net::BodyReader& body,
-                     net::ResponseWriter& response);
+    Result<Visit> authenticate(const net::HttpRequest& request, const std::string& request_id,
+                               std::string& secret);
+    Result<std::string> answer_query(const ServiceInfo& service, Visit& visit,
+                                     const std::string& secret, net::BodyReader& body);
+    void serve_query(const ServiceInfo& service, Visit& visit, const std::string& secret,
+                     net::BodyReader& body, net::ResponseWriter& response);
     std::string new_request_id();
 
     const Services services_;

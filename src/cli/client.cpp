@@ -24,7 +24,8 @@ std::string environment(const char* name) {
 }
 
 // What the service wrote into its data directory at its first start.
-Result<net::AwsSettings> settings_of_directory(const std::string& directory, const ClientChoices& choices) {
+Result<net::AwsSettings> settings_of_directory(const std::string& directory,
+                                               const ClientChoices& choices) {
     net::AwsChoices aws;
     aws.profile = "kiln";
     aws.region = choices.region;
@@ -32,7 +33,8 @@ Result<net::AwsSettings> settings_of_directory(const std::string& directory, con
     aws.credentials_path = directory + "/credentials";
     aws.config_path = directory + "/config";
     // The directory alone speaks: keys in the environment belong to another service.
-    TRY_ASSIGN(net::AwsSettings settings, net::load_aws_settings(aws, [](std::string_view) { return std::nullopt; }));
+    TRY_ASSIGN(net::AwsSettings settings,
+               net::load_aws_settings(aws, [](std::string_view) { return std::nullopt; }));
     if (choices.endpoint_url.empty()) {
         if (const auto endpoint = read_file(directory + "/endpoint")) {
             settings.endpoint_url = std::string(trim(*endpoint));
@@ -42,9 +44,10 @@ Result<net::AwsSettings> settings_of_directory(const std::string& directory, con
 }
 
 Result<net::AwsSettings> find_settings(const ClientChoices& choices) {
-    const bool from_environment = choices.data_directory.empty() &&
-                                  (!choices.profile.empty() || !environment("AWS_ACCESS_KEY_ID").empty() ||
-                                   !environment("AWS_PROFILE").empty());
+    const bool from_environment =
+        choices.data_directory.empty() &&
+        (!choices.profile.empty() || !environment("AWS_ACCESS_KEY_ID").empty() ||
+         !environment("AWS_PROFILE").empty());
     if (from_environment) {
         net::AwsChoices aws;
         aws.profile = choices.profile;
@@ -64,8 +67,8 @@ Error as_error(const net::ClientResponse& response) {
         return Error::api(Code::failed_precondition, document["code"].get<std::string>(),
                           document["message"].get<std::string>());
     }
-    return Error(Code::internal, fmt::format("the service answered with status {}: {}", response.status,
-                                             response.body.substr(0, 500)));
+    return Error(Code::internal, fmt::format("the service answered with status {}: {}",
+                                             response.status, response.body.substr(0, 500)));
 }
 
 }  // namespace
@@ -78,8 +81,8 @@ std::string default_data_directory() {
     return (data_home.empty() ? environment("HOME") + "/.local/share" : data_home) + "/kiln";
 }
 
-Client::Client(std::unique_ptr<net::HttpClient> http, net::AwsCredentials credentials, std::string endpoint,
-               std::string region)
+Client::Client(std::unique_ptr<net::HttpClient> http, net::AwsCredentials credentials,
+               std::string endpoint, std::string region)
     : http_(std::move(http)),
       credentials_(std::move(credentials)),
       endpoint_(std::move(endpoint)),
@@ -93,30 +96,36 @@ Result<std::unique_ptr<Client>> Client::create(const ClientChoices& choices) {
     }
     if (!settings->credentials) {
         return Error(Code::unauthenticated,
-                     "no access keys found. Give --data DIR of the service, or set AWS_PROFILE or AWS_ACCESS_KEY_ID and "
+                     "no access keys found. Give --data DIR of the service, or set AWS_PROFILE or "
+                     "AWS_ACCESS_KEY_ID and "
                      "AWS_SECRET_ACCESS_KEY");
     }
-    const std::string endpoint = settings->endpoint_url.empty() ? kDefaultEndpoint : settings->endpoint_url;
+    const std::string endpoint =
+        settings->endpoint_url.empty() ? kDefaultEndpoint : settings->endpoint_url;
     const std::string region = settings->region.empty() ? kDefaultRegion : settings->region;
     TRY_ASSIGN(auto http, net::HttpClient::create(endpoint), "endpoint " + endpoint);
-    return std::unique_ptr<Client>(new Client(std::move(http), *settings->credentials, endpoint, region));
+    return std::unique_ptr<Client>(
+        new Client(std::move(http), *settings->credentials, endpoint, region));
 }
 
 Result<std::string> Client::send(net::ClientRequest request, std::chrono::seconds time) {
     const auto question = request.target.find('?');
     const std::string path = request.target.substr(0, question);
-    const std::string query = question == std::string::npos ? "" : request.target.substr(question + 1);
+    const std::string query =
+        question == std::string::npos ? "" : request.target.substr(question + 1);
     request.headers.set("Host", http_->host_header());
-    net::sign(credentials_, region_, "kiln", clock_->now(), request.method, path, query, net::kUnsignedPayload,
-              request.headers);
-    TRY_ASSIGN(net::ClientResponse response, http_->send(request, Deadline::after(time)), "calling " + endpoint_);
+    net::sign(credentials_, region_, "kiln", clock_->now(), request.method, path, query,
+              net::kUnsignedPayload, request.headers);
+    TRY_ASSIGN(net::ClientResponse response, http_->send(request, Deadline::after(time)),
+               "calling " + endpoint_);
     if (response.status / 100 != 2) {
         return as_error(response);
     }
     return std::move(response.body);
 }
 
-Result<std::string> Client::call(const std::string& method, const std::string& target, const std::string& body) {
+Result<std::string> Client::call(const std::string& method, const std::string& target,
+                                 const std::string& body) {
     net::ClientRequest request;
     request.method = method;
     request.target = target;
@@ -124,7 +133,8 @@ Result<std::string> Client::call(const std::string& method, const std::string& t
     return send(std::move(request), kCallTime);
 }
 
-Result<std::string> Client::upload(const std::string& target, std::uint64_t length, net::BodySource source) {
+Result<std::string> Client::upload(const std::string& target, std::uint64_t length,
+                                   net::BodySource source) {
     net::ClientRequest request;
     request.method = "POST";
     request.target = target;

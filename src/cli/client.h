@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Client: signed requests to /kiln/v1/ of a running service. Endpoint, keys and region come from where AWS clients look
-// (environment, profile), else from the service's own data directory.
-// One owner thread, blocking.
+// Client: signed requests to /kiln/v1/ of a running service. Endpoint, keys and region come from
+// where AWS clients look (environment, profile), else from the service's own data directory. One
+// owner thread, blocking.
 #pragma once
 
 #include <memory>
@@ -25,17 +25,20 @@ class Client {
   public:
     static Result<std::unique_ptr<Client>> create(const ClientChoices& choices);
 
-    // The JSON text of a 2xx answer; any other becomes an error with the service's code and message.
-    Result<std::string> call(const std::string& method, const std::string& target, const std::string& body = "");
+    // The JSON text of a 2xx answer; any other becomes an error with the service's code and
+    // message.
+    Result<std::string> call(const std::string& method, const std::string& target,
+                             const std::string& body = "");
     // The same with a streamed body.
-    Result<std::string> upload(const std::string& target, std::uint64_t length, net::BodySource source);
+    Result<std::string> upload(const std::string& target, std::uint64_t length,
+                               net::BodySource source);
 
     const std::string& endpoint() const { return endpoint_; }
     const std::string& region() const { return region_; }
 
   private:
-    Client(std::unique_ptr<net::HttpClient> http, net::AwsCredentials credentials, std::string endpoint,
-           std::string region);
+    Client(std::unique_ptr<net::HttpClient> http, net::AwsCredentials credentials,
+           std::string endpoint, std::string region);
     Result<std::string> send(net::ClientRequest request, std::chrono::seconds time);
 
     std::unique_ptr<net::HttpClient> http_;

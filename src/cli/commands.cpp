@@ -5,7 +5,6 @@
 #include <cstdio>
 #include <filesystem>
 #include <memory>
-
 #include <nlohmann/json.hpp>
 
 #include "cli/client.h"
@@ -17,7 +16,8 @@ namespace {
 
 using nlohmann::json;
 
-int call_and_print(const ClientChoices& choices, const std::string& method, const std::string& target) {
+int call_and_print(const ClientChoices& choices, const std::string& method,
+                   const std::string& target) {
     auto client = Client::create(choices);
     if (!client) {
         return fail(client.error());
@@ -31,7 +31,8 @@ int call_and_print(const ClientChoices& choices, const std::string& method, cons
 }
 
 void add_choices(CLI::App* command, const std::shared_ptr<ClientChoices>& choices) {
-    command->add_option("--data", choices->data_directory, "data directory of a service on this host");
+    command->add_option("--data", choices->data_directory,
+                        "data directory of a service on this host");
     command->add_option("--endpoint-url", choices->endpoint_url, "URL of the service");
     command->add_option("--profile", choices->profile, "profile of the AWS configuration files");
     command->add_option("--region", choices->region, "region");
@@ -55,23 +56,27 @@ void add_import(CLI::App& app, std::function<int()>* run) {
 void add_inspect(CLI::App& app, std::function<int()>* run) {
     auto choices = std::make_shared<ClientChoices>();
     auto id = std::make_shared<std::string>();
-    CLI::App* command = app.add_subcommand("inspect", "show where an instance or a volume really is, as JSON");
+    CLI::App* command =
+        app.add_subcommand("inspect", "show where an instance or a volume really is, as JSON");
     add_choices(command, choices);
     command->add_option("ID", *id, "i-... or vol-...")->required();
-    command->callback([=] { *run = [=] { return call_and_print(*choices, "GET", "/kiln/v1/inspect/" + *id); }; });
+    command->callback(
+        [=] { *run = [=] { return call_and_print(*choices, "GET", "/kiln/v1/inspect/" + *id); }; });
 }
 
 void add_nbd(CLI::App& app, std::function<int()>* run) {
     auto choices = std::make_shared<ClientChoices>();
     auto id = std::make_shared<std::string>();
     auto stop = std::make_shared<bool>(false);
-    CLI::App* command = app.add_subcommand("nbd", "serve a volume read-only on a unix socket of the service's host");
+    CLI::App* command = app.add_subcommand(
+        "nbd", "serve a volume read-only on a unix socket of the service's host");
     add_choices(command, choices);
     command->add_option("VOLUME", *id, "vol-...")->required();
     command->add_flag("--stop", *stop, "stop serving it");
     command->callback([=] {
         *run = [=] {
-            return call_and_print(*choices, *stop ? "DELETE" : "POST", "/kiln/v1/volumes/" + *id + "/export");
+            return call_and_print(*choices, *stop ? "DELETE" : "POST",
+                                  "/kiln/v1/volumes/" + *id + "/export");
         };
     });
 }
@@ -90,7 +95,8 @@ int print_operations(const ClientChoices& choices, bool built_only) {
         const bool built = operation["built"].get<bool>();
         if (built || !built_only) {
             std::printf("%-6s %-9s %s\n", operation["service"].get<std::string>().c_str(),
-                        built ? "built" : "not built", operation["operation"].get<std::string>().c_str());
+                        built ? "built" : "not built",
+                        operation["operation"].get<std::string>().c_str());
         }
     }
     return 0;
@@ -105,7 +111,8 @@ std::string quoted(const std::string& text) {
     return out + "'";
 }
 
-// Clients from before AWS_ENDPOINT_URL (aws 2.9 of Debian 12 among them) would call the public cloud: hence the function.
+// Clients from before AWS_ENDPOINT_URL (aws 2.9 of Debian 12 among them) would call the public
+// cloud: hence the function.
 int print_environment(ClientChoices choices) {
     if (choices.data_directory.empty()) {
         choices.data_directory = default_data_directory();
@@ -116,7 +123,8 @@ int print_environment(ClientChoices choices) {
     }
     std::error_code error;
     const std::string directory = std::filesystem::absolute(choices.data_directory, error).string();
-    std::printf("export AWS_SHARED_CREDENTIALS_FILE=%s\n", quoted(directory + "/credentials").c_str());
+    std::printf("export AWS_SHARED_CREDENTIALS_FILE=%s\n",
+                quoted(directory + "/credentials").c_str());
     std::printf("export AWS_CONFIG_FILE=%s\n", quoted(directory + "/config").c_str());
     std::printf("export AWS_PROFILE=kiln\n");
     std::printf("export AWS_REGION=%s AWS_DEFAULT_REGION=%s\n", quoted((*client)->region()).c_str(),
@@ -128,8 +136,10 @@ int print_environment(ClientChoices choices) {
 
 void add_env(CLI::App& app, std::function<int()>* run) {
     auto choices = std::make_shared<ClientChoices>();
-    CLI::App* command = app.add_subcommand("env", "print shell lines that point AWS clients here: eval \"$(kiln env)\"");
-    command->add_option("--data", choices->data_directory, "data directory of a service on this host");
+    CLI::App* command = app.add_subcommand(
+        "env", "print shell lines that point AWS clients here: eval \"$(kiln env)\"");
+    command->add_option("--data", choices->data_directory,
+                        "data directory of a service on this host");
     command->add_option("--region", choices->region, "region");
     command->callback([=] { *run = [=] { return print_environment(*choices); }; });
 }
@@ -137,7 +147,8 @@ void add_env(CLI::App& app, std::function<int()>* run) {
 void add_operations(CLI::App& app, std::function<int()>* run) {
     auto choices = std::make_shared<ClientChoices>();
     auto built = std::make_shared<bool>(false);
-    CLI::App* command = app.add_subcommand("operations", "list the API operations, and which are built");
+    CLI::App* command =
+        app.add_subcommand("operations", "list the API operations, and which are built");
     add_choices(command, choices);
     command->add_flag("--built", *built, "only those that are built");
     command->callback([=] { *run = [=] { return print_operations(*choices, *built); }; });
@@ -166,7 +177,8 @@ void add_account(CLI::App& app, std::function<int()>* run) {
     auto choices = std::make_shared<ClientChoices>();
     auto name = std::make_shared<std::string>();
     auto id = std::make_shared<std::string>();
-    CLI::App* create = account->add_subcommand("create", "make an account with keys (administrators only)");
+    CLI::App* create =
+        account->add_subcommand("create", "make an account with keys (administrators only)");
     add_choices(create, choices);
     create->add_option("--name", *name, "for people");
     create->add_option("--id", *id, "12 digits; random when left out");

@@ -8,7 +8,6 @@
 
 #include <cerrno>
 #include <cstdio>
-
 #include <nlohmann/json.hpp>
 
 #include "cli/print.h"
@@ -38,9 +37,10 @@ Result<DiskFile> open_disk(const std::string& path) {
 }
 
 std::string target_of(const ImportRequest& request, std::uint64_t size) {
-    std::string target = fmt::format("/kiln/v1/imports?architecture={}&name={}&root-device-name={}&size={}",
-                                     percent_encode(request.architecture), percent_encode(request.name),
-                                     percent_encode(request.root_device_name), size);
+    std::string target =
+        fmt::format("/kiln/v1/imports?architecture={}&name={}&root-device-name={}&size={}",
+                    percent_encode(request.architecture), percent_encode(request.name),
+                    percent_encode(request.root_device_name), size);
     if (!request.description.empty()) {
         target += "&description=" + percent_encode(request.description);
     }
@@ -53,20 +53,22 @@ std::string target_of(const ImportRequest& request, std::uint64_t size) {
 Result<std::string> upload(Client& client, const ImportRequest& request) {
     TRY_ASSIGN(const DiskFile disk, open_disk(request.file));
     Progress progress("importing " + request.file, disk.size);
-    return client.upload(target_of(request, disk.size), disk.size, [&](MutableByteView out) -> Result<std::size_t> {
-        ssize_t n = 0;
-        do {
-            n = ::read(disk.fd.get(), out.data(), out.size());
-        } while (n < 0 && errno == EINTR);
-        if (n < 0) {
-            return Error::from_errno(errno, "read " + request.file);
-        }
-        if (n == 0) {
-            return Error(Code::failed_precondition, request.file + " became shorter while it was read");
-        }
-        progress.advance(static_cast<std::uint64_t>(n));
-        return static_cast<std::size_t>(n);
-    });
+    return client.upload(target_of(request, disk.size), disk.size,
+                         [&](MutableByteView out) -> Result<std::size_t> {
+                             ssize_t n = 0;
+                             do {
+                                 n = ::read(disk.fd.get(), out.data(), out.size());
+                             } while (n < 0 && errno == EINTR);
+                             if (n < 0) {
+                                 return Error::from_errno(errno, "read " + request.file);
+                             }
+                             if (n == 0) {
+                                 return Error(Code::failed_precondition,
+                                              request.file + " became shorter while it was read");
+                             }
+                             progress.advance(static_cast<std::uint64_t>(n));
+                             return static_cast<std::size_t>(n);
+                         });
 }
 
 }  // namespace
@@ -86,8 +88,10 @@ int run_import(const ClientChoices& choices, const ImportRequest& request) {
     }
     const auto document = nlohmann::json::parse(*answer);
     std::printf("image     %s\nsnapshot  %s\nvolume    %u GiB, %.1f MiB of data\n",
-                document["imageId"].get<std::string>().c_str(), document["snapshotId"].get<std::string>().c_str(),
-                document["volumeSizeGiB"].get<unsigned>(), document["dataBytes"].get<double>() / (1 << 20));
+                document["imageId"].get<std::string>().c_str(),
+                document["snapshotId"].get<std::string>().c_str(),
+                document["volumeSizeGiB"].get<unsigned>(),
+                document["dataBytes"].get<double>() / (1 << 20));
     return 0;
 }
 

@@ -37,8 +37,10 @@ void Progress::advance(std::uint64_t bytes) {
 void Progress::draw() const {
     constexpr int kWidth = 40;
     const int filled = shown_percent_ * kWidth / 100;
-    std::fprintf(stderr, "\r%s [%s%s] %3d%%", what_.c_str(), std::string(static_cast<std::size_t>(filled), '#').c_str(),
-                 std::string(static_cast<std::size_t>(kWidth - filled), ' ').c_str(), shown_percent_);
+    std::fprintf(stderr, "\r%s [%s%s] %3d%%", what_.c_str(),
+                 std::string(static_cast<std::size_t>(filled), '#').c_str(),
+                 std::string(static_cast<std::size_t>(kWidth - filled), ' ').c_str(),
+                 shown_percent_);
     std::fflush(stderr);
 }
 

@@ -5,11 +5,13 @@
 
 namespace kiln::control {
 
-Result<NewAccount> Accounts::draft(const std::string& id, const std::string& name, bool administrator) {
+Result<NewAccount> Accounts::draft(const std::string& id, const std::string& name,
+                                   bool administrator) {
     NewAccount made;
     if (id.empty()) {
         // Not below 10^11, so that no tool that reads it as a number loses a leading zero.
-        made.account.id = model::make_account_id(100'000'000'000ULL + rng_.next_u64() % 900'000'000'000ULL);
+        made.account.id =
+            model::make_account_id(100'000'000'000ULL + rng_.next_u64() % 900'000'000'000ULL);
     } else {
         TRY_ASSIGN(made.account.id, model::parse_account_id(id));
     }
@@ -32,7 +34,8 @@ Status Accounts::insert(catalog::Transaction& tx, const NewAccount& made) {
     return tx.access_keys().insert(made.key);
 }
 
-Result<NewAccount> Accounts::create(const std::string& id, const std::string& name, bool administrator) {
+Result<NewAccount> Accounts::create(const std::string& id, const std::string& name,
+                                    bool administrator) {
     TRY_ASSIGN(const NewAccount made, draft(id, name, administrator));
     TRY(store_.run([&](catalog::Transaction& tx) { return insert(tx, made); }));
     return made;

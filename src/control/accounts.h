@@ -25,7 +25,8 @@ struct KeyOwner {
 
 class Accounts {
   public:
-    Accounts(catalog::Store& store, io::Clock& clock, io::Rng& rng) : store_(store), clock_(clock), rng_(rng) {}
+    Accounts(catalog::Store& store, io::Clock& clock, io::Rng& rng)
+        : store_(store), clock_(clock), rng_(rng) {}
 
     // `id`: 12 digits, or empty for a random one. already_exists when it is taken.
     Result<NewAccount> create(const std::string& id, const std::string& name, bool administrator);

@@ -53,7 +53,8 @@ Error snapshot_not_found(const model::SnapshotId& id) {
 }
 
 Error volume_not_found(const model::VolumeId& id) {
-    return Error::api(Code::not_found, "InvalidVolume.NotFound", "The volume '" + id.str() + "' does not exist.");
+    return Error::api(Code::not_found, "InvalidVolume.NotFound",
+                      "The volume '" + id.str() + "' does not exist.");
 }
 
 Error dry_run() {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The error answers several use cases share, with the codes and texts clients match on (docs/semantics/wire.md).
-// Thread model: pure functions.
+// The error answers several use cases share, with the codes and texts clients match on
+// (docs/semantics/wire.md). Thread model: pure functions.
 #pragma once
 
 #include <string>

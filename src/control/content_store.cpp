@@ -6,7 +6,8 @@
 namespace kiln::control {
 namespace {
 
-// A chain this long cannot come about (D8 bounds it to 200); a longer one is a cycle in a damaged catalog.
+// A chain this long cannot come about (D8 bounds it to 200); a longer one is a cycle in a damaged
+// catalog.
 constexpr std::size_t kMaxChain = 4096;
 
 block::ContentRecord to_record(const model::Content& content) {
@@ -39,7 +40,8 @@ Result<std::vector<block::ContentRecord>> CatalogContents::read_chain(const bloc
         model::ContentId next(id.str());
         while (!next.empty()) {
             if (chain.size() >= kMaxChain) {
-                return Error(Code::data_loss, "the parents of content " + id.str() + " form a cycle");
+                return Error(Code::data_loss,
+                             "the parents of content " + id.str() + " form a cycle");
             }
             TRY_ASSIGN(const model::Content content, tx.contents().get(next));
             chain.push_back(to_record(content));

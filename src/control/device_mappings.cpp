@@ -66,28 +66,29 @@ Status check_iops(const TypeLimits& limits, std::uint32_t size_gib, std::uint32_
             fmt::format("The parameter iops is not supported for {} volumes.", name));
     }
     if (iops < limits.min_iops || iops > limits.max_iops) {
-        return errors::invalid_parameter_value(fmt::format("Volume iops of {} is out of range; {} volumes take {} to {}",
-                                                           iops, name, limits.min_iops, limits.max_iops));
+        return errors::invalid_parameter_value(
+            fmt::format("Volume iops of {} is out of range; {} volumes take {} to {}", iops, name,
+                        limits.min_iops, limits.max_iops));
     }
     // gp3 gives its baseline to any size; the ratio bounds what is asked for above it.
     const bool baseline = limits.type == VolumeType::gp3 && iops <= kGp3BaselineIops;
     if (!baseline && iops > std::uint64_t{limits.max_iops_per_gib} * size_gib) {
-        return errors::invalid_parameter_value(fmt::format("Iops to volume size ratio of {:.1f} is too high; maximum is {}",
-                                                           static_cast<double>(iops) / size_gib,
-                                                           limits.max_iops_per_gib));
+        return errors::invalid_parameter_value(
+            fmt::format("Iops to volume size ratio of {:.1f} is too high; maximum is {}",
+                        static_cast<double>(iops) / size_gib, limits.max_iops_per_gib));
     }
     return ok();
 }
 
 Status check_throughput(VolumeType type, std::uint32_t iops, std::uint32_t throughput) {
     if (type != VolumeType::gp3) {
-        return errors::invalid_parameter_combination(
-            fmt::format("The parameter throughput is not supported for {} volumes.", model::to_string(type)));
+        return errors::invalid_parameter_combination(fmt::format(
+            "The parameter throughput is not supported for {} volumes.", model::to_string(type)));
     }
     if (throughput < kMinThroughput || throughput > kMaxThroughput) {
         return errors::invalid_parameter_value(
-            fmt::format("Throughput of {} MiB/s is out of range; gp3 volumes take {} to {}", throughput, kMinThroughput,
-                        kMaxThroughput));
+            fmt::format("Throughput of {} MiB/s is out of range; gp3 volumes take {} to {}",
+                        throughput, kMinThroughput, kMaxThroughput));
     }
     if (throughput * 4 > iops) {
         return errors::invalid_parameter_value(
@@ -108,16 +109,19 @@ Status check_entry(const BlockDeviceMapping& mapping, model::VirtualizationType 
         return ok();  // BDM-1: its presence wins over whatever else the entry says
     }
     if (mapping.ebs.has_value() == !mapping.virtual_name.empty()) {
-        return errors::invalid_mapping(fmt::format(
-            "The device '{}' must have exactly one of Ebs, VirtualName and NoDevice", mapping.device_name));
+        return errors::invalid_mapping(
+            fmt::format("The device '{}' must have exactly one of Ebs, VirtualName and NoDevice",
+                        mapping.device_name));
     }
     if (!mapping.virtual_name.empty()) {
         constexpr std::string_view kEphemeral = "ephemeral";
         const std::string_view name = mapping.virtual_name;
-        const auto number =
-            name.starts_with(kEphemeral) ? parse_int<unsigned>(name.substr(kEphemeral.size())) : std::nullopt;
+        const auto number = name.starts_with(kEphemeral)
+                                ? parse_int<unsigned>(name.substr(kEphemeral.size()))
+                                : std::nullopt;
         if (!number || *number > 23) {
-            return errors::invalid_mapping(fmt::format("Invalid virtual name '{}'", mapping.virtual_name));
+            return errors::invalid_mapping(
+                fmt::format("Invalid virtual name '{}'", mapping.virtual_name));
         }
     }
     return ok();
@@ -151,9 +155,11 @@ void merge_ebs(EbsBlockDevice& under, const EbsBlockDevice& over) {
 
 Status check_root_override(const BlockDeviceMapping& under, const BlockDeviceMapping& over) {
     if (over.no_device || !over.ebs) {
-        return errors::invalid_mapping("The root device '" + over.device_name + "' cannot be removed or replaced");
+        return errors::invalid_mapping("The root device '" + over.device_name +
+                                       "' cannot be removed or replaced");
     }
-    if (!over.ebs->snapshot_id.empty() && under.ebs && over.ebs->snapshot_id != under.ebs->snapshot_id) {
+    if (!over.ebs->snapshot_id.empty() && under.ebs &&
+        over.ebs->snapshot_id != under.ebs->snapshot_id) {
         return errors::invalid_mapping("snapshotId cannot be modified on root device");
     }
     return ok();
@@ -169,7 +175,8 @@ bool is_valid_device_name(std::string_view name, model::VirtualizationType virtu
         return (rest.size() == 1 && is_lower(rest[0])) ||
                (rest.size() == 2 && is_lower(rest[0]) && is_lower(rest[1]));
     }
-    if (bare.size() >= 3 && (bare.starts_with("sd") || (paravirtual && bare.starts_with("hd"))) && is_lower(bare[2])) {
+    if (bare.size() >= 3 && (bare.starts_with("sd") || (paravirtual && bare.starts_with("hd"))) &&
+        is_lower(bare[2])) {
         const std::string_view suffix = bare.substr(3);
         if (paravirtual) {
             return is_partition_suffix(suffix);
@@ -179,13 +186,15 @@ bool is_valid_device_name(std::string_view name, model::VirtualizationType virtu
     return false;
 }
 
-Status check_mapping_list(const BlockDeviceMappings& mappings, model::VirtualizationType virtualization) {
+Status check_mapping_list(const BlockDeviceMappings& mappings,
+                          model::VirtualizationType virtualization) {
     for (std::size_t i = 0; i < mappings.size(); ++i) {
         TRY(check_entry(mappings[i], virtualization));
         for (std::size_t j = 0; j < i; ++j) {
             if (model::same_device(mappings[i].device_name, mappings[j].device_name)) {
-                return errors::invalid_mapping(fmt::format(
-                    "The device '{}' is used in more than one block-device mapping", mappings[i].device_name));
+                return errors::invalid_mapping(
+                    fmt::format("The device '{}' is used in more than one block-device mapping",
+                                mappings[i].device_name));
             }
         }
     }
@@ -195,12 +204,12 @@ Status check_mapping_list(const BlockDeviceMappings& mappings, model::Virtualiza
 Status check_volume_limits(VolumeType type, std::uint32_t size_gib, const EbsBlockDevice& ebs) {
     const TypeLimits& limits = limits_of(type);
     if (size_gib < limits.min_gib) {
-        return errors::invalid_parameter_value(
-            fmt::format("Volume of {}GiB is too small; minimum is {}GiB.", size_gib, limits.min_gib));
+        return errors::invalid_parameter_value(fmt::format(
+            "Volume of {}GiB is too small; minimum is {}GiB.", size_gib, limits.min_gib));
     }
     if (size_gib > limits.max_gib) {
-        return errors::invalid_parameter_value(
-            fmt::format("Volume of {}GiB is too large; maximum is {}GiB.", size_gib, limits.max_gib));
+        return errors::invalid_parameter_value(fmt::format(
+            "Volume of {}GiB is too large; maximum is {}GiB.", size_gib, limits.max_gib));
     }
     if (limits.iops_required && !ebs.iops) {
         return errors::missing_parameter("iops");
@@ -214,13 +223,15 @@ Status check_volume_limits(VolumeType type, std::uint32_t size_gib, const EbsBlo
     return ok();
 }
 
-Result<BlockDeviceMappings> merge_launch_mappings(const BlockDeviceMappings& image, const BlockDeviceMappings& request,
+Result<BlockDeviceMappings> merge_launch_mappings(const BlockDeviceMappings& image,
+                                                  const BlockDeviceMappings& request,
                                                   std::string_view root_device) {
     BlockDeviceMappings merged = image;
     for (const BlockDeviceMapping& over : request) {
-        auto under = std::find_if(merged.begin(), merged.end(), [&](const BlockDeviceMapping& entry) {
-            return model::same_device(entry.device_name, over.device_name);
-        });
+        auto under =
+            std::find_if(merged.begin(), merged.end(), [&](const BlockDeviceMapping& entry) {
+                return model::same_device(entry.device_name, over.device_name);
+            });
         if (under == merged.end()) {
             if (!over.no_device) {
                 merged.push_back(over);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The rules of block device mappings (BDM-1 .. BDM-18), apart from what needs the catalog: names, volume type limits,
-// and how a launch's list is merged onto an image's.
-// Thread model: pure functions.
+// The rules of block device mappings (BDM-1 .. BDM-18), apart from what needs the catalog: names,
+// volume type limits, and how a launch's list is merged onto an image's. Thread model: pure
+// functions.
 #pragma once
 
 #include <cstdint>
@@ -16,15 +16,18 @@ namespace kiln::control {
 // BDM-6.
 bool is_valid_device_name(std::string_view name, model::VirtualizationType virtualization);
 
-// What every list must satisfy by itself: device names valid and used once (BDM-4), exactly one of Ebs, VirtualName and
-// NoDevice (BDM-1, BDM-2).
-Status check_mapping_list(const model::BlockDeviceMappings& mappings, model::VirtualizationType virtualization);
+// What every list must satisfy by itself: device names valid and used once (BDM-4), exactly one of
+// Ebs, VirtualName and NoDevice (BDM-1, BDM-2).
+Status check_mapping_list(const model::BlockDeviceMappings& mappings,
+                          model::VirtualizationType virtualization);
 
-// BDM-17: size, Iops and Throughput against the limits of the volume type. `size_gib` and the type are the resolved ones.
-Status check_volume_limits(model::VolumeType type, std::uint32_t size_gib, const model::EbsBlockDevice& ebs);
+// BDM-17: size, Iops and Throughput against the limits of the volume type. `size_gib` and the type
+// are the resolved ones.
+Status check_volume_limits(model::VolumeType type, std::uint32_t size_gib,
+                           const model::EbsBlockDevice& ebs);
 
-// BDM-9, BDM-10: the launch's entries over the image's, device by device and field by field. `root_device` must stay an
-// EBS device with its own snapshot.
+// BDM-9, BDM-10: the launch's entries over the image's, device by device and field by field.
+// `root_device` must stay an EBS device with its own snapshot.
 Result<model::BlockDeviceMappings> merge_launch_mappings(const model::BlockDeviceMappings& image,
                                                          const model::BlockDeviceMappings& request,
                                                          std::string_view root_device);

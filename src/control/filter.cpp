@@ -38,7 +38,8 @@ std::size_t character_length(std::string_view text, std::size_t at) {
 
 }  // namespace
 
-// Greedy with one point of return: linear in practice, at worst |pattern| x |text|, both bounded by FLT-8.
+// Greedy with one point of return: linear in practice, at worst |pattern| x |text|, both bounded by
+// FLT-8.
 bool wildcard_match(std::string_view pattern, std::string_view text) {
     std::size_t p = 0;
     std::size_t t = 0;
@@ -80,7 +81,8 @@ bool wildcard_match(std::string_view pattern, std::string_view text) {
 namespace detail {
 
 Error unknown_filter(const std::string& name) {
-    return Error::api(Code::invalid_argument, "InvalidParameterValue", "The filter '" + name + "' is invalid");
+    return Error::api(Code::invalid_argument, "InvalidParameterValue",
+                      "The filter '" + name + "' is invalid");
 }
 
 Status check_filter_shape(const std::vector<Filter>& filters) {
@@ -98,13 +100,15 @@ Status check_filter_shape(const std::vector<Filter>& filters) {
                               "The filter '" + filter.name + "' must have at least one value");
         }
         if (filter.values.size() > kMaxFilterValues) {
-            return Error::api(Code::invalid_argument, "FilterLimitExceeded",
-                              "The maximum number of filter values specified on a single call is 200");
+            return Error::api(
+                Code::invalid_argument, "FilterLimitExceeded",
+                "The maximum number of filter values specified on a single call is 200");
         }
         for (const std::string& value : filter.values) {
             if (value.size() > kMaxFilterValueLength) {
-                return Error::api(Code::invalid_argument, "InvalidParameterValue",
-                                  "A value of the filter '" + filter.name + "' is longer than 255 characters");
+                return Error::api(
+                    Code::invalid_argument, "InvalidParameterValue",
+                    "A value of the filter '" + filter.name + "' is longer than 255 characters");
             }
         }
     }
@@ -112,7 +116,8 @@ Status check_filter_shape(const std::vector<Filter>& filters) {
 }
 
 bool is_tag_filter(std::string_view name) {
-    return name == "tag-key" || name == "tag-value" || (name.starts_with("tag:") && name.size() > 4);
+    return name == "tag-key" || name == "tag-value" ||
+           (name.starts_with("tag:") && name.size() > 4);
 }
 
 std::vector<std::string> tag_values(std::string_view name, const std::vector<model::Tag>& tags) {

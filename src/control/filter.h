@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Filters of the Describe operations (FLT-1 .. FLT-9): `Name` with several values; values of one filter are alternatives,
-// several filters must all hold; values may hold wildcards.
+// Filters of the Describe operations (FLT-1 .. FLT-9): `Name` with several values; values of one
+// filter are alternatives, several filters must all hold; values may hold wildcards.
 //
-// A resource kind declares its filters once, as a table from filter name to a function giving the attribute's values as
-// text (FLT-4). `tag:<key>`, `tag-key` and `tag-value` are handled here for every kind.
+// A resource kind declares its filters once, as a table from filter name to a function giving the
+// attribute's values as text (FLT-4). `tag:<key>`, `tag-key` and `tag-value` are handled here for
+// every kind.
 //
 // Thread model: immutable after construction; matching is a pure function.
 #pragma once
@@ -24,12 +25,13 @@ struct Filter {
     std::vector<std::string> values;
 };
 
-// FLT-3: `*` any run, `?` exactly one character, `\` makes the next character literal; anchored at both ends.
+// FLT-3: `*` any run, `?` exactly one character, `\` makes the next character literal; anchored at
+// both ends.
 bool wildcard_match(std::string_view pattern, std::string_view text);
 
-inline constexpr std::size_t kMaxFilters = 50;            // FLT-8
-inline constexpr std::size_t kMaxFilterValues = 200;      // FLT-8
-inline constexpr std::size_t kMaxFilterValueLength = 255; // FLT-8
+inline constexpr std::size_t kMaxFilters = 50;             // FLT-8
+inline constexpr std::size_t kMaxFilterValues = 200;       // FLT-8
+inline constexpr std::size_t kMaxFilterValueLength = 255;  // FLT-8
 
 template <class T>
 class FilterTable {

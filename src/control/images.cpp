@@ -18,21 +18,26 @@ Status check_boot(const RegisterImageInput& input) {
     const bool hvm = input.virtualization_type == model::VirtualizationType::hvm;
     if (!hvm && (input.ena_support || input.sriov_net_simple)) {  // RI-10
         return errors::invalid_parameter_combination(
-            "Enhanced networking (EnaSupport, SriovNetSupport) requires the virtualization type hvm.");
+            "Enhanced networking (EnaSupport, SriovNetSupport) requires the virtualization type "
+            "hvm.");
     }
     if (!hvm && input.boot_mode) {
-        return errors::invalid_parameter_combination("BootMode requires the virtualization type hvm.");
+        return errors::invalid_parameter_combination(
+            "BootMode requires the virtualization type hvm.");
     }
     if (input.tpm_v2 && input.boot_mode != model::BootMode::uefi) {  // RI-11
         return errors::invalid_parameter_combination("TpmSupport v2.0 requires BootMode uefi.");
     }
-    if (input.architecture == model::Architecture::arm64 && input.boot_mode == model::BootMode::legacy_bios) {
-        return errors::invalid_parameter_combination("The architecture arm64 cannot boot in the mode legacy-bios.");
+    if (input.architecture == model::Architecture::arm64 &&
+        input.boot_mode == model::BootMode::legacy_bios) {
+        return errors::invalid_parameter_combination(
+            "The architecture arm64 cannot boot in the mode legacy-bios.");
     }
     return ok();
 }
 
-// RI-2: the mapping entry of the root device, which must bring the snapshot that the image boots from.
+// RI-2: the mapping entry of the root device, which must bring the snapshot that the image boots
+// from.
 Status check_root(const RegisterImageInput& input) {
     const Error no_root = errors::invalid_mapping("No root snapshot specified in device mapping.");
     for (const BlockDeviceMapping& mapping : input.block_device_mappings) {
@@ -45,7 +50,8 @@ Status check_root(const RegisterImageInput& input) {
         const auto type = mapping.ebs->volume_type;
         if (type == model::VolumeType::st1 || type == model::VolumeType::sc1) {  // RI-5
             return Error::api(Code::invalid_argument, "BootForVolumeTypeUnsupported",
-                              fmt::format("The volume type {} cannot be a boot device.", model::to_string(*type)));
+                              fmt::format("The volume type {} cannot be a boot device.",
+                                          model::to_string(*type)));
         }
         return ok();
     }
@@ -62,11 +68,13 @@ Status check_entries(const BlockDeviceMappings& mappings) {
             return errors::missing_parameter("size or snapshotId");
         }
         if (!ebs.kms_key_id.empty()) {  // RI-6
-            return errors::invalid_parameter_combination("KmsKeyId is not supported for RegisterImage.");
+            return errors::invalid_parameter_combination(
+                "KmsKeyId is not supported for RegisterImage.");
         }
         if (!ebs.snapshot_id.empty() && ebs.encrypted) {
             return errors::invalid_parameter_combination(
-                fmt::format("The parameter Encrypted must not be given for the device '{}', which has a snapshot.",
+                fmt::format("The parameter Encrypted must not be given for the device '{}', which "
+                            "has a snapshot.",
                             mapping.device_name));
         }
         if (ebs.encrypted.value_or(false)) {
@@ -91,7 +99,8 @@ bool may_launch(const model::Image& image, const model::AccountId& account) {
 
 bool is_valid_image_name(std::string_view name) {
     constexpr std::string_view kPunctuation = "()[] ./-'@_";
-    return name.size() >= 3 && name.size() <= 128 && std::all_of(name.begin(), name.end(), [&](char c) {
+    return name.size() >= 3 && name.size() <= 128 &&
+           std::all_of(name.begin(), name.end(), [&](char c) {
                return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
                       kPunctuation.find(c) != std::string_view::npos;
            });
@@ -100,7 +109,8 @@ bool is_valid_image_name(std::string_view name) {
 Status Images::check(const RegisterImageInput& input) {
     if (!is_valid_image_name(input.name)) {
         return Error::api(Code::invalid_argument, "InvalidAMIName.Malformed",
-                          "AMI names must be between 3 and 128 characters long, and may contain letters, numbers, "
+                          "AMI names must be between 3 and 128 characters long, and may contain "
+                          "letters, numbers, "
                           "'(', ')', '.', '-', '/' and '_'");
     }
     if (input.description.size() > kMaxDescription) {
@@ -120,16 +130,19 @@ Status Images::check(const RegisterImageInput& input) {
     return check_tag_specifications(input.tags, {"image"});
 }
 
-Status Images::check_name_is_free(catalog::Transaction& tx, const Caller& caller, const std::string& name) {
+Status Images::check_name_is_free(catalog::Transaction& tx, const Caller& caller,
+                                  const std::string& name) {
     catalog::ImageQuery query;
     query.region = caller.region;
     query.owners = {caller.account};
     query.names = {name};
-    query.states = {model::ImageState::pending, model::ImageState::available, model::ImageState::disabled};
+    query.states = {model::ImageState::pending, model::ImageState::available,
+                    model::ImageState::disabled};
     TRY_ASSIGN(const auto images, tx.images().list(query));
     if (!images.empty()) {
-        return Error::api(Code::already_exists, "InvalidAMIName.Duplicate",
-                          fmt::format("AMI name {} is already in use by AMI {}", name, images.front().id.str()));
+        return Error::api(
+            Code::already_exists, "InvalidAMIName.Duplicate",
+            fmt::format("AMI name {} is already in use by AMI {}", name, images.front().id.str()));
     }
     return ok();
 }
@@ -144,12 +157,13 @@ Result<BlockDeviceMappings> Images::resolve_mappings(catalog::Transaction& tx, c
         if (mapping.ebs) {
             model::EbsBlockDevice& ebs = *mapping.ebs;
             if (!ebs.snapshot_id.empty()) {
-                TRY_ASSIGN(const model::Snapshot snapshot, find_readable_snapshot(tx, caller, ebs.snapshot_id));
+                TRY_ASSIGN(const model::Snapshot snapshot,
+                           find_readable_snapshot(tx, caller, ebs.snapshot_id));
                 const std::uint32_t size = ebs.volume_size_gib.value_or(snapshot.volume_size_gib);
                 if (size < snapshot.volume_size_gib) {  // RI-7
-                    return errors::invalid_mapping(
-                        fmt::format("Volume of size {}GB is smaller than snapshot '{}', expect size >= {}GB", size,
-                                    snapshot.id.str(), snapshot.volume_size_gib));
+                    return errors::invalid_mapping(fmt::format(
+                        "Volume of size {}GB is smaller than snapshot '{}', expect size >= {}GB",
+                        size, snapshot.id.str(), snapshot.volume_size_gib));
                 }
                 ebs.volume_size_gib = size;
                 ebs.encrypted = snapshot.encrypted;  // IMG-3
@@ -166,7 +180,8 @@ Result<BlockDeviceMappings> Images::resolve_mappings(catalog::Transaction& tx, c
     return resolved;
 }
 
-Result<model::Image> Images::insert(catalog::Transaction& tx, const Caller& caller, const RegisterImageInput& input) {
+Result<model::Image> Images::insert(catalog::Transaction& tx, const Caller& caller,
+                                    const RegisterImageInput& input) {
     TRY(check_name_is_free(tx, caller, input.name));
     model::Image image;
     TRY_ASSIGN(image.block_device_mappings, resolve_mappings(tx, caller, input));
@@ -193,15 +208,17 @@ Result<model::Image> Images::insert(catalog::Transaction& tx, const Caller& call
     return image;
 }
 
-Result<model::ImageId> Images::register_image(const Caller& caller, const RegisterImageInput& input) {
+Result<model::ImageId> Images::register_image(const Caller& caller,
+                                              const RegisterImageInput& input) {
     TRY(check(input));
-    TRY_ASSIGN(const model::Image image, parts_.store.run([&](catalog::Transaction& tx) -> Result<model::Image> {
-        TRY_ASSIGN(const model::Image made, insert(tx, caller, input));
-        if (input.dry_run) {
-            return errors::dry_run();  // rolls everything back
-        }
-        return made;
-    }));
+    TRY_ASSIGN(const model::Image image,
+               parts_.store.run([&](catalog::Transaction& tx) -> Result<model::Image> {
+                   TRY_ASSIGN(const model::Image made, insert(tx, caller, input));
+                   if (input.dry_run) {
+                       return errors::dry_run();  // rolls everything back
+                   }
+                   return made;
+               }));
     return image.id;
 }
 

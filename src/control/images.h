@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Images: registering machine images and finding those a caller may use. An image names snapshots and never changes
-// (IMG-1, IMG-2).
-// Thread-safe, blocking.
+// Images: registering machine images and finding those a caller may use. An image names snapshots
+// and never changes (IMG-1, IMG-2). Thread-safe, blocking.
 #pragma once
 
 #include <optional>
@@ -19,8 +18,8 @@ namespace kiln::control {
 struct RegisterImageInput {
     std::string name;
     std::string description;
-    model::Architecture architecture = model::Architecture::i386;                              // RI-4
-    model::VirtualizationType virtualization_type = model::VirtualizationType::paravirtual;    // RI-4
+    model::Architecture architecture = model::Architecture::i386;                            // RI-4
+    model::VirtualizationType virtualization_type = model::VirtualizationType::paravirtual;  // RI-4
     std::string root_device_name;
     model::BlockDeviceMappings block_device_mappings;
     bool ena_support = false;
@@ -40,18 +39,22 @@ class Images {
     Result<model::ImageId> register_image(const Caller& caller, const RegisterImageInput& input);
 
     // The same within a transaction that does more (an import). `input` was checked.
-    Result<model::Image> insert(catalog::Transaction& tx, const Caller& caller, const RegisterImageInput& input);
+    Result<model::Image> insert(catalog::Transaction& tx, const Caller& caller,
+                                const RegisterImageInput& input);
     // What can be said without the catalog.
     static Status check(const RegisterImageInput& input);
     // IMGN-2.
-    static Status check_name_is_free(catalog::Transaction& tx, const Caller& caller, const std::string& name);
+    static Status check_name_is_free(catalog::Transaction& tx, const Caller& caller,
+                                     const std::string& name);
 
-    // RUN-3: the image, if the caller may launch it now; else the error RunInstances answers (ERR-2, IMS-2).
+    // RUN-3: the image, if the caller may launch it now; else the error RunInstances answers
+    // (ERR-2, IMS-2).
     static Result<model::Image> find_launchable(catalog::Transaction& tx, const Caller& caller,
                                                 const model::ImageId& id);
 
   private:
-    Result<model::BlockDeviceMappings> resolve_mappings(catalog::Transaction& tx, const Caller& caller,
+    Result<model::BlockDeviceMappings> resolve_mappings(catalog::Transaction& tx,
+                                                        const Caller& caller,
                                                         const RegisterImageInput& input);
 
     const Parts parts_;

@@ -21,8 +21,12 @@ bool all_zero(ByteView block) {
 
 }  // namespace
 
-Import::Import(const Parts& parts, Caller caller, ImportInput input, std::function<void()> work_added)
-    : parts_(parts), caller_(std::move(caller)), input_(std::move(input)), work_added_(std::move(work_added)) {
+Import::Import(const Parts& parts, Caller caller, ImportInput input,
+               std::function<void()> work_added)
+    : parts_(parts),
+      caller_(std::move(caller)),
+      input_(std::move(input)),
+      work_added_(std::move(work_added)) {
     buffer_.reserve(kBuffer);
 }
 
@@ -53,7 +57,8 @@ Status Import::write(ByteView data) {
     }
     while (!data.empty()) {
         const std::size_t part = std::min(data.size(), kBuffer - buffer_.size());
-        buffer_.insert(buffer_.end(), data.begin(), data.begin() + static_cast<std::ptrdiff_t>(part));
+        buffer_.insert(buffer_.end(), data.begin(),
+                       data.begin() + static_cast<std::ptrdiff_t>(part));
         data = data.subspan(part);
         if (buffer_.size() == kBuffer) {
             TRY(flush_buffer());
@@ -64,7 +69,8 @@ Status Import::write(ByteView data) {
 
 Status Import::flush_buffer() {
     const std::size_t length = buffer_.size();
-    buffer_.resize((length + kBlock - 1) / kBlock * kBlock, 0);  // a ragged end is followed by zeros
+    buffer_.resize((length + kBlock - 1) / kBlock * kBlock,
+                   0);  // a ragged end is followed by zeros
     TRY(write_blocks(buffer_));
     position_ += length;
     buffer_.clear();
@@ -83,7 +89,8 @@ Status Import::write_blocks(ByteView blocks) {
         while (end < blocks.size() && !all_zero(blocks.subspan(end, kBlock))) {
             end += kBlock;
         }
-        TRY(parts_.engine.write(volume_, position_ + at, blocks.subspan(at, end - at), Deadline::after(kWriteTime)));
+        TRY(parts_.engine.write(volume_, position_ + at, blocks.subspan(at, end - at),
+                                Deadline::after(kWriteTime)));
         data_bytes_ += end - at;
         at = end;
     }
@@ -98,31 +105,33 @@ Result<Imported> Import::finish() {
     }
     TRY(parts_.engine.seal_volume(volume_, Deadline::after(kWriteTime)));
     Images images(parts_);
-    TRY_ASSIGN(const model::Image image, parts_.store.run([&](catalog::Transaction& tx) -> Result<model::Image> {
-        TRY_ASSIGN(model::LayerRecord layer, tx.layers().get(layer_id_));
-        layer.state = model::LayerState::sealed;
-        TRY(tx.layers().update(layer));
-        model::Content content;
-        content.id = model::make_id<model::ContentId>(parts_.rng);
-        content.layer = layer_id_;
-        content.size_bytes = layer.size_bytes;
-        content.created = parts_.clock.now();
-        TRY(tx.contents().insert(content));
-        model::Snapshot snapshot;
-        snapshot.id = snapshot_id_;
-        snapshot.owner_id = caller_.account;
-        snapshot.region = caller_.region;
-        snapshot.state = model::SnapshotState::completed;
-        snapshot.progress_percent = 100;
-        snapshot.description = "Imported for image " + input_.image.name;
-        snapshot.volume_id = model::VolumeId(std::string(model::kPlaceholderVolumeId));  // SNP-7
-        snapshot.volume_size_gib = size_gib_;
-        snapshot.content = content.id;
-        snapshot.created = content.created;
-        snapshot.completed = content.created;
-        TRY(tx.snapshots().insert(snapshot));
-        return images.insert(tx, caller_, input_.image);
-    }));
+    TRY_ASSIGN(const model::Image image,
+               parts_.store.run([&](catalog::Transaction& tx) -> Result<model::Image> {
+                   TRY_ASSIGN(model::LayerRecord layer, tx.layers().get(layer_id_));
+                   layer.state = model::LayerState::sealed;
+                   TRY(tx.layers().update(layer));
+                   model::Content content;
+                   content.id = model::make_id<model::ContentId>(parts_.rng);
+                   content.layer = layer_id_;
+                   content.size_bytes = layer.size_bytes;
+                   content.created = parts_.clock.now();
+                   TRY(tx.contents().insert(content));
+                   model::Snapshot snapshot;
+                   snapshot.id = snapshot_id_;
+                   snapshot.owner_id = caller_.account;
+                   snapshot.region = caller_.region;
+                   snapshot.state = model::SnapshotState::completed;
+                   snapshot.progress_percent = 100;
+                   snapshot.description = "Imported for image " + input_.image.name;
+                   snapshot.volume_id =
+                       model::VolumeId(std::string(model::kPlaceholderVolumeId));  // SNP-7
+                   snapshot.volume_size_gib = size_gib_;
+                   snapshot.content = content.id;
+                   snapshot.created = content.created;
+                   snapshot.completed = content.created;
+                   TRY(tx.snapshots().insert(snapshot));
+                   return images.insert(tx, caller_, input_.image);
+               }));
     finished_ = true;
     return Imported{snapshot_id_, image.id, size_gib_, data_bytes_};
 }
@@ -138,7 +147,8 @@ void Import::abandon() {
         const Status queued = parts_.store.run(
             [&](catalog::Transaction& tx) { return queue_layer_drop(tx, parts_, layer_id_); });
         if (!queued) {
-            log_error("imports", "an abandoned import is left to the next start: " + queued.error().to_string());
+            log_error("imports", "an abandoned import is left to the next start: " +
+                                     queued.error().to_string());
         }
         work_added_();
     }

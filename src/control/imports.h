@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Imports: a raw disk, streamed in, becomes a sealed layer, a content over it, a completed snapshot and an image. Nothing
-// is visible before finish(); an import that does not get there leaves nothing behind, also after a kill (clean_up()).
-// Imports is thread-safe; one Import has one owner thread. Blocking.
+// Imports: a raw disk, streamed in, becomes a sealed layer, a content over it, a completed snapshot
+// and an image. Nothing is visible before finish(); an import that does not get there leaves
+// nothing behind, also after a kill (clean_up()). Imports is thread-safe; one Import has one owner
+// thread. Blocking.
 #pragma once
 
 #include <functional>
@@ -64,7 +65,8 @@ class Import {
 class Imports {
   public:
     // `work_added` is called after a transaction that queued a job.
-    Imports(const Parts& parts, std::function<void()> work_added) : parts_(parts), work_added_(std::move(work_added)) {}
+    Imports(const Parts& parts, std::function<void()> work_added)
+        : parts_(parts), work_added_(std::move(work_added)) {}
     // Refuses what finish() would refuse, as far as it can be known before the bytes.
     Result<std::unique_ptr<Import>> begin(const Caller& caller, ImportInput input);
     // Drops the layers of imports that a killed daemon left. At start, before the API opens.

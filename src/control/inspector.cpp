@@ -33,14 +33,15 @@ InspectedVolume Inspector::describe(model::Volume volume) const {
 
 Result<InspectedInstance> Inspector::instance(const Caller& caller, const model::InstanceId& id) {
     InspectedInstance seen;
-    TRY_ASSIGN(const auto volumes,
-               parts_.store.read([&](catalog::Transaction& tx) -> Result<std::vector<model::Volume>> {
-                   TRY_ASSIGN(auto found, find_instances(tx, caller, {id}));
-                   seen.instance = std::move(found.front());
-                   catalog::VolumeQuery query;
-                   query.attached_to = {id};
-                   return tx.volumes().list(query);
-               }));
+    TRY_ASSIGN(
+        const auto volumes,
+        parts_.store.read([&](catalog::Transaction& tx) -> Result<std::vector<model::Volume>> {
+            TRY_ASSIGN(auto found, find_instances(tx, caller, {id}));
+            seen.instance = std::move(found.front());
+            catalog::VolumeQuery query;
+            query.attached_to = {id};
+            return tx.volumes().list(query);
+        }));
     for (const model::Volume& volume : volumes) {
         seen.volumes.push_back(describe(volume));
     }

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Inspector: what an administrator sees behind the EC2 API: where things lie, which machine runs an instance, and the
-// bytes of a volume through a read-only socket.
-// Thread-safe, blocking.
+// Inspector: what an administrator sees behind the EC2 API: where things lie, which machine runs an
+// instance, and the bytes of a volume through a read-only socket. Thread-safe, blocking.
 #pragma once
 
 #include <string>
@@ -33,7 +32,8 @@ class Inspector {
 
     Result<InspectedInstance> instance(const Caller& caller, const model::InstanceId& id);
     Result<InspectedVolume> volume(const Caller& caller, const model::VolumeId& id);
-    // Exports the volume read-only on a second socket, opening it if nobody has it open; the socket's path.
+    // Exports the volume read-only on a second socket, opening it if nobody has it open; the
+    // socket's path.
     Result<std::string> export_volume(const Caller& caller, const model::VolumeId& id);
     Status unexport_volume(const Caller& caller, const model::VolumeId& id);
 

@@ -11,7 +11,8 @@ namespace kiln::control {
 namespace {
 
 constexpr std::chrono::seconds kStepTime{60};
-// How soon to look again whether a launch that is in the way is over; it wakes us, so this is only a bound.
+// How soon to look again whether a launch that is in the way is over; it wakes us, so this is only
+// a bound.
 constexpr std::int64_t kLaunchPollMs = 500;
 
 constexpr char kAsk[] = "ask";
@@ -26,18 +27,21 @@ void note_reason(model::Instance& instance, EndReason reason, UnixMillis now) { 
     switch (reason) {
         case EndReason::user:
             instance.state_transition_reason = user_initiated(now);
-            instance.state_reason = model::StateReason{"Client.UserInitiatedShutdown",
-                                                       "Client.UserInitiatedShutdown: User initiated shutdown"};
+            instance.state_reason =
+                model::StateReason{"Client.UserInitiatedShutdown",
+                                   "Client.UserInitiatedShutdown: User initiated shutdown"};
             return;
         case EndReason::guest:
             instance.state_transition_reason.clear();
-            instance.state_reason = model::StateReason{
-                "Client.InstanceInitiatedShutdown", "Client.InstanceInitiatedShutdown: Instance initiated shutdown"};
+            instance.state_reason =
+                model::StateReason{"Client.InstanceInitiatedShutdown",
+                                   "Client.InstanceInitiatedShutdown: Instance initiated shutdown"};
             return;
         case EndReason::machine_failed:
             instance.state_transition_reason = "Server.InternalError";
-            instance.state_reason = model::StateReason{"Server.InternalError",
-                                                       "Server.InternalError: The virtual machine ended unexpectedly"};
+            instance.state_reason =
+                model::StateReason{"Server.InternalError",
+                                   "Server.InternalError: The virtual machine ended unexpectedly"};
             return;
     }
 }
@@ -57,7 +61,8 @@ Status release_volume(catalog::Transaction& tx, const Parts& parts, model::Volum
 
 }  // namespace
 
-Status begin_end(catalog::Transaction& tx, const Parts& parts, model::Instance& instance, EndReason reason) {
+Status begin_end(catalog::Transaction& tx, const Parts& parts, model::Instance& instance,
+                 EndReason reason) {
     const UnixMillis now = parts.clock.now();
     note_reason(instance, reason, now);
     if (instance.state == model::InstanceState::terminated) {
@@ -72,8 +77,8 @@ Status begin_end(catalog::Transaction& tx, const Parts& parts, model::Instance& 
         TRY(tx.jobs().wake(instance.id.str(), now));
         return ok();
     }
-    return tx.jobs().add(
-        make_job(parts.rng, now, kEndJob, instance.id.str(), reason == EndReason::user ? kAsk : kOff));
+    return tx.jobs().add(make_job(parts.rng, now, kEndJob, instance.id.str(),
+                                  reason == EndReason::user ? kAsk : kOff));
 }
 
 Status queue_layer_drop(catalog::Transaction& tx, const Parts& parts, const model::LayerId& id) {
@@ -84,7 +89,8 @@ Status queue_layer_drop(catalog::Transaction& tx, const Parts& parts, const mode
 }
 
 Status InstanceWorker::end(const model::Job& job) {
-    // A launch in progress holds the machine and its disks: it sees the new state, and wakes us when it is over.
+    // A launch in progress holds the machine and its disks: it sees the new state, and wakes us
+    // when it is over.
     TRY_ASSIGN(const auto launches, parts_.store.read([&](catalog::Transaction& tx) {
         catalog::JobQuery query;
         query.kinds = {kLaunchJob};
@@ -110,10 +116,11 @@ Status InstanceWorker::ask_to_power_off(const model::Job& job) {
     if (!machine_runs(id)) {
         return switch_off(job);
     }
-    const Status asked = parts_.hypervisor.power_down(machine_id(id), Deadline::after(std::chrono::seconds(10)));
+    const Status asked =
+        parts_.hypervisor.power_down(machine_id(id), Deadline::after(std::chrono::seconds(10)));
     if (!asked) {
-        log_warn("instances", fmt::format("{} cannot be asked to power off and is switched off: {}", id.str(),
-                                          asked.error().to_string()));
+        log_warn("instances", fmt::format("{} cannot be asked to power off and is switched off: {}",
+                                          id.str(), asked.error().to_string()));
         return switch_off(job);
     }
     model::Job waiting = job;
@@ -121,9 +128,12 @@ Status InstanceWorker::ask_to_power_off(const model::Job& job) {
     waiting.step = kWait;
     waiting.payload = std::to_string(until.value);
     TRY(parts_.store.run([&](catalog::Transaction& tx) { return tx.jobs().park(waiting, until); }));
-    // It may have powered off between the question and the parking, when its event found nobody to wake.
+    // It may have powered off between the question and the parking, when its event found nobody to
+    // wake.
     if (!machine_runs(id)) {
-        TRY(parts_.store.run([&](catalog::Transaction& tx) { return tx.jobs().wake(job.subject, parts_.clock.now()); }));
+        TRY(parts_.store.run([&](catalog::Transaction& tx) {
+            return tx.jobs().wake(job.subject, parts_.clock.now());
+        }));
         work_added_();
     }
     return ok();
@@ -132,7 +142,8 @@ Status InstanceWorker::ask_to_power_off(const model::Job& job) {
 Status InstanceWorker::wait_for_power_off(const model::Job& job) {
     const UnixMillis until{parse_int<std::int64_t>(job.payload).value_or(0)};
     if (parts_.clock.now() < until && machine_runs(model::InstanceId(job.subject))) {
-        return parts_.store.run([&](catalog::Transaction& tx) { return tx.jobs().park(job, until); });
+        return parts_.store.run(
+            [&](catalog::Transaction& tx) { return tx.jobs().park(job, until); });
     }
     return switch_off(job);
 }
@@ -148,10 +159,13 @@ Status InstanceWorker::switch_off(const model::Job& job) {
     TRY_ASSIGN(const auto volumes, attached_volumes(id));
     for (const model::Volume& volume : volumes) {
         const Deadline deadline = Deadline::after(kStepTime);
-        const Status closed = stops ? volumes_.close(volume.id, deadline) : volumes_.close_all(volume.id, deadline);
+        const Status closed =
+            stops ? volumes_.close(volume.id, deadline) : volumes_.close_all(volume.id, deadline);
         if (!closed) {
-            // The volume is closed all the same; what the guest had flushed is safe, and it is told nothing more.
-            log_error("instances", fmt::format("closing {}: {}", volume.id.str(), closed.error().to_string()));
+            // The volume is closed all the same; what the guest had flushed is safe, and it is told
+            // nothing more.
+            log_error("instances",
+                      fmt::format("closing {}: {}", volume.id.str(), closed.error().to_string()));
         }
     }
     TRY(commit_off(job));
@@ -164,7 +178,8 @@ Status InstanceWorker::commit_off(const model::Job& job) {
         const model::InstanceId id(job.subject);
         TRY_ASSIGN(model::Instance instance, tx.instances().get(id));
         if (instance.state != model::InstanceState::terminated) {
-            TRY_ASSIGN(instance.state, model::next(instance.state, model::InstanceEvent::powered_off, id));
+            TRY_ASSIGN(instance.state,
+                       model::next(instance.state, model::InstanceEvent::powered_off, id));
         }
         instance.public_ip.clear();  // STP-2
         if (instance.state == model::InstanceState::terminated) {

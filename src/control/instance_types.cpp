@@ -11,7 +11,8 @@ constexpr std::string_view k64 = "x86_64";
 constexpr std::string_view kHvm = "hvm";
 constexpr std::string_view kAnyVirt = "hvm,paravirtual";
 
-// name, vCPU, MiB, architectures, virtualization, ENA required, NVMe, burstable, UEFI, instance store disks, GiB each
+// name, vCPU, MiB, architectures, virtualization, ENA required, NVMe, burstable, UEFI, instance
+// store disks, GiB each
 constexpr std::array kTypes{
     InstanceType{"t2.nano", 1, 512, kBoth, kHvm, false, false, true, false, 0, 0},
     InstanceType{"t2.micro", 1, 1024, kBoth, kHvm, false, false, true, false, 0, 0},

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The instance types this server offers: facts only, so that more of them is more data. Names, sizes and features are those
-// of Amazon's types of the same name; the machine behind them is a QEMU guest of that many vCPUs and that much memory.
+// The instance types this server offers: facts only, so that more of them is more data. Names,
+// sizes and features are those of Amazon's types of the same name; the machine behind them is a
+// QEMU guest of that many vCPUs and that much memory.
 //
 // Immutable; thread-safe.
 #pragma once
@@ -20,7 +21,7 @@ struct InstanceType {
     bool ena_required;                      // RUN-3: the image must have EnaSupport
     bool nvme;                              // EBS volumes appear as NVMe on the original
     bool burstable;
-    bool uefi;                              // boots UEFI images
+    bool uefi;  // boots UEFI images
     std::uint32_t instance_store_disks;
     std::uint64_t instance_store_gib_each;
 };

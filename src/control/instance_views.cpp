@@ -33,29 +33,38 @@ using Getters = std::map<std::string, FilterTable<InstanceView>::Getter, std::le
 
 void add_device_filters(Getters& getters) {
     getters["block-device-mapping.attach-time"] = [](const InstanceView& view) {
-        return each_attachment(view, [](const auto&, const auto& a) { return format_iso8601(a.attach_time); });
+        return each_attachment(
+            view, [](const auto&, const auto& a) { return format_iso8601(a.attach_time); });
     };
     getters["block-device-mapping.delete-on-termination"] = [](const InstanceView& view) {
-        return each_attachment(
-            view, [](const auto&, const auto& a) { return std::string(a.delete_on_termination ? "true" : "false"); });
+        return each_attachment(view, [](const auto&, const auto& a) {
+            return std::string(a.delete_on_termination ? "true" : "false");
+        });
     };
     getters["block-device-mapping.device-name"] = [](const InstanceView& view) {
         return each_attachment(view, [](const auto&, const auto& a) { return a.device; });
     };
     getters["block-device-mapping.status"] = [](const InstanceView& view) {
-        return each_attachment(view, [](const auto&, const auto& a) { return std::string(model::to_string(a.state)); });
+        return each_attachment(view, [](const auto&, const auto& a) {
+            return std::string(model::to_string(a.state));
+        });
     };
     getters["block-device-mapping.volume-id"] = [](const InstanceView& view) {
-        return each_attachment(view, [](const auto& volume, const auto&) { return volume.id.str(); });
+        return each_attachment(view,
+                               [](const auto& volume, const auto&) { return volume.id.str(); });
     };
 }
 
 void add_state_filters(Getters& getters) {
-    getters["instance-state-name"] = [](const InstanceView& view) { return name(view.instance.state); };
+    getters["instance-state-name"] = [](const InstanceView& view) {
+        return name(view.instance.state);
+    };
     getters["instance-state-code"] = [](const InstanceView& view) {
         return one(std::to_string(model::state_code(view.instance.state)));
     };
-    getters["reason"] = [](const InstanceView& view) { return unless_empty(view.instance.state_transition_reason); };
+    getters["reason"] = [](const InstanceView& view) {
+        return unless_empty(view.instance.state_transition_reason);
+    };
     getters["state-reason-code"] = [](const InstanceView& view) {
         return view.instance.state_reason ? one(view.instance.state_reason->code) : Values{};
     };
@@ -65,42 +74,88 @@ void add_state_filters(Getters& getters) {
 }
 
 void add_machine_filters(Getters& getters) {
-    getters["architecture"] = [](const InstanceView& view) { return name(view.instance.architecture); };
+    getters["architecture"] = [](const InstanceView& view) {
+        return name(view.instance.architecture);
+    };
     getters["boot-mode"] = [](const InstanceView& view) {
         return view.instance.boot_mode ? name(*view.instance.boot_mode) : Values{};
     };
     getters["current-instance-boot-mode"] = [](const InstanceView& view) {
         return name(view.instance.current_boot_mode);
     };
-    getters["ebs-optimized"] = [](const InstanceView& view) { return boolean(view.instance.ebs_optimized); };
-    getters["ena-support"] = [](const InstanceView& view) { return boolean(view.instance.ena_support); };
+    getters["ebs-optimized"] = [](const InstanceView& view) {
+        return boolean(view.instance.ebs_optimized);
+    };
+    getters["ena-support"] = [](const InstanceView& view) {
+        return boolean(view.instance.ena_support);
+    };
     getters["hypervisor"] = [](const InstanceView&) { return one("xen"); };
-    getters["instance-type"] = [](const InstanceView& view) { return one(view.instance.instance_type); };
-    getters["platform"] = [](const InstanceView& view) { return unless_empty(view.instance.platform); };
-    getters["platform-details"] = [](const InstanceView& view) { return one(view.instance.platform_details); };
-    getters["root-device-name"] = [](const InstanceView& view) { return one(view.instance.root_device_name); };
-    getters["root-device-type"] = [](const InstanceView& view) { return name(view.instance.root_device_type); };
-    getters["usage-operation"] = [](const InstanceView& view) { return one(view.instance.usage_operation); };
-    getters["virtualization-type"] = [](const InstanceView& view) { return name(view.instance.virtualization_type); };
+    getters["instance-type"] = [](const InstanceView& view) {
+        return one(view.instance.instance_type);
+    };
+    getters["platform"] = [](const InstanceView& view) {
+        return unless_empty(view.instance.platform);
+    };
+    getters["platform-details"] = [](const InstanceView& view) {
+        return one(view.instance.platform_details);
+    };
+    getters["root-device-name"] = [](const InstanceView& view) {
+        return one(view.instance.root_device_name);
+    };
+    getters["root-device-type"] = [](const InstanceView& view) {
+        return name(view.instance.root_device_type);
+    };
+    getters["usage-operation"] = [](const InstanceView& view) {
+        return one(view.instance.usage_operation);
+    };
+    getters["virtualization-type"] = [](const InstanceView& view) {
+        return name(view.instance.virtualization_type);
+    };
 }
 
 void add_launch_filters(Getters& getters) {
-    getters["availability-zone"] = [](const InstanceView& view) { return one(view.instance.availability_zone); };
-    getters["client-token"] = [](const InstanceView& view) { return unless_empty(view.instance.client_token); };
-    getters["image-id"] = [](const InstanceView& view) { return one(view.instance.image_id.str()); };
+    getters["availability-zone"] = [](const InstanceView& view) {
+        return one(view.instance.availability_zone);
+    };
+    getters["client-token"] = [](const InstanceView& view) {
+        return unless_empty(view.instance.client_token);
+    };
+    getters["image-id"] = [](const InstanceView& view) {
+        return one(view.instance.image_id.str());
+    };
     getters["instance-id"] = [](const InstanceView& view) { return one(view.instance.id.str()); };
-    getters["key-name"] = [](const InstanceView& view) { return unless_empty(view.instance.key_name); };
-    getters["launch-index"] = [](const InstanceView& view) { return one(std::to_string(view.instance.launch_index)); };
-    getters["launch-time"] = [](const InstanceView& view) { return one(format_iso8601(view.instance.launched)); };
+    getters["key-name"] = [](const InstanceView& view) {
+        return unless_empty(view.instance.key_name);
+    };
+    getters["launch-index"] = [](const InstanceView& view) {
+        return one(std::to_string(view.instance.launch_index));
+    };
+    getters["launch-time"] = [](const InstanceView& view) {
+        return one(format_iso8601(view.instance.launched));
+    };
     getters["monitoring-state"] = [](const InstanceView&) { return one("disabled"); };
-    getters["owner-id"] = [](const InstanceView& view) { return one(view.instance.owner_id.str()); };
-    getters["private-ip-address"] = [](const InstanceView& view) { return unless_empty(view.instance.private_ip); };
-    getters["ip-address"] = [](const InstanceView& view) { return unless_empty(view.instance.public_ip); };
-    getters["reservation-id"] = [](const InstanceView& view) { return one(view.instance.reservation_id.str()); };
-    getters["source-dest-check"] = [](const InstanceView& view) { return boolean(view.instance.source_dest_check); };
-    getters["subnet-id"] = [](const InstanceView& view) { return unless_empty(view.instance.subnet_id.str()); };
+    getters["owner-id"] = [](const InstanceView& view) {
+        return one(view.instance.owner_id.str());
+    };
+    getters["private-ip-address"] = [](const InstanceView& view) {
+        return unless_empty(view.instance.private_ip);
+    };
+    getters["ip-address"] = [](const InstanceView& view) {
+        return unless_empty(view.instance.public_ip);
+    };
+    getters["reservation-id"] = [](const InstanceView& view) {
+        return one(view.instance.reservation_id.str());
+    };
+    getters["source-dest-check"] = [](const InstanceView& view) {
+        return boolean(view.instance.source_dest_check);
+    };
+    getters["subnet-id"] = [](const InstanceView& view) {
+        return unless_empty(view.instance.subnet_id.str());
+    };
     getters["tenancy"] = [](const InstanceView&) { return one("default"); };
-    getters["vpc-id"] = [](const InstanceView& view) { return unless_empty(view.instance.vpc_id.str()); };
+    getters["vpc-id"] = [](const InstanceView& view) {
+        return unless_empty(view.instance.vpc_id.str());
+    };
 }
 
 FilterTable<InstanceView> make_table() {
@@ -110,7 +165,8 @@ FilterTable<InstanceView> make_table() {
     add_machine_filters(getters);
     add_launch_filters(getters);
     return FilterTable<InstanceView>(
-        [](const InstanceView& view) -> const std::vector<model::Tag>& { return view.tags; }, std::move(getters));
+        [](const InstanceView& view) -> const std::vector<model::Tag>& { return view.tags; },
+        std::move(getters));
 }
 
 }  // namespace
@@ -136,9 +192,10 @@ Result<std::vector<InstanceView>> load_views(catalog::Transaction& tx, const Cal
     }
     TRY_ASSIGN(const auto tags, tx.tags().of(caller.account, ids));
     for (InstanceView& view : views) {
-        std::sort(view.volumes.begin(), view.volumes.end(), [](const model::Volume& a, const model::Volume& b) {
-            return a.attachment->device < b.attachment->device;
-        });
+        std::sort(view.volumes.begin(), view.volumes.end(),
+                  [](const model::Volume& a, const model::Volume& b) {
+                      return a.attachment->device < b.attachment->device;
+                  });
         if (const auto found = tags.find(view.instance.id.str()); found != tags.end()) {
             view.tags = found->second;
         }
@@ -150,7 +207,8 @@ std::vector<ReservationView> group_by_reservation(std::vector<InstanceView> view
     std::vector<ReservationView> reservations;
     std::map<model::ReservationId, std::size_t> place;
     for (InstanceView& view : views) {
-        const auto [entry, fresh] = place.emplace(view.instance.reservation_id, reservations.size());
+        const auto [entry, fresh] =
+            place.emplace(view.instance.reservation_id, reservations.size());
         if (fresh) {
             reservations.push_back({view.instance.reservation_id, view.instance.owner_id, {}});
         }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What a caller is shown of an instance: the instance with its attached volumes and the caller's tags.
-// Thread model: plain values; load functions within a transaction.
+// What a caller is shown of an instance: the instance with its attached volumes and the caller's
+// tags. Thread model: plain values; load functions within a transaction.
 #pragma once
 
 #include <vector>

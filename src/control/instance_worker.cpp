@@ -12,7 +12,8 @@
 namespace kiln::control {
 namespace {
 
-// One attempt to open a volume or to start a machine. Opening replays at most one journal; QEMU starts in a second.
+// One attempt to open a volume or to start a machine. Opening replays at most one journal; QEMU
+// starts in a second.
 constexpr std::chrono::seconds kStepTime{60};
 // A start that failed this often will not succeed by itself.
 constexpr std::uint32_t kMaxLaunchAttempts = 4;
@@ -21,11 +22,12 @@ Deadline step_deadline() {
     return Deadline::after(kStepTime);
 }
 
-// "ec2xxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx": fixed for the life of the instance, and recognised by cloud-init as EC2.
+// "ec2xxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx": fixed for the life of the instance, and recognised by
+// cloud-init as EC2.
 std::string machine_uuid(const model::InstanceId& id) {
     const std::string hex = "ec2" + crypto::sha256_hex(as_bytes(id.str()));
-    return fmt::format("{}-{}-{}-{}-{}", hex.substr(0, 8), hex.substr(8, 4), hex.substr(12, 4), hex.substr(16, 4),
-                       hex.substr(20, 12));
+    return fmt::format("{}-{}-{}-{}-{}", hex.substr(0, 8), hex.substr(8, 4), hex.substr(12, 4),
+                       hex.substr(16, 4), hex.substr(20, 12));
 }
 
 // BDM-15: the volume id without its hyphen, as the guest sees it in /sys/block/*/serial.
@@ -142,7 +144,8 @@ Status InstanceWorker::commit_running(const model::Job& job) {
         const model::InstanceId id(job.subject);
         TRY_ASSIGN(model::Instance instance, tx.instances().get(id));
         if (instance.state == model::InstanceState::pending) {
-            TRY_ASSIGN(instance.state, model::next(instance.state, model::InstanceEvent::started, id));
+            TRY_ASSIGN(instance.state,
+                       model::next(instance.state, model::InstanceEvent::started, id));
             instance.state_reason.reset();
             TRY(tx.instances().update(instance));
             catalog::VolumeQuery query;
@@ -151,7 +154,8 @@ Status InstanceWorker::commit_running(const model::Job& job) {
             for (model::Volume& volume : volumes) {
                 if (volume.attachment->state == model::AttachmentState::attaching) {
                     TRY_ASSIGN(volume.attachment->state,
-                               model::next(volume.attachment->state, model::AttachmentEvent::attached, volume.id));
+                               model::next(volume.attachment->state,
+                                           model::AttachmentEvent::attached, volume.id));
                     TRY(tx.volumes().update(volume));
                 }
             }
@@ -168,12 +172,15 @@ Status InstanceWorker::give_up_launch(const model::Job& job, const Error& why) {
     const Status done = parts_.store.run([&](catalog::Transaction& tx) -> Status {
         const model::InstanceId id(job.subject);
         TRY_ASSIGN(model::Instance instance, tx.instances().get(id));
-        TRY_ASSIGN(instance.state, model::next(instance.state, model::InstanceEvent::launch_failed, id));
-        const char* code = why.code() == Code::resource_exhausted ? "Server.InsufficientInstanceCapacity"
-                                                                  : "Server.InternalError";
+        TRY_ASSIGN(instance.state,
+                   model::next(instance.state, model::InstanceEvent::launch_failed, id));
+        const char* code = why.code() == Code::resource_exhausted
+                               ? "Server.InsufficientInstanceCapacity"
+                               : "Server.InternalError";
         TRY(tx.jobs().finish(job));
         TRY(begin_end(tx, parts_, instance, EndReason::machine_failed));
-        instance.state_reason = model::StateReason{code, fmt::format("{}: {}", code, why.message())};
+        instance.state_reason =
+            model::StateReason{code, fmt::format("{}: {}", code, why.message())};
         return tx.instances().update(instance);
     });
     work_added_();
@@ -181,12 +188,14 @@ Status InstanceWorker::give_up_launch(const model::Job& job, const Error& why) {
 }
 
 bool InstanceWorker::machine_runs(const model::InstanceId& id) {
-    const auto info = parts_.hypervisor.query(machine_id(id), Deadline::after(std::chrono::seconds(10)));
+    const auto info =
+        parts_.hypervisor.query(machine_id(id), Deadline::after(std::chrono::seconds(10)));
     if (!info) {
         // Not known: gone. Known but not answering (its disks may be away): it is still there.
         return info.error().code() != Code::not_found;
     }
-    return info->state != compute::MachineState::shut_down && info->state != compute::MachineState::gone &&
+    return info->state != compute::MachineState::shut_down &&
+           info->state != compute::MachineState::gone &&
            info->state != compute::MachineState::prelaunch;
 }
 
@@ -198,7 +207,8 @@ Status InstanceWorker::note_if_ended(const model::InstanceId& id) {
     return machine_ended(id, generation_of(instance), EndReason::guest);
 }
 
-Status InstanceWorker::machine_ended(const model::InstanceId& id, std::uint64_t generation, EndReason reason) {
+Status InstanceWorker::machine_ended(const model::InstanceId& id, std::uint64_t generation,
+                                     EndReason reason) {
     const Status done = parts_.store.run([&](catalog::Transaction& tx) -> Status {
         TRY_ASSIGN(auto found, tx.instances().find(id));
         if (!found || generation_of(*found) != generation) {
@@ -224,22 +234,23 @@ Status InstanceWorker::machine_ended(const model::InstanceId& id, std::uint64_t 
 Status InstanceWorker::recover() {
     TRY_ASSIGN(const auto instances, parts_.store.read([&](catalog::Transaction& tx) {
         catalog::InstanceQuery query;
-        query.states = {model::InstanceState::pending, model::InstanceState::running, model::InstanceState::stopping,
-                        model::InstanceState::shutting_down};
+        query.states = {model::InstanceState::pending, model::InstanceState::running,
+                        model::InstanceState::stopping, model::InstanceState::shutting_down};
         return tx.instances().list(query);
     }));
-    // All sockets first: a guest with a request in flight answers nothing until its disk is back (D17).
+    // All sockets first: a guest with a request in flight answers nothing until its disk is back
+    // (D17).
     for (const model::Instance& instance : instances) {
         TRY_ASSIGN(const auto volumes, attached_volumes(instance.id));
         if (Status opened = open_volumes(volumes); !opened) {
-            log_error("instances", fmt::format("the disks of {} cannot be served: {}", instance.id.str(),
-                                               opened.error().to_string()));
+            log_error("instances", fmt::format("the disks of {} cannot be served: {}",
+                                               instance.id.str(), opened.error().to_string()));
         }
     }
     for (const model::Instance& instance : instances) {
         if (Status recovered = recover_instance(instance); !recovered) {
-            log_error("instances",
-                      fmt::format("cannot adopt {}: {}", instance.id.str(), recovered.error().to_string()));
+            log_error("instances", fmt::format("cannot adopt {}: {}", instance.id.str(),
+                                               recovered.error().to_string()));
         }
     }
     return ok();
@@ -247,13 +258,16 @@ Status InstanceWorker::recover() {
 
 Status InstanceWorker::recover_instance(const model::Instance& instance) {
     TRY_ASSIGN(const compute::MachineInfo info,
-               parts_.hypervisor.adopt(machine_id(instance.id), instance_directory(instance.id), step_deadline()));
-    log_info("instances", fmt::format("{} is {}, its machine {}", instance.id.str(),
-                                      model::to_string(instance.state), compute::to_string(info.state)));
+               parts_.hypervisor.adopt(machine_id(instance.id), instance_directory(instance.id),
+                                       step_deadline()));
+    log_info("instances",
+             fmt::format("{} is {}, its machine {}", instance.id.str(),
+                         model::to_string(instance.state), compute::to_string(info.state)));
     if (instance.state != model::InstanceState::running) {
         return ok();  // a job knows what to do
     }
-    if (info.state == compute::MachineState::gone || info.state == compute::MachineState::prelaunch) {
+    if (info.state == compute::MachineState::gone ||
+        info.state == compute::MachineState::prelaunch) {
         return machine_ended(instance.id, generation_of(instance), EndReason::machine_failed);
     }
     if (info.state == compute::MachineState::shut_down) {

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// InstanceWorker: makes true what the instance rows say: starts machines, ends them, and takes note of what happens to
-// them. Its steps run as jobs, are idempotent, and survive a kill at any point.
+// InstanceWorker: makes true what the instance rows say: starts machines, ends them, and takes note
+// of what happens to them. Its steps run as jobs, are idempotent, and survive a kill at any point.
 //
-//   instance.launch   open the volumes, start the machine, commit `running`; a launch that cannot succeed ends `terminated`
-//   instance.end      press the power button, wait, switch off, close the volumes, commit `stopped` or `terminated`
-//   layer.drop        remove the files of a layer nobody needs any more
+//   instance.launch   open the volumes, start the machine, commit `running`; a launch that cannot
+//   succeed ends `terminated` instance.end      press the power button, wait, switch off, close the
+//   volumes, commit `stopped` or `terminated` layer.drop        remove the files of a layer nobody
+//   needs any more
 //
 // Thread-safe, blocking.
 #pragma once
@@ -27,9 +28,11 @@ inline constexpr char kDropLayerJob[] = "layer.drop";
 // Why an instance ends (INS-3).
 enum class EndReason { user, guest, machine_failed };
 
-// In the transaction that moves `instance` to `stopping`, `shutting-down` or `terminated`: notes the reason, stores the
-// row, and queues the work (or wakes it, if the instance was ending already).
-Status begin_end(catalog::Transaction& tx, const Parts& parts, model::Instance& instance, EndReason reason);
+// In the transaction that moves `instance` to `stopping`, `shutting-down` or `terminated`: notes
+// the reason, stores the row, and queues the work (or wakes it, if the instance was ending
+// already).
+Status begin_end(catalog::Transaction& tx, const Parts& parts, model::Instance& instance,
+                 EndReason reason);
 
 // In the transaction that gave up the last name of a layer.
 Status queue_layer_drop(catalog::Transaction& tx, const Parts& parts, const model::LayerId& id);
@@ -46,8 +49,8 @@ class InstanceWorker {
     // The machine of `id`, in its run `generation`, is off or gone.
     Status machine_ended(const model::InstanceId& id, std::uint64_t generation, EndReason reason);
 
-    // After a restart (D17): volumes of live machines are exported again, then their machines adopted; what happened
-    // meanwhile is noted. Before jobs run.
+    // After a restart (D17): volumes of live machines are exported again, then their machines
+    // adopted; what happened meanwhile is noted. Before jobs run.
     Status recover();
 
     std::string instance_directory(const model::InstanceId& id) const;
@@ -58,7 +61,8 @@ class InstanceWorker {
     Status give_up_launch(const model::Job& job, const Error& why);
     Status start_machine(const model::Instance& instance);
     Status commit_running(const model::Job& job);
-    compute::MachineSpec machine_spec(const model::Instance& instance, const std::vector<model::Volume>& volumes) const;
+    compute::MachineSpec machine_spec(const model::Instance& instance,
+                                      const std::vector<model::Volume>& volumes) const;
 
     Status end(const model::Job& job);
     Status ask_to_power_off(const model::Job& job);

@@ -17,19 +17,21 @@ catalog::Cursor cursor_of(const InstanceView& view) {
     return {view.instance.created, view.instance.id.str()};
 }
 
-// TRM-1: instances in a zone with a protected one stay, those in other zones go, and the call reports the first
-// protected one.
-std::optional<Error> protected_error(const std::vector<model::Instance>& instances, std::set<std::string>& zones) {
+// TRM-1: instances in a zone with a protected one stay, those in other zones go, and the call
+// reports the first protected one.
+std::optional<Error> protected_error(const std::vector<model::Instance>& instances,
+                                     std::set<std::string>& zones) {
     std::optional<Error> error;
     for (const model::Instance& instance : instances) {
-        if (instance.disable_api_termination && instance.state != model::InstanceState::terminated) {
+        if (instance.disable_api_termination &&
+            instance.state != model::InstanceState::terminated) {
             zones.insert(instance.availability_zone);
             if (!error) {
-                error = Error::api(
-                    Code::permission_denied, "OperationNotPermitted",
-                    fmt::format("The instance '{}' may not be terminated. Modify its 'disableApiTermination' instance "
-                                "attribute and try again.",
-                                instance.id.str()));
+                error = Error::api(Code::permission_denied, "OperationNotPermitted",
+                                   fmt::format("The instance '{}' may not be terminated. Modify "
+                                               "its 'disableApiTermination' instance "
+                                               "attribute and try again.",
+                                               instance.id.str()));
             }
         }
     }
@@ -53,7 +55,8 @@ Result<std::vector<model::Instance>> find_instances(catalog::Transaction& tx, co
             continue;  // IDL-3
         }
         TRY_ASSIGN(auto instance, tx.instances().find(id));
-        if (!instance || instance->owner_id != caller.account || instance->region != caller.region) {
+        if (!instance || instance->owner_id != caller.account ||
+            instance->region != caller.region) {
             missing.push_back(id.str());  // ERR-3
         } else {
             found.push_back(std::move(*instance));
@@ -68,15 +71,17 @@ Result<std::vector<model::Instance>> find_instances(catalog::Transaction& tx, co
 Result<ReservationView> Instances::run(const Caller& caller, const RunInstancesInput& input) {
     Launch launch(parts_, caller, input);
     TRY(launch.check());
-    TRY_ASSIGN(auto views, parts_.store.run([&](catalog::Transaction& tx) -> Result<std::vector<InstanceView>> {
-        TRY_ASSIGN(auto made, launch.run(tx));
-        return load_views(tx, caller, std::move(made));
-    }));
+    TRY_ASSIGN(auto views,
+               parts_.store.run([&](catalog::Transaction& tx) -> Result<std::vector<InstanceView>> {
+                   TRY_ASSIGN(auto made, launch.run(tx));
+                   return load_views(tx, caller, std::move(made));
+               }));
     work_added_();
     return group_by_reservation(std::move(views)).front();
 }
 
-Result<ReservationPage> Instances::describe(const Caller& caller, const DescribeInstancesInput& input) {
+Result<ReservationPage> Instances::describe(const Caller& caller,
+                                            const DescribeInstancesInput& input) {
     TRY(instance_filters().check(input.filters));
     if (!input.ids.empty() && input.page.max_results) {  // PAG-4
         return errors::invalid_parameter_combination(
@@ -95,39 +100,44 @@ Result<ReservationPage> Instances::describe(const Caller& caller, const Describe
             TRY_ASSIGN(instances, tx.instances().list(query));
         }
         TRY_ASSIGN(auto views, load_views(tx, caller, std::move(instances)));
-        std::erase_if(views, [&](const InstanceView& view) { return !instance_filters().matches(input.filters, view); });
+        std::erase_if(views, [&](const InstanceView& view) {
+            return !instance_filters().matches(input.filters, view);
+        });
         auto page = cut_page(caller, input.page, start, std::move(views), cursor_of);
         return ReservationPage{group_by_reservation(std::move(page.items)), page.next_token};
     });
 }
 
-Result<std::vector<StateChange>> Instances::terminate(const Caller& caller, const std::vector<model::InstanceId>& ids,
+Result<std::vector<StateChange>> Instances::terminate(const Caller& caller,
+                                                      const std::vector<model::InstanceId>& ids,
                                                       bool dry_run) {
     if (ids.empty()) {
         return errors::missing_parameter("InstanceId");
     }
     std::optional<Error> refusal;
-    auto changes = parts_.store.run([&](catalog::Transaction& tx) -> Result<std::vector<StateChange>> {
-        TRY_ASSIGN(auto instances, find_instances(tx, caller, ids));
-        std::set<std::string> protected_zones;
-        refusal = protected_error(instances, protected_zones);
-        if (dry_run) {
-            return errors::dry_run();
-        }
-        std::vector<StateChange> made;
-        for (model::Instance& instance : instances) {
-            if (protected_zones.contains(instance.availability_zone)) {
-                continue;
+    auto changes =
+        parts_.store.run([&](catalog::Transaction& tx) -> Result<std::vector<StateChange>> {
+            TRY_ASSIGN(auto instances, find_instances(tx, caller, ids));
+            std::set<std::string> protected_zones;
+            refusal = protected_error(instances, protected_zones);
+            if (dry_run) {
+                return errors::dry_run();
             }
-            const model::InstanceState previous = instance.state;
-            TRY_ASSIGN(instance.state, model::next(previous, model::InstanceEvent::terminate, instance.id));
-            if (instance.state != previous) {
-                TRY(begin_end(tx, parts_, instance, EndReason::user));
+            std::vector<StateChange> made;
+            for (model::Instance& instance : instances) {
+                if (protected_zones.contains(instance.availability_zone)) {
+                    continue;
+                }
+                const model::InstanceState previous = instance.state;
+                TRY_ASSIGN(instance.state,
+                           model::next(previous, model::InstanceEvent::terminate, instance.id));
+                if (instance.state != previous) {
+                    TRY(begin_end(tx, parts_, instance, EndReason::user));
+                }
+                made.push_back({instance.id, previous, instance.state});
             }
-            made.push_back({instance.id, previous, instance.state});
-        }
-        return made;
-    });
+            return made;
+        });
     work_added_();
     if (changes && refusal) {
         return std::move(*refusal);

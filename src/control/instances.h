@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Instances: launching, describing and terminating. A request checks everything, writes rows and a job in one transaction,
-// and returns; InstanceWorker does what the rows say.
-// Thread-safe, blocking.
+// Instances: launching, describing and terminating. A request checks everything, writes rows and a
+// job in one transaction, and returns; InstanceWorker does what the rows say. Thread-safe,
+// blocking.
 #pragma once
 
 #include <cstdint>
@@ -60,7 +60,8 @@ class Instances {
 
     Result<ReservationView> run(const Caller& caller, const RunInstancesInput& input);
     Result<ReservationPage> describe(const Caller& caller, const DescribeInstancesInput& input);
-    Result<std::vector<StateChange>> terminate(const Caller& caller, const std::vector<model::InstanceId>& ids,
+    Result<std::vector<StateChange>> terminate(const Caller& caller,
+                                               const std::vector<model::InstanceId>& ids,
                                                bool dry_run);
 
   private:
@@ -68,7 +69,8 @@ class Instances {
     const std::function<void()> work_added_;
 };
 
-// Every id must be an instance of the caller in this region; each once, in the order given (IDL-2, IDL-3).
+// Every id must be an instance of the caller in this region; each once, in the order given (IDL-2,
+// IDL-3).
 Result<std::vector<model::Instance>> find_instances(catalog::Transaction& tx, const Caller& caller,
                                                     const std::vector<model::InstanceId>& ids);
 

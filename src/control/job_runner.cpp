@@ -11,7 +11,8 @@ namespace {
 
 // One node: the leases of its earlier life are its own to give back.
 constexpr char kOwner[] = "local";
-// Longer than any step takes; a step that hangs past it may be begun by another thread, which its idempotence allows.
+// Longer than any step takes; a step that hangs past it may be begun by another thread, which its
+// idempotence allows.
 constexpr std::int64_t kLeaseMs = 10 * 60 * 1000;
 // How long to sleep when nothing is due: only a bound, since poke() ends it.
 constexpr std::chrono::seconds kIdle{30};
@@ -90,8 +91,9 @@ void JobRunner::carry_out(const model::Job& job) {
     if (done) {
         return;
     }
-    log_warn("jobs", fmt::format("{} of {} failed in step '{}' (attempt {}): {}", job.kind, job.subject, job.step,
-                                 job.attempts + 1, done.error().to_string()));
+    log_warn("jobs",
+             fmt::format("{} of {} failed in step '{}' (attempt {}): {}", job.kind, job.subject,
+                         job.step, job.attempts + 1, done.error().to_string()));
     const Status recorded = store_.run([&](catalog::Transaction& tx) {
         return tx.jobs().fail(job, done.error().message(), clock_.now(), catalog::Backoff{});
     });
@@ -102,10 +104,12 @@ void JobRunner::carry_out(const model::Job& job) {
 
 void JobRunner::sleep_until_due(std::uint64_t seen) {
     auto until = std::chrono::steady_clock::now() + kIdle;
-    const auto due = store_.read([&](catalog::Transaction& tx) { return tx.jobs().next_due(kinds_); });
+    const auto due =
+        store_.read([&](catalog::Transaction& tx) { return tx.jobs().next_due(kinds_); });
     if (due && *due) {
         const std::int64_t wait_ms = std::max<std::int64_t>((*due)->value - clock_.now().value, 0);
-        until = std::min(until, std::chrono::steady_clock::now() + std::chrono::milliseconds(wait_ms));
+        until =
+            std::min(until, std::chrono::steady_clock::now() + std::chrono::milliseconds(wait_ms));
     }
     MutexLock lock(mutex_);
     while (!stopping_ && pokes_ == seen) {
@@ -115,7 +119,8 @@ void JobRunner::sleep_until_due(std::uint64_t seen) {
     }
 }
 
-model::Job make_job(io::Rng& rng, UnixMillis now, std::string kind, std::string subject, std::string step) {
+model::Job make_job(io::Rng& rng, UnixMillis now, std::string kind, std::string subject,
+                    std::string step) {
     model::Job job;
     job.id = model::make_id<model::JobId>(rng);
     job.kind = std::move(kind);

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// JobRunner: the threads that carry out durable jobs (model/job.h). Each kind has one handler; a handler does the work of
-// the job's present step, whose effects it commits together with the job's next step, and may be run again after a crash
-// at any point: every step is idempotent.
+// JobRunner: the threads that carry out durable jobs (model/job.h). Each kind has one handler; a
+// handler does the work of the job's present step, whose effects it commits together with the job's
+// next step, and may be run again after a crash at any point: every step is idempotent.
 //
-// A handler returns an error when its step failed for now: the job is retried with back-off. A handler that gives up
-// for good commits that outcome in the subject's state and finishes the job.
+// A handler returns an error when its step failed for now: the job is retried with back-off. A
+// handler that gives up for good commits that outcome in the subject's state and finishes the job.
 //
 // Thread-safe. start() begins, stop() waits for running steps; both once.
 #pragma once
@@ -59,6 +59,7 @@ class JobRunner {
 };
 
 // A job of `kind` for `subject`, due now.
-model::Job make_job(io::Rng& rng, UnixMillis now, std::string kind, std::string subject, std::string step);
+model::Job make_job(io::Rng& rng, UnixMillis now, std::string kind, std::string subject,
+                    std::string step);
 
 }  // namespace kiln::control

@@ -42,8 +42,9 @@ model::LayerRecord fresh_layer(io::Rng& rng, UnixMillis now, std::uint64_t size_
 }  // namespace
 
 std::uint64_t guest_memory_mib(const Settings& settings, const InstanceType& type) {
-    return settings.guest_memory_cap_mib == 0 ? type.memory_mib
-                                              : std::min(type.memory_mib, settings.guest_memory_cap_mib);
+    return settings.guest_memory_cap_mib == 0
+               ? type.memory_mib
+               : std::min(type.memory_mib, settings.guest_memory_cap_mib);
 }
 
 Status Launch::check() const {
@@ -54,12 +55,13 @@ Status Launch::check() const {
         return errors::invalid_parameter_combination("MinCount may not exceed MaxCount.");
     }
     if (input_.max_count > kMaxInstancesPerCall) {
-        return errors::invalid_parameter_value(
-            fmt::format("At most {} instances may be launched by one request.", kMaxInstancesPerCall));
+        return errors::invalid_parameter_value(fmt::format(
+            "At most {} instances may be launched by one request.", kMaxInstancesPerCall));
     }
     if (input_.client_token.size() > kMaxClientToken) {
-        return Error::api(Code::invalid_argument, "InvalidClientToken",
-                          fmt::format("The client token is longer than {} characters.", kMaxClientToken));
+        return Error::api(
+            Code::invalid_argument, "InvalidClientToken",
+            fmt::format("The client token is longer than {} characters.", kMaxClientToken));
     }
     return check_tag_specifications(input_.tags, {"instance", "volume"});
 }
@@ -68,30 +70,35 @@ Status Launch::check_image(const model::Image& image, const InstanceType& type) 
     const std::string_view architecture = model::to_string(image.architecture);
     if (!lists(type.architectures, architecture)) {
         return errors::invalid_parameter_value(
-            fmt::format("The architecture '{}' of the specified instance type does not match the architecture '{}' of "
-                        "the specified AMI. Specify an instance type and an AMI that have matching architectures, and "
+            fmt::format("The architecture '{}' of the specified instance type does not match the "
+                        "architecture '{}' of "
+                        "the specified AMI. Specify an instance type and an AMI that have matching "
+                        "architectures, and "
                         "try again.",
                         type.architectures, architecture));
     }
     const std::string_view virtualization = model::to_string(image.virtualization_type);
     if (!lists(type.virtualization_types, virtualization)) {
         return errors::invalid_parameter_combination(
-            fmt::format("Non-Windows instances with a virtualization type of '{}' are currently not supported for this "
+            fmt::format("Non-Windows instances with a virtualization type of '{}' are currently "
+                        "not supported for this "
                         "instance type.",
                         virtualization));
     }
     if (image.virtualization_type == model::VirtualizationType::paravirtual) {
-        return errors::unsupported("Booting paravirtual images is not built yet; register the image as hvm.");
+        return errors::unsupported(
+            "Booting paravirtual images is not built yet; register the image as hvm.");
     }
     if (type.ena_required && !image.ena_support) {
         return errors::invalid_parameter_combination(
-            fmt::format("Enhanced networking with the Elastic Network Adapter (ENA) is required for the '{}' instance "
+            fmt::format("Enhanced networking with the Elastic Network Adapter (ENA) is required "
+                        "for the '{}' instance "
                         "type. Ensure that you are using an AMI that is enabled for ENA.",
                         type.name));
     }
     if (image.boot_mode == model::BootMode::uefi && !type.uefi) {  // BM-1
-        return errors::invalid_parameter_combination(
-            fmt::format("The boot mode uefi of the AMI is not supported by the instance type {}.", type.name));
+        return errors::invalid_parameter_combination(fmt::format(
+            "The boot mode uefi of the AMI is not supported by the instance type {}.", type.name));
     }
     if (image.tpm_v2) {
         return errors::unsupported("Instances with a TPM are not built yet.");
@@ -99,8 +106,9 @@ Status Launch::check_image(const model::Image& image, const InstanceType& type) 
     return ok();
 }
 
-Result<std::vector<Launch::VolumePlan>> Launch::plan_volumes(catalog::Transaction& tx, const model::Image& image,
-                                                             const model::BlockDeviceMappings& mappings) const {
+Result<std::vector<Launch::VolumePlan>> Launch::plan_volumes(
+    catalog::Transaction& tx, const model::Image& image,
+    const model::BlockDeviceMappings& mappings) const {
     std::vector<VolumePlan> plans;
     for (const model::BlockDeviceMapping& mapping : mappings) {
         if (!mapping.ebs) {
@@ -109,13 +117,16 @@ Result<std::vector<Launch::VolumePlan>> Launch::plan_volumes(catalog::Transactio
         VolumePlan plan{mapping.device_name, *mapping.ebs, {}};
         model::EbsBlockDevice& ebs = plan.ebs;
         if (ebs.encrypted.value_or(false) || !ebs.kms_key_id.empty()) {
-            return errors::unsupported("Encrypted volumes are not built yet; leave out Encrypted and KmsKeyId.");
+            return errors::unsupported(
+                "Encrypted volumes are not built yet; leave out Encrypted and KmsKeyId.");
         }
         if (!ebs.snapshot_id.empty()) {
             // The image's own snapshots are readable through the image, whoever owns them.
-            const bool of_image = std::any_of(
-                image.block_device_mappings.begin(), image.block_device_mappings.end(),
-                [&](const auto& entry) { return entry.ebs && entry.ebs->snapshot_id == ebs.snapshot_id; });
+            const bool of_image =
+                std::any_of(image.block_device_mappings.begin(), image.block_device_mappings.end(),
+                            [&](const auto& entry) {
+                                return entry.ebs && entry.ebs->snapshot_id == ebs.snapshot_id;
+                            });
             model::Snapshot snapshot;
             if (of_image) {
                 TRY_ASSIGN(snapshot, tx.snapshots().get(ebs.snapshot_id));
@@ -124,9 +135,9 @@ Result<std::vector<Launch::VolumePlan>> Launch::plan_volumes(catalog::Transactio
             }
             ebs.volume_size_gib = ebs.volume_size_gib.value_or(snapshot.volume_size_gib);
             if (*ebs.volume_size_gib < snapshot.volume_size_gib) {  // BDM-12
-                return errors::invalid_mapping(
-                    fmt::format("Volume of size {}GB is smaller than snapshot '{}', expect size >= {}GB",
-                                *ebs.volume_size_gib, snapshot.id.str(), snapshot.volume_size_gib));
+                return errors::invalid_mapping(fmt::format(
+                    "Volume of size {}GB is smaller than snapshot '{}', expect size >= {}GB",
+                    *ebs.volume_size_gib, snapshot.id.str(), snapshot.volume_size_gib));
             }
             plan.base = snapshot.content;
         }
@@ -157,8 +168,8 @@ Result<std::size_t> Launch::how_many(catalog::Transaction& tx, const InstanceTyp
         return wanted;
     }
     catalog::InstanceQuery live;
-    live.states = {model::InstanceState::pending, model::InstanceState::running, model::InstanceState::stopping,
-                   model::InstanceState::shutting_down};
+    live.states = {model::InstanceState::pending, model::InstanceState::running,
+                   model::InstanceState::stopping, model::InstanceState::shutting_down};
     TRY_ASSIGN(const auto instances, tx.instances().list(live));
     std::uint64_t used_mib = 0;
     for (const model::Instance& instance : instances) {
@@ -166,14 +177,17 @@ Result<std::size_t> Launch::how_many(catalog::Transaction& tx, const InstanceTyp
             used_mib += guest_memory_mib(parts_.settings, *known);
         }
     }
-    const auto usable = static_cast<std::uint64_t>(static_cast<double>(*host_mib) * parts_.settings.memory_overcommit);
+    const auto usable = static_cast<std::uint64_t>(static_cast<double>(*host_mib) *
+                                                   parts_.settings.memory_overcommit);
     const std::uint64_t each = guest_memory_mib(parts_.settings, type);
     const std::uint64_t fit = usable > used_mib ? (usable - used_mib) / each : 0;
     if (fit < static_cast<std::uint64_t>(input_.min_count)) {  // RUN-1: none if fewer than MinCount
-        return Error::api(Code::resource_exhausted, "InsufficientInstanceCapacity",
-                          fmt::format("We currently do not have sufficient {} capacity: {} MiB of memory are free and "
-                                      "each instance takes {} MiB.",
-                                      type.name, usable > used_mib ? usable - used_mib : 0, each));
+        return Error::api(
+            Code::resource_exhausted, "InsufficientInstanceCapacity",
+            fmt::format(
+                "We currently do not have sufficient {} capacity: {} MiB of memory are free and "
+                "each instance takes {} MiB.",
+                type.name, usable > used_mib ? usable - used_mib : 0, each));
     }
     return static_cast<std::size_t>(std::min<std::uint64_t>(fit, wanted));
 }
@@ -185,7 +199,8 @@ Result<std::optional<std::vector<model::Instance>>> Launch::replay(catalog::Tran
     }
     model::IdempotencyToken token;
     token.account = caller_.account;
-    token.scope = input_.availability_zone.empty() ? caller_.region : input_.availability_zone;  // IDM-6
+    token.scope =
+        input_.availability_zone.empty() ? caller_.region : input_.availability_zone;  // IDM-6
     token.action = kAction;
     token.token = input_.client_token;
     TRY_ASSIGN(const auto known, tx.tokens().find(token.id()));
@@ -193,16 +208,18 @@ Result<std::optional<std::vector<model::Instance>>> Launch::replay(catalog::Tran
         return Found();
     }
     if (known->request_hash != input_.request_hash) {  // IDM-2
-        return Error::api(Code::invalid_argument, "IdempotentParameterMismatch",
-                          "Arguments on this idempotent request are inconsistent with arguments used in previous "
-                          "request(s).");
+        return Error::api(
+            Code::invalid_argument, "IdempotentParameterMismatch",
+            "Arguments on this idempotent request are inconsistent with arguments used in previous "
+            "request(s).");
     }
     catalog::InstanceQuery query;
     query.reservations = {model::ReservationId(known->result)};
     TRY_ASSIGN(auto instances, tx.instances().list(query));
-    const bool gone = std::all_of(instances.begin(), instances.end(), [](const model::Instance& instance) {
-        return instance.state == model::InstanceState::terminated;
-    });
+    const bool gone =
+        std::all_of(instances.begin(), instances.end(), [](const model::Instance& instance) {
+            return instance.state == model::InstanceState::terminated;
+        });
     if (gone) {  // IDM-5
         return Error::api(Code::failed_precondition, "IdempotentInstanceTerminated",
                           "The instances launched with this client token have been terminated.");
@@ -263,13 +280,15 @@ Status Launch::insert_instance(catalog::Transaction& tx, const model::Instance& 
         volume.snapshot_id = plan.ebs.snapshot_id;
         volume.base_content = plan.base;
         volume.active_layer = layer.id;
-        volume.attachment = model::VolumeAttachment{instance.id, plan.device, model::AttachmentState::attaching,
-                                                    *plan.ebs.delete_on_termination, instance.created};
+        volume.attachment =
+            model::VolumeAttachment{instance.id, plan.device, model::AttachmentState::attaching,
+                                    *plan.ebs.delete_on_termination, instance.created};
         volume.created = instance.created;
         TRY(tx.volumes().insert(volume));
         TRY(put_tags(tx, caller_, "volume", volume.id.str(), tags_for(input_.tags, "volume")));
     }
-    return tx.jobs().add(make_job(parts_.rng, instance.created, kLaunchJob, instance.id.str(), "start"));
+    return tx.jobs().add(
+        make_job(parts_.rng, instance.created, kLaunchJob, instance.id.str(), "start"));
 }
 
 Result<std::vector<model::Instance>> Launch::run(catalog::Transaction& tx) {
@@ -278,8 +297,8 @@ Result<std::vector<model::Instance>> Launch::run(catalog::Transaction& tx) {
         return std::move(*known);
     }
     TRY_ASSIGN(model::Image image, Images::find_launchable(tx, caller_, input_.image_id));
-    const std::string wanted_type = input_.instance_type.empty() ? std::string(kDefaultInstanceType)
-                                                                 : input_.instance_type;
+    const std::string wanted_type =
+        input_.instance_type.empty() ? std::string(kDefaultInstanceType) : input_.instance_type;
     const InstanceType* type = find_instance_type(wanted_type);
     if (type == nullptr) {  // RUN-2
         return errors::invalid_parameter_value(
@@ -288,11 +307,13 @@ Result<std::vector<model::Instance>> Launch::run(catalog::Transaction& tx) {
     TRY(check_image(image, *type));
     const std::string first_zone = parts_.topology.find(caller_.region)->zones.front().name;
     TRY_ASSIGN(const Zone zone,
-               parts_.topology.zone(caller_.region,
-                                    input_.availability_zone.empty() ? first_zone : input_.availability_zone));
+               parts_.topology.zone(caller_.region, input_.availability_zone.empty()
+                                                        ? first_zone
+                                                        : input_.availability_zone));
     TRY(check_mapping_list(input_.block_device_mappings, image.virtualization_type));
-    TRY_ASSIGN(const auto mappings, merge_launch_mappings(image.block_device_mappings, input_.block_device_mappings,
-                                                          image.root_device_name));
+    TRY_ASSIGN(const auto mappings,
+               merge_launch_mappings(image.block_device_mappings, input_.block_device_mappings,
+                                     image.root_device_name));
     TRY_ASSIGN(const auto volumes, plan_volumes(tx, image, mappings));
     TRY_ASSIGN(const std::size_t count, how_many(tx, *type));
     if (input_.dry_run) {

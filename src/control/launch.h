@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Launch: the transaction behind RunInstances (RUN-1 .. RUN-13): checks the request against the catalog, then writes the
-// instances, their volumes with fresh layers over the image's contents, tags, the idempotency token, and a job for each
-// instance. Nothing outside the catalog is touched.
+// Launch: the transaction behind RunInstances (RUN-1 .. RUN-13): checks the request against the
+// catalog, then writes the instances, their volumes with fresh layers over the image's contents,
+// tags, the idempotency token, and a job for each instance. Nothing outside the catalog is touched.
 // One owner thread: the one that runs the transaction.
 #pragma once
 
@@ -28,7 +28,8 @@ class Launch {
 
     Result<std::optional<std::vector<model::Instance>>> replay(catalog::Transaction& tx);
     Status check_image(const model::Image& image, const InstanceType& type) const;
-    Result<std::vector<VolumePlan>> plan_volumes(catalog::Transaction& tx, const model::Image& image,
+    Result<std::vector<VolumePlan>> plan_volumes(catalog::Transaction& tx,
+                                                 const model::Image& image,
                                                  const model::BlockDeviceMappings& mappings) const;
     Result<std::size_t> how_many(catalog::Transaction& tx, const InstanceType& type) const;
     model::Instance draft(const model::Image& image, const InstanceType& type,

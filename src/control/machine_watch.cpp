@@ -16,7 +16,8 @@ std::optional<EndReason> end_reason(const compute::MachineEvent& event) {
         case compute::MachineEvent::Kind::exited:
             return EndReason::machine_failed;
         case compute::MachineEvent::Kind::reset:
-        case compute::MachineEvent::Kind::panic:  // SHD-1: a crash without power-off leaves it running
+        case compute::MachineEvent::Kind::panic:  // SHD-1: a crash without power-off leaves it
+                                                  // running
         case compute::MachineEvent::Kind::io_error:
         case compute::MachineEvent::Kind::control_lost:
             return std::nullopt;
@@ -37,11 +38,13 @@ void MachineWatch::on_event(const compute::MachineId& id, std::uint64_t generati
     Status queued = executor_.submit([this, id, generation, why = *reason] {
         const Status noted = worker_->machine_ended(model::InstanceId(id.str()), generation, why);
         if (!noted) {
-            log_error("machines", fmt::format("the end of {} was not noted: {}", id.str(), noted.error().to_string()));
+            log_error("machines", fmt::format("the end of {} was not noted: {}", id.str(),
+                                              noted.error().to_string()));
         }
     });
     if (!queued) {
-        log_error("machines", fmt::format("the end of {} was not noted: {}", id.str(), queued.error().to_string()));
+        log_error("machines", fmt::format("the end of {} was not noted: {}", id.str(),
+                                          queued.error().to_string()));
     }
 }
 

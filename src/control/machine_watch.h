@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// MachineWatch: hears what happens to machines and passes it on to the worker, on a thread of its own, because the
-// hypervisor's supervisor thread must not wait for the catalog. An event that is lost with the process is found again by
-// InstanceWorker::recover().
-// Thread-safe. The worker is set before the first machine is started or adopted.
+// MachineWatch: hears what happens to machines and passes it on to the worker, on a thread of its
+// own, because the hypervisor's supervisor thread must not wait for the catalog. An event that is
+// lost with the process is found again by InstanceWorker::recover(). Thread-safe. The worker is set
+// before the first machine is started or adopted.
 #pragma once
 
 #include "compute/hypervisor.h"

@@ -42,12 +42,14 @@ Result<catalog::Cursor> parse_token(const Caller& caller, const PageRequest& req
 
 }  // namespace
 
-Result<PageStart> open_page(const Caller& caller, const PageRequest& request, const PageLimits& limits) {
+Result<PageStart> open_page(const Caller& caller, const PageRequest& request,
+                            const PageLimits& limits) {
     PageStart start;
     if (request.max_results) {
         if (*request.max_results < limits.min) {
             return errors::invalid_parameter_value(
-                fmt::format("Value ( {} ) for parameter maxResults is invalid. Expecting a value greater than {}.",
+                fmt::format("Value ( {} ) for parameter maxResults is invalid. Expecting a value "
+                            "greater than {}.",
                             *request.max_results, limits.min));
         }
         start.limit = static_cast<std::size_t>(std::min(*request.max_results, limits.max));
@@ -58,9 +60,10 @@ Result<PageStart> open_page(const Caller& caller, const PageRequest& request, co
     return start;
 }
 
-std::string make_token(const Caller& caller, const PageRequest& request, const catalog::Cursor& last) {
-    return base64_encode(
-        as_bytes(fmt::format("{} {} {}", binding_hash(caller, request), last.created.value, last.id)));
+std::string make_token(const Caller& caller, const PageRequest& request,
+                       const catalog::Cursor& last) {
+    return base64_encode(as_bytes(
+        fmt::format("{} {} {}", binding_hash(caller, request), last.created.value, last.id)));
 }
 
 }  // namespace kiln::control

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Pages of the Describe operations (PAG-1 .. PAG-6). A token names the last item seen and is bound to caller, region,
-// action and the other parameters, so that it cannot be taken elsewhere.
-// Thread model: pure functions, plain values.
+// Pages of the Describe operations (PAG-1 .. PAG-6). A token names the last item seen and is bound
+// to caller, region, action and the other parameters, so that it cannot be taken elsewhere. Thread
+// model: pure functions, plain values.
 #pragma once
 
 #include <cstdint>
@@ -19,7 +19,8 @@ namespace kiln::control {
 struct PageRequest {
     std::optional<std::int64_t> max_results;
     std::string next_token;
-    // What the token is bound to besides the caller: the action and its other parameters, as any text.
+    // What the token is bound to besides the caller: the action and its other parameters, as any
+    // text.
     std::string binding;
 };
 
@@ -35,8 +36,10 @@ struct PageStart {
 };
 
 // PAG-2, PAG-3, PAG-5.
-Result<PageStart> open_page(const Caller& caller, const PageRequest& request, const PageLimits& limits);
-std::string make_token(const Caller& caller, const PageRequest& request, const catalog::Cursor& last);
+Result<PageStart> open_page(const Caller& caller, const PageRequest& request,
+                            const PageLimits& limits);
+std::string make_token(const Caller& caller, const PageRequest& request,
+                       const catalog::Cursor& last);
 
 template <class T>
 struct Page {
@@ -44,10 +47,11 @@ struct Page {
     std::string next_token;  // empty: the last page
 };
 
-// Cuts `items`, which are ordered and begin after `start.after`, to one page. `cursor_of` gives an item's place.
+// Cuts `items`, which are ordered and begin after `start.after`, to one page. `cursor_of` gives an
+// item's place.
 template <class T, class CursorOf>
-Page<T> cut_page(const Caller& caller, const PageRequest& request, const PageStart& start, std::vector<T> items,
-                 CursorOf cursor_of) {
+Page<T> cut_page(const Caller& caller, const PageRequest& request, const PageStart& start,
+                 std::vector<T> items, CursorOf cursor_of) {
     Page<T> page;
     if (start.limit && items.size() > *start.limit) {
         items.erase(items.begin() + static_cast<std::ptrdiff_t>(*start.limit), items.end());

@@ -22,11 +22,13 @@ inline constexpr std::uint64_t kGiB = 1ULL << 30;
 
 struct Settings {
     std::string instances_directory;  // one directory per instance: runtime record, serial log
-    std::string runtime_directory;    // short: unix sockets, at most 107 bytes with "/<instance>/<volume>.sock"
+    std::string runtime_directory;    // short: unix sockets, at most 107 bytes with
+                                      // "/<instance>/<volume>.sock"
     // D21: what a guest is really given, whatever its type says; 0: what the type says.
     std::uint64_t guest_memory_cap_mib = 0;
     double memory_overcommit = 1.0;
-    // How long a guest may take to power off after the button was pressed, before it is switched off.
+    // How long a guest may take to power off after the button was pressed, before it is switched
+    // off.
     std::chrono::milliseconds shutdown_grace = std::chrono::seconds(120);
 };
 

@@ -14,8 +14,9 @@ constexpr std::size_t kMaxValue = 256;
 
 // Characters, not bytes: tags are Unicode.
 std::size_t character_count(std::string_view text) {
-    return static_cast<std::size_t>(
-        std::count_if(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0) != 0x80; }));
+    return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
+        return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
+    }));
 }
 
 Status check_tag(const model::Tag& tag) {
@@ -23,7 +24,8 @@ Status check_tag(const model::Tag& tag) {
         return errors::invalid_parameter_value("Tag key cannot be null or empty");
     }
     if (equals_ignore_case(std::string_view(tag.key).substr(0, 4), "aws:")) {
-        return errors::invalid_parameter_value("Tag keys starting with 'aws:' are reserved for internal use");
+        return errors::invalid_parameter_value(
+            "Tag keys starting with 'aws:' are reserved for internal use");
     }
     if (character_count(tag.key) > kMaxKey) {
         return errors::invalid_parameter_value(
@@ -41,14 +43,16 @@ Status check_tags(const std::vector<model::Tag>& tags) {
         return errors::invalid_parameter_value("Tag specification must have at least one tag");
     }
     if (tags.size() > kMaxTagsPerResource) {
-        return Error::api(Code::resource_exhausted, "TagLimitExceeded",
-                          fmt::format("More than {} tags were specified for one resource", kMaxTagsPerResource));
+        return Error::api(
+            Code::resource_exhausted, "TagLimitExceeded",
+            fmt::format("More than {} tags were specified for one resource", kMaxTagsPerResource));
     }
     std::set<std::string_view> keys;
     for (const model::Tag& tag : tags) {
         TRY(check_tag(tag));
         if (!keys.insert(tag.key).second) {
-            return errors::invalid_parameter_value(fmt::format("Duplicate tag key '{}' specified.", tag.key));
+            return errors::invalid_parameter_value(
+                fmt::format("Duplicate tag key '{}' specified.", tag.key));
         }
     }
     return ok();
@@ -63,9 +67,11 @@ Status check_tag_specifications(const std::vector<TagSpecification>& specificati
         if (specification.resource_type.empty()) {
             return errors::missing_parameter("TagSpecification.ResourceType");
         }
-        if (std::find(allowed.begin(), allowed.end(), specification.resource_type) == allowed.end()) {
-            return errors::invalid_parameter_value(fmt::format(
-                "'{}' is not a valid taggable resource type for this operation.", specification.resource_type));
+        if (std::find(allowed.begin(), allowed.end(), specification.resource_type) ==
+            allowed.end()) {
+            return errors::invalid_parameter_value(
+                fmt::format("'{}' is not a valid taggable resource type for this operation.",
+                            specification.resource_type));
         }
         if (!types.insert(specification.resource_type).second) {
             return errors::invalid_parameter_value("Duplicate tag specification");
@@ -75,7 +81,8 @@ Status check_tag_specifications(const std::vector<TagSpecification>& specificati
     return ok();
 }
 
-std::vector<model::Tag> tags_for(const std::vector<TagSpecification>& specifications, std::string_view resource_type) {
+std::vector<model::Tag> tags_for(const std::vector<TagSpecification>& specifications,
+                                 std::string_view resource_type) {
     for (const TagSpecification& specification : specifications) {
         if (specification.resource_type == resource_type) {
             return specification.tags;
@@ -89,7 +96,8 @@ Status put_tags(catalog::Transaction& tx, const Caller& caller, std::string_view
     if (tags.empty()) {
         return ok();
     }
-    return tx.tags().put({caller.account, caller.region, std::string(resource_type), resource_id}, tags);
+    return tx.tags().put({caller.account, caller.region, std::string(resource_type), resource_id},
+                         tags);
 }
 
 }  // namespace kiln::control

@@ -26,7 +26,8 @@ inline constexpr std::size_t kMaxTagsPerResource = 50;  // TAG-1
 Status check_tag_specifications(const std::vector<TagSpecification>& specifications,
                                 const std::vector<std::string_view>& allowed);
 // Those for one type; empty when there are none.
-std::vector<model::Tag> tags_for(const std::vector<TagSpecification>& specifications, std::string_view resource_type);
+std::vector<model::Tag> tags_for(const std::vector<TagSpecification>& specifications,
+                                 std::string_view resource_type);
 
 // In the transaction that creates the resource (TAG-6).
 Status put_tags(catalog::Transaction& tx, const Caller& caller, std::string_view resource_type,

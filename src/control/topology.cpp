@@ -4,7 +4,8 @@
 namespace kiln::control {
 namespace {
 
-Region make_region(const std::string& name, const std::string& id_prefix, std::string_view letters) {
+Region make_region(const std::string& name, const std::string& id_prefix,
+                   std::string_view letters) {
     Region region{name, "ec2." + name + ".amazonaws.com", {}};
     int number = 1;
     for (char letter : letters) {

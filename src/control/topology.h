@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Topology: the regions and zones this server answers for (REG-1 .. REG-4). Region is data: one server serves all of them on
-// one URL, and a request's region comes from its signature's scope. The built-in default carries Amazon's names and ids, so
-// that configurations written for the public cloud work unchanged.
+// Topology: the regions and zones this server answers for (REG-1 .. REG-4). Region is data: one
+// server serves all of them on one URL, and a request's region comes from its signature's scope.
+// The built-in default carries Amazon's names and ids, so that configurations written for the
+// public cloud work unchanged.
 //
 // Immutable after construction.
 #pragma once

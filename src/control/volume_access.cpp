@@ -33,7 +33,8 @@ Status VolumeAccess::close_unless_exported(const model::VolumeId& id, Deadline d
         return ok();
     }
     exports_.erase(id);
-    return parts_.engine.is_open(block_id(id)) ? parts_.engine.close_volume(block_id(id), deadline) : ok();
+    return parts_.engine.is_open(block_id(id)) ? parts_.engine.close_volume(block_id(id), deadline)
+                                               : ok();
 }
 
 Status VolumeAccess::open(const model::Volume& volume, Deadline deadline) {
@@ -42,7 +43,8 @@ Status VolumeAccess::open(const model::Volume& volume, Deadline deadline) {
     if (exports_[volume.id].machine) {
         return ok();
     }
-    Status exported = parts_.engine.export_volume(block_id(volume.id), socket_path(volume.id), false, deadline);
+    Status exported =
+        parts_.engine.export_volume(block_id(volume.id), socket_path(volume.id), false, deadline);
     if (!exported) {
         const Status closed = close_unless_exported(volume.id, deadline);
         static_cast<void>(closed);  // the first error is the one to tell
@@ -78,7 +80,8 @@ Status VolumeAccess::open_read_only(const model::Volume& volume, Deadline deadli
     if (exports_[volume.id].read_only) {
         return ok();
     }
-    TRY(parts_.engine.export_volume(block_id(volume.id), read_only_socket_path(volume.id), true, deadline));
+    TRY(parts_.engine.export_volume(block_id(volume.id), read_only_socket_path(volume.id), true,
+                                    deadline));
     exports_[volume.id].read_only = true;
     return ok();
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// VolumeAccess: opens volumes in the engine and gives each its sockets, and takes them away again. A volume has a
-// read-write socket while a machine uses it, and a read-only one while somebody looks at it; it is open while it has
-// either. All calls may be repeated; they end in the state asked for.
-// Thread-safe, blocking: calls for one volume are serial.
+// VolumeAccess: opens volumes in the engine and gives each its sockets, and takes them away again.
+// A volume has a read-write socket while a machine uses it, and a read-only one while somebody
+// looks at it; it is open while it has either. All calls may be repeated; they end in the state
+// asked for. Thread-safe, blocking: calls for one volume are serial.
 #pragma once
 
 #include <map>
@@ -42,7 +42,8 @@ class VolumeAccess {
     Status close_unless_exported(const model::VolumeId& id, Deadline deadline) REQUIRES(mutex_);
 
     const Parts parts_;
-    // Held over the engine's calls: opening and closing one volume must not overlap, and both are rare.
+    // Held over the engine's calls: opening and closing one volume must not overlap, and both are
+    // rare.
     Mutex mutex_;
     std::map<model::VolumeId, Exports> exports_ GUARDED_BY(mutex_);
 };

@@ -13,7 +13,8 @@
 namespace kiln::daemon {
 namespace {
 
-// A socket's name may have 107 bytes; the longest below the directory is "/i-<17 digits>/monitor2.sock".
+// A socket's name may have 107 bytes; the longest below the directory is "/i-<17
+// digits>/monitor2.sock".
 constexpr std::size_t kMaxRuntimePath = 70;
 
 std::string default_runtime_directory(const std::string& store_uuid) {
@@ -21,7 +22,8 @@ std::string default_runtime_directory(const std::string& store_uuid) {
     if (::geteuid() == 0 && ::access("/run", W_OK) == 0) {
         return "/run/" + name;
     }
-    if (const char* runtime = std::getenv("XDG_RUNTIME_DIR"); runtime != nullptr && ::access(runtime, W_OK) == 0) {
+    if (const char* runtime = std::getenv("XDG_RUNTIME_DIR");
+        runtime != nullptr && ::access(runtime, W_OK) == 0) {
         return std::string(runtime) + "/" + name;
     }
     return fmt::format("/tmp/kiln-{}-{}", ::geteuid(), store_uuid.substr(0, 8));
@@ -35,11 +37,13 @@ Status prepare_data_directory(const std::string& path) {
     return make_directories(path + "/instances", 0700);
 }
 
-Result<std::string> prepare_runtime_directory(const std::string& wanted, const std::string& store_uuid) {
+Result<std::string> prepare_runtime_directory(const std::string& wanted,
+                                              const std::string& store_uuid) {
     const std::string path = wanted.empty() ? default_runtime_directory(store_uuid) : wanted;
     if (path.size() > kMaxRuntimePath) {
         return Error(Code::invalid_argument,
-                     fmt::format("the runtime directory {} is too long for unix sockets: give --runtime-directory a path "
+                     fmt::format("the runtime directory {} is too long for unix sockets: give "
+                                 "--runtime-directory a path "
                                  "of at most {} bytes",
                                  path, kMaxRuntimePath));
     }
@@ -50,22 +54,26 @@ Result<std::string> prepare_runtime_directory(const std::string& wanted, const s
         return Error::from_errno(errno, "look at " + path);
     }
     if (!S_ISDIR(info.st_mode) || info.st_uid != ::geteuid() || (info.st_mode & 022) != 0) {
-        return Error(Code::permission_denied, path + " belongs to somebody else or others may write to it; remove it or "
-                                                     "give --runtime-directory");
+        return Error(Code::permission_denied,
+                     path +
+                         " belongs to somebody else or others may write to it; remove it or "
+                         "give --runtime-directory");
     }
     return path;
 }
 
 Status write_client_files(const std::string& data_directory, const control::NewAccount& account,
                           const std::string& endpoint_url) {
-    TRY(write_file_atomic(data_directory + "/credentials",
-                          fmt::format("[kiln]\naws_access_key_id = {}\naws_secret_access_key = {}\n",
-                                      account.key.id.str(), account.key.secret),
-                          0600));
-    return write_file_atomic(data_directory + "/config",
-                             fmt::format("[profile kiln]\nregion = us-east-1\nendpoint_url = {}\noutput = json\n",
-                                         endpoint_url),
-                             0600);
+    TRY(write_file_atomic(
+        data_directory + "/credentials",
+        fmt::format("[kiln]\naws_access_key_id = {}\naws_secret_access_key = {}\n",
+                    account.key.id.str(), account.key.secret),
+        0600));
+    return write_file_atomic(
+        data_directory + "/config",
+        fmt::format("[profile kiln]\nregion = us-east-1\nendpoint_url = {}\noutput = json\n",
+                    endpoint_url),
+        0600);
 }
 
 }  // namespace kiln::daemon

@@ -5,9 +5,9 @@
 //   DIR/catalog.sqlite  everything but bytes
 //   DIR/layers/         the bytes
 //   DIR/instances/<id>/ runtime record and serial log of each instance
-//   DIR/credentials, DIR/config   the first account, in the form of AWS clients (profile `kiln`), mode 0600
-//   DIR/endpoint        the URL the service listens on, while it runs
-//   RUNTIME             unix sockets: a short path (107 bytes is all a socket's name may have), the same at every start,
+//   DIR/credentials, DIR/config   the first account, in the form of AWS clients (profile `kiln`),
+//   mode 0600 DIR/endpoint        the URL the service listens on, while it runs RUNTIME unix
+//   sockets: a short path (107 bytes is all a socket's name may have), the same at every start,
 //                       because guests' sockets live there across restarts of the daemon (D22)
 // Thread model: pure functions over the file system.
 #pragma once
@@ -21,9 +21,11 @@ namespace kiln::daemon {
 
 // Made if missing, mode 0700.
 Status prepare_data_directory(const std::string& path);
-// `wanted` if not empty, else /run/kiln-<uuid> (root), $XDG_RUNTIME_DIR/kiln-<uuid>, /tmp/kiln-<uid>-<uuid>. Refuses one
-// that belongs to somebody else, and one whose path is too long.
-Result<std::string> prepare_runtime_directory(const std::string& wanted, const std::string& store_uuid);
+// `wanted` if not empty, else /run/kiln-<uuid> (root), $XDG_RUNTIME_DIR/kiln-<uuid>,
+// /tmp/kiln-<uid>-<uuid>. Refuses one that belongs to somebody else, and one whose path is too
+// long.
+Result<std::string> prepare_runtime_directory(const std::string& wanted,
+                                              const std::string& store_uuid);
 Status write_client_files(const std::string& data_directory, const control::NewAccount& account,
                           const std::string& endpoint_url);
 

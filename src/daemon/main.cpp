@@ -11,19 +11,29 @@ namespace {
 void add_serve(CLI::App& app, kiln::daemon::ServeOptions& options, std::function<int()>* run) {
     CLI::App* command = app.add_subcommand("serve", "run the service");
     CLI::Option* data = command->add_option("--data", options.data_directory, "data directory");
-    command->add_option("--listen", options.listen, "ADDRESS:PORT of the API; port 0 takes a free one")
+    command
+        ->add_option("--listen", options.listen, "ADDRESS:PORT of the API; port 0 takes a free one")
         ->capture_default_str();
-    command->add_flag("--ephemeral", options.ephemeral, "throw-away: temporary directory, no fsync, guests end with it")
+    command
+        ->add_flag("--ephemeral", options.ephemeral,
+                   "throw-away: temporary directory, no fsync, guests end with it")
         ->excludes(data);
-    command->add_option("--hypervisor", options.hypervisor, "qemu, or fake (nothing boots)")->capture_default_str();
-    command->add_option("--accelerator", options.accelerator, "auto, kvm or tcg")->capture_default_str();
-    command->add_option("--runtime-directory", options.runtime_directory, "short path for unix sockets");
+    command->add_option("--hypervisor", options.hypervisor, "qemu, or fake (nothing boots)")
+        ->capture_default_str();
+    command->add_option("--accelerator", options.accelerator, "auto, kvm or tcg")
+        ->capture_default_str();
+    command->add_option("--runtime-directory", options.runtime_directory,
+                        "short path for unix sockets");
     command->add_option("--guest-memory-cap", options.guest_memory_cap_mib,
                         "give guests at most this many MiB, whatever their type says (0: no cap)");
-    command->add_option("--memory-overcommit", options.memory_overcommit, "guest memory as a multiple of the host's")
+    command
+        ->add_option("--memory-overcommit", options.memory_overcommit,
+                     "guest memory as a multiple of the host's")
         ->check(CLI::Range(0.1, 100.0))
         ->capture_default_str();
-    command->add_option("--shutdown-grace", options.shutdown_grace_s, "seconds a guest may take to power off")
+    command
+        ->add_option("--shutdown-grace", options.shutdown_grace_s,
+                     "seconds a guest may take to power off")
         ->capture_default_str();
     command->add_option("--ready-fd", options.ready_fd, "write one byte here once the API answers");
     command->add_flag("--verbose", options.verbose, "log details");

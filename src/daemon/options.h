@@ -11,9 +11,9 @@ struct ServeOptions {
     std::string data_directory;
     std::string listen = "127.0.0.1:4566";
     bool ephemeral = false;
-    std::string hypervisor = "qemu";    // or "fake"
-    std::string accelerator = "auto";   // or "kvm", "tcg"
-    std::string runtime_directory;      // empty: chosen from the store's uuid
+    std::string hypervisor = "qemu";   // or "fake"
+    std::string accelerator = "auto";  // or "kvm", "tcg"
+    std::string runtime_directory;     // empty: chosen from the store's uuid
     std::uint64_t guest_memory_cap_mib = 0;
     double memory_overcommit = 1.0;
     std::uint32_t shutdown_grace_s = 120;

@@ -31,7 +31,8 @@ void tell_first_steps(const Server& server) {
                  "An account was made; its keys are in %s/credentials (profile kiln). Next:\n\n"
                  "  eval \"$(kiln env --data %s)\"\n"
                  "  aws ec2 describe-regions\n\n",
-                 server.url().c_str(), server.data_directory().c_str(), server.data_directory().c_str());
+                 server.url().c_str(), server.data_directory().c_str(),
+                 server.data_directory().c_str());
 }
 
 Status announce_ready(int fd) {

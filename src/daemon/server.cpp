@@ -16,7 +16,8 @@
 namespace kiln::daemon {
 namespace {
 
-// A streamed import holds a thread while it lasts; the rest of the API must go on beside several of them.
+// A streamed import holds a thread while it lasts; the rest of the API must go on beside several of
+// them.
 constexpr std::size_t kRequestThreads = 16;
 constexpr std::size_t kRequestQueue = 256;
 constexpr std::size_t kJobThreads = 4;
@@ -26,9 +27,11 @@ constexpr std::chrono::seconds kStopGrace{5};
 
 Result<std::pair<std::string, std::uint16_t>> parse_listen(const std::string& text) {
     const auto colon = text.rfind(':');
-    const auto port = colon == std::string::npos ? std::nullopt : parse_int<std::uint16_t>(text.substr(colon + 1));
+    const auto port = colon == std::string::npos ? std::nullopt
+                                                 : parse_int<std::uint16_t>(text.substr(colon + 1));
     if (!port) {
-        return Error(Code::invalid_argument, "--listen takes ADDRESS:PORT, as 127.0.0.1:4566; not '" + text + "'");
+        return Error(Code::invalid_argument,
+                     "--listen takes ADDRESS:PORT, as 127.0.0.1:4566; not '" + text + "'");
     }
     std::string address = text.substr(0, colon);
     if (address.size() > 2 && address.front() == '[' && address.back() == ']') {
@@ -93,7 +96,8 @@ Status Server::open_storage() {
     catalog.durable = !options_.ephemeral;
     TRY_ASSIGN(store_, catalog::open_sqlite_store(catalog, *rng_), "open the catalog");
 
-    TRY_ASSIGN(settings_.runtime_directory, prepare_runtime_directory(options_.runtime_directory, store_->uuid()));
+    TRY_ASSIGN(settings_.runtime_directory,
+               prepare_runtime_directory(options_.runtime_directory, store_->uuid()));
     settings_.instances_directory = data_ + "/instances";
     settings_.guest_memory_cap_mib = options_.guest_memory_cap_mib;
     settings_.memory_overcommit = options_.memory_overcommit;
@@ -105,7 +109,8 @@ Status Server::open_storage() {
     engine.directory = data_ + "/layers";
     engine.store_uuid = store_->uuid();
     engine.durable = !options_.ephemeral;
-    TRY_ASSIGN(engine_, block::Engine::create(engine, *contents_, *clock_, *rng_), "open the block engine");
+    TRY_ASSIGN(engine_, block::Engine::create(engine, *contents_, *clock_, *rng_),
+               "open the block engine");
     log_info("daemon", "block engine on " + engine_->backend_name());
     return ok();
 }
@@ -151,7 +156,8 @@ Status Server::recover() {
     return worker_->recover();
 }
 
-// D31: files that no row names are left from a crash between making them and writing the row, or the other way round.
+// D31: files that no row names are left from a crash between making them and writing the row, or
+// the other way round.
 Status Server::drop_orphan_layers() {
     TRY_ASSIGN(const auto files, engine_->list_layers());
     for (const block::LayerId& id : files) {
@@ -167,7 +173,8 @@ Status Server::drop_orphan_layers() {
 }
 
 Status Server::open_api() {
-    const api::Services services{*accounts_, *images_, *instances_, *imports_, *inspector_, topology_};
+    const api::Services services{*accounts_, *images_,    *instances_,
+                                 *imports_,  *inspector_, topology_};
     api::add_image_handlers(registry_, services);
     api::add_instance_handlers(registry_, services);
     api::add_region_handlers(registry_, services);
@@ -180,12 +187,13 @@ Status Server::open_api() {
     http.address = listen.first;
     http.port = listen.second;
     http.overload = api::Door::overloaded;
-    TRY_ASSIGN(http_, net::HttpServer::create(http, *requests_,
-                                              [this](const net::HttpRequest& request, net::BodyReader& body,
-                                                     net::ResponseWriter& response) {
-                                                  door_->handle(request, body, response);
-                                              }),
-               "listen on " + options_.listen);
+    TRY_ASSIGN(
+        http_,
+        net::HttpServer::create(
+            http, *requests_,
+            [this](const net::HttpRequest& request, net::BodyReader& body,
+                   net::ResponseWriter& response) { door_->handle(request, body, response); }),
+        "listen on " + options_.listen);
     url_ = make_url(listen.first, http_->port());
     return ok();
 }
@@ -201,8 +209,10 @@ Status Server::introduce() {
 
 void Server::end_guests() {
     for (const compute::MachineId& id : hypervisor_->machines()) {
-        if (const Status killed = hypervisor_->kill(id, Deadline::after(std::chrono::seconds(10))); !killed) {
-            log_error("daemon", fmt::format("{} was not ended: {}", id.str(), killed.error().to_string()));
+        if (const Status killed = hypervisor_->kill(id, Deadline::after(std::chrono::seconds(10)));
+            !killed) {
+            log_error("daemon",
+                      fmt::format("{} was not ended: {}", id.str(), killed.error().to_string()));
         }
     }
 }
@@ -223,9 +233,12 @@ void Server::stop() {
         if (options_.ephemeral) {
             end_guests();
         } else if (!machines.empty() && !fake_host_) {
-            log_info("daemon", fmt::format("{} guest(s) go on running; the next kiln serve on {} takes them over. To end "
-                                           "them, start it and terminate the instances",
-                                           machines.size(), data_));
+            log_info(
+                "daemon",
+                fmt::format(
+                    "{} guest(s) go on running; the next kiln serve on {} takes them over. To end "
+                    "them, start it and terminate the instances",
+                    machines.size(), data_));
         }
         hypervisor_.reset();
     }
@@ -240,7 +253,8 @@ void Server::stop() {
         std::filesystem::remove_all(settings_.runtime_directory, ignored);
     } else if (http_) {
         const Status removed = remove_file(data_ + "/endpoint");
-        static_cast<void>(removed);  // a stale endpoint only misleads a client into a refused connection
+        static_cast<void>(
+            removed);  // a stale endpoint only misleads a client into a refused connection
     }
 }
 

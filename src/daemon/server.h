@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Server: the parts of a running service, made in the order they need each other (D17) and ended in the reverse:
-// lock, catalog, block engine, hypervisor; then what a killed predecessor left (imports, layers, guests); then jobs;
-// the API last.
-// One owner thread.
+// Server: the parts of a running service, made in the order they need each other (D17) and ended in
+// the reverse: lock, catalog, block engine, hypervisor; then what a killed predecessor left
+// (imports, layers, guests); then jobs; the API last. One owner thread.
 #pragma once
 
 #include <memory>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Clock and Rng: time and randomness as everything outside `util` gets them, so that a simulation can own both.
+// Clock and Rng: time and randomness as everything outside `util` gets them, so that a simulation
+// can own both.
 //
 // Thread-safe, both the interfaces and the system implementations.
 #pragma once

@@ -11,12 +11,14 @@ Error invalid(std::string message) {
 }
 
 // A count or size: not negative.
-Status to_unsigned(const Scalar<std::int32_t>& value, std::string_view parameter, std::optional<std::uint32_t>& out) {
+Status to_unsigned(const Scalar<std::int32_t>& value, std::string_view parameter,
+                   std::optional<std::uint32_t>& out) {
     if (!value.has_value()) {
         return ok();
     }
     if (*value < 0) {
-        return invalid(fmt::format("Invalid value '{}' for {}. It may not be negative.", *value, parameter));
+        return invalid(
+            fmt::format("Invalid value '{}' for {}. It may not be negative.", *value, parameter));
     }
     out = static_cast<std::uint32_t>(*value);
     return ok();
@@ -48,8 +50,9 @@ Result<model::EbsBlockDevice> to_ebs(const EbsBlockDevice& ebs) {
     if (given(ebs.volume_type)) {
         const auto type = model::parse<model::VolumeType>(*ebs.volume_type);
         if (!type) {
-            return Error::api(Code::invalid_argument, "UnknownVolumeType",
-                              fmt::format("Unsupported volume type '{}' for volume creation.", *ebs.volume_type));
+            return Error::api(
+                Code::invalid_argument, "UnknownVolumeType",
+                fmt::format("Unsupported volume type '{}' for volume creation.", *ebs.volume_type));
         }
         out.volume_type = *type;
     }
@@ -149,8 +152,10 @@ Instance from_instance(const control::InstanceView& view) {
 }  // namespace
 
 Error not_built(std::string_view parameter) {
-    return Error::api(Code::unsupported, "UnsupportedOperation",
-                      fmt::format("The parameter {} is not built yet. Repeat the request without it.", parameter));
+    return Error::api(
+        Code::unsupported, "UnsupportedOperation",
+        fmt::format("The parameter {} is not built yet. Repeat the request without it.",
+                    parameter));
 }
 
 Error bad_enum(std::string_view value, std::string_view parameter) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Between the generated shapes of EC2 and the values of model and control. Requests are checked for form here (ids,
-// enumerations, numbers); what is in the model but not built is refused by name.
+// Between the generated shapes of EC2 and the values of model and control. Requests are checked for
+// form here (ids, enumerations, numbers); what is in the model but not built is refused by name.
 // Thread model: pure functions.
 #pragma once
 
@@ -19,7 +19,8 @@
 
 namespace kiln::api::ec2 {
 
-// "UnsupportedOperation: The parameter X is not built yet."; for a parameter that was given a value.
+// "UnsupportedOperation: The parameter X is not built yet."; for a parameter that was given a
+// value.
 Error not_built(std::string_view parameter);
 inline bool given(const std::optional<std::string>& text) {
     return text && !text->empty();  // clients send empty values to mean absent

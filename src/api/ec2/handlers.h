@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The handlers of the EC2 operations: each decodes its request into control's input, calls control, and encodes
-// what comes back. No business rule is here.
-// Thread model: registered once; the registered handlers are thread-safe.
+// The handlers of the EC2 operations: each decodes its request into control's input, calls control,
+// and encodes what comes back. No business rule is here. Thread model: registered once; the
+// registered handlers are thread-safe.
 #pragma once
 
 #include "api/codec/registry.h"

@@ -33,9 +33,10 @@ Result<control::RegisterImageInput> to_input(const RegisterImageRequest& request
     control::RegisterImageInput input;
     input.name = request.name.value_or("");
     input.description = request.description.value_or("");
-    TRY_ASSIGN(input.architecture, to_enum(request.architecture, "Architecture", input.architecture));
-    TRY_ASSIGN(input.virtualization_type,
-               to_enum(request.virtualization_type, "VirtualizationType", input.virtualization_type));
+    TRY_ASSIGN(input.architecture,
+               to_enum(request.architecture, "Architecture", input.architecture));
+    TRY_ASSIGN(input.virtualization_type, to_enum(request.virtualization_type, "VirtualizationType",
+                                                  input.virtualization_type));
     input.root_device_name = request.root_device_name.value_or("");
     TRY_ASSIGN(input.block_device_mappings, to_mappings(request.block_device_mappings));
     input.ena_support = request.ena_support.value_or(false);
@@ -46,7 +47,8 @@ Result<control::RegisterImageInput> to_input(const RegisterImageRequest& request
         input.sriov_net_simple = true;
     }
     if (given(request.boot_mode)) {
-        TRY_ASSIGN(input.boot_mode, to_enum(request.boot_mode, "BootMode", model::BootMode::legacy_bios));
+        TRY_ASSIGN(input.boot_mode,
+                   to_enum(request.boot_mode, "BootMode", model::BootMode::legacy_bios));
     }
     input.tpm_v2 = given(request.tpm_support);
     input.imds_v2 = given(request.imds_support);
@@ -59,7 +61,8 @@ Result<control::RegisterImageInput> to_input(const RegisterImageRequest& request
 
 void add_image_handlers(Registry& registry, Services services) {
     registry.add<ops::RegisterImage>(
-        [services](Context& context, const RegisterImageRequest& request) -> Result<RegisterImageResult> {
+        [services](Context& context,
+                   const RegisterImageRequest& request) -> Result<RegisterImageResult> {
             TRY_ASSIGN(const auto input, to_input(request));
             TRY_ASSIGN(const auto id, services.images.register_image(context.caller, input));
             RegisterImageResult result;

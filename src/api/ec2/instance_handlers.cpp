@@ -30,16 +30,20 @@ Status refuse_unbuilt(const RunInstancesRequest& request) {
         {given(request.kernel_id), "KernelId"},
         {given(request.ramdisk_id), "RamdiskId"},
         {request.instance_market_options.has_value(), "InstanceMarketOptions"},
-        {request.hibernation_options && request.hibernation_options->configured.value_or(false), "HibernationOptions"},
-        {request.enclave_options && request.enclave_options->enabled.value_or(false), "EnclaveOptions"},
-        {request.capacity_reservation_specification.has_value(), "CapacityReservationSpecification"},
+        {request.hibernation_options && request.hibernation_options->configured.value_or(false),
+         "HibernationOptions"},
+        {request.enclave_options && request.enclave_options->enabled.value_or(false),
+         "EnclaveOptions"},
+        {request.capacity_reservation_specification.has_value(),
+         "CapacityReservationSpecification"},
         {request.monitoring && request.monitoring->enabled.value_or(false), "Monitoring.Enabled"},
         {request.cpu_options.has_value(), "CpuOptions"},
         {request.credit_specification.has_value(), "CreditSpecification"},
-        {request.iam_instance_profile &&
-             (given(request.iam_instance_profile->arn) || given(request.iam_instance_profile->name)),
+        {request.iam_instance_profile && (given(request.iam_instance_profile->arn) ||
+                                          given(request.iam_instance_profile->name)),
          "IamInstanceProfile"},
-        {request.ipv6_address_count.value_or(0) != 0 || !request.ipv6_addresses.empty(), "Ipv6Address"},
+        {request.ipv6_address_count.value_or(0) != 0 || !request.ipv6_addresses.empty(),
+         "Ipv6Address"},
         {!request.license_specifications.empty(), "LicenseSpecification"},
         {!request.elastic_gpu_specification.empty(), "ElasticGpuSpecification"},
         {!request.elastic_inference_accelerators.empty(), "ElasticInferenceAccelerator"},
@@ -65,7 +69,8 @@ Status take_placement(const RunInstancesRequest& request, control::RunInstancesI
     }
     const Placement& placement = *request.placement;
     if (given(placement.host_id) || given(placement.group_name) || given(placement.group_id) ||
-        given(placement.affinity) || placement.partition_number.has_value() || given(placement.host_resource_group_arn)) {
+        given(placement.affinity) || placement.partition_number.has_value() ||
+        given(placement.host_resource_group_arn)) {
         return not_built("Placement (other than AvailabilityZone and AvailabilityZoneId)");
     }
     if (given(placement.tenancy) && *placement.tenancy != "default") {
@@ -75,12 +80,14 @@ Status take_placement(const RunInstancesRequest& request, control::RunInstancesI
         return Error::api(Code::invalid_argument, "InvalidParameterCombination",
                           "AvailabilityZone and AvailabilityZoneId may not be given together.");
     }
-    input.availability_zone = given(placement.availability_zone) ? *placement.availability_zone
-                                                                 : placement.availability_zone_id.value_or("");
+    input.availability_zone = given(placement.availability_zone)
+                                  ? *placement.availability_zone
+                                  : placement.availability_zone_id.value_or("");
     return ok();
 }
 
-Result<control::RunInstancesInput> to_input(const Context& context, const RunInstancesRequest& request) {
+Result<control::RunInstancesInput> to_input(const Context& context,
+                                            const RunInstancesRequest& request) {
     TRY(refuse_unbuilt(request));
     control::RunInstancesInput input;
     if (!given(request.image_id)) {
@@ -94,8 +101,8 @@ Result<control::RunInstancesInput> to_input(const Context& context, const RunIns
     TRY(take_placement(request, input));
     TRY_ASSIGN(input.block_device_mappings, to_mappings(request.block_device_mappings));
     TRY_ASSIGN(input.shutdown_behavior,
-               to_enum(request.instance_initiated_shutdown_behavior, "InstanceInitiatedShutdownBehavior",
-                       model::ShutdownBehavior::stop));
+               to_enum(request.instance_initiated_shutdown_behavior,
+                       "InstanceInitiatedShutdownBehavior", model::ShutdownBehavior::stop));
     input.disable_api_termination = request.disable_api_termination.value_or(false);
     input.disable_api_stop = request.disable_api_stop.value_or(false);
     input.ebs_optimized = request.ebs_optimized.value_or(false);
@@ -162,12 +169,14 @@ void add_instance_handlers(Registry& registry, Services services) {
             TRY_ASSIGN(const auto reservation, services.instances.run(context.caller, input));
             return from_reservation(reservation);
         });
-    registry.add<ops::DescribeInstances>([services](Context& context, const DescribeInstancesRequest& request) {
-        return describe(services, context, request);
-    });
-    registry.add<ops::TerminateInstances>([services](Context& context, const TerminateInstancesRequest& request) {
-        return terminate(services, context, request);
-    });
+    registry.add<ops::DescribeInstances>(
+        [services](Context& context, const DescribeInstancesRequest& request) {
+            return describe(services, context, request);
+        });
+    registry.add<ops::TerminateInstances>(
+        [services](Context& context, const TerminateInstancesRequest& request) {
+            return terminate(services, context, request);
+        });
 }
 
 }  // namespace kiln::api

@@ -64,7 +64,8 @@ Result<DescribeRegionsResult> describe_regions(const control::Topology& topology
     DescribeRegionsResult result;
     result.regions.give();
     for (const control::Region& region : topology.regions()) {
-        if (!wanted(request.region_names, region.name) || !region_filters().matches(filters, region)) {
+        if (!wanted(request.region_names, region.name) ||
+            !region_filters().matches(filters, region)) {
             continue;
         }
         Region& out = result.regions.emplace_back();
@@ -89,8 +90,9 @@ AvailabilityZone from_zone(const ZoneView& view) {
     return out;
 }
 
-Result<DescribeAvailabilityZonesResult> describe_zones(const control::Topology& topology, const std::string& region,
-                                                       const DescribeAvailabilityZonesRequest& request) {
+Result<DescribeAvailabilityZonesResult> describe_zones(
+    const control::Topology& topology, const std::string& region,
+    const DescribeAvailabilityZonesRequest& request) {
     for (const List<std::string>* names : {&request.zone_names, &request.zone_ids}) {
         for (const std::string& name : *names) {
             TRY(topology.zone(region, name));

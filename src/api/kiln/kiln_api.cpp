@@ -26,10 +26,12 @@ constexpr std::size_t kImportPiece = 1U << 20;
 constexpr std::size_t kMaxJsonBody = 64U << 10;
 
 Error no_such_path(const net::HttpRequest& request) {
-    return Error::api(Code::not_found, "NotFound", fmt::format("There is no {} {}.", request.method, request.path));
+    return Error::api(Code::not_found, "NotFound",
+                      fmt::format("There is no {} {}.", request.method, request.path));
 }
 
-void send_json(net::ResponseWriter& response, int status, const std::string& request_id, const std::string& body) {
+void send_json(net::ResponseWriter& response, int status, const std::string& request_id,
+               const std::string& body) {
     response.set_status(status);
     response.headers().set("Content-Type", "application/json");
     response.headers().set("x-amzn-requestid", request_id);
@@ -77,7 +79,8 @@ Result<E> take_enum(Query& query, const std::string& name, E otherwise) {
     }
     const auto value = model::parse<E>(text);
     if (!value) {
-        return control::errors::invalid_parameter_value(fmt::format("Invalid value '{}' for {}.", text, name));
+        return control::errors::invalid_parameter_value(
+            fmt::format("Invalid value '{}' for {}.", text, name));
     }
     return *value;
 }
@@ -87,11 +90,13 @@ Result<control::ImportInput> to_import(const net::HttpRequest& request) {
     control::ImportInput input;
     input.image.name = take(query, "name");
     input.image.description = take(query, "description");
-    TRY_ASSIGN(input.image.architecture, take_enum(query, "architecture", model::Architecture::x86_64));
+    TRY_ASSIGN(input.image.architecture,
+               take_enum(query, "architecture", model::Architecture::x86_64));
     TRY_ASSIGN(input.image.virtualization_type,
                take_enum(query, "virtualization-type", model::VirtualizationType::hvm));
     if (query.contains("boot-mode")) {
-        TRY_ASSIGN(input.image.boot_mode, take_enum(query, "boot-mode", model::BootMode::legacy_bios));
+        TRY_ASSIGN(input.image.boot_mode,
+                   take_enum(query, "boot-mode", model::BootMode::legacy_bios));
     }
     input.image.root_device_name = take(query, "root-device-name", "/dev/xvda");
     input.image.ena_support = input.image.virtualization_type == model::VirtualizationType::hvm;
@@ -109,31 +114,37 @@ Result<control::ImportInput> to_import(const net::HttpRequest& request) {
 
 }  // namespace
 
-void KilnApi::refuse(const Error& error, const std::string& request_id, net::ResponseWriter& response) {
+void KilnApi::refuse(const Error& error, const std::string& request_id,
+                     net::ResponseWriter& response) {
     const WireError wire = to_wire(error);
     if (wire.http_status >= 500) {
         log_error("api", request_id + " " + error.to_string());
     }
-    const int status = error.code() == Code::not_found && wire.code == "NotFound" ? 404 : wire.http_status;
-    send_json(response, status, request_id,
-              json{{"code", wire.code}, {"message", wire.message}, {"requestId", request_id}}.dump());
+    const int status =
+        error.code() == Code::not_found && wire.code == "NotFound" ? 404 : wire.http_status;
+    send_json(
+        response, status, request_id,
+        json{{"code", wire.code}, {"message", wire.message}, {"requestId", request_id}}.dump());
 }
 
-// Bodies here are either small or streamed disks. Both are signed without their content's hash or with a hash the client
-// declared, so the signature is checked before the first byte is read.
-void KilnApi::serve(const net::HttpRequest& request, const net::Authorization& authorization, Context& context,
-                    const std::string& secret, net::BodyReader& body, net::ResponseWriter& response) {
+// Bodies here are either small or streamed disks. Both are signed without their content's hash or
+// with a hash the client declared, so the signature is checked before the first byte is read.
+void KilnApi::serve(const net::HttpRequest& request, const net::Authorization& authorization,
+                    Context& context, const std::string& secret, net::BodyReader& body,
+                    net::ResponseWriter& response) {
     const std::string& request_id = context.caller.request_id;
     const net::SigningRequest signing{request.method, request.path, request.query, request.headers};
     const std::string hash = authorization.unsigned_payload ? std::string(net::kUnsignedPayload)
                                                             : crypto::sha256_hex(ByteView{});
     if (!authorization.unsigned_payload && request.content_length.value_or(1) != 0) {
-        refuse(Error::api(Code::invalid_argument, "InvalidParameterValue",
-                          "Sign requests with a body as UNSIGNED-PAYLOAD (header x-amz-content-sha256)."),
+        refuse(Error::api(
+                   Code::invalid_argument, "InvalidParameterValue",
+                   "Sign requests with a body as UNSIGNED-PAYLOAD (header x-amz-content-sha256)."),
                request_id, response);
         return;
     }
-    if (Status verified = net::verify(authorization, secret, signing, hash, clock_.now()); !verified) {
+    if (Status verified = net::verify(authorization, secret, signing, hash, clock_.now());
+        !verified) {
         refuse(verified.error(), request_id, response);
         return;
     }
@@ -145,7 +156,8 @@ void KilnApi::serve(const net::HttpRequest& request, const net::Authorization& a
     send_json(response, 200, request_id, *answered);
 }
 
-Result<std::string> KilnApi::answer(const net::HttpRequest& request, const Context& context, net::BodyReader& body) {
+Result<std::string> KilnApi::answer(const net::HttpRequest& request, const Context& context,
+                                    net::BodyReader& body) {
     const auto parts = split(std::string_view(request.path).substr(kPrefix.size()), '/');
     const std::string_view method = request.method;
     if (parts.size() == 1 && parts[0] == "imports" && method == "POST") {
@@ -154,7 +166,8 @@ Result<std::string> KilnApi::answer(const net::HttpRequest& request, const Conte
     if (parts.size() == 2 && parts[0] == "inspect" && method == "GET") {
         return inspect(context, std::string(parts[1]));
     }
-    if (parts.size() == 3 && parts[0] == "volumes" && parts[2] == "export" && (method == "POST" || method == "DELETE")) {
+    if (parts.size() == 3 && parts[0] == "volumes" && parts[2] == "export" &&
+        (method == "POST" || method == "DELETE")) {
         return export_volume(request, context, std::string(parts[1]));
     }
     if (parts.size() == 1 && parts[0] == "operations" && method == "GET") {
@@ -166,7 +179,8 @@ Result<std::string> KilnApi::answer(const net::HttpRequest& request, const Conte
     return no_such_path(request);
 }
 
-Result<std::string> KilnApi::import(const net::HttpRequest& request, const Context& context, net::BodyReader& body) {
+Result<std::string> KilnApi::import(const net::HttpRequest& request, const Context& context,
+                                    net::BodyReader& body) {
     TRY_ASSIGN(control::ImportInput input, to_import(request));
     TRY_ASSIGN(const auto import, services_.imports.begin(context.caller, std::move(input)));
     const Deadline deadline = Deadline::after(kImportTime);
@@ -204,7 +218,8 @@ Result<std::string> KilnApi::export_volume(const net::HttpRequest& request, cons
         TRY(services_.inspector.unexport_volume(context.caller, volume_id));
         return std::string("{}");
     }
-    TRY_ASSIGN(const std::string socket, services_.inspector.export_volume(context.caller, volume_id));
+    TRY_ASSIGN(const std::string socket,
+               services_.inspector.export_volume(context.caller, volume_id));
     return json{{"socket", socket}, {"uri", "nbd+unix:///?socket=" + socket}}.dump();
 }
 
@@ -228,16 +243,19 @@ Result<std::string> KilnApi::create_account(const Context& context, net::BodyRea
                           "Only an administrator may create accounts.");
     }
     TRY_ASSIGN(const Bytes bytes, body.read_all(kMaxJsonBody, Deadline::after(kCallTime)));
-    const json document = json::parse(bytes.empty() ? std::string_view("{}") : as_text(bytes), nullptr, false);
+    const json document =
+        json::parse(bytes.empty() ? std::string_view("{}") : as_text(bytes), nullptr, false);
     if (!document.is_object()) {
         return control::errors::invalid_parameter_value("The body is not a JSON object.");
     }
     for (const auto& [name, value] : document.items()) {
         if ((name != "name" && name != "id") || !value.is_string()) {
-            return control::errors::invalid_parameter_value("The body may hold the texts 'name' and 'id' only.");
+            return control::errors::invalid_parameter_value(
+                "The body may hold the texts 'name' and 'id' only.");
         }
     }
-    TRY_ASSIGN(const auto made, services_.accounts.create(document.value("id", ""), document.value("name", ""), false));
+    TRY_ASSIGN(const auto made, services_.accounts.create(document.value("id", ""),
+                                                          document.value("name", ""), false));
     return json{{"accountId", made.account.id.str()},
                 {"accessKeyId", made.key.id.str()},
                 {"secretAccessKey", made.key.secret}}

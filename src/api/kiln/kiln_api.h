@@ -5,8 +5,9 @@
 //   GET    /kiln/v1/inspect/{id}               where an instance or a volume really is
 //   POST   /kiln/v1/volumes/{id}/export        a read-only NBD socket on this host -> {socket}
 //   DELETE /kiln/v1/volumes/{id}/export
-//   GET    /kiln/v1/operations                 every operation of the service models, and which are built
-//   POST   /kiln/v1/accounts                   {name, id?} -> {accountId, accessKeyId, secretAccessKey}; administrators
+//   GET    /kiln/v1/operations                 every operation of the service models, and which are
+//   built POST   /kiln/v1/accounts                   {name, id?} -> {accountId, accessKeyId,
+//   secretAccessKey}; administrators
 //
 // Errors: {"code": ..., "message": ..., "requestId": ...} with the status of the same error in EC2.
 // Thread-safe.
@@ -32,15 +33,19 @@ class KilnApi {
     KilnApi(Services services, const Registry& registry, io::Clock& clock)
         : services_(services), registry_(registry), clock_(clock) {}
 
-    void serve(const net::HttpRequest& request, const net::Authorization& authorization, Context& context,
-               const std::string& secret, net::BodyReader& body, net::ResponseWriter& response);
+    void serve(const net::HttpRequest& request, const net::Authorization& authorization,
+               Context& context, const std::string& secret, net::BodyReader& body,
+               net::ResponseWriter& response);
     void refuse(const Error& error, const std::string& request_id, net::ResponseWriter& response);
 
   private:
-    Result<std::string> answer(const net::HttpRequest& request, const Context& context, net::BodyReader& body);
-    Result<std::string> import(const net::HttpRequest& request, const Context& context, net::BodyReader& body);
+    Result<std::string> answer(const net::HttpRequest& request, const Context& context,
+                               net::BodyReader& body);
+    Result<std::string> import(const net::HttpRequest& request, const Context& context,
+                               net::BodyReader& body);
     Result<std::string> inspect(const Context& context, const std::string& id);
-    Result<std::string> export_volume(const net::HttpRequest& request, const Context& context, const std::string& id);
+    Result<std::string> export_volume(const net::HttpRequest& request, const Context& context,
+                                      const std::string& id);
     Result<std::string> operations() const;
     Result<std::string> create_account(const Context& context, net::BodyReader& body);
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The handlers of the STS operations. Thread model: registered once; the registered handlers are thread-safe.
+// The handlers of the STS operations. Thread model: registered once; the registered handlers are
+// thread-safe.
 #pragma once
 
 #include "api/codec/registry.h"

@@ -13,7 +13,8 @@ using model::VolumeType;
 
 namespace {
 
-BlockDeviceMapping ebs(std::string device, std::string snapshot, std::optional<std::uint32_t> size = {}) {
+BlockDeviceMapping ebs(std::string device, std::string snapshot,
+                       std::optional<std::uint32_t> size = {}) {
     BlockDeviceMapping mapping;
     mapping.device_name = std::move(device);
     mapping.ebs.emplace();
@@ -43,11 +44,13 @@ std::string code(const Status& status) {
 }  // namespace
 
 TEST_CASE("BDM-6: device names are those the API takes") {
-    for (const char* name : {"/dev/sda1", "/dev/sda2", "/dev/sdb", "/dev/xvda", "xvdb", "/dev/xvdcz", "sdf"}) {
+    for (const char* name :
+         {"/dev/sda1", "/dev/sda2", "/dev/sdb", "/dev/xvda", "xvdb", "/dev/xvdcz", "sdf"}) {
         CHECK_MESSAGE(is_valid_device_name(name, VirtualizationType::hvm), name);
     }
-    for (const char* name : {"", "/dev/", "/dev/sdb1", "/dev/sda3", "/dev/xvd", "/dev/xvdabc", "/dev/XVDA", "/dev/vda",
-                             "/dev/hda", "/dev/sda01", "nvme0n1", "/dev/sda "}) {
+    for (const char* name :
+         {"", "/dev/", "/dev/sdb1", "/dev/sda3", "/dev/xvd", "/dev/xvdabc", "/dev/XVDA", "/dev/vda",
+          "/dev/hda", "/dev/sda01", "nvme0n1", "/dev/sda "}) {
         CHECK_MESSAGE(!is_valid_device_name(name, VirtualizationType::hvm), name);
     }
     CHECK(is_valid_device_name("/dev/sdb15", VirtualizationType::paravirtual));
@@ -57,9 +60,13 @@ TEST_CASE("BDM-6: device names are those the API takes") {
 }
 
 TEST_CASE("BDM-1 BDM-2 BDM-4 BDM-5: a list names each device once, as one kind of thing") {
-    const auto check = [](const BlockDeviceMappings& list) { return code(check_mapping_list(list, VirtualizationType::hvm)); };
-    CHECK(check({ebs("/dev/xvda", "snap-1"), ephemeral("/dev/sdb", "ephemeral0"), none("/dev/sdc")}) == "");
-    CHECK(check({ebs("/dev/xvdb", "snap-1"), ebs("xvdb", "snap-2")}) == "InvalidBlockDeviceMapping");
+    const auto check = [](const BlockDeviceMappings& list) {
+        return code(check_mapping_list(list, VirtualizationType::hvm));
+    };
+    CHECK(check({ebs("/dev/xvda", "snap-1"), ephemeral("/dev/sdb", "ephemeral0"),
+                 none("/dev/sdc")}) == "");
+    CHECK(check({ebs("/dev/xvdb", "snap-1"), ebs("xvdb", "snap-2")}) ==
+          "InvalidBlockDeviceMapping");
     CHECK(check({ephemeral("/dev/sdb", "ephemeral24")}) == "InvalidBlockDeviceMapping");
     CHECK(check({ephemeral("/dev/sdb", "ephemeral")}) == "InvalidBlockDeviceMapping");
     CHECK(check({ephemeral("/dev/sdb", "disk1")}) == "InvalidBlockDeviceMapping");
@@ -78,7 +85,8 @@ TEST_CASE("BDM-9: a launch's entry keeps what it does not say") {
     image[1].ebs->iops = 500;
     image[1].ebs->delete_on_termination = true;
     BlockDeviceMapping bigger = ebs("sdh", "", 300);
-    const auto merged = merge_launch_mappings(image, {bigger, ebs("/dev/sdi", "", 5), none("/dev/sdz")}, "/dev/xvda");
+    const auto merged = merge_launch_mappings(
+        image, {bigger, ebs("/dev/sdi", "", 5), none("/dev/sdz")}, "/dev/xvda");
     REQUIRE(merged);
     REQUIRE(merged->size() == 3);
     CHECK((*merged)[0] == image[0]);
@@ -93,8 +101,8 @@ TEST_CASE("BDM-9: a launch's entry keeps what it does not say") {
     const auto retyped = merge_launch_mappings(image, {bigger}, "/dev/xvda");
     CHECK_FALSE((*retyped)[1].ebs->iops.has_value());
     CHECK(merge_launch_mappings(image, {none("/dev/sdh")}, "/dev/xvda")->size() == 1);
-    CHECK((*merge_launch_mappings(image, {ephemeral("/dev/sdh", "ephemeral0")}, "/dev/xvda"))[1].virtual_name ==
-          "ephemeral0");
+    CHECK((*merge_launch_mappings(image, {ephemeral("/dev/sdh", "ephemeral0")}, "/dev/xvda"))[1]
+              .virtual_name == "ephemeral0");
 }
 
 TEST_CASE("BDM-10 BDM-11: the root keeps its snapshot; another name is another volume") {
@@ -102,16 +110,19 @@ TEST_CASE("BDM-10 BDM-11: the root keeps its snapshot; another name is another v
     const auto refusal = [&](const BlockDeviceMapping& over) {
         return merge_launch_mappings(image, {over}, "/dev/xvda").error().message();
     };
-    CHECK(refusal(ebs("/dev/xvda", "snap-other")) == "snapshotId cannot be modified on root device");
+    CHECK(refusal(ebs("/dev/xvda", "snap-other")) ==
+          "snapshotId cannot be modified on root device");
     CHECK(merge_launch_mappings(image, {none("/dev/xvda")}, "/dev/xvda").error().api_code() ==
           "InvalidBlockDeviceMapping");
     CHECK_FALSE(merge_launch_mappings(image, {ephemeral("/dev/xvda", "ephemeral0")}, "/dev/xvda"));
-    CHECK((*merge_launch_mappings(image, {ebs("/dev/xvda", "", 20)}, "/dev/xvda"))[0].ebs->volume_size_gib == 20U);
+    CHECK((*merge_launch_mappings(image, {ebs("/dev/xvda", "", 20)}, "/dev/xvda"))[0]
+              .ebs->volume_size_gib == 20U);
     CHECK(merge_launch_mappings(image, {ebs("/dev/sda1", "", 20)}, "/dev/xvda")->size() == 2);
 }
 
 TEST_CASE("BDM-17: sizes and performance stay within the volume type's limits") {
-    const auto check = [](VolumeType type, std::uint32_t size, std::optional<std::uint32_t> iops = {},
+    const auto check = [](VolumeType type, std::uint32_t size,
+                          std::optional<std::uint32_t> iops = {},
                           std::optional<std::uint32_t> throughput = {}) {
         EbsBlockDevice ebs;
         ebs.iops = iops;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <doctest/doctest.h>
-
 #include "control/filter.h"
+
+#include <doctest/doctest.h>
 
 using namespace kiln;
 using namespace kiln::control;
@@ -13,7 +13,9 @@ TEST_CASE("FLT-3: wildcards are anchored, escapable, and '?' is one character") 
     CHECK(wildcard_match("\\*amazon\\?\\\\", "*amazon?\\"));
     CHECK_FALSE(wildcard_match("\\*amazon\\?\\\\", "xamazon?\\"));
     CHECK(wildcard_match("a?c", "abc"));
-    CHECK(wildcard_match("a?c", "a\xC3\xA9" "c"));
+    CHECK(wildcard_match("a?c",
+                         "a\xC3\xA9"
+                         "c"));
     CHECK_FALSE(wildcard_match("a?c", "ac"));
     CHECK(wildcard_match("*", ""));
     CHECK(wildcard_match("", ""));
@@ -32,9 +34,10 @@ struct Item {
     std::vector<model::Tag> tags;
 };
 FilterTable<Item> table() {
-    return FilterTable<Item>([](const Item& item) -> const std::vector<model::Tag>& { return item.tags; },
-                             {{"name", [](const Item& item) { return std::vector<std::string>{item.name}; }},
-                              {"device", [](const Item& item) { return item.devices; }}});
+    return FilterTable<Item>(
+        [](const Item& item) -> const std::vector<model::Tag>& { return item.tags; },
+        {{"name", [](const Item& item) { return std::vector<std::string>{item.name}; }},
+         {"device", [](const Item& item) { return item.devices; }}});
 }
 }  // namespace
 
@@ -57,7 +60,9 @@ TEST_CASE("FLT-6 FLT-7 FLT-8: an unknown, empty or oversized filter is refused")
     CHECK(filters.check({{"Name", {"x"}}}).error().api_code() == "InvalidParameterValue");
     CHECK(filters.check({{"name", {}}}).error().api_code() == "InvalidParameterValue");
     CHECK(filters.check({{"", {"x"}}}).error().api_code() == "MissingParameter");
-    CHECK(filters.check({{"name", std::vector<std::string>(201, "x")}}).error().api_code() == "FilterLimitExceeded");
-    CHECK(filters.check(std::vector<Filter>(51, {"name", {"x"}})).error().api_code() == "FilterLimitExceeded");
+    CHECK(filters.check({{"name", std::vector<std::string>(201, "x")}}).error().api_code() ==
+          "FilterLimitExceeded");
+    CHECK(filters.check(std::vector<Filter>(51, {"name", {"x"}})).error().api_code() ==
+          "FilterLimitExceeded");
     CHECK_FALSE(filters.check({{"name", {std::string(256, 'x')}}}));
 }

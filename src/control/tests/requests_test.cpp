@@ -31,11 +31,13 @@ TEST_CASE("TAG-1 TAG-2 TAG-5 TAG-11: bad tag specifications are refused") {
         const Status status = check_tag_specifications(list, {"instance", "volume"});
         return status ? std::string() : status.error().api_code();
     };
-    CHECK(code({{"instance", {{"Name", "web"}, {"Empty", ""}}}, {"volume", {{"Name", "web"}}}}) == "");
+    CHECK(code({{"instance", {{"Name", "web"}, {"Empty", ""}}}, {"volume", {{"Name", "web"}}}}) ==
+          "");
     CHECK(code({{"image", {{"a", "b"}}}}) == "InvalidParameterValue");
     CHECK(code({{"", {{"a", "b"}}}}) == "MissingParameter");
     CHECK(code({{"instance", {}}}) == "InvalidParameterValue");
-    CHECK(code({{"instance", {{"a", "1"}}}, {"instance", {{"b", "2"}}}}) == "InvalidParameterValue");
+    CHECK(code({{"instance", {{"a", "1"}}}, {"instance", {{"b", "2"}}}}) ==
+          "InvalidParameterValue");
     CHECK(code({{"instance", {{"a", "1"}, {"a", "2"}}}}) == "InvalidParameterValue");
     CHECK(code({{"instance", {{"AWS:x", "1"}}}}) == "InvalidParameterValue");
     CHECK(code({{"instance", {{"", "1"}}}}) == "InvalidParameterValue");
@@ -57,7 +59,8 @@ TEST_CASE("PAG-3 PAG-5: a token serves the request it was made for, and no other
     CHECK(start->after->id == "i-1");
     CHECK(*start->limit == 5);
     CHECK(open_page(caller("222222222222"), request, {}).error().api_code() == "InvalidNextToken");
-    CHECK(open_page(caller("111111111111", "eu-west-1"), request, {}).error().api_code() == "InvalidNextToken");
+    CHECK(open_page(caller("111111111111", "eu-west-1"), request, {}).error().api_code() ==
+          "InvalidNextToken");
     request.binding = "DescribeVolumes";
     CHECK(open_page(caller("111111111111"), request, {}).error().api_code() == "InvalidNextToken");
     for (const char* bad : {"x", "AAAA", "====", "MTIzIDQ1NiBpLTE="}) {
