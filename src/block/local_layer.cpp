@@ -121,6 +121,7 @@ void LocalLayer::data_written(BlockRange range, Status status, Done done) {
         rest = {part.range.end(), rest.count - part.range.count};
     }
     if (!status) {
+        ++version_;  // part of it may be there, and whoever reads that may have it flushed
         done(std::move(status));
         return;
     }

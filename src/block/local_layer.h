@@ -75,6 +75,7 @@ class LocalLayer final : public Layer {
     void flush_data_done(std::uint64_t version, std::uint64_t through_seq, std::uint64_t rollbacks,
                          Status status);
     void flush_record(std::uint64_t version, std::uint64_t through_seq);
+    void sync_journal(std::uint64_t version, std::uint64_t through_seq);
     void finish_flush(std::uint64_t version, Status status);
     void fatal(const Error& error);
     void write_superblock(std::uint64_t floor_seq, Done done);

@@ -53,11 +53,14 @@ void LocalLayer::flush_data_done(std::uint64_t version, std::uint64_t through_se
         start_flush();
         return;
     }
-    if (journal_.last_change_seq() <= through_seq_) {
+    if (journal_.last_change_seq() > through_seq_) {
+        flush_record(version, through_seq);
+    } else if (journal_.synced_seq() >= journal_.last_change_seq()) {
         finish_flush(version, ok());
-        return;
+    } else {
+        // The FLUSHED record is from the process before, which may have ended before its sync.
+        sync_journal(version, through_seq);
     }
-    flush_record(version, through_seq);
 }
 
 void LocalLayer::flush_record(std::uint64_t version, std::uint64_t through_seq) {
@@ -69,14 +72,18 @@ void LocalLayer::flush_record(std::uint64_t version, std::uint64_t through_seq) 
             finish_flush(version, std::move(written));
             return;
         }
-        journal_.sync([this, version, through_seq](Status synced) {
-            if (synced) {
-                through_seq_ = std::max(through_seq_, through_seq);
-            } else {
-                fatal(synced.error());
-            }
-            finish_flush(version, std::move(synced));
-        });
+        sync_journal(version, through_seq);
+    });
+}
+
+void LocalLayer::sync_journal(std::uint64_t version, std::uint64_t through_seq) {
+    journal_.sync([this, version, through_seq](Status synced) {
+        if (synced) {
+            through_seq_ = std::max(through_seq_, through_seq);
+        } else {
+            fatal(synced.error());
+        }
+        finish_flush(version, std::move(synced));
     });
 }
 
@@ -89,11 +96,18 @@ void LocalLayer::finish_flush(std::uint64_t version, Status status) {
     }
     auto waiters = std::move(flushing_waiters_);
     flushing_waiters_.clear();
-    if (!flush_waiters_.empty()) {
+    std::vector<FlushWaiter> refused;
+    if (failed_) {
+        // No second sync: it would succeed, and vouch for what the first one lost.
+        refused.swap(flush_waiters_);
+    } else if (!flush_waiters_.empty()) {
         start_flush();
     }
     for (FlushWaiter& waiter : waiters) {
         waiter.done(status);
+    }
+    for (FlushWaiter& waiter : refused) {
+        waiter.done(*failed_);
     }
 }
 

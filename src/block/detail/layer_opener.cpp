@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "block/detail/layer_opener.h"
 
+#include "block/detail/join.h"
+
 namespace kiln::block {
 
 void open_local_layer(const LayerContext& context, LayerOpen open,
@@ -40,12 +42,15 @@ void LayerOpener::step_if_durable(io::Op op, io::Callback<std::uint64_t> next) {
 }
 
 void LayerOpener::fail(Error error) {
+    auto join = Join::create([self = shared_from_this(), error = std::move(error)](Status) mutable {
+        self->done_(std::move(error).with("layer " + self->open_.layer.str()));
+    });
     for (const io::FileId file : {map_, journal_}) {
         if (file.valid()) {
-            context_.io.submit(io::Op::close(file), [](Value) {});
+            context_.io.submit(io::Op::close(file), join->arm_io());
         }
     }
-    done_(std::move(error).with("layer " + open_.layer.str()));
+    join->ready();
 }
 
 // --- creation: journal, then the map under another name, then its name ---
@@ -118,9 +123,13 @@ void LayerOpener::publish_map() {
     const std::string path = map_path(context_, open_.layer);
     step(io::Op::close(map_), [this, path](std::uint64_t) {
         map_ = {};
-        step(io::Op::rename(path + ".new", path), [this](std::uint64_t) {
-            step_if_durable(io::Op::sync_dir(context_.directory),
-                            [this](std::uint64_t) { open_map(); });
+        // The journal's name first: a map without journal would be a damaged layer, not a missing
+        // one.
+        step_if_durable(io::Op::sync_dir(context_.directory), [this, path](std::uint64_t) {
+            step(io::Op::rename(path + ".new", path), [this](std::uint64_t) {
+                step_if_durable(io::Op::sync_dir(context_.directory),
+                                [this](std::uint64_t) { open_map(); });
+            });
         });
     });
 }
@@ -231,19 +240,32 @@ void LayerOpener::replay() {
         fail(std::move(state.error()));
         return;
     }
-    if (open_.writable && state->frozen) {
-        fail(Error(Code::failed_precondition, "it is sealed"));
-        return;
-    }
     if (!open_.writable && !state->frozen) {
         fail(Error(Code::failed_precondition, "it is not sealed"));
         return;
     }
-    if (!open_.writable || state->boot_id == context_.boot_id) {
-        finish(*std::move(state), false);
+    if (state->frozen && state->end.next.seq - 1 > superblock_.floor_seq) {
+        // The process that sealed it may have ended before its sync. Who learns from us that the
+        // layer is sealed acts upon it, so a loss of power must not take that back.
+        step_if_durable(io::Op::sync_data(journal_),
+                        [this, state = *std::move(state)](std::uint64_t) mutable {
+                            replayed(std::move(state));
+                        });
         return;
     }
-    clear_leftovers(*std::move(state));
+    replayed(*std::move(state));
+}
+
+void LayerOpener::replayed(Replayed state) {
+    if (open_.writable && state.frozen) {
+        fail(Error(Code::failed_precondition, "it is sealed"));
+        return;
+    }
+    if (!open_.writable || state.boot_id == context_.boot_id) {
+        finish(std::move(state), false);
+        return;
+    }
+    clear_leftovers(std::move(state));
 }
 
 // Records that the loss of power tore off must not look like damage, or come back, later.

@@ -36,6 +36,7 @@ class LayerOpener : public std::enable_shared_from_this<LayerOpener> {
     Status check_superblock() const;
     Status check_journal() const;
     void replay();
+    void replayed(Replayed state);
     void clear_leftovers(Replayed state);
     void finish(Replayed state, bool new_boot);
 

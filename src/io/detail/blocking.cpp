@@ -102,8 +102,22 @@ Result<std::uint64_t> do_list(const Op& op) {
     return op.names->size();
 }
 
-Result<std::uint64_t> checked(const Op& op, int result) {
+// Repeats a call that a signal cut short, as fallocate and ftruncate may be.
+template <class Call>
+Result<std::uint64_t> checked(const Op& op, Call call) {
+    int result = call();
+    while (result != 0 && errno == EINTR) {
+        result = call();
+    }
     if (result != 0) {
+        return op_error(op, errno);
+    }
+    return 0;
+}
+
+// Not repeated: after EINTR the descriptor is gone all the same.
+Result<std::uint64_t> do_close(const Op& op) {
+    if (::close(static_cast<int>(op.file.value)) != 0 && errno != EINTR) {
         return op_error(op, errno);
     }
     return 0;
@@ -140,21 +154,22 @@ Result<std::uint64_t> execute_blocking(const Op& op) {
         case OpKind::open:
             return do_open(op);
         case OpKind::close:
-            return checked(op, ::close(fd));
+            return do_close(op);
         case OpKind::read:
         case OpKind::write:
             return do_transfer(op);
         case OpKind::sync_data:
-            return checked(op, ::fdatasync(fd));
+            return checked(op, [&] { return ::fdatasync(fd); });
         case OpKind::sync:
-            return checked(op, ::fsync(fd));
+            return checked(op, [&] { return ::fsync(fd); });
         case OpKind::punch:
-            return checked(
-                op, ::fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, length));
+            return checked(op, [&] {
+                return ::fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, length);
+            });
         case OpKind::allocate:
-            return checked(op, ::fallocate(fd, 0, offset, length));
+            return checked(op, [&] { return ::fallocate(fd, 0, offset, length); });
         case OpKind::truncate:
-            return checked(op, ::ftruncate(fd, length));
+            return checked(op, [&] { return ::ftruncate(fd, length); });
         case OpKind::size:
             return do_size(op);
         case OpKind::unlink:
@@ -163,7 +178,7 @@ Result<std::uint64_t> execute_blocking(const Op& op) {
             }
             return 0;
         case OpKind::rename:
-            return checked(op, ::rename(op.path.c_str(), op.new_path.c_str()));
+            return checked(op, [&] { return ::rename(op.path.c_str(), op.new_path.c_str()); });
         case OpKind::sync_dir:
             TRY(sync_directory(op.path));
             return 0;

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "block/detail/presence.h"
+
+#include <doctest/doctest.h>
+
+#include "block/tests/support.h"
+
+using namespace kiln;
+using namespace kiln::block;
+using namespace kiln::block::testing;
+
+TEST_CASE("presence answers like a plain array, over random changes") {
+    const auto seed = test_seed();
+    CAPTURE(seed);
+    std::mt19937_64 random(seed);
+    for (const std::uint32_t page_blocks : {64U, 256U}) {
+        const std::uint64_t blocks = 64 * 1024 * 3 + 100;  // with 64: three directories and a bit
+        PresenceMap map(blocks, page_blocks);
+        std::vector<BlockState> plain(blocks, BlockState::absent);
+        for (int round = 0; round < 400; ++round) {
+            const std::uint64_t first = random() % blocks;
+            const std::uint64_t longest = random() % 3 == 0 ? 5000 : 70;
+            const std::uint64_t count = std::min(1 + random() % longest, blocks - first);
+            if (random() % 2 == 0) {
+                const BlockState state = random() % 2 == 0 ? BlockState::data : BlockState::zero;
+                map.set({first, count}, state);
+                std::fill_n(plain.begin() + static_cast<std::ptrdiff_t>(first), count, state);
+            }
+            const BlockRun run = map.run(first, count);
+            std::uint64_t expected = 1;
+            while (expected < count && plain[first + expected] == plain[first]) {
+                ++expected;
+            }
+            REQUIRE(run.state == plain[first]);
+            REQUIRE(run.count == expected);
+            bool any = false;
+            std::uint64_t outside = 0;
+            for (std::uint64_t i = first; i < first + count; ++i) {
+                any = any || plain[i] == BlockState::data;
+                outside += plain[i] != BlockState::data ? 1 : 0;
+            }
+            REQUIRE(map.any_data({first, count}) == any);
+            std::uint64_t found = 0;
+            for (const BlockRange part : map.without({first, count}, BlockState::data)) {
+                found += part.count;
+            }
+            REQUIRE(found == outside);
+        }
+    }
+}
+
+TEST_CASE("presence beyond the layer is absent, and 64 TiB of nothing is one run") {
+    PresenceMap map(kMaxVolumeBytes / kBlockBytes, Geometry{}.page_blocks);
+    const std::uint64_t blocks = map.blocks();
+    CHECK(map.run(0, blocks).count == blocks);
+    CHECK(map.run(0, blocks).state == BlockState::absent);
+    CHECK(map.run(blocks + 5, 10).count == 10);
+    map.set({blocks - 1, 1}, BlockState::zero);
+    CHECK(map.run(0, blocks).count == blocks - 1);
+    CHECK(map.run(blocks - 1, 100).count == 1);
+    CHECK(map.run(blocks - 1, 100).state == BlockState::zero);
+}
