@@ -8,7 +8,7 @@
 function(kiln_library name)
     cmake_parse_arguments(ARG "" "" "DEPS;PRIVATE;TEST_DEPS" ${ARGN})
     file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
-    list(FILTER sources EXCLUDE REGEX "/tests/|/fuzz/|/bench/|/main\\.cpp$")
+    list(FILTER sources EXCLUDE REGEX "/tests/|/fuzz/|/bench/|/sim/|/main\\.cpp$")
     if(NOT sources)
         add_library(kiln_${name} INTERFACE)
         return()

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "block/image/codec.h"
+
+#include <lz4.h>
+#include <zstd.h>
+
+#include "util/check.h"
+
+namespace kiln::block {
+
+struct Encoder::Context {
+    struct Free {
+        void operator()(ZSTD_CCtx* context) const { ZSTD_freeCCtx(context); }
+    };
+    std::unique_ptr<ZSTD_CCtx, Free> zstd;
+};
+
+Encoder::Encoder() : context_(std::make_unique<Context>()) {}
+Encoder::~Encoder() = default;
+
+Encoded Encoder::encode(Codec wanted, ByteView plain) {
+    // Compressed bytes that do not fit here would be thrown away anyway.
+    Bytes out(plain.size() - plain.size() / 16);
+    std::size_t length = 0;
+    switch (wanted) {
+        case Codec::none:
+            break;
+        case Codec::lz4:
+            length = static_cast<std::size_t>(LZ4_compress_default(
+                reinterpret_cast<const char*>(plain.data()), reinterpret_cast<char*>(out.data()),
+                static_cast<int>(plain.size()), static_cast<int>(out.size())));
+            break;
+        case Codec::zstd: {
+            if (!context_->zstd) {
+                context_->zstd.reset(ZSTD_createCCtx());
+                INVARIANT_MSG(context_->zstd != nullptr, "no memory for zstd");
+            }
+            const std::size_t result = ZSTD_compressCCtx(context_->zstd.get(), out.data(),
+                                                         out.size(), plain.data(), plain.size(), 1);
+            length = ZSTD_isError(result) != 0 ? 0 : result;
+            break;
+        }
+    }
+    if (length == 0) {
+        return {Codec::none, Bytes(plain.begin(), plain.end())};
+    }
+    out.resize(length);
+    return {wanted, std::move(out)};
+}
+
+Result<Bytes> decode(Codec codec, ByteView stored, std::uint32_t plain_bytes) {
+    if (codec == Codec::none) {
+        if (stored.size() != plain_bytes) {
+            return Error(Code::data_loss, "a raw entry has the wrong length");
+        }
+        return Bytes(stored.begin(), stored.end());
+    }
+    Bytes out(plain_bytes);
+    std::size_t length = 0;
+    if (codec == Codec::lz4) {
+        const int result = LZ4_decompress_safe(
+            reinterpret_cast<const char*>(stored.data()), reinterpret_cast<char*>(out.data()),
+            static_cast<int>(stored.size()), static_cast<int>(out.size()));
+        length = result < 0 ? 0 : static_cast<std::size_t>(result);
+    } else {
+        const std::size_t result =
+            ZSTD_decompress(out.data(), out.size(), stored.data(), stored.size());
+        length = ZSTD_isError(result) != 0 ? 0 : result;
+    }
+    if (length != plain_bytes) {
+        return Error(Code::data_loss, "a compressed entry does not decode");
+    }
+    return out;
+}
+
+}  // namespace kiln::block
