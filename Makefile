@@ -43,6 +43,7 @@ test-all: build guests unit-asan unit-tsan unit-clang ## test, and the units und
 .PHONY: unit-asan unit-tsan unit-clang
 unit-asan unit-tsan unit-clang: unit-%: packages
 	@mkdir -p build && $(call configured,$*)
+	@ninja -C build/$* build.ninja # files may have been added since; then the list of targets is another
 	@ninja -C build/$* -j$(JOBS) $(call targets,$*)
 
 demo: build guests ## the main job on a real image, with a timeline; leaves the service running
