@@ -15,8 +15,12 @@ using namespace kiln::io::testing;
     for (const Backend backend : backends()) \
         if (TestReactor reactor(backend); true)
 
+#define FOR_EACH_DISK(reactor)       \
+    for (const auto& disk : disks()) \
+        if (TestReactor reactor(disk); true)
+
 TEST_CASE("what was written is read back, and a read ends with the file") {
-    FOR_EACH_BACKEND(reactor) {
+    FOR_EACH_DISK(reactor) {
         TempDir dir;
         const auto file = reactor.open(dir / "f", {.write = true, .create = true});
         REQUIRE(file);
@@ -36,7 +40,7 @@ TEST_CASE("what was written is read back, and a read ends with the file") {
 }
 
 TEST_CASE("names: list, rename, unlink, and the sync of a directory") {
-    FOR_EACH_BACKEND(reactor) {
+    FOR_EACH_DISK(reactor) {
         TempDir dir;
         const auto file = reactor.open(dir / "a", {.write = true, .create = true});
         REQUIRE(file);
@@ -54,7 +58,7 @@ TEST_CASE("names: list, rename, unlink, and the sync of a directory") {
 }
 
 TEST_CASE("direct files take aligned memory, and a punched range reads as zeros") {
-    FOR_EACH_BACKEND(reactor) {
+    FOR_EACH_DISK(reactor) {
         TempDir dir;
         const auto file = reactor.open(dir / "f", {.write = true, .create = true, .direct = true});
         REQUIRE(file);
@@ -76,7 +80,7 @@ TEST_CASE("direct files take aligned memory, and a punched range reads as zeros"
 }
 
 TEST_CASE("errors name the operation and come as completions") {
-    FOR_EACH_BACKEND(reactor) {
+    FOR_EACH_DISK(reactor) {
         TempDir dir;
         const auto file = reactor.open(dir / "f", {.write = true, .create = true});
         REQUIRE(file);
@@ -92,7 +96,7 @@ TEST_CASE("errors name the operation and come as completions") {
 
 TEST_CASE(
     "a completion never runs inside submit, and more operations than the ring holds complete") {
-    FOR_EACH_BACKEND(reactor) {
+    FOR_EACH_DISK(reactor) {
         TempDir dir;
         const auto file = reactor.open(dir / "f", {.write = true, .create = true});
         REQUIRE(file);
@@ -147,7 +151,7 @@ TEST_CASE("posted tasks run in order, from any thread, and wake the loop") {
 }
 
 TEST_CASE("timers fire in the order of their times, not early, and not when cancelled") {
-    FOR_EACH_BACKEND(reactor) {
+    FOR_EACH_DISK(reactor) {
         std::vector<int> fired;
         const auto start = reactor.clock().monotonic();
         Scheduler& scheduler = reactor->scheduler();

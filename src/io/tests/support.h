@@ -9,8 +9,10 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <variant>
 
 #include "io/reactor.h"
+#include "io/sim_reactor.h"
 
 namespace kiln::io::testing {
 
@@ -39,6 +41,14 @@ class TempDir {
 
 class TestReactor {
   public:
+    // Simulated, from this seed.
+    explicit TestReactor(std::uint64_t seed)
+        : machine_(std::make_unique<SimMachine>(seed)),
+          reactor_(std::make_unique<SimReactor>(*machine_)) {}
+    explicit TestReactor(std::variant<Backend, std::uint64_t> backend)
+        : TestReactor(std::holds_alternative<Backend>(backend)
+                          ? TestReactor(std::get<Backend>(backend))
+                          : TestReactor(std::get<std::uint64_t>(backend))) {}
     explicit TestReactor(Backend backend = Backend::automatic) : clock_(make_system_clock()) {
         auto reactor = Reactor::create(backend, *clock_);
         REQUIRE_MESSAGE(reactor, reactor.error().to_string());
@@ -46,7 +56,7 @@ class TestReactor {
     }
     Reactor& operator*() { return *reactor_; }
     Reactor* operator->() { return reactor_.get(); }
-    Clock& clock() { return *clock_; }
+    Clock& clock() { return machine_ ? static_cast<Clock&>(machine_->clock) : *clock_; }
 
     // start(completion) and the value it completes with.
     template <class T, class Start>
@@ -70,6 +80,7 @@ class TestReactor {
 
   private:
     std::unique_ptr<Clock> clock_;
+    std::unique_ptr<SimMachine> machine_;
     std::unique_ptr<Reactor> reactor_;
 };
 
@@ -81,6 +92,18 @@ inline std::vector<Backend> backends() {
         all.push_back(Backend::uring);
     } else {
         MESSAGE("the kernel refuses io_uring: only the thread backend is tested");
+    }
+    return all;
+}
+
+// And the simulated disk, for some seeds: what needs neither threads nor real files.
+inline std::vector<std::variant<Backend, std::uint64_t>> disks() {
+    std::vector<std::variant<Backend, std::uint64_t>> all;
+    for (const Backend backend : backends()) {
+        all.emplace_back(backend);
+    }
+    for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+        all.emplace_back(seed);
     }
     return all;
 }

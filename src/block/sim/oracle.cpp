@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "block/sim/oracle.h"
+
+#include <algorithm>
+
+#include "util/check.h"
+#include "util/encoding.h"
+
+namespace kiln::block::sim {
+namespace {
+
+void fill_cell(std::uint8_t* at, std::uint64_t cell, Value value) {
+    if (value == 0) {
+        std::memset(at, 0, kCellBytes);
+        return;
+    }
+    std::uint64_t word = cell << 32 | value;
+    for (std::size_t i = 0; i < kCellBytes; i += 8) {
+        put_le(at + i, word);
+        word = word * 0x9e3779b97f4a7c15ULL + 1;
+    }
+}
+
+bool holds(const std::uint8_t* at, std::uint64_t cell, Value value) {
+    std::uint8_t expected[kCellBytes];
+    fill_cell(expected, cell, value);
+    return std::memcmp(at, expected, kCellBytes) == 0;
+}
+
+}  // namespace
+
+void fill_cells(MutableByteView bytes, std::uint64_t first_cell, Value value) {
+    INVARIANT(bytes.size() % kCellBytes == 0);
+    for (std::size_t at = 0; at < bytes.size(); at += kCellBytes) {
+        fill_cell(bytes.data() + at, first_cell + at / kCellBytes, value);
+    }
+}
+
+Oracle::Oracle(const std::vector<Value>& content) : cells_(content.size()) {
+    for (std::size_t i = 0; i < content.size(); ++i) {
+        cells_[i].push_back(Version{.value = content[i], .begun = 1, .ended = 1, .ok = true});
+    }
+}
+
+Oracle::ChangeId Oracle::begin(std::uint64_t first_cell, std::uint64_t count, Value value) {
+    const ChangeId id = next_change_++;
+    ++now_;
+    in_flight_[id] = {first_cell, count};
+    for (std::uint64_t i = first_cell; i < first_cell + count; ++i) {
+        cells_[i].push_back(Version{.value = value, .change = id, .begun = now_});
+    }
+    return id;
+}
+
+void Oracle::end(ChangeId id, bool ok, bool is_durable) {
+    const Change change = in_flight_.at(id);
+    in_flight_.erase(id);
+    ++now_;
+    for (std::uint64_t i = change.first; i < change.first + change.count; ++i) {
+        Cell& cell = cells_[i];
+        const auto own = std::find_if(cell.begin(), cell.end(),
+                                      [id](const Version& v) { return v.change == id; });
+        INVARIANT(own != cell.end());
+        own->ended = now_;
+        own->ok = ok;
+        if (!ok) {
+            continue;
+        }
+        for (Version& other : cell) {
+            if (other.ended != 0 && other.ended < own->begun) {
+                other.visible = false;
+            }
+        }
+        if (is_durable) {
+            durable(cell, Version(*own));
+        }
+    }
+}
+
+// Nothing that had ended before the winner began can come back.
+void Oracle::durable(Cell& cell, const Version& winner) {
+    std::erase_if(cell, [&](const Version& v) { return v.ended != 0 && v.ended < winner.begun; });
+}
+
+void Oracle::flushed(std::uint64_t begun) {
+    for (Cell& cell : cells_) {
+        for (std::size_t i = cell.size(); cell.size() > 1 && i-- > 0;) {
+            const Version version = i < cell.size() ? cell[i] : cell.back();
+            if (version.ok && version.ended != 0 && version.ended < begun) {
+                durable(cell, version);
+            }
+        }
+    }
+}
+
+void Oracle::process_ended() {
+    ++now_;
+    in_flight_.clear();
+    for (Cell& cell : cells_) {
+        for (Version& version : cell) {
+            version.ended = version.ended == 0 ? now_ : version.ended;
+        }
+    }
+}
+
+void Oracle::power_lost() {
+    process_ended();
+    for (Cell& cell : cells_) {
+        for (Version& version : cell) {
+            version.visible = true;
+            // Acknowledged or not: whether it is there is open again, and no later flush brings it.
+            version.ok = version.ok && cell.size() == 1;
+        }
+    }
+}
+
+std::string Oracle::check(std::uint64_t first_cell, ByteView bytes, bool medium) {
+    INVARIANT(in_flight_.empty());
+    ++now_;
+    for (std::uint64_t i = 0; i < bytes.size() / kCellBytes; ++i) {
+        const std::uint64_t index = first_cell + i;
+        const std::uint8_t* at = bytes.data() + i * kCellBytes;
+        Cell& cell = cells_[index];
+        const auto found = std::find_if(cell.rbegin(), cell.rend(), [&](const Version& v) {
+            return v.visible && holds(at, index, v.value);
+        });
+        if (found == cell.rend()) {
+            return complain(cell, index, {at, kCellBytes});
+        }
+        if (cell.size() == 1) {
+            continue;
+        }
+        // As if it had been written just now: no other version may be seen any more.
+        Version seen = *found;
+        seen.begun = seen.ended = now_;
+        seen.ok = true;
+        if (medium) {
+            cell.clear();
+        } else {
+            cell.erase(std::next(found).base());
+            for (Version& other : cell) {
+                other.visible = false;
+            }
+        }
+        cell.push_back(seen);
+    }
+    return {};
+}
+
+std::string Oracle::complain(const Cell& cell, std::uint64_t index, ByteView bytes) {
+    std::string text = "block " + std::to_string(index * kCellBytes / 4096) + " byte " +
+                       std::to_string(index * kCellBytes % 4096) + " (cell " +
+                       std::to_string(index) + ") holds ";
+    const auto value = get_le<Value>(bytes.data());
+    const auto place = get_le<std::uint32_t>(bytes.data() + 4);
+    if (holds(bytes.data(), place, value)) {
+        text += "value " + std::to_string(value) + " of cell " + std::to_string(place);
+    } else {
+        text += "bytes never written: " + hex_encode(bytes.first(16));
+    }
+    text += "; versions:";
+    for (const Version& v : cell) {
+        text += " " + std::to_string(v.value) + (v.visible ? "" : "(gone)") +
+                (v.ok ? "" : "(not acknowledged)");
+    }
+    return text;
+}
+
+std::vector<Value> Oracle::settled() const {
+    std::vector<Value> values;
+    values.reserve(cells_.size());
+    for (const Cell& cell : cells_) {
+        values.push_back(cell.back().value);
+    }
+    return values;
+}
+
+}  // namespace kiln::block::sim
