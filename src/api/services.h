@@ -4,10 +4,13 @@
 #pragma once
 
 #include "control/accounts.h"
+#include "control/gc.h"
 #include "control/images.h"
 #include "control/imports.h"
 #include "control/inspector.h"
 #include "control/instances.h"
+#include "control/key_pairs.h"
+#include "control/snapshots.h"
 #include "control/topology.h"
 
 namespace kiln::api {
@@ -19,6 +22,9 @@ struct Services {
     control::Imports& imports;
     control::Inspector& inspector;
     const control::Topology& topology;
+    control::KeyPairs& key_pairs;
+    control::Snapshots& snapshots;
+    control::Gc& gc;
 };
 
 }  // namespace kiln::api

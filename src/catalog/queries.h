@@ -18,6 +18,7 @@
 #include "model/image.h"
 #include "model/instance.h"
 #include "model/job.h"
+#include "model/key_pair.h"
 #include "model/snapshot.h"
 #include "model/volume.h"
 
@@ -107,6 +108,15 @@ struct InstanceQuery {
     std::optional<model::SubnetId> subnet{};
     std::string private_ip{};
     std::optional<UnixMillis> terminated_before{};  // TRM-4: due to disappear
+    std::vector<TagCondition> tags{};
+    Page page{};
+};
+
+struct KeyPairQuery {
+    std::vector<model::KeyPairId> ids{};
+    std::string region{};
+    std::vector<model::AccountId> owners{};
+    std::vector<std::string> names{};
     std::vector<TagCondition> tags{};
     Page page{};
 };

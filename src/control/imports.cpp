@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 
 #include "control/api_errors.h"
-#include "control/instance_worker.h"
+#include "control/contents.h"
 #include "util/log.h"
 
 namespace kiln::control {
@@ -116,6 +116,7 @@ Result<Imported> Import::finish() {
                    content.size_bytes = layer.size_bytes;
                    content.created = parts_.clock.now();
                    TRY(tx.contents().insert(content));
+                   TRY(queue_destage(tx, parts_, content.id));
                    model::Snapshot snapshot;
                    snapshot.id = snapshot_id_;
                    snapshot.owner_id = caller_.account;
@@ -133,6 +134,7 @@ Result<Imported> Import::finish() {
                    return images.insert(tx, caller_, input_.image);
                }));
     finished_ = true;
+    work_added_();
     return Imported{snapshot_id_, image.id, size_gib_, data_bytes_};
 }
 
@@ -180,15 +182,19 @@ Result<std::unique_ptr<Import>> Imports::begin(const Caller& caller, ImportInput
 
 Status Imports::clean_up() {
     return parts_.store.run([&](catalog::Transaction& tx) -> Status {
-        catalog::LayerQuery open;
-        open.states = {model::LayerState::open};
-        TRY_ASSIGN(const auto layers, tx.layers().list(open));
+        catalog::LayerQuery unsealed;
+        unsealed.states = {model::LayerState::planned, model::LayerState::open};
+        TRY_ASSIGN(const auto layers, tx.layers().list(unsealed));
         for (const model::LayerRecord& layer : layers) {
             catalog::VolumeQuery user;
             user.active_layer = layer.id;
             user.page.limit = 1;
             TRY_ASSIGN(const auto volumes, tx.volumes().list(user));
-            if (volumes.empty()) {
+            catalog::ContentQuery holder;  // a cut that was interrupted
+            holder.layer = layer.id;
+            holder.page.limit = 1;
+            TRY_ASSIGN(const auto contents, tx.contents().list(holder));
+            if (volumes.empty() && contents.empty()) {
                 TRY(queue_layer_drop(tx, parts_, layer.id));
             }
         }

@@ -2,6 +2,7 @@
 // The end of a run: the job `instance.end`, and what is given back.
 #include <fmt/format.h>
 
+#include "control/contents.h"
 #include "control/instance_worker.h"
 #include "control/instances.h"
 #include "util/log.h"
@@ -56,7 +57,8 @@ Status release_volume(catalog::Transaction& tx, const Parts& parts, model::Volum
     }
     TRY(tx.volumes().erase(volume.id));
     TRY(tx.tags().erase_resource(volume.id.str()));
-    return queue_layer_drop(tx, parts, volume.active_layer);
+    TRY(queue_layer_drop(tx, parts, volume.active_layer));
+    return release_content(tx, parts, volume.base_content);
 }
 
 }  // namespace
@@ -79,13 +81,6 @@ Status begin_end(catalog::Transaction& tx, const Parts& parts, model::Instance& 
     }
     return tx.jobs().add(make_job(parts.rng, now, kEndJob, instance.id.str(),
                                   reason == EndReason::user ? kAsk : kOff));
-}
-
-Status queue_layer_drop(catalog::Transaction& tx, const Parts& parts, const model::LayerId& id) {
-    TRY_ASSIGN(model::LayerRecord layer, tx.layers().get(id));
-    layer.state = model::LayerState::dropping;
-    TRY(tx.layers().update(layer));
-    return tx.jobs().add(make_job(parts.rng, parts.clock.now(), kDropLayerJob, id.str(), "unlink"));
 }
 
 Status InstanceWorker::end(const model::Job& job) {
@@ -193,18 +188,6 @@ Status InstanceWorker::commit_off(const model::Job& job) {
             }
         }
         TRY(tx.instances().update(instance));
-        return tx.jobs().finish(job);
-    });
-}
-
-Status InstanceWorker::drop_layer(const model::Job& job) {
-    const model::LayerId id(job.subject);
-    TRY(parts_.engine.drop_layer(block_id(id), Deadline::after(kStepTime)));
-    return parts_.store.run([&](catalog::Transaction& tx) -> Status {
-        TRY_ASSIGN(const auto layer, tx.layers().find(id));
-        if (layer) {
-            TRY(tx.layers().erase(id));
-        }
         return tx.jobs().finish(job);
     });
 }

@@ -54,7 +54,6 @@ bool can_be_retried(const Error& error) {
 void InstanceWorker::install(JobRunner& runner) {
     runner.handle(kLaunchJob, [this](const model::Job& job) { return launch(job); });
     runner.handle(kEndJob, [this](const model::Job& job) { return end(job); });
-    runner.handle(kDropLayerJob, [this](const model::Job& job) { return drop_layer(job); });
 }
 
 std::string InstanceWorker::instance_directory(const model::InstanceId& id) const {
@@ -79,7 +78,7 @@ Result<std::vector<model::Volume>> InstanceWorker::attached_volumes(const model:
 
 Status InstanceWorker::open_volumes(const std::vector<model::Volume>& volumes) {
     for (const model::Volume& volume : volumes) {
-        TRY(volumes_.open(volume, step_deadline()));
+        TRY(volumes_.open(volume.id, step_deadline()));
     }
     return ok();
 }

@@ -23,7 +23,6 @@ namespace kiln::control {
 
 inline constexpr char kLaunchJob[] = "instance.launch";
 inline constexpr char kEndJob[] = "instance.end";
-inline constexpr char kDropLayerJob[] = "layer.drop";
 
 // Why an instance ends (INS-3).
 enum class EndReason { user, guest, machine_failed };
@@ -33,9 +32,6 @@ enum class EndReason { user, guest, machine_failed };
 // already).
 Status begin_end(catalog::Transaction& tx, const Parts& parts, model::Instance& instance,
                  EndReason reason);
-
-// In the transaction that gave up the last name of a layer.
-Status queue_layer_drop(catalog::Transaction& tx, const Parts& parts, const model::LayerId& id);
 
 class InstanceWorker {
   public:
@@ -69,7 +65,6 @@ class InstanceWorker {
     Status wait_for_power_off(const model::Job& job);
     Status switch_off(const model::Job& job);
     Status commit_off(const model::Job& job);
-    Status drop_layer(const model::Job& job);
 
     Status open_volumes(const std::vector<model::Volume>& volumes);
     Result<std::vector<model::Volume>> attached_volumes(const model::InstanceId& id);

@@ -108,6 +108,11 @@ Result<ReservationPage> Instances::describe(const Caller& caller,
     });
 }
 
+Result<model::MetadataOptions> Instances::modify_metadata_options(
+    const Caller& caller, const ModifyMetadataOptionsInput& input) {
+    return control::modify_metadata_options(parts_.store, caller, input);
+}
+
 Result<std::vector<StateChange>> Instances::terminate(const Caller& caller,
                                                       const std::vector<model::InstanceId>& ids,
                                                       bool dry_run) {

@@ -12,6 +12,7 @@
 #include "control/caller.h"
 #include "control/instance_types.h"
 #include "control/instance_views.h"
+#include "control/metadata_options.h"
 #include "control/pagination.h"
 #include "control/parts.h"
 #include "control/tagging.h"
@@ -29,6 +30,9 @@ struct RunInstancesInput {
     bool disable_api_termination = false;
     bool disable_api_stop = false;
     bool ebs_optimized = false;
+    std::string key_name;  // empty: none
+    Bytes user_data;
+    MetadataOptionsInput metadata_options;
     std::vector<TagSpecification> tags;
     std::string client_token;
     std::string request_hash;  // of the other parameters (IDM-2)
@@ -63,6 +67,8 @@ class Instances {
     Result<std::vector<StateChange>> terminate(const Caller& caller,
                                                const std::vector<model::InstanceId>& ids,
                                                bool dry_run);
+    Result<model::MetadataOptions> modify_metadata_options(const Caller& caller,
+                                                           const ModifyMetadataOptionsInput& input);
 
   private:
     const Parts parts_;

@@ -8,6 +8,7 @@
 #include "control/images.h"
 #include "control/instance_worker.h"
 #include "control/job_runner.h"
+#include "control/key_pairs.h"
 #include "util/strings.h"
 
 namespace kiln::control {
@@ -16,7 +17,8 @@ namespace {
 constexpr char kAction[] = "RunInstances";
 constexpr std::size_t kMaxClientToken = 64;  // IDM-1
 constexpr std::int64_t kMaxInstancesPerCall = 1000;
-constexpr std::size_t kMaxDevices = 28;  // BDM-13; also what the machine has slots for
+constexpr std::size_t kMaxUserData = 16'384;  // RUN-4
+constexpr std::size_t kMaxDevices = 28;       // BDM-13; also what the machine has slots for
 
 bool lists(std::string_view comma_separated, std::string_view wanted) {
     const auto parts = split(comma_separated, ',');
@@ -63,7 +65,16 @@ Status Launch::check() const {
             Code::invalid_argument, "InvalidClientToken",
             fmt::format("The client token is longer than {} characters.", kMaxClientToken));
     }
-    return check_tag_specifications(input_.tags, {"instance", "volume"});
+    if (input_.user_data.size() > kMaxUserData) {
+        return errors::invalid_parameter_value(
+            fmt::format("User data is limited to {} bytes", kMaxUserData));
+    }
+    TRY(check_metadata_options(input_.metadata_options));
+    TRY(check_tag_specifications(input_.tags, {"instance", "volume"}));
+    if (input_.metadata_options.instance_tags_enabled.value_or(false)) {
+        TRY(check_metadata_tags(tags_for(input_.tags, "instance")));
+    }
+    return ok();
 }
 
 Status Launch::check_image(const model::Image& image, const InstanceType& type) const {  // RUN-3
@@ -253,6 +264,8 @@ model::Instance Launch::draft(const model::Image& image, const InstanceType& typ
     instance.boot_mode = image.boot_mode;
     instance.current_boot_mode = boot_mode_of(image, type);
     instance.product_codes = image.product_codes;
+    instance.user_data = input_.user_data;
+    instance.metadata_options = launch_metadata_options(input_.metadata_options, image);
     instance.shutdown_behavior = input_.shutdown_behavior;
     instance.disable_api_termination = input_.disable_api_termination;
     instance.disable_api_stop = input_.disable_api_stop;
@@ -315,6 +328,10 @@ Result<std::vector<model::Instance>> Launch::run(catalog::Transaction& tx) {
                merge_launch_mappings(image.block_device_mappings, input_.block_device_mappings,
                                      image.root_device_name));
     TRY_ASSIGN(const auto volumes, plan_volumes(tx, image, mappings));
+    model::KeyPair key;
+    if (!input_.key_name.empty()) {  // RUN-6
+        TRY_ASSIGN(key, find_key_pair(tx, caller_, input_.key_name));
+    }
     TRY_ASSIGN(const std::size_t count, how_many(tx, *type));
     if (input_.dry_run) {
         return errors::dry_run();  // WIRE-8
@@ -323,6 +340,8 @@ Result<std::vector<model::Instance>> Launch::run(catalog::Transaction& tx) {
     std::vector<model::Instance> made;
     model::Instance instance = draft(image, *type, mappings);
     instance.availability_zone = zone.name;
+    instance.key_name = key.name;
+    instance.public_key = key.public_key;
     instance.reservation_id = model::make_id<model::ReservationId>(parts_.rng);
     for (std::size_t i = 0; i < count; ++i) {
         instance.id = model::make_id<model::InstanceId>(parts_.rng);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Server: the parts of a running service, made in the order they need each other (D17) and ended in
 // the reverse: lock, catalog, block engine, hypervisor; then what a killed predecessor left
-// (imports, layers, guests); then jobs; the API last. One owner thread.
+// (cuts, imports, layers, guests); then jobs; the API last. One owner thread.
 #pragma once
 
 #include <memory>
@@ -12,10 +12,13 @@
 #include "catalog/store.h"
 #include "compute/fake/fake_hypervisor.h"
 #include "control/content_store.h"
+#include "control/content_worker.h"
+#include "control/gc.h"
 #include "control/imports.h"
 #include "control/inspector.h"
 #include "control/job_runner.h"
 #include "control/machine_watch.h"
+#include "control/snapshots.h"
 #include "daemon/options.h"
 #include "net/http_server.h"
 #include "util/executor.h"
@@ -37,6 +40,7 @@ class Server {
   private:
     explicit Server(ServeOptions options);
     Status open_storage();
+    Status open_engine();
     Status open_hypervisor();
     void make_use_cases();
     Status recover();
@@ -57,6 +61,7 @@ class Server {
     control::Settings settings_;
     std::unique_ptr<catalog::Store> store_;
     std::unique_ptr<Executor> lookups_;  // catalog reads for the block engine
+    std::unique_ptr<Executor> index_;    // its chunk index
     std::unique_ptr<control::CatalogContents> contents_;
     std::unique_ptr<block::Engine> engine_;
     std::unique_ptr<Executor> events_;  // machine events
@@ -66,12 +71,17 @@ class Server {
     std::unique_ptr<control::Parts> parts_;
     std::unique_ptr<control::JobRunner> jobs_;
     std::unique_ptr<control::VolumeAccess> volumes_;
+    std::unique_ptr<control::ContentWorker> content_worker_;
+    std::unique_ptr<control::Cuts> cuts_;
+    std::unique_ptr<control::Snapshots> snapshots_;
+    std::unique_ptr<control::Gc> gc_;
     std::unique_ptr<control::InstanceWorker> worker_;
     std::unique_ptr<control::Accounts> accounts_;
     std::unique_ptr<control::Images> images_;
     std::unique_ptr<control::Instances> instances_;
     std::unique_ptr<control::Imports> imports_;
     std::unique_ptr<control::Inspector> inspector_;
+    std::unique_ptr<control::KeyPairs> key_pairs_;
     api::Registry registry_;
     std::unique_ptr<api::KilnApi> kiln_api_;
     std::unique_ptr<api::Door> door_;

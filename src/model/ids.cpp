@@ -82,6 +82,13 @@ Result<SnapshotId> parse_snapshot_id(std::string_view text) {
     return SnapshotId(text_of(text));
 }
 
+Result<KeyPairId> parse_key_pair_id(std::string_view text) {
+    if (!is_well_formed_id(KeyPairIdTag::kPrefix, text)) {
+        return invalid_value(text, "keyPairId", KeyPairIdTag::kPrefix);
+    }
+    return KeyPairId(text_of(text));
+}
+
 Result<AccountId> parse_account_id(std::string_view text) {
     if (!is_well_formed_account(text)) {
         return Error::api(Code::invalid_argument, "InvalidUserID.Malformed",

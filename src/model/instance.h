@@ -137,6 +137,7 @@ struct Instance {
     std::vector<ProductCode> product_codes;
 
     std::string key_name;
+    std::string public_key;  // of that pair, copied at launch: "ssh-rsa AAAA..." (KP-8)
     Bytes user_data;
     MetadataOptions metadata_options;
     ShutdownBehavior shutdown_behavior = ShutdownBehavior::stop;

@@ -179,7 +179,7 @@ def test_RUN_the_mistakes_of_run_instances_leave_no_instance(service):
     refused("InvalidParameterCombination", MinCount=2)
     refused("InvalidParameterValue", MinCount=0, MaxCount=0)
     refused("InvalidZone.NotFound", Placement={"AvailabilityZone": "eu-west-1a"})
-    refused("UnsupportedOperation", KeyName="mine")
+    refused("InvalidKeyPair.NotFound", KeyName="mine")
     refused("UnsupportedOperation", LaunchTemplate={"LaunchTemplateName": "t"})
     resize = [{"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 0}}]
     refused("InvalidBlockDeviceMapping", BlockDeviceMappings=resize)
@@ -220,7 +220,8 @@ def test_an_import_that_is_refused_or_cut_short_leaves_nothing(service):
     assert done.returncode == 1 and "The disk is empty" in done.stderr, done.stderr
     done = service.run("import", "/nonexistent", "--name", "nothing", check=False)
     assert done.returncode == 1 and "/nonexistent" in done.stderr, done.stderr
-    assert sorted(os.listdir(layers)) == before
+    # The first import is stored in the background, and its layer may go meanwhile.
+    assert set(os.listdir(layers)) <= set(before)
 
 
 def half_an_import(kiln, name):

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include "api/ec2/metadata_options.h"
+
 namespace kiln::api::ec2 {
 namespace {
 
@@ -135,6 +137,8 @@ Instance from_instance(const control::InstanceView& view) {
     to.private_ip_address = unless_empty(from.private_ip);
     to.public_ip_address = unless_empty(from.public_ip);
     to.source_dest_check = from.source_dest_check;
+    to.metadata_options = from_metadata_options(
+        from.metadata_options, from.state == model::InstanceState::pending ? "pending" : "applied");
     Placement& placement = to.placement.emplace();
     placement.availability_zone = from.availability_zone;
     placement.tenancy = "default";

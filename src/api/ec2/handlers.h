@@ -11,6 +11,8 @@ namespace kiln::api {
 
 void add_image_handlers(Registry& registry, Services services);
 void add_instance_handlers(Registry& registry, Services services);
+void add_key_pair_handlers(Registry& registry, Services services);
 void add_region_handlers(Registry& registry, Services services);
+void add_snapshot_handlers(Registry& registry, Services services);
 
 }  // namespace kiln::api

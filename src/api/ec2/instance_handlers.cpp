@@ -2,7 +2,9 @@
 #include "api/context.h"
 #include "api/ec2/convert.h"
 #include "api/ec2/handlers.h"
+#include "api/ec2/metadata_options.h"
 #include "api/generated/ec2/describe_instances.h"
+#include "api/generated/ec2/modify_instance_metadata_options.h"
 #include "api/generated/ec2/run_instances.h"
 #include "api/generated/ec2/terminate_instances.h"
 #include "control/api_errors.h"
@@ -18,14 +20,11 @@ Status refuse_unbuilt(const RunInstancesRequest& request) {
         std::string_view name;
     };
     const Parameter parameters[] = {
-        {given(request.key_name), "KeyName"},
-        {given(request.user_data), "UserData"},
         {given(request.subnet_id), "SubnetId"},
         {!request.security_group_ids.empty(), "SecurityGroupId"},
         {!request.security_groups.empty(), "SecurityGroup"},
         {!request.network_interfaces.empty(), "NetworkInterface"},
         {given(request.private_ip_address), "PrivateIpAddress"},
-        {request.metadata_options.has_value(), "MetadataOptions"},
         {request.launch_template.has_value(), "LaunchTemplate"},
         {given(request.kernel_id), "KernelId"},
         {given(request.ramdisk_id), "RamdiskId"},
@@ -106,6 +105,11 @@ Result<control::RunInstancesInput> to_input(const Context& context,
     input.disable_api_termination = request.disable_api_termination.value_or(false);
     input.disable_api_stop = request.disable_api_stop.value_or(false);
     input.ebs_optimized = request.ebs_optimized.value_or(false);
+    input.key_name = request.key_name.value_or("");
+    TRY_ASSIGN(input.user_data, to_user_data(request.user_data));
+    if (request.metadata_options) {
+        TRY_ASSIGN(input.metadata_options, to_metadata_options(*request.metadata_options));
+    }
     input.tags = to_tags(request.tag_specifications);
     input.client_token = request.client_token.value_or("");
     input.request_hash = context.request_hash;
@@ -160,6 +164,21 @@ Result<TerminateInstancesResult> terminate(const Services& services, const Conte
     return result;
 }
 
+Result<ModifyInstanceMetadataOptionsResult> modify_metadata(
+    const Services& services, const Context& context,
+    const ModifyInstanceMetadataOptionsRequest& request) {
+    control::ModifyMetadataOptionsInput input;
+    TRY_ASSIGN(input.id, model::parse_instance_id(request.instance_id.value_or("")));
+    TRY_ASSIGN(input.options, to_metadata_options(request));
+    input.dry_run = request.dry_run.value_or(false);
+    TRY_ASSIGN(const auto options,
+               services.instances.modify_metadata_options(context.caller, input));
+    ModifyInstanceMetadataOptionsResult result;
+    result.instance_id = input.id.str();
+    result.instance_metadata_options = from_metadata_options(options, "pending");
+    return result;
+}
+
 }  // namespace
 
 void add_instance_handlers(Registry& registry, Services services) {
@@ -172,6 +191,10 @@ void add_instance_handlers(Registry& registry, Services services) {
     registry.add<ops::DescribeInstances>(
         [services](Context& context, const DescribeInstancesRequest& request) {
             return describe(services, context, request);
+        });
+    registry.add<ops::ModifyInstanceMetadataOptions>(
+        [services](Context& context, const ModifyInstanceMetadataOptionsRequest& request) {
+            return modify_metadata(services, context, request);
         });
     registry.add<ops::TerminateInstances>(
         [services](Context& context, const TerminateInstancesRequest& request) {

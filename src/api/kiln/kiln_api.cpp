@@ -22,6 +22,8 @@ using nlohmann::json;
 constexpr std::chrono::seconds kCallTime{60};
 // A large disk over a slow line; every single read has the server's own, shorter limit.
 constexpr std::chrono::hours kImportTime{24};
+// How long one answer about a run of garbage collection may wait for its end; then one asks again.
+constexpr std::chrono::seconds kGcWait{20};
 constexpr std::size_t kImportPiece = 1U << 20;
 constexpr std::size_t kMaxJsonBody = 64U << 10;
 
@@ -170,6 +172,9 @@ Result<std::string> KilnApi::answer(const net::HttpRequest& request, const Conte
         (method == "POST" || method == "DELETE")) {
         return export_volume(request, context, std::string(parts[1]));
     }
+    if (parts.size() == 1 && parts[0] == "gc" && (method == "POST" || method == "GET")) {
+        return collect_garbage(request, context);
+    }
     if (parts.size() == 1 && parts[0] == "operations" && method == "GET") {
         return operations();
     }
@@ -206,6 +211,11 @@ Result<std::string> KilnApi::inspect(const Context& context, const std::string& 
         TRY_ASSIGN(const auto seen, services_.inspector.instance(context.caller, instance_id));
         return to_json(seen);
     }
+    if (id.starts_with("snap-")) {
+        TRY_ASSIGN(const auto snapshot_id, model::parse_snapshot_id(id));
+        TRY_ASSIGN(const auto seen, services_.inspector.snapshot(context.caller, snapshot_id));
+        return to_json(seen);
+    }
     TRY_ASSIGN(const auto volume_id, model::parse_volume_id(id));
     TRY_ASSIGN(const auto seen, services_.inspector.volume(context.caller, volume_id));
     return to_json(seen);
@@ -221,6 +231,33 @@ Result<std::string> KilnApi::export_volume(const net::HttpRequest& request, cons
     TRY_ASSIGN(const std::string socket,
                services_.inspector.export_volume(context.caller, volume_id));
     return json{{"socket", socket}, {"uri", "nbd+unix:///?socket=" + socket}}.dump();
+}
+
+Result<std::string> KilnApi::collect_garbage(const net::HttpRequest& request,
+                                             const Context& context) {
+    if (!context.caller.administrator) {
+        return Error::api(Code::permission_denied, "UnauthorizedOperation",
+                          "Only an administrator may collect garbage.");
+    }
+    std::uint64_t run = 0;
+    if (request.method == "POST") {
+        TRY_ASSIGN(run, services_.gc.request());
+    } else {
+        TRY_ASSIGN(Query query, parse_query(request.query));
+        const auto wanted = parse_int<std::uint64_t>(take(query, "run"));
+        if (!wanted || !query.empty()) {
+            return control::errors::invalid_parameter_value("The query is run=NUMBER.");
+        }
+        run = *wanted;
+    }
+    TRY_ASSIGN(const control::GcReport report, services_.gc.wait(run, Deadline::after(kGcWait)));
+    return json{{"run", report.run},
+                {"over", report.over},
+                {"packsRemoved", report.packs_removed},
+                {"bytesRemoved", report.bytes_removed},
+                {"packsKept", report.packs_kept},
+                {"bytesKept", report.bytes_kept}}
+        .dump();
 }
 
 Result<std::string> KilnApi::operations() const {

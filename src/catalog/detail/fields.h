@@ -207,6 +207,7 @@ void instance_machine(V& v, T& x) {
     v.field("tpm_v2", x.tpm_v2);
     v.field("product_codes", x.product_codes);
     v.field("key_name", x.key_name);
+    v.field("public_key", x.public_key);
     v.field("user_data", x.user_data);
 }
 
@@ -239,6 +240,18 @@ void fields(V& v, T& x) {
     v.field("public_ip", x.public_ip);
     v.field("source_dest_check", x.source_dest_check);
     instance_machine(v, x);
+}
+
+template <class V, Is<model::KeyPair> T>
+void fields(V& v, T& x) {
+    v.column("id", x.id);
+    v.column("region", x.region);
+    v.column("owner", x.owner_id);
+    v.column("name", x.name);
+    v.column("created", x.created);
+    v.field("type", x.type);
+    v.field("fingerprint", x.fingerprint);
+    v.field("public_key", x.public_key);
 }
 
 template <class V, Is<model::Content> T>
@@ -308,6 +321,8 @@ template <>
 inline constexpr std::string_view kTable<model::Volume> = "volumes";
 template <>
 inline constexpr std::string_view kTable<model::Instance> = "instances";
+template <>
+inline constexpr std::string_view kTable<model::KeyPair> = "key_pairs";
 template <>
 inline constexpr std::string_view kTable<model::Content> = "contents";
 template <>

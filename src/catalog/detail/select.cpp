@@ -157,6 +157,16 @@ Conditions conditions(const InstanceQuery& query) {
     return where;
 }
 
+Conditions conditions(const KeyPairQuery& query) {
+    Conditions where;
+    where.any_of("id", query.ids);
+    where.text("region", query.region);
+    where.any_of("owner", query.owners);
+    where.any_of("name", query.names);
+    where.tags(query.tags);
+    return where;
+}
+
 Conditions conditions(const ContentQuery& query) {
     Conditions where;
     where.any_of("id", query.ids);

@@ -70,6 +70,7 @@ Conditions conditions(const ImageQuery& query);
 Conditions conditions(const SnapshotQuery& query);
 Conditions conditions(const VolumeQuery& query);
 Conditions conditions(const InstanceQuery& query);
+Conditions conditions(const KeyPairQuery& query);
 Conditions conditions(const ContentQuery& query);
 Conditions conditions(const LayerQuery& query);
 Conditions conditions(const TokenQuery& query);

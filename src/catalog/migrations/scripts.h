@@ -7,5 +7,7 @@
 namespace kiln::catalog::detail {
 
 extern const std::string_view k0001Initial;
+extern const std::string_view k0002Packs;
+extern const std::string_view k0003KeyPairs;
 
 }  // namespace kiln::catalog::detail

@@ -65,7 +65,8 @@ TEST_CASE("rows are stored as they always were") {
                              describe(full_image()) + describe(full_snapshot()) +
                              describe(full_volume()) + describe(full_instance()) +
                              describe(full_content()) + describe(full_layer()) +
-                             describe(full_token()) + describe(full_job());
+                             describe(full_token()) + describe(full_job()) +
+                             describe(full_key_pair());
     const std::string path =
         (std::filesystem::path(__FILE__).parent_path() / "golden" / "rows.txt").string();
     if (std::getenv("GOLDEN_ACCEPT") != nullptr) {

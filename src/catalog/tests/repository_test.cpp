@@ -23,6 +23,7 @@ ROWS(Image, images)
 ROWS(Snapshot, snapshots)
 ROWS(Volume, volumes)
 ROWS(Instance, instances)
+ROWS(KeyPair, key_pairs)
 ROWS(Content, contents)
 ROWS(LayerRecord, layers)
 ROWS(IdempotencyToken, tokens)
@@ -99,6 +100,7 @@ TEST_CASE_TEMPLATE("every kind of value lives: inserted, read, listed, changed, 
     check_life(*store, full_snapshot(), [](Snapshot& x) { x.completed.reset(); });
     check_life(*store, full_volume(), [](Volume& x) { x.attachment.reset(); });
     check_life(*store, full_instance(), [](Instance& x) { x.state_reason.reset(); });
+    check_life(*store, full_key_pair(), [](KeyPair& x) { x.fingerprint.clear(); });
     check_life(*store, full_content(), [](Content& x) { x.layer = LayerId(); });
     check_life(*store, full_layer(), [](LayerRecord& x) { x.key_record_id.clear(); });
     check_life(*store, full_token(), [](IdempotencyToken& x) { x.result = "r-1"; });
@@ -112,6 +114,7 @@ TEST_CASE_TEMPLATE("a value with nothing but defaults comes back as it was", Bac
     check_life(*store, Snapshot{}, [](Snapshot&) {});
     check_life(*store, Volume{}, [](Volume&) {});
     check_life(*store, Instance{}, [](Instance&) {});
+    check_life(*store, KeyPair{}, [](KeyPair&) {});
     check_life(*store, Content{}, [](Content&) {});
     check_life(*store, LayerRecord{}, [](LayerRecord&) {});
 }

@@ -162,6 +162,7 @@ Instance full_instance() {
     instance.tpm_v2 = true;
     instance.product_codes = {{"code", "devpay"}};
     instance.key_name = "key";
+    instance.public_key = "ssh-rsa AAAA";
     instance.user_data = Bytes{0, 1, 0xff, 0x80};
     instance.metadata_options = {true, 2, false, true, true};
     instance.shutdown_behavior = ShutdownBehavior::terminate;
@@ -176,6 +177,19 @@ Instance full_instance() {
     instance.public_ip = "127.1.2.3";
     instance.source_dest_check = false;
     return instance;
+}
+
+KeyPair full_key_pair() {
+    KeyPair pair;
+    pair.id = KeyPairId(id_of("key", 1));
+    pair.owner_id = kAlice;
+    pair.region = "us-east-1";
+    pair.name = "a key";
+    pair.type = KeyType::ed25519;
+    pair.fingerprint = "odzmoB4gyxi1jn9vGD4c+bOpt1XUX1JUyaHaWHHCO2w=";
+    pair.public_key = "ssh-ed25519 AAAA";
+    pair.created = UnixMillis{14};
+    return pair;
 }
 
 Content full_content() {

@@ -28,6 +28,7 @@ model::Image full_image();
 model::Snapshot full_snapshot();
 model::Volume full_volume();
 model::Instance full_instance();
+model::KeyPair full_key_pair();
 model::Content full_content();
 model::LayerRecord full_layer();
 model::IdempotencyToken full_token();

@@ -4,6 +4,7 @@
 
 #include "api/codec/value.h"
 #include "api/generated/ec2/instance_ipv6_address.h"
+#include "api/generated/ec2/instance_metadata_options_response.h"
 #include "api/generated/ec2/instance_state.h"
 #include "api/generated/ec2/placement.h"
 #include "api/generated/ec2/product_code.h"
@@ -153,15 +154,6 @@ struct HibernationOptions {
 
 struct LicenseConfiguration {
     std::optional<std::string> license_configuration_arn;
-};
-
-struct InstanceMetadataOptionsResponse {
-    std::optional<std::string> state;  // pending | applied
-    std::optional<std::string> http_tokens;  // optional | required
-    Scalar<std::int32_t> http_put_response_hop_limit;
-    std::optional<std::string> http_endpoint;  // disabled | enabled
-    std::optional<std::string> http_protocol_ipv6;  // disabled | enabled
-    std::optional<std::string> instance_metadata_tags;  // disabled | enabled
 };
 
 struct EnclaveOptions {

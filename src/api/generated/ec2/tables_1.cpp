@@ -3,12 +3,18 @@
 #include <cstddef>
 
 #include "api/generated/ec2/block_device_mapping.h"
+#include "api/generated/ec2/create_key_pair.h"
+#include "api/generated/ec2/create_snapshot.h"
+#include "api/generated/ec2/create_snapshots.h"
+#include "api/generated/ec2/delete_key_pair.h"
+#include "api/generated/ec2/delete_snapshot.h"
 #include "api/generated/ec2/describe_availability_zones.h"
 #include "api/generated/ec2/describe_images.h"
 #include "api/generated/ec2/describe_instances.h"
-#include "api/generated/ec2/describe_regions.h"
+#include "api/generated/ec2/describe_key_pairs.h"
 #include "api/generated/ec2/reservation.h"
 #include "api/generated/ec2/run_instances.h"
+#include "api/generated/ec2/snapshot.h"
 #include "api/generated/ec2/tables.h"
 
 namespace kiln::api::ec2::tables {
@@ -41,6 +47,11 @@ constexpr std::string_view kCapacityReservationPreferenceValues[] = {
     "none",
 };
 constinit const EnumInfo kCapacityReservationPreferenceEnum{"CapacityReservationPreference", kCapacityReservationPreferenceValues};
+
+constexpr std::string_view kCopyTagsFromSourceValues[] = {
+    "volume",
+};
+constinit const EnumInfo kCopyTagsFromSourceEnum{"CopyTagsFromSource", kCopyTagsFromSourceValues};
 
 constexpr std::string_view kHostnameTypeValues[] = {
     "ip-name",
@@ -97,6 +108,18 @@ constexpr std::string_view kInstanceMetadataTagsStateValues[] = {
 };
 constinit const EnumInfo kInstanceMetadataTagsStateEnum{"InstanceMetadataTagsState", kInstanceMetadataTagsStateValues};
 
+constexpr std::string_view kKeyFormatValues[] = {
+    "pem",
+    "ppk",
+};
+constinit const EnumInfo kKeyFormatEnum{"KeyFormat", kKeyFormatValues};
+
+constexpr std::string_view kKeyTypeValues[] = {
+    "rsa",
+    "ed25519",
+};
+constinit const EnumInfo kKeyTypeEnum{"KeyType", kKeyTypeValues};
+
 constexpr std::string_view kMarketTypeValues[] = {
     "spot",
     "capacity-block",
@@ -121,6 +144,12 @@ constexpr std::string_view kShutdownBehaviorValues[] = {
     "terminate",
 };
 constinit const EnumInfo kShutdownBehaviorEnum{"ShutdownBehavior", kShutdownBehaviorValues};
+
+constexpr std::string_view kSnapshotLocationEnumValues[] = {
+    "regional",
+    "local",
+};
+constinit const EnumInfo kSnapshotLocationEnumEnum{"SnapshotLocationEnum", kSnapshotLocationEnumValues};
 
 constexpr std::string_view kSpotInstanceTypeValues[] = {
     "one-time",
@@ -148,21 +177,33 @@ constinit const ListInfo kImageIdStringListList = list_info<std::string>("ImageI
 
 constinit const ListInfo kInstanceIdStringListList = list_info<std::string>("InstanceId", {.kind = Kind::string});
 
+constinit const ListInfo kKeyNameStringListList = list_info<std::string>("KeyName", {.kind = Kind::string});
+
+constinit const ListInfo kKeyPairIdStringListList = list_info<std::string>("KeyPairId", {.kind = Kind::string});
+
 constinit const ListInfo kMetricCategoryIdListList = list_info<std::string>("item", {.kind = Kind::string});
 
 constinit const ListInfo kOwnerStringListList = list_info<std::string>("Owner", {.kind = Kind::string});
 
 constinit const ListInfo kRegionNameStringListList = list_info<std::string>("RegionName", {.kind = Kind::string});
 
+constinit const ListInfo kRestorableByStringListList = list_info<std::string>("item", {.kind = Kind::string});
+
 constinit const ListInfo kSecurityGroupIdStringListList = list_info<std::string>("SecurityGroupId", {.kind = Kind::string});
 
 constinit const ListInfo kSecurityGroupStringListList = list_info<std::string>("SecurityGroup", {.kind = Kind::string});
 
+constinit const ListInfo kSnapshotIdStringListList = list_info<std::string>("SnapshotId", {.kind = Kind::string});
+
 constinit const ListInfo kValueStringListList = list_info<std::string>("item", {.kind = Kind::string});
+
+constinit const ListInfo kVolumeIdStringListList = list_info<std::string>("VolumeId", {.kind = Kind::string});
 
 constinit const ListInfo kZoneIdStringListList = list_info<std::string>("ZoneId", {.kind = Kind::string});
 
 constinit const ListInfo kZoneNameStringListList = list_info<std::string>("ZoneName", {.kind = Kind::string});
+
+constinit const ListInfo kAssociatedKmsKeySetList = list_info<AssociatedKmsKey>("item", {.kind = Kind::structure, .structure = &kAssociatedKmsKey});
 
 constinit const ListInfo kAvailabilityZoneGeographyListList = list_info<AvailabilityZoneGeography>("item", {.kind = Kind::structure, .structure = &kAvailabilityZoneGeography});
 
@@ -176,13 +217,10 @@ constinit const ListInfo kBlockDeviceMappingListList = list_info<BlockDeviceMapp
 
 constinit const ListInfo kBlockDeviceMappingRequestListList = list_info<BlockDeviceMapping>("BlockDeviceMapping", {.kind = Kind::structure, .structure = &kBlockDeviceMapping});
 
-constinit const ListInfo kElasticGpuAssociationListList = list_info<ElasticGpuAssociation>("item", {.kind = Kind::structure, .structure = &kElasticGpuAssociation});
-
-constinit const ListInfo kElasticGpuSpecificationsList = list_info<ElasticGpuSpecification>("item", {.kind = Kind::structure, .structure = &kElasticGpuSpecification});
-
-constinit const ListInfo kElasticInferenceAcceleratorAssociationListList = list_info<ElasticInferenceAcceleratorAssociation>("item", {.kind = Kind::structure, .structure = &kElasticInferenceAcceleratorAssociation});
-
-constinit const ListInfo kElasticInferenceAcceleratorsList = list_info<ElasticInferenceAccelerator>("item", {.kind = Kind::structure, .structure = &kElasticInferenceAccelerator});
+constexpr MemberInfo kAssociatedKmsKeyMembers[] = {
+    {"KmsKeyId", "KmsKeyId", "kmsKeyId", {.kind = Kind::string}, offsetof(AssociatedKmsKey, kms_key_id), false, false},
+};
+constinit const StructInfo kAssociatedKmsKey = struct_info<AssociatedKmsKey, Roles{}>("AssociatedKmsKey", kAssociatedKmsKeyMembers);
 
 constexpr MemberInfo kAvailabilityZoneMembers[] = {
     {"OptInStatus", "OptInStatus", "optInStatus", {.kind = Kind::string}, offsetof(AvailabilityZone, opt_in_status), false, false},
@@ -279,10 +317,64 @@ constexpr MemberInfo kCpuOptionsRequestMembers[] = {
 };
 constinit const StructInfo kCpuOptionsRequest = struct_info<CpuOptionsRequest, Roles{.member = true}>("CpuOptionsRequest", kCpuOptionsRequestMembers);
 
+constexpr MemberInfo kCreateKeyPairRequestMembers[] = {
+    {"KeyName", "KeyName", "KeyName", {.kind = Kind::string}, offsetof(CreateKeyPairRequest, key_name), true, false},
+    {"KeyType", "KeyType", "KeyType", {.kind = Kind::string, .values = &kKeyTypeEnum}, offsetof(CreateKeyPairRequest, key_type), false, false},
+    {"TagSpecifications", "TagSpecification", "TagSpecification", {.kind = Kind::list, .list = &kTagSpecificationListList}, offsetof(CreateKeyPairRequest, tag_specifications), false, false},
+    {"KeyFormat", "KeyFormat", "KeyFormat", {.kind = Kind::string, .values = &kKeyFormatEnum}, offsetof(CreateKeyPairRequest, key_format), false, false},
+    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(CreateKeyPairRequest, dry_run), false, false},
+};
+constinit const StructInfo kCreateKeyPairRequest = struct_info<CreateKeyPairRequest, Roles{.root = true}>("CreateKeyPairRequest", kCreateKeyPairRequestMembers);
+
+constexpr MemberInfo kCreateSnapshotRequestMembers[] = {
+    {"Description", "Description", "Description", {.kind = Kind::string}, offsetof(CreateSnapshotRequest, description), false, false},
+    {"OutpostArn", "OutpostArn", "OutpostArn", {.kind = Kind::string}, offsetof(CreateSnapshotRequest, outpost_arn), false, false},
+    {"VolumeId", "VolumeId", "VolumeId", {.kind = Kind::string}, offsetof(CreateSnapshotRequest, volume_id), true, false},
+    {"TagSpecifications", "TagSpecification", "TagSpecification", {.kind = Kind::list, .list = &kTagSpecificationListList}, offsetof(CreateSnapshotRequest, tag_specifications), false, false},
+    {"Location", "Location", "Location", {.kind = Kind::string, .values = &kSnapshotLocationEnumEnum}, offsetof(CreateSnapshotRequest, location), false, false},
+    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(CreateSnapshotRequest, dry_run), false, false},
+};
+constinit const StructInfo kCreateSnapshotRequest = struct_info<CreateSnapshotRequest, Roles{.root = true}>("CreateSnapshotRequest", kCreateSnapshotRequestMembers);
+
+constexpr MemberInfo kCreateSnapshotsRequestMembers[] = {
+    {"Description", "Description", "Description", {.kind = Kind::string}, offsetof(CreateSnapshotsRequest, description), false, false},
+    {"InstanceSpecification", "InstanceSpecification", "InstanceSpecification", {.kind = Kind::structure, .structure = &kInstanceSpecification}, offsetof(CreateSnapshotsRequest, instance_specification), true, false},
+    {"OutpostArn", "OutpostArn", "OutpostArn", {.kind = Kind::string}, offsetof(CreateSnapshotsRequest, outpost_arn), false, false},
+    {"TagSpecifications", "TagSpecification", "TagSpecification", {.kind = Kind::list, .list = &kTagSpecificationListList}, offsetof(CreateSnapshotsRequest, tag_specifications), false, false},
+    {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(CreateSnapshotsRequest, dry_run), false, false},
+    {"CopyTagsFromSource", "CopyTagsFromSource", "CopyTagsFromSource", {.kind = Kind::string, .values = &kCopyTagsFromSourceEnum}, offsetof(CreateSnapshotsRequest, copy_tags_from_source), false, false},
+    {"Location", "Location", "Location", {.kind = Kind::string, .values = &kSnapshotLocationEnumEnum}, offsetof(CreateSnapshotsRequest, location), false, false},
+};
+constinit const StructInfo kCreateSnapshotsRequest = struct_info<CreateSnapshotsRequest, Roles{.root = true}>("CreateSnapshotsRequest", kCreateSnapshotsRequestMembers);
+
+constexpr MemberInfo kCreateSnapshotsResultMembers[] = {
+    {"Snapshots", "SnapshotSet", "snapshotSet", {.kind = Kind::list, .list = &kSnapshotSetList}, offsetof(CreateSnapshotsResult, snapshots), false, false},
+};
+constinit const StructInfo kCreateSnapshotsResult = struct_info<CreateSnapshotsResult, Roles{.root = true}>("CreateSnapshotsResult", kCreateSnapshotsResultMembers);
+
 constexpr MemberInfo kCreditSpecificationRequestMembers[] = {
     {"CpuCredits", "CpuCredits", "CpuCredits", {.kind = Kind::string}, offsetof(CreditSpecificationRequest, cpu_credits), true, false},
 };
 constinit const StructInfo kCreditSpecificationRequest = struct_info<CreditSpecificationRequest, Roles{.member = true}>("CreditSpecificationRequest", kCreditSpecificationRequestMembers);
+
+constexpr MemberInfo kDeleteKeyPairRequestMembers[] = {
+    {"KeyName", "KeyName", "KeyName", {.kind = Kind::string}, offsetof(DeleteKeyPairRequest, key_name), false, false},
+    {"KeyPairId", "KeyPairId", "KeyPairId", {.kind = Kind::string}, offsetof(DeleteKeyPairRequest, key_pair_id), false, false},
+    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(DeleteKeyPairRequest, dry_run), false, false},
+};
+constinit const StructInfo kDeleteKeyPairRequest = struct_info<DeleteKeyPairRequest, Roles{.root = true}>("DeleteKeyPairRequest", kDeleteKeyPairRequestMembers);
+
+constexpr MemberInfo kDeleteKeyPairResultMembers[] = {
+    {"Return", "Return", "return", {.kind = Kind::boolean}, offsetof(DeleteKeyPairResult, return_), false, false},
+    {"KeyPairId", "KeyPairId", "keyPairId", {.kind = Kind::string}, offsetof(DeleteKeyPairResult, key_pair_id), false, false},
+};
+constinit const StructInfo kDeleteKeyPairResult = struct_info<DeleteKeyPairResult, Roles{.root = true}>("DeleteKeyPairResult", kDeleteKeyPairResultMembers);
+
+constexpr MemberInfo kDeleteSnapshotRequestMembers[] = {
+    {"SnapshotId", "SnapshotId", "SnapshotId", {.kind = Kind::string}, offsetof(DeleteSnapshotRequest, snapshot_id), true, false},
+    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(DeleteSnapshotRequest, dry_run), false, false},
+};
+constinit const StructInfo kDeleteSnapshotRequest = struct_info<DeleteSnapshotRequest, Roles{.root = true}>("DeleteSnapshotRequest", kDeleteSnapshotRequestMembers);
 
 constexpr MemberInfo kDescribeAvailabilityZonesRequestMembers[] = {
     {"ZoneNames", "ZoneName", "ZoneName", {.kind = Kind::list, .list = &kZoneNameStringListList}, offsetof(DescribeAvailabilityZonesRequest, zone_names), false, false},
@@ -333,84 +425,18 @@ constexpr MemberInfo kDescribeInstancesResultMembers[] = {
 };
 constinit const StructInfo kDescribeInstancesResult = struct_info<DescribeInstancesResult, Roles{.root = true}>("DescribeInstancesResult", kDescribeInstancesResultMembers);
 
-constexpr MemberInfo kDescribeRegionsRequestMembers[] = {
-    {"RegionNames", "RegionName", "RegionName", {.kind = Kind::list, .list = &kRegionNameStringListList}, offsetof(DescribeRegionsRequest, region_names), false, false},
-    {"AllRegions", "AllRegions", "AllRegions", {.kind = Kind::boolean}, offsetof(DescribeRegionsRequest, all_regions), false, false},
-    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(DescribeRegionsRequest, dry_run), false, false},
-    {"Filters", "Filter", "Filter", {.kind = Kind::list, .list = &kFilterListList}, offsetof(DescribeRegionsRequest, filters), false, false},
+constexpr MemberInfo kDescribeKeyPairsRequestMembers[] = {
+    {"KeyNames", "KeyName", "KeyName", {.kind = Kind::list, .list = &kKeyNameStringListList}, offsetof(DescribeKeyPairsRequest, key_names), false, false},
+    {"KeyPairIds", "KeyPairId", "KeyPairId", {.kind = Kind::list, .list = &kKeyPairIdStringListList}, offsetof(DescribeKeyPairsRequest, key_pair_ids), false, false},
+    {"IncludePublicKey", "IncludePublicKey", "IncludePublicKey", {.kind = Kind::boolean}, offsetof(DescribeKeyPairsRequest, include_public_key), false, false},
+    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(DescribeKeyPairsRequest, dry_run), false, false},
+    {"Filters", "Filter", "Filter", {.kind = Kind::list, .list = &kFilterListList}, offsetof(DescribeKeyPairsRequest, filters), false, false},
 };
-constinit const StructInfo kDescribeRegionsRequest = struct_info<DescribeRegionsRequest, Roles{.root = true}>("DescribeRegionsRequest", kDescribeRegionsRequestMembers);
+constinit const StructInfo kDescribeKeyPairsRequest = struct_info<DescribeKeyPairsRequest, Roles{.root = true}>("DescribeKeyPairsRequest", kDescribeKeyPairsRequestMembers);
 
-constexpr MemberInfo kDescribeRegionsResultMembers[] = {
-    {"Regions", "RegionInfo", "regionInfo", {.kind = Kind::list, .list = &kRegionListList}, offsetof(DescribeRegionsResult, regions), false, false},
+constexpr MemberInfo kDescribeKeyPairsResultMembers[] = {
+    {"KeyPairs", "KeySet", "keySet", {.kind = Kind::list, .list = &kKeyPairListList}, offsetof(DescribeKeyPairsResult, key_pairs), false, false},
 };
-constinit const StructInfo kDescribeRegionsResult = struct_info<DescribeRegionsResult, Roles{.root = true}>("DescribeRegionsResult", kDescribeRegionsResultMembers);
-
-constexpr MemberInfo kEbsBlockDeviceMembers[] = {
-    {"DeleteOnTermination", "DeleteOnTermination", "deleteOnTermination", {.kind = Kind::boolean}, offsetof(EbsBlockDevice, delete_on_termination), false, false},
-    {"Iops", "Iops", "iops", {.kind = Kind::integer}, offsetof(EbsBlockDevice, iops), false, false},
-    {"SnapshotId", "SnapshotId", "snapshotId", {.kind = Kind::string}, offsetof(EbsBlockDevice, snapshot_id), false, false},
-    {"VolumeSize", "VolumeSize", "volumeSize", {.kind = Kind::integer}, offsetof(EbsBlockDevice, volume_size), false, false},
-    {"VolumeType", "VolumeType", "volumeType", {.kind = Kind::string}, offsetof(EbsBlockDevice, volume_type), false, false},
-    {"KmsKeyId", "KmsKeyId", "kmsKeyId", {.kind = Kind::string}, offsetof(EbsBlockDevice, kms_key_id), false, false},
-    {"Throughput", "Throughput", "throughput", {.kind = Kind::integer}, offsetof(EbsBlockDevice, throughput), false, false},
-    {"OutpostArn", "OutpostArn", "outpostArn", {.kind = Kind::string}, offsetof(EbsBlockDevice, outpost_arn), false, false},
-    {"AvailabilityZone", "AvailabilityZone", "availabilityZone", {.kind = Kind::string}, offsetof(EbsBlockDevice, availability_zone), false, false},
-    {"Encrypted", "Encrypted", "encrypted", {.kind = Kind::boolean}, offsetof(EbsBlockDevice, encrypted), false, false},
-    {"VolumeInitializationRate", "VolumeInitializationRate", "VolumeInitializationRate", {.kind = Kind::integer}, offsetof(EbsBlockDevice, volume_initialization_rate), false, false},
-    {"AvailabilityZoneId", "AvailabilityZoneId", "AvailabilityZoneId", {.kind = Kind::string}, offsetof(EbsBlockDevice, availability_zone_id), false, false},
-    {"EbsCardIndex", "EbsCardIndex", "EbsCardIndex", {.kind = Kind::integer}, offsetof(EbsBlockDevice, ebs_card_index), false, false},
-};
-constinit const StructInfo kEbsBlockDevice = struct_info<EbsBlockDevice, Roles{.member = true}>("EbsBlockDevice", kEbsBlockDeviceMembers);
-
-constexpr MemberInfo kEbsInstanceBlockDeviceMembers[] = {
-    {"AttachTime", "AttachTime", "attachTime", {.kind = Kind::timestamp}, offsetof(EbsInstanceBlockDevice, attach_time), false, false},
-    {"DeleteOnTermination", "DeleteOnTermination", "deleteOnTermination", {.kind = Kind::boolean}, offsetof(EbsInstanceBlockDevice, delete_on_termination), false, false},
-    {"Status", "Status", "status", {.kind = Kind::string}, offsetof(EbsInstanceBlockDevice, status), false, false},
-    {"VolumeId", "VolumeId", "volumeId", {.kind = Kind::string}, offsetof(EbsInstanceBlockDevice, volume_id), false, false},
-    {"AssociatedResource", "AssociatedResource", "associatedResource", {.kind = Kind::string}, offsetof(EbsInstanceBlockDevice, associated_resource), false, false},
-    {"VolumeOwnerId", "VolumeOwnerId", "volumeOwnerId", {.kind = Kind::string}, offsetof(EbsInstanceBlockDevice, volume_owner_id), false, false},
-    {"Operator", "Operator", "operator", {.kind = Kind::structure, .structure = &kOperatorResponse}, offsetof(EbsInstanceBlockDevice, operator_), false, false},
-    {"EbsCardIndex", "EbsCardIndex", "ebsCardIndex", {.kind = Kind::integer}, offsetof(EbsInstanceBlockDevice, ebs_card_index), false, false},
-};
-constinit const StructInfo kEbsInstanceBlockDevice = struct_info<EbsInstanceBlockDevice, Roles{.member = true}>("EbsInstanceBlockDevice", kEbsInstanceBlockDeviceMembers);
-
-constexpr MemberInfo kElasticGpuAssociationMembers[] = {
-    {"ElasticGpuId", "ElasticGpuId", "elasticGpuId", {.kind = Kind::string}, offsetof(ElasticGpuAssociation, elastic_gpu_id), false, false},
-    {"ElasticGpuAssociationId", "ElasticGpuAssociationId", "elasticGpuAssociationId", {.kind = Kind::string}, offsetof(ElasticGpuAssociation, elastic_gpu_association_id), false, false},
-    {"ElasticGpuAssociationState", "ElasticGpuAssociationState", "elasticGpuAssociationState", {.kind = Kind::string}, offsetof(ElasticGpuAssociation, elastic_gpu_association_state), false, false},
-    {"ElasticGpuAssociationTime", "ElasticGpuAssociationTime", "elasticGpuAssociationTime", {.kind = Kind::string}, offsetof(ElasticGpuAssociation, elastic_gpu_association_time), false, false},
-};
-constinit const StructInfo kElasticGpuAssociation = struct_info<ElasticGpuAssociation, Roles{}>("ElasticGpuAssociation", kElasticGpuAssociationMembers);
-
-constexpr MemberInfo kElasticGpuSpecificationMembers[] = {
-    {"Type", "Type", "Type", {.kind = Kind::string}, offsetof(ElasticGpuSpecification, type), true, false},
-};
-constinit const StructInfo kElasticGpuSpecification = struct_info<ElasticGpuSpecification, Roles{}>("ElasticGpuSpecification", kElasticGpuSpecificationMembers);
-
-constexpr MemberInfo kElasticInferenceAcceleratorMembers[] = {
-    {"Type", "Type", "Type", {.kind = Kind::string}, offsetof(ElasticInferenceAccelerator, type), true, false},
-    {"Count", "Count", "Count", {.kind = Kind::integer}, offsetof(ElasticInferenceAccelerator, count), false, false},
-};
-constinit const StructInfo kElasticInferenceAccelerator = struct_info<ElasticInferenceAccelerator, Roles{}>("ElasticInferenceAccelerator", kElasticInferenceAcceleratorMembers);
-
-constexpr MemberInfo kElasticInferenceAcceleratorAssociationMembers[] = {
-    {"ElasticInferenceAcceleratorArn", "ElasticInferenceAcceleratorArn", "elasticInferenceAcceleratorArn", {.kind = Kind::string}, offsetof(ElasticInferenceAcceleratorAssociation, elastic_inference_accelerator_arn), false, false},
-    {"ElasticInferenceAcceleratorAssociationId", "ElasticInferenceAcceleratorAssociationId", "elasticInferenceAcceleratorAssociationId", {.kind = Kind::string}, offsetof(ElasticInferenceAcceleratorAssociation, elastic_inference_accelerator_association_id), false, false},
-    {"ElasticInferenceAcceleratorAssociationState", "ElasticInferenceAcceleratorAssociationState", "elasticInferenceAcceleratorAssociationState", {.kind = Kind::string}, offsetof(ElasticInferenceAcceleratorAssociation, elastic_inference_accelerator_association_state), false, false},
-    {"ElasticInferenceAcceleratorAssociationTime", "ElasticInferenceAcceleratorAssociationTime", "elasticInferenceAcceleratorAssociationTime", {.kind = Kind::timestamp}, offsetof(ElasticInferenceAcceleratorAssociation, elastic_inference_accelerator_association_time), false, false},
-};
-constinit const StructInfo kElasticInferenceAcceleratorAssociation = struct_info<ElasticInferenceAcceleratorAssociation, Roles{}>("ElasticInferenceAcceleratorAssociation", kElasticInferenceAcceleratorAssociationMembers);
-
-constexpr MemberInfo kEnaSrdSpecificationRequestMembers[] = {
-    {"EnaSrdEnabled", "EnaSrdEnabled", "EnaSrdEnabled", {.kind = Kind::boolean}, offsetof(EnaSrdSpecificationRequest, ena_srd_enabled), false, false},
-    {"EnaSrdUdpSpecification", "EnaSrdUdpSpecification", "EnaSrdUdpSpecification", {.kind = Kind::structure, .structure = &kEnaSrdUdpSpecificationRequest}, offsetof(EnaSrdSpecificationRequest, ena_srd_udp_specification), false, false},
-};
-constinit const StructInfo kEnaSrdSpecificationRequest = struct_info<EnaSrdSpecificationRequest, Roles{.member = true}>("EnaSrdSpecificationRequest", kEnaSrdSpecificationRequestMembers);
-
-constexpr MemberInfo kEnaSrdUdpSpecificationRequestMembers[] = {
-    {"EnaSrdUdpEnabled", "EnaSrdUdpEnabled", "EnaSrdUdpEnabled", {.kind = Kind::boolean}, offsetof(EnaSrdUdpSpecificationRequest, ena_srd_udp_enabled), false, false},
-};
-constinit const StructInfo kEnaSrdUdpSpecificationRequest = struct_info<EnaSrdUdpSpecificationRequest, Roles{.member = true}>("EnaSrdUdpSpecificationRequest", kEnaSrdUdpSpecificationRequestMembers);
+constinit const StructInfo kDescribeKeyPairsResult = struct_info<DescribeKeyPairsResult, Roles{.root = true}>("DescribeKeyPairsResult", kDescribeKeyPairsResultMembers);
 
 }  // namespace kiln::api::ec2::tables
