@@ -59,11 +59,14 @@ struct AccessKeyQuery {
 struct ImageQuery {
     std::vector<model::ImageId> ids{};
     std::string region{};
+    // DI-2: owned by any of these accounts, or under any of these aliases.
     std::vector<model::AccountId> owners{};
+    std::vector<std::string> owner_aliases{};
     // Own, public, or shared with this account by a launch permission.
     std::optional<model::AccountId> visible_to{};
-    // Shared with exactly this account by a launch permission (DI-3).
-    std::optional<model::AccountId> shared_with{};
+    // DI-3: shared with any of these accounts by a launch permission, or, if set so, public.
+    std::vector<model::AccountId> shared_with{};
+    bool or_shared_with_all = false;
     std::optional<bool> everybody{};  // public
     std::vector<model::ImageState> states{};
     std::vector<std::string> names{};
@@ -145,6 +148,13 @@ struct JobQuery {
     std::vector<std::string> kinds{};
     std::string subject{};
     Page page{};
+};
+
+// The place of a tag in the order of Tags::page.
+struct TagCursor {
+    std::string key{};
+    std::string value{};
+    std::string resource_id{};
 };
 
 struct TagQuery {

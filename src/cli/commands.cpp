@@ -41,9 +41,11 @@ void add_choices(CLI::App* command, const std::shared_ptr<ClientChoices>& choice
 void add_import(CLI::App& app, std::function<int()>* run) {
     auto choices = std::make_shared<ClientChoices>();
     auto input = std::make_shared<ImportRequest>();
-    CLI::App* command = app.add_subcommand("import", "make an image of a raw disk file");
+    CLI::App* command = app.add_subcommand("import", "make an image of a disk file");
     add_choices(command, choices);
-    command->add_option("FILE", input->file, "the disk: raw bytes")->required();
+    command->add_option("FILE", input->file, "the disk")->required();
+    command->add_option("--format", input->format,
+                        "raw, qcow2, vmdk, vpc or vhdx; by the file's own mark when left out");
     command->add_option("--name", input->name, "name of the image")->required();
     command->add_option("--description", input->description, "description of the image");
     command->add_option("--architecture", input->architecture, "x86_64 (default), i386 or arm64");

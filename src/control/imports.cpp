@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::size_t kBlock = block::kBlockBytes;
 constexpr std::size_t kBuffer = 1U << 20;
+constexpr std::uint32_t kLargestGp2GiB = 16384;
 constexpr std::chrono::seconds kWriteTime{120};
 
 bool all_zero(ByteView block) {
@@ -63,6 +64,15 @@ Status Import::write(ByteView data) {
         if (buffer_.size() == kBuffer) {
             TRY(flush_buffer());
         }
+    }
+    return ok();
+}
+
+Status Import::skip_to(std::uint64_t offset) {
+    INVARIANT(offset >= position_ + buffer_.size() && offset <= input_.size_bytes);
+    if (offset > position_ + buffer_.size()) {
+        TRY(flush_buffer());
+        position_ = offset;
     }
     return ok();
 }
@@ -171,6 +181,9 @@ Result<std::unique_ptr<Import>> Imports::begin(const Caller& caller, ImportInput
     model::BlockDeviceMapping root;
     root.device_name = import->input_.image.root_device_name;
     root.ebs.emplace().snapshot_id = import->snapshot_id_;
+    if (import->size_gib_ > kLargestGp2GiB) {  // BDM-17: the default type ends here
+        root.ebs->volume_type = model::VolumeType::gp3;
+    }
     import->input_.image.block_device_mappings = {root};
     TRY(Images::check(import->input_.image));
     TRY(parts_.store.read([&](catalog::Transaction& tx) {

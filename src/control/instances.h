@@ -56,6 +56,13 @@ struct StateChange {
     model::InstanceState current;
 };
 
+struct TerminateInput {
+    std::vector<model::InstanceId> ids;
+    bool force = false;             // STP-1, TRM-2
+    bool skip_os_shutdown = false;  // STP-1, TRM-2
+    bool dry_run = false;
+};
+
 class Instances {
   public:
     // `work_added` is called after a transaction that queued a job.
@@ -64,9 +71,7 @@ class Instances {
 
     Result<ReservationView> run(const Caller& caller, const RunInstancesInput& input);
     Result<ReservationPage> describe(const Caller& caller, const DescribeInstancesInput& input);
-    Result<std::vector<StateChange>> terminate(const Caller& caller,
-                                               const std::vector<model::InstanceId>& ids,
-                                               bool dry_run);
+    Result<std::vector<StateChange>> terminate(const Caller& caller, const TerminateInput& input);
     Result<model::MetadataOptions> modify_metadata_options(const Caller& caller,
                                                            const ModifyMetadataOptionsInput& input);
 

@@ -7,6 +7,7 @@
 
 #include "control/api_errors.h"
 #include "control/instances.h"
+#include "control/volumes.h"
 
 namespace kiln::control {
 namespace {
@@ -23,31 +24,6 @@ Status check(const std::string& description, const std::vector<TagSpecification>
             fmt::format("The description is longer than {} characters.", kMaxDescription));
     }
     return check_tag_specifications(tags, {"snapshot"});
-}
-
-Result<model::Volume> find_volume(catalog::Transaction& tx, const Caller& caller,
-                                  const model::VolumeId& id) {
-    TRY_ASSIGN(const auto volume, tx.volumes().find(id));
-    if (!volume || volume->owner_id != caller.account || volume->region != caller.region) {
-        return errors::volume_not_found(id);  // ERR-3
-    }
-    return *volume;
-}
-
-// SNP-2, SNP-9.
-Status check_cuttable(catalog::Transaction& tx, const model::Volume& volume) {
-    TRY(model::next(volume.state, model::VolumeEvent::snapshot, volume.id));
-    const bool disk =
-        volume.type == model::VolumeType::st1 || volume.type == model::VolumeType::sc1;
-    catalog::SnapshotQuery pending;
-    pending.volumes = {volume.id};
-    pending.states = {model::SnapshotState::pending};
-    TRY_ASSIGN(const auto snapshots, tx.snapshots().list(pending));
-    if (snapshots.size() >= (disk ? kMaxPendingOfDisks : kMaxPending)) {
-        return Error::api(Code::resource_exhausted, "ConcurrentSnapshotLimitExceeded",
-                          "Maximum allowed in-progress snapshots for a single volume exceeded.");
-    }
-    return ok();
 }
 
 Status check_exclusions(catalog::Transaction& tx, const Caller& caller,
@@ -180,6 +156,37 @@ Result<bool> restorable(const Caller& caller, const std::vector<std::string>& us
 
 }  // namespace
 
+Status check_cuttable(catalog::Transaction& tx, const model::Volume& volume) {
+    TRY(model::next(volume.state, model::VolumeEvent::snapshot, volume.id));
+    const bool disk =
+        volume.type == model::VolumeType::st1 || volume.type == model::VolumeType::sc1;
+    catalog::SnapshotQuery pending;
+    pending.volumes = {volume.id};
+    pending.states = {model::SnapshotState::pending};
+    TRY_ASSIGN(const auto snapshots, tx.snapshots().list(pending));
+    if (snapshots.size() >= (disk ? kMaxPendingOfDisks : kMaxPending)) {
+        return Error::api(Code::resource_exhausted, "ConcurrentSnapshotLimitExceeded",
+                          "Maximum allowed in-progress snapshots for a single volume exceeded.");
+    }
+    return ok();
+}
+
+model::Snapshot draft_snapshot(const Parts& parts, const Caller& caller,
+                               const model::Volume& volume, std::string description,
+                               UnixMillis now) {
+    model::Snapshot snapshot;
+    snapshot.id = model::make_id<model::SnapshotId>(parts.rng);
+    snapshot.owner_id = caller.account;
+    snapshot.region = caller.region;
+    snapshot.description = std::move(description);
+    snapshot.volume_id = volume.id;
+    snapshot.volume_size_gib = volume.size_gib;
+    snapshot.encrypted = volume.encrypted;
+    snapshot.kms_key_id = volume.kms_key_id;
+    snapshot.created = now;
+    return snapshot;
+}
+
 Result<std::vector<model::Snapshot>> Snapshots::draft(catalog::Transaction& tx,
                                                       const Caller& caller,
                                                       const std::vector<model::Volume>& volumes,
@@ -188,16 +195,8 @@ Result<std::vector<model::Snapshot>> Snapshots::draft(catalog::Transaction& tx,
     const UnixMillis now = parts_.clock.now();  // SNP-8: one start time
     for (const model::Volume& volume : volumes) {
         TRY(check_cuttable(tx, volume));
-        model::Snapshot& snapshot = snapshots.emplace_back();
-        snapshot.id = model::make_id<model::SnapshotId>(parts_.rng);
-        snapshot.owner_id = caller.account;
-        snapshot.region = caller.region;
-        snapshot.description = draft.description;
-        snapshot.volume_id = volume.id;
-        snapshot.volume_size_gib = volume.size_gib;
-        snapshot.encrypted = volume.encrypted;
-        snapshot.kms_key_id = volume.kms_key_id;
-        snapshot.created = now;
+        const model::Snapshot& snapshot =
+            snapshots.emplace_back(draft_snapshot(parts_, caller, volume, draft.description, now));
         std::vector<model::Tag> tags = draft.tags;
         if (draft.copy_volume_tags) {
             TRY_ASSIGN(tags, tags_with_volume(tx, caller, volume.id, std::move(tags)));

@@ -41,6 +41,14 @@ struct DescribeSnapshotsInput {
     PageRequest page;
 };
 
+// SNP-2, SNP-9: whether a snapshot of it may be begun.
+Status check_cuttable(catalog::Transaction& tx, const model::Volume& volume);
+// A snapshot of the volume, but for the content and the set, which the cut gives it (SNP-8: all of
+// one request have the same start time).
+model::Snapshot draft_snapshot(const Parts& parts, const Caller& caller,
+                               const model::Volume& volume, std::string description,
+                               UnixMillis now);
+
 class Snapshots {
   public:
     Snapshots(const Parts& parts, Cuts& cuts, std::function<void()> work_added)

@@ -176,10 +176,19 @@ void Server::make_use_cases() {
     gc_->install(*jobs_);
     worker_ = std::make_unique<control::InstanceWorker>(*parts_, *volumes_, poke);
     worker_->install(*jobs_);
-    watch_->set_worker(*worker_);
+    create_images_ = std::make_unique<control::CreateImages>(*parts_, *cuts_, *worker_, poke);
+    create_images_->install(*jobs_);
+    attachments_ = std::make_unique<control::AttachmentWorker>(*parts_, *volumes_, poke);
+    attachments_->install(*jobs_);
+    watch_->set_workers(*worker_, *attachments_);
     accounts_ = std::make_unique<control::Accounts>(*store_, *clock_, *rng_);
     images_ = std::make_unique<control::Images>(*parts_);
+    tags_ = std::make_unique<control::ResourceTags>(*store_);
     instances_ = std::make_unique<control::Instances>(*parts_, poke);
+    power_ = std::make_unique<control::InstancePower>(*parts_, poke);
+    attributes_ = std::make_unique<control::InstanceAttributes>(*parts_);
+    statuses_ = std::make_unique<control::InstanceStatuses>(*parts_, *worker_);
+    volume_requests_ = std::make_unique<control::Volumes>(*parts_, *volumes_, poke);
     imports_ = std::make_unique<control::Imports>(*parts_, poke);
     key_pairs_ = std::make_unique<control::KeyPairs>(*store_, *clock_, *rng_);
     inspector_ = std::make_unique<control::Inspector>(*parts_, *volumes_, *worker_);
@@ -210,10 +219,29 @@ Status Server::drop_orphan_layers() {
 }
 
 Status Server::open_api() {
-    const api::Services services{*accounts_, *images_,    *instances_, *imports_, *inspector_,
-                                 topology_,  *key_pairs_, *snapshots_, *gc_};
+    const api::Services services{.accounts = *accounts_,
+                                 .images = *images_,
+                                 .create_images = *create_images_,
+                                 .instances = *instances_,
+                                 .power = *power_,
+                                 .attributes = *attributes_,
+                                 .statuses = *statuses_,
+                                 .volumes = *volume_requests_,
+                                 .imports = *imports_,
+                                 .inspector = *inspector_,
+                                 .topology = topology_,
+                                 .tags = *tags_,
+                                 .key_pairs = *key_pairs_,
+                                 .snapshots = *snapshots_,
+                                 .gc = *gc_};
     api::add_image_handlers(registry_, services);
+    api::add_image_attribute_handlers(registry_, services);
+    api::add_tag_handlers(registry_, services);
+    api::add_create_image_handler(registry_, services);
     api::add_instance_handlers(registry_, services);
+    api::add_instance_power_handlers(registry_, services);
+    api::add_instance_attribute_handlers(registry_, services);
+    api::add_volume_handlers(registry_, services);
     api::add_region_handlers(registry_, services);
     api::add_key_pair_handlers(registry_, services);
     api::add_snapshot_handlers(registry_, services);

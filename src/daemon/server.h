@@ -78,7 +78,14 @@ class Server {
     std::unique_ptr<control::InstanceWorker> worker_;
     std::unique_ptr<control::Accounts> accounts_;
     std::unique_ptr<control::Images> images_;
+    std::unique_ptr<control::ResourceTags> tags_;
     std::unique_ptr<control::Instances> instances_;
+    std::unique_ptr<control::AttachmentWorker> attachments_;
+    std::unique_ptr<control::Volumes> volume_requests_;
+    std::unique_ptr<control::CreateImages> create_images_;
+    std::unique_ptr<control::InstancePower> power_;
+    std::unique_ptr<control::InstanceAttributes> attributes_;
+    std::unique_ptr<control::InstanceStatuses> statuses_;
     std::unique_ptr<control::Imports> imports_;
     std::unique_ptr<control::Inspector> inspector_;
     std::unique_ptr<control::KeyPairs> key_pairs_;

@@ -143,6 +143,7 @@ struct Instance {
     ShutdownBehavior shutdown_behavior = ShutdownBehavior::stop;
     bool disable_api_termination = false;
     bool disable_api_stop = false;
+    bool forced_off = false;  // STP-1: somebody would not wait for the guest
 
     VpcId vpc_id;
     SubnetId subnet_id;

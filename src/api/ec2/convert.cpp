@@ -33,6 +33,8 @@ void drop_zero(std::optional<std::uint32_t>& value) {
     }
 }
 
+}  // namespace
+
 Result<model::EbsBlockDevice> to_ebs(const EbsBlockDevice& ebs) {
     if (given(ebs.outpost_arn)) {
         return not_built("BlockDeviceMapping.Ebs.OutpostArn");
@@ -67,6 +69,8 @@ Result<model::EbsBlockDevice> to_ebs(const EbsBlockDevice& ebs) {
     out.kms_key_id = ebs.kms_key_id.value_or("");
     return out;
 }
+
+namespace {
 
 InstanceBlockDeviceMapping from_volume(const model::Volume& volume) {  // BDM-14
     InstanceBlockDeviceMapping mapping;
@@ -217,6 +221,18 @@ InstanceState from_state(model::InstanceState state) {
     out.code = model::state_code(state);
     out.name = text_of(state);
     return out;
+}
+
+List<InstanceStateChange> from_changes(const std::vector<control::StateChange>& changes) {
+    List<InstanceStateChange> list;
+    list.give();
+    for (const control::StateChange& change : changes) {
+        InstanceStateChange& out = list.emplace_back();
+        out.instance_id = change.id.str();
+        out.previous_state = from_state(change.previous);
+        out.current_state = from_state(change.current);
+    }
+    return list;
 }
 
 Reservation from_reservation(const control::ReservationView& view) {

@@ -144,23 +144,14 @@ Result<DescribeInstancesResult> describe(const Services& services, const Context
 
 Result<TerminateInstancesResult> terminate(const Services& services, const Context& context,
                                            const TerminateInstancesRequest& request) {
-    if (request.force.value_or(false)) {
-        return not_built("Force");
-    }
-    if (request.skip_os_shutdown.value_or(false)) {
-        return not_built("SkipOsShutdown");
-    }
-    TRY_ASSIGN(const auto ids, to_instance_ids(request.instance_ids));
-    TRY_ASSIGN(const auto changes,
-               services.instances.terminate(context.caller, ids, request.dry_run.value_or(false)));
+    control::TerminateInput input;
+    TRY_ASSIGN(input.ids, to_instance_ids(request.instance_ids));
+    input.force = request.force.value_or(false);
+    input.skip_os_shutdown = request.skip_os_shutdown.value_or(false);
+    input.dry_run = request.dry_run.value_or(false);
+    TRY_ASSIGN(const auto changes, services.instances.terminate(context.caller, input));
     TerminateInstancesResult result;
-    result.terminating_instances.give();
-    for (const control::StateChange& change : changes) {
-        InstanceStateChange& out = result.terminating_instances.emplace_back();
-        out.instance_id = change.id.str();
-        out.previous_state = from_state(change.previous);
-        out.current_state = from_state(change.current);
-    }
+    result.terminating_instances = from_changes(changes);
     return result;
 }
 

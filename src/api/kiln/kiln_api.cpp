@@ -10,6 +10,7 @@
 #include "api/kiln/json.h"
 #include "control/api_errors.h"
 #include "crypto/hash.h"
+#include "net/extent_stream.h"
 #include "util/encoding.h"
 #include "util/log.h"
 #include "util/strings.h"
@@ -87,7 +88,7 @@ Result<E> take_enum(Query& query, const std::string& name, E otherwise) {
     return *value;
 }
 
-Result<control::ImportInput> to_import(const net::HttpRequest& request) {
+Result<control::ImportInput> to_import(const net::HttpRequest& request, bool& extents) {
     TRY_ASSIGN(Query query, parse_query(request.query));
     control::ImportInput input;
     input.image.name = take(query, "name");
@@ -107,6 +108,12 @@ Result<control::ImportInput> to_import(const net::HttpRequest& request) {
         return control::errors::missing_parameter("size");
     }
     input.size_bytes = *size;
+    const std::string encoding = take(query, "encoding", "raw");
+    extents = encoding == "extents";
+    if (!extents && encoding != "raw") {
+        return control::errors::invalid_parameter_value(
+            fmt::format("Invalid value '{}' for encoding; it is raw or extents.", encoding));
+    }
     if (!query.empty()) {
         return Error::api(Code::invalid_argument, "UnknownParameter",
                           "The parameter " + query.begin()->first + " is not recognized");
@@ -184,10 +191,53 @@ Result<std::string> KilnApi::answer(const net::HttpRequest& request, const Conte
     return no_such_path(request);
 }
 
+namespace {
+
+// Gives an import what a request's body holds.
+class DiskIntake {
+  public:
+    DiskIntake(control::Import& import, bool extents)
+        : import_(import), decoder_(import.size_bytes()), extents_(extents) {}
+
+    Status take(ByteView piece) {
+        if (!extents_) {
+            return import_.write(piece);
+        }
+        return as_client_error(
+            decoder_.feed(piece, [this](std::uint64_t offset, ByteView data) -> Status {
+                TRY(import_.skip_to(offset));
+                return import_.write(data);
+            }));
+    }
+    Status finish() {
+        if (!extents_) {
+            return ok();
+        }
+        TRY(as_client_error(decoder_.finish()));
+        return import_.skip_to(import_.size_bytes());
+    }
+
+  private:
+    static Status as_client_error(Status status) {
+        if (!status && status.error().code() == Code::invalid_argument) {
+            return control::errors::invalid_parameter_value(status.error().message());
+        }
+        return status;
+    }
+
+    control::Import& import_;
+    net::ExtentDecoder decoder_;
+    const bool extents_;
+};
+
+}  // namespace
+
 Result<std::string> KilnApi::import(const net::HttpRequest& request, const Context& context,
                                     net::BodyReader& body) {
-    TRY_ASSIGN(control::ImportInput input, to_import(request));
+    bool extents = false;
+    TRY_ASSIGN(control::ImportInput input, to_import(request, extents));
     TRY_ASSIGN(const auto import, services_.imports.begin(context.caller, std::move(input)));
+    DiskIntake intake(*import, extents);
     const Deadline deadline = Deadline::after(kImportTime);
     Bytes piece(kImportPiece);
     while (true) {
@@ -195,8 +245,9 @@ Result<std::string> KilnApi::import(const net::HttpRequest& request, const Conte
         if (length == 0) {
             break;
         }
-        TRY(import->write(ByteView(piece).first(length)));
+        TRY(intake.take(ByteView(piece).first(length)));
     }
+    TRY(intake.finish());
     TRY_ASSIGN(const control::Imported made, import->finish());
     return json{{"imageId", made.image_id.str()},
                 {"snapshotId", made.snapshot_id.str()},

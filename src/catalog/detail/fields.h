@@ -125,6 +125,9 @@ void fields(V& v, T& x) {
     v.field("state_reason", x.state_reason);
     v.field("owner_alias", x.owner_alias);
     v.field("last_launched", x.last_launched);
+    v.field("deprecation", x.deprecation_time);
+    v.field("deregistration_protection", x.deregistration_protection);
+    v.field("cooldown_until", x.cooldown_until);
     v.field("source_instance", x.source_instance_id);
     v.field("source_image", x.source_image_id);
     v.field("source_image_region", x.source_image_region);
@@ -136,6 +139,7 @@ void fields(V& v, T& x) {
         for (const auto& account : x.launch_permissions.accounts) {
             v.link("image.launch_account", account.str());
         }
+        v.link("image.owner_alias", x.owner_alias);
     }
 }
 
@@ -233,6 +237,7 @@ void fields(V& v, T& x) {
     v.field("shutdown", x.shutdown_behavior);
     v.field("protect_terminate", x.disable_api_termination);
     v.field("protect_stop", x.disable_api_stop);
+    v.field("forced_off", x.forced_off);
     v.field("vpc", x.vpc_id);
     v.field("interface", x.network_interface_id);
     v.field("groups", x.security_groups);

@@ -202,6 +202,7 @@ TEST_CASE_TEMPLATE("images are selected by owner, region, state, name, snapshot 
     Image abroad = small_image(5);
     abroad.region = "eu-west-1";
     abroad.state = ImageState::pending;
+    everybodys.owner_alias = "amazon";
     for (const Image& image : {own, shared, hidden, everybodys, abroad}) {
         REQUIRE(insert(*store, image).has_value());
     }
@@ -221,7 +222,13 @@ TEST_CASE_TEMPLATE("images are selected by owner, region, state, name, snapshot 
     // DI-1, DI-3
     CHECK(ids(*store, {.region = "us-east-1", .visible_to = kAlice}) == Ids{id(1), id(2), id(4)});
     CHECK(ids(*store, {.visible_to = kBob}) == Ids{id(2), id(3), id(4)});
-    CHECK(ids(*store, {.shared_with = kCarol}) == Ids{id(2)});
+    CHECK(ids(*store, {.shared_with = {kCarol}}) == Ids{id(2)});
+    CHECK(ids(*store, {.shared_with = {kBob}, .or_shared_with_all = true}) == Ids{id(4)});
+    CHECK(ids(*store, {.shared_with = {kCarol, kAlice}, .or_shared_with_all = true}) ==
+          Ids{id(2), id(4)});
+    // DI-2
+    CHECK(ids(*store, {.owner_aliases = {"amazon", "aws-marketplace"}}) == Ids{id(4)});
+    CHECK(ids(*store, {.owners = {kBob}, .owner_aliases = {"amazon"}}) == Ids{id(2), id(3), id(4)});
 
     // What no longer names a snapshot or an account is not found by it any more.
     own.block_device_mappings.clear();
@@ -233,7 +240,7 @@ TEST_CASE_TEMPLATE("images are selected by owner, region, state, name, snapshot 
                 })
                 .has_value());
     CHECK(ids(*store, {.uses_snapshot = SnapshotId("snap-1")}).empty());
-    CHECK(ids(*store, {.shared_with = kAlice}).empty());
+    CHECK(ids(*store, {.shared_with = {kAlice}}).empty());
     REQUIRE(
         store->run([&](Transaction& tx) { return tx.images().erase(everybodys.id); }).has_value());
     CHECK(ids(*store, {.uses_snapshot = SnapshotId("snap-2")}).empty());

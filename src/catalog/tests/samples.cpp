@@ -77,6 +77,9 @@ Image full_image() {
     image.uefi_data = "QUJD";
     image.product_codes = {{"code", "marketplace"}};
     image.last_launched = UnixMillis{5};
+    image.deprecation_time = UnixMillis{60'000};
+    image.deregistration_protection = DeregistrationProtection::with_cooldown;
+    image.cooldown_until = UnixMillis{7};
     image.source_instance_id = InstanceId(id_of("i", 1));
     image.source_image_id = ImageId(id_of("ami", 1));
     image.source_image_region = "eu-west-1";
@@ -168,6 +171,7 @@ Instance full_instance() {
     instance.shutdown_behavior = ShutdownBehavior::terminate;
     instance.disable_api_termination = true;
     instance.disable_api_stop = true;
+    instance.forced_off = true;
     instance.vpc_id = VpcId(id_of("vpc", 1));
     instance.subnet_id = SubnetId(id_of("subnet", 1));
     instance.network_interface_id = NetworkInterfaceId(id_of("eni", 1));

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "control/taggable.h"
+
+#include "control/api_errors.h"
+#include "control/image_rules.h"
+
+namespace kiln::control {
+namespace {
+
+template <class T>
+bool is_own(const std::optional<T>& found, const Caller& caller) {
+    return found && found->owner_id == caller.account && found->region == caller.region;
+}
+
+Status check_image(catalog::Transaction& tx, const Caller& caller, const std::string& id) {
+    TRY_ASSIGN(const auto image, tx.images().find(model::ImageId(id)));
+    if (!image || image->region != caller.region || !may_use(*image, caller.account)) {
+        return errors::images_not_found({id});
+    }
+    TRY(model::next(image->state, model::ImageEvent::use_attribute, image->id));
+    return ok();
+}
+
+Status check_instance(catalog::Transaction& tx, const Caller& caller, const std::string& id) {
+    TRY_ASSIGN(const auto instance, tx.instances().find(model::InstanceId(id)));
+    return is_own(instance, caller) ? ok() : Status(errors::instances_not_found({id}));
+}
+
+Status check_snapshot(catalog::Transaction& tx, const Caller& caller, const std::string& id) {
+    TRY_ASSIGN(const auto snapshot, tx.snapshots().find(model::SnapshotId(id)));
+    return is_own(snapshot, caller) && snapshot->state != model::SnapshotState::deleted
+               ? ok()
+               : Status(errors::snapshot_not_found(model::SnapshotId(id)));
+}
+
+Status check_volume(catalog::Transaction& tx, const Caller& caller, const std::string& id) {
+    TRY_ASSIGN(const auto volume, tx.volumes().find(model::VolumeId(id)));
+    return is_own(volume, caller) && volume->state != model::VolumeState::deleted
+               ? ok()
+               : Status(errors::volume_not_found(model::VolumeId(id)));
+}
+
+template <auto Parse>
+Status check_form(const std::string& id) {
+    TRY(Parse(id));
+    return ok();
+}
+
+struct Kind {
+    std::string_view prefix;
+    std::string_view type;  // TAG-5
+    Status (*check_form)(const std::string& id);
+    Status (*check)(catalog::Transaction& tx, const Caller& caller, const std::string& id);
+};
+
+constexpr Kind kKinds[] = {
+    {"ami-", "image", check_form<model::parse_image_id>, check_image},
+    {"i-", "instance", check_form<model::parse_instance_id>, check_instance},
+    {"snap-", "snapshot", check_form<model::parse_snapshot_id>, check_snapshot},
+    {"vol-", "volume", check_form<model::parse_volume_id>, check_volume},
+};
+
+const Kind* find_kind(std::string_view id) {
+    const auto* found = std::find_if(std::begin(kKinds), std::end(kKinds),
+                                     [&](const Kind& kind) { return id.starts_with(kind.prefix); });
+    return found == std::end(kKinds) ? nullptr : found;
+}
+
+Error invalid_id(const std::string& id) {  // ID-5
+    return Error::api(Code::invalid_argument, "InvalidID", "The ID '" + id + "' is not valid");
+}
+
+}  // namespace
+
+Status check_taggable_id(const std::string& id) {
+    const Kind* kind = find_kind(id);
+    return kind == nullptr ? Status(invalid_id(id)) : kind->check_form(id);
+}
+
+Result<std::string> find_taggable(catalog::Transaction& tx, const Caller& caller,
+                                  const std::string& id) {
+    const Kind* kind = find_kind(id);
+    if (kind == nullptr) {
+        return invalid_id(id);
+    }
+    TRY(kind->check(tx, caller, id));
+    return std::string(kind->type);
+}
+
+}  // namespace kiln::control
