@@ -100,7 +100,7 @@ std::string fetch_metadata(Guest& guest, std::uint16_t port) {
     while (text.size() < sizeof kMetadataText - 1) {
         const auto segment = guest.receive_tcp(kMetadataAddress);
         if (!segment) {
-            return "nothing";
+            break;
         }
         text += segment->data;
     }
