@@ -47,7 +47,9 @@ Result<CreateImages::Checked> CreateImages::check(catalog::Transaction& tx, cons
 
 Result<model::Image> CreateImages::insert(catalog::Transaction& tx, const Caller& caller,
                                           const CreateImageInput& input, const Checked& checked) {
+    TRY_ASSIGN(const model::Account owner, tx.accounts().get(caller.account));
     model::Image image = inherit_image(checked.instance.instance);
+    image.owner_alias = owner.alias;
     image.id = model::make_id<model::ImageId>(parts_.rng);
     image.owner_id = caller.account;
     image.region = caller.region;

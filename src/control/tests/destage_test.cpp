@@ -136,7 +136,7 @@ TEST_CASE("an import is stored like any other content") {
     std::fill(disk.begin(), disk.begin() + 65536, std::uint8_t{'x'});
     REQUIRE((*import)->write(disk));
     const auto imported = (*import)->finish();
-    REQUIRE(imported);
+    REQUIRE_MESSAGE(imported, (imported ? "" : imported.error().to_string()));
     const auto content = service.row(imported->snapshot_id).content;
     service.wait_rooted(content);
     service.wait_until([&] { return service.engine->list_layers()->empty(); },

@@ -24,20 +24,20 @@ LaunchPermission user(const std::string& id) {
     return {.user_id = id};
 }
 
-std::string launch(World& world, const Caller& caller, const model::ImageId& id) {
+std::string launch(ImageWorld& world, const Caller& caller, const model::ImageId& id) {
     const auto found = world.store->read(
         [&](catalog::Transaction& tx) { return Images::find_launchable(tx, caller, id); });
     return found ? std::string() : found.error().api_code();
 }
 
-std::string protection(World& world, const model::ImageId& id) {
+std::string protection(ImageWorld& world, const model::ImageId& id) {
     return world.images.describe(kAlice, {.ids = {id}})->items.front().protection;
 }
 
 }  // namespace
 
 TEST_CASE("LP-1 LP-3 LP-4 LP-11: permissions come and go, and launching obeys at once") {
-    World world;
+    ImageWorld world;
     const auto id = world.put("image");
     CHECK(launch(world, kBob, id) == "AuthFailure");
     CHECK(code_of(world.images.modify(kAlice, {id}, add({user("222222222222")}))) == "");
@@ -61,7 +61,7 @@ TEST_CASE("LP-1 LP-3 LP-4 LP-11: permissions come and go, and launching obeys at
 }
 
 TEST_CASE("LP-5 LP-6: bad entries and too many of them change nothing") {
-    World world;
+    ImageWorld world;
     const auto id = world.put("image");
     const auto refused = [&](std::vector<LaunchPermission> entries) {
         entries.push_back(user("222222222222"));
@@ -94,7 +94,7 @@ TEST_CASE("LP-5 LP-6: bad entries and too many of them change nothing") {
 }
 
 TEST_CASE("LP-7 PC-5: what must not be public cannot be made so") {
-    World world;
+    ImageWorld world;
     const auto encrypted = world.put("encrypted", kAlice, [](model::Image& image) {
         image.block_device_mappings[0].ebs->encrypted = true;
     });
@@ -109,7 +109,7 @@ TEST_CASE("LP-7 PC-5: what must not be public cannot be made so") {
 }
 
 TEST_CASE("LP-13 DR-10: a public image is deprecated after two years at the latest") {
-    World world;
+    ImageWorld world;
     world.clock.set("2024-02-29T10:00:20.000Z");
     const auto id = world.put("image", kAlice, [](model::Image& image) {
         image.created = *parse_iso8601("2024-02-29T10:00:40.000Z");
@@ -137,7 +137,7 @@ TEST_CASE("LP-13 DR-10: a public image is deprecated after two years at the late
 }
 
 TEST_CASE("TIME-2 DR-10: the time of deprecation is a minute, not past, within ten years") {
-    World world;
+    ImageWorld world;
     const auto id = world.put("image");
     world.clock.set("2025-06-01T12:00:20.000Z");
     const auto set = [&](const char* time) {
@@ -153,7 +153,7 @@ TEST_CASE("TIME-2 DR-10: the time of deprecation is a minute, not past, within t
 }
 
 TEST_CASE("IMG-1 IMS-3 DR-8: description and IMDS support change while the image is available") {
-    World world;
+    ImageWorld world;
     const auto id = world.put("image");
     ImageChange description;
     description.description = std::string(255, 'x');
@@ -192,7 +192,7 @@ TEST_CASE("IMG-1 IMS-3 DR-8: description and IMDS support change while the image
 }
 
 TEST_CASE("DR-1 DR-4 DR-5: a deregistered image is gone, and its record and its name's end") {
-    World world;
+    ImageWorld world;
     const auto id = world.put("image", kAlice, [](model::Image& image) {
         image.launch_permissions.accounts = {kBob.account};
     });
@@ -225,7 +225,7 @@ TEST_CASE("DR-1 DR-4 DR-5: a deregistered image is gone, and its record and its 
 }
 
 TEST_CASE("DR-7: protection, with and without a cooldown") {
-    World world;
+    ImageWorld world;
     const auto id = world.put("image");
     CHECK(protection(world, id) == "disabled");
     CHECK(code_of(world.images.protect(kAlice, {id}, false)) == "");
@@ -257,7 +257,7 @@ TEST_CASE("DR-7: protection, with and without a cooldown") {
 }
 
 TEST_CASE("DR-8 DR-9: a disabled image loses its permissions and comes back without them") {
-    World world;
+    ImageWorld world;
     const auto id = world.put("image", kAlice, [](model::Image& image) {
         image.launch_permissions = {true, {kBob.account}};
     });
@@ -276,7 +276,7 @@ TEST_CASE("DR-8 DR-9: a disabled image loses its permissions and comes back with
 }
 
 TEST_CASE("LP-9 LP-14 ERR-2: who reads which attribute") {
-    World world;
+    ImageWorld world;
     const auto id = world.put("image", kAlice, [](model::Image& image) {
         image.launch_permissions.accounts = {kBob.account};
     });

@@ -26,7 +26,7 @@ auto in_state(ImageState state) {
 }  // namespace
 
 TEST_CASE("DI-1 DI-2 DI-3: own, shared and public images are seen, by owner and by permission") {
-    World world;
+    ImageWorld world;
     world.put("private");
     world.put("shared", kAlice, share_with_bob);
     world.put("public", kAlice, make_public);
@@ -61,7 +61,7 @@ TEST_CASE("DI-1 DI-2 DI-3: own, shared and public images are seen, by owner and 
 }
 
 TEST_CASE("DI-5 DR-4 IMS-3: which states are shown, and to whom") {
-    World world;
+    ImageWorld world;
     for (const ImageState state : {ImageState::pending, ImageState::available, ImageState::failed,
                                    ImageState::disabled, ImageState::deregistered}) {
         world.put(std::string(model::to_string(state)), kAlice, in_state(state));
@@ -78,7 +78,7 @@ TEST_CASE("DI-5 DR-4 IMS-3: which states are shown, and to whom") {
 }
 
 TEST_CASE("DI-4 IDL-1 IDL-2 IDL-3 ERR-2: images asked for by id") {
-    World world;
+    ImageWorld world;
     const auto mine = world.put("mine");
     const auto bobs = world.put("bobs", kBob);
     const auto gone = world.put("gone", kAlice, in_state(ImageState::deregistered));
@@ -101,7 +101,7 @@ TEST_CASE("DI-4 IDL-1 IDL-2 IDL-3 ERR-2: images asked for by id") {
 }
 
 TEST_CASE("DR-10 DR-11 DI-4: a deprecated image is seen by its owner, by id, or when asked for") {
-    World world;
+    ImageWorld world;
     const auto old = world.put("old", kAlice, [&](model::Image& image) {
         make_public(image);
         image.deprecation_time = world.clock.now();
@@ -119,7 +119,7 @@ TEST_CASE("DR-10 DR-11 DI-4: a deprecated image is seen by its owner, by id, or 
 }
 
 TEST_CASE("DI-6 FLT-3 FLT-5: filters the catalog narrows by and filters it does not, agree") {
-    World world;
+    ImageWorld world;
     const auto one = world.put("web-1", kAlice, [](model::Image& image) {
         image.description = "a*b";
         image.architecture = model::Architecture::arm64;
@@ -180,7 +180,7 @@ TEST_CASE("DI-6 FLT-3 FLT-5: filters the catalog narrows by and filters it does 
 }
 
 TEST_CASE("every filter of the table can be asked for without and with a match") {
-    World world;
+    ImageWorld world;
     world.put("one");
     for (const char* filter : {"architecture",
                                "block-device-mapping.delete-on-termination",
@@ -218,7 +218,7 @@ TEST_CASE("every filter of the table can be asked for without and with a match")
 }
 
 TEST_CASE("PAG-1 PAG-5 PAG-6: pages over filtered images, while others come and go") {
-    World world;
+    ImageWorld world;
     std::vector<model::ImageId> ids;
     for (int n = 0; n < 30; ++n) {
         ids.push_back(world.put((n % 3 == 0 ? "take-" : "skip-") + std::to_string(n)));

@@ -28,9 +28,9 @@ inline const Caller kAlice = caller_of("111111111111");
 inline const Caller kBob = caller_of("222222222222");
 inline const Caller kCarol = caller_of("333333333333");
 
-class World {
+class ImageWorld {
   public:
-    World() {
+    ImageWorld() {
         REQUIRE(store
                     ->run([&](catalog::Transaction& tx) -> Status {
                         for (const Caller& caller : {kAlice, kBob, kCarol}) {

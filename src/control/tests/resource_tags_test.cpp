@@ -11,7 +11,7 @@ using Seen = std::vector<std::string>;
 
 namespace {
 
-class TagWorld : public World {
+class TagWorld : public ImageWorld {
   public:
     ResourceTags tags{*store};
 

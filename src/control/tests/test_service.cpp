@@ -107,6 +107,10 @@ TestService::TestService(const std::string& where, const Options& options)
       lookups("lookups", 2, 100),
       index("index", 2, 100),
       contents_store(*store, lookups) {
+    REQUIRE(store->run([](catalog::Transaction& tx) -> Status {
+        TRY_ASSIGN(const auto known, tx.accounts().find(kAlice.account));
+        return known ? ok() : tx.accounts().insert({.id = kAlice.account, .name = "alice"});
+    }));
     REQUIRE(make_directories(directory + "/objects", 0700));
     REQUIRE(make_directories(directory + "/run", 0700));
     block::EngineOptions engine_options;
