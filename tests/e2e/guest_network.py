@@ -132,7 +132,7 @@ class World:
         try:
             port = self.ask("status")["forwards"][0]["port"]
             with socket.create_connection((PUBLIC, port), timeout=1) as client:
-                return client.recv(64).decode("ascii") or None
+                return client.recv(64).partition(b"\r\n")[0].decode("ascii") or None
         except OSError:
             return None
 
