@@ -77,6 +77,12 @@ struct SimSet {
     bool promised = false;  // the engine said that all of it is sealed
 };
 
+// A job or a reader at work. That of a job is renewed, and runs out when the job stalls.
+struct SimLease {
+    std::uint64_t epoch = 0;
+    bool job = false;
+};
+
 enum class PackState { writing, stored, condemned, trash };
 
 struct SimPack {
@@ -115,7 +121,7 @@ class SimCatalog final : public ContentStore {
     std::map<std::uint64_t, SimSet> sets;  // in the order they were begun
     std::map<PackId, SimPack> packs;
     std::map<std::pair<DomainId, ChunkId>, std::map<PackId, PackEntry>> places;
-    std::map<std::uint64_t, std::uint64_t> leases;  // their epochs
+    std::map<std::uint64_t, SimLease> leases;
     std::uint64_t epoch = 1;
     std::uint64_t next_set = 1;
 

@@ -62,7 +62,11 @@ void History::condemn(const std::set<PackId>& reached) {
 }
 
 void History::wait_for_leases(std::uint64_t epoch) {
-    const auto held = [&](const auto& lease) { return lease.second <= epoch; };
+    // A job that stalls loses its lease, and goes on all the same until it commits.
+    if (random_.one_in(40)) {
+        std::erase_if(catalog_.leases, [](const auto& lease) { return lease.second.job; });
+    }
+    const auto held = [&](const auto& lease) { return lease.second.epoch <= epoch; };
     if (!std::ranges::any_of(catalog_.leases, held)) {
         mark([this](std::set<PackId> reached) { trash(reached); });
         return;

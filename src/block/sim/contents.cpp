@@ -130,10 +130,13 @@ void History::look_at(const ContentId& id) {
         }
         look_ended(name, lease);
     };
-    catalog_.commit([this, lease] { catalog_.leases[lease] = catalog_.epoch; },
-                    mine([this, id, name, opened](Status) {
-                        process_->owner.open_content(name, id, mine(opened));
-                    }));
+    catalog_.commit(
+        [this, lease] {
+            catalog_.leases[lease] = {catalog_.epoch, false};
+        },
+        mine([this, id, name, opened](Status) {
+            process_->owner.open_content(name, id, mine(opened));
+        }));
 }
 
 void History::look_ended(const VolumeId& name, std::uint64_t lease) {
@@ -160,14 +163,16 @@ void History::run_destage(const ContentId& content) {
     const std::uint64_t lease = next_lease_++;
     note("destage " + content.str());
     process_->cancelled = false;
-    catalog_.commit([this, lease] { catalog_.leases[lease] = catalog_.epoch; },
-                    mine([this, content, lease](Status) {
-                        process_->owner.destage(
-                            content, catalog_.epoch,
-                            mine([this, content, lease](Result<DestagedContent> result) {
-                                destaged(content, lease, std::move(result));
-                            }));
-                    }));
+    catalog_.commit(
+        [this, lease] {
+            catalog_.leases[lease] = {catalog_.epoch, true};
+        },
+        mine([this, content, lease](Status) {
+            process_->owner.destage(content, catalog_.epoch,
+                                    mine([this, content, lease](Result<DestagedContent> result) {
+                                        destaged(content, lease, std::move(result));
+                                    }));
+        }));
 }
 
 // The root is committed in the transaction that finds no pack it leans on condemned.

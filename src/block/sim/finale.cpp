@@ -18,12 +18,16 @@ void History::finale() {
     process_->recovered = true;
     drain();
     look_at_everything();
-    if (random_.one_in(2)) {
+    if (report_.failure.empty() && random_.one_in(2)) {
         destage_everything();
         look_at_everything();
-        compare_roots();
+        if (report_.failure.empty()) {
+            compare_roots();
+        }
     }
-    delete_everything();
+    if (report_.failure.empty()) {
+        delete_everything();
+    }
     if (report_.failure.empty()) {
         ++report_.counts["finales"];
         crash(io::Crash::process_kill);
@@ -35,7 +39,7 @@ void History::look_at_everything() {
     for (const auto& [id, volume] : volumes) {
         if (volume->state == State::closed) {
             open(volume);
-        } else {
+        } else if (volume->state == State::open) {
             verify(volume, [](bool) {});
         }
     }
@@ -47,8 +51,10 @@ void History::look_at_everything() {
         }
     }
     for (const ContentId& id : ready) {
-        look_at(id);
-        drain();
+        if (report_.failure.empty()) {
+            look_at(id);
+            drain();
+        }
     }
 }
 
@@ -96,6 +102,9 @@ void History::write_again(const SimContent& content) {
     catalog_.volumes[volume->id] = volume;
     open(volume);
     drain();
+    if (volume->state != State::open) {
+        return;
+    }
     std::vector<std::pair<std::uint64_t, std::uint64_t>> runs;
     for (std::uint64_t i = 0; i < values.size(); ++i) {
         if (i == 0 || values[i] != values[i - 1] || random_.one_in(40)) {
