@@ -18,6 +18,7 @@
 #include "model/image.h"
 #include "model/instance.h"
 #include "model/job.h"
+#include "model/network.h"
 #include "model/snapshot.h"
 #include "model/volume.h"
 
@@ -108,6 +109,31 @@ struct InstanceQuery {
     std::string private_ip{};
     std::optional<UnixMillis> terminated_before{};  // TRM-4: due to disappear
     std::vector<TagCondition> tags{};
+    Page page{};
+};
+
+struct VpcQuery {
+    std::vector<model::VpcId> ids{};
+    std::string region{};
+    std::vector<model::AccountId> owners{};
+    std::optional<bool> is_default{};
+    Page page{};
+};
+
+struct SubnetQuery {
+    std::vector<model::SubnetId> ids{};
+    std::string region{};
+    std::vector<model::AccountId> owners{};
+    std::optional<model::VpcId> vpc{};
+    Page page{};
+};
+
+struct SecurityGroupQuery {
+    std::vector<model::SecurityGroupId> ids{};
+    std::string region{};
+    std::vector<model::AccountId> owners{};
+    std::optional<model::VpcId> vpc{};
+    std::vector<std::string> names{};
     Page page{};
 };
 

@@ -64,8 +64,9 @@ TEST_CASE("rows are stored as they always were") {
     const std::string rows = describe(full_account()) + describe(full_access_key()) +
                              describe(full_image()) + describe(full_snapshot()) +
                              describe(full_volume()) + describe(full_instance()) +
-                             describe(full_content()) + describe(full_layer()) +
-                             describe(full_token()) + describe(full_job());
+                             describe(full_vpc()) + describe(full_subnet()) +
+                             describe(full_security_group()) + describe(full_content()) +
+                             describe(full_layer()) + describe(full_token()) + describe(full_job());
     const std::string path =
         (std::filesystem::path(__FILE__).parent_path() / "golden" / "rows.txt").string();
     if (std::getenv("GOLDEN_ACCEPT") != nullptr) {
