@@ -8,6 +8,8 @@
 #include "control/imports.h"
 #include "control/inspector.h"
 #include "control/instances.h"
+#include "control/networks.h"
+#include "control/security_groups.h"
 #include "control/topology.h"
 
 namespace kiln::api {
@@ -18,6 +20,8 @@ struct Services {
     control::Instances& instances;
     control::Imports& imports;
     control::Inspector& inspector;
+    control::Networks& networks;
+    control::SecurityGroups& security_groups;
     const control::Topology& topology;
 };
 

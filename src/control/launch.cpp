@@ -25,7 +25,7 @@ bool lists(std::string_view comma_separated, std::string_view wanted) {
 
 model::BootMode boot_mode_of(const model::Image& image, const InstanceType& type) {  // BM-1
     if (image.boot_mode == model::BootMode::uefi ||
-        (image.boot_mode == model::BootMode::uefi_preferred && type.uefi)) {
+        (image.boot_mode == model::BootMode::uefi_preferred && type.uefi())) {
         return model::BootMode::uefi;
     }
     return model::BootMode::legacy_bios;
@@ -63,22 +63,23 @@ Status Launch::check() const {
             Code::invalid_argument, "InvalidClientToken",
             fmt::format("The client token is longer than {} characters.", kMaxClientToken));
     }
-    return check_tag_specifications(input_.tags, {"instance", "volume"});
+    TRY(check_network(input_.network, input_.max_count));
+    return check_tag_specifications(input_.tags, {"instance", "volume", "network-interface"});
 }
 
 Status Launch::check_image(const model::Image& image, const InstanceType& type) const {  // RUN-3
     const std::string_view architecture = model::to_string(image.architecture);
-    if (!lists(type.architectures, architecture)) {
+    if (!lists(type.family->architectures, architecture)) {
         return errors::invalid_parameter_value(
             fmt::format("The architecture '{}' of the specified instance type does not match the "
                         "architecture '{}' of "
                         "the specified AMI. Specify an instance type and an AMI that have matching "
                         "architectures, and "
                         "try again.",
-                        type.architectures, architecture));
+                        type.family->architectures, architecture));
     }
     const std::string_view virtualization = model::to_string(image.virtualization_type);
-    if (!lists(type.virtualization_types, virtualization)) {
+    if (!lists(type.family->virtualization_types, virtualization)) {
         return errors::invalid_parameter_combination(
             fmt::format("Non-Windows instances with a virtualization type of '{}' are currently "
                         "not supported for this "
@@ -89,14 +90,14 @@ Status Launch::check_image(const model::Image& image, const InstanceType& type) 
         return errors::unsupported(
             "Booting paravirtual images is not built yet; register the image as hvm.");
     }
-    if (type.ena_required && !image.ena_support) {
+    if (type.ena_required() && !image.ena_support) {
         return errors::invalid_parameter_combination(
             fmt::format("Enhanced networking with the Elastic Network Adapter (ENA) is required "
                         "for the '{}' instance "
                         "type. Ensure that you are using an AMI that is enabled for ENA.",
                         type.name));
     }
-    if (image.boot_mode == model::BootMode::uefi && !type.uefi) {  // BM-1
+    if (image.boot_mode == model::BootMode::uefi && !type.uefi()) {  // BM-1
         return errors::invalid_parameter_combination(fmt::format(
             "The boot mode uefi of the AMI is not supported by the instance type {}.", type.name));
     }
@@ -199,8 +200,8 @@ Result<std::optional<std::vector<model::Instance>>> Launch::replay(catalog::Tran
     }
     model::IdempotencyToken token;
     token.account = caller_.account;
-    token.scope =
-        input_.availability_zone.empty() ? caller_.region : input_.availability_zone;  // IDM-6
+    TRY_ASSIGN(token.scope, token_scope(tx, parts_, caller_, input_.availability_zone,
+                                        input_.network.subnet));  // IDM-6
     token.action = kAction;
     token.token = input_.client_token;
     TRY_ASSIGN(const auto known, tx.tokens().find(token.id()));
@@ -263,6 +264,8 @@ Status Launch::insert_instance(catalog::Transaction& tx, const model::Instance& 
                                const std::vector<VolumePlan>& volumes) const {
     TRY(tx.instances().insert(instance));
     TRY(put_tags(tx, caller_, "instance", instance.id.str(), tags_for(input_.tags, "instance")));
+    TRY(put_tags(tx, caller_, "network-interface", instance.network_interface_id.str(),
+                 tags_for(input_.tags, "network-interface")));
     for (const VolumePlan& plan : volumes) {
         const std::uint64_t size_bytes = std::uint64_t{*plan.ebs.volume_size_gib} * kGiB;
         const model::LayerRecord layer = fresh_layer(parts_.rng, instance.created, size_bytes);
@@ -305,28 +308,27 @@ Result<std::vector<model::Instance>> Launch::run(catalog::Transaction& tx) {
             fmt::format("Invalid value '{}' for InstanceType.", wanted_type));
     }
     TRY(check_image(image, *type));
-    const std::string first_zone = parts_.topology.find(caller_.region)->zones.front().name;
-    TRY_ASSIGN(const Zone zone,
-               parts_.topology.zone(caller_.region, input_.availability_zone.empty()
-                                                        ? first_zone
-                                                        : input_.availability_zone));
     TRY(check_mapping_list(input_.block_device_mappings, image.virtualization_type));
     TRY_ASSIGN(const auto mappings,
                merge_launch_mappings(image.block_device_mappings, input_.block_device_mappings,
                                      image.root_device_name));
     TRY_ASSIGN(const auto volumes, plan_volumes(tx, image, mappings));
-    TRY_ASSIGN(const std::size_t count, how_many(tx, *type));
+    TRY_ASSIGN(const std::size_t fit, how_many(tx, *type));
+    TRY_ASSIGN(const LaunchNetwork network,
+               plan_network(tx, parts_, caller_, input_.network, input_.availability_zone,
+                            static_cast<std::size_t>(input_.min_count), fit));
+    const std::size_t count = network.addresses.size();
     if (input_.dry_run) {
         return errors::dry_run();  // WIRE-8
     }
 
     std::vector<model::Instance> made;
     model::Instance instance = draft(image, *type, mappings);
-    instance.availability_zone = zone.name;
     instance.reservation_id = model::make_id<model::ReservationId>(parts_.rng);
     for (std::size_t i = 0; i < count; ++i) {
         instance.id = model::make_id<model::InstanceId>(parts_.rng);
         instance.launch_index = static_cast<std::uint32_t>(i);
+        join_network(instance, network, i, parts_.rng);
         TRY(insert_instance(tx, instance, volumes));
         made.push_back(instance);
     }
@@ -335,7 +337,8 @@ Result<std::vector<model::Instance>> Launch::run(catalog::Transaction& tx) {
     if (!input_.client_token.empty()) {
         model::IdempotencyToken token;
         token.account = caller_.account;
-        token.scope = input_.availability_zone.empty() ? caller_.region : input_.availability_zone;
+        TRY_ASSIGN(token.scope, token_scope(tx, parts_, caller_, input_.availability_zone,
+                                            input_.network.subnet));
         token.action = kAction;
         token.token = input_.client_token;
         token.request_hash = input_.request_hash;

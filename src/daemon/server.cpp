@@ -9,6 +9,7 @@
 #include "api/sts/handlers.h"
 #include "catalog/sqlite_store.h"
 #include "compute/qemu/qemu_hypervisor.h"
+#include "control/topology_file.h"
 #include "daemon/directories.h"
 #include "util/log.h"
 #include "util/strings.h"
@@ -60,19 +61,23 @@ Result<compute::Accelerator> parse_accelerator(const std::string& text) {
 
 }  // namespace
 
-Server::Server(ServeOptions options)
+Server::Server(ServeOptions options, control::Topology topology)
     : options_(std::move(options)),
       data_(options_.data_directory),
       clock_(io::make_system_clock()),
       rng_(io::make_system_rng()),
-      topology_(control::Topology::built_in()) {}
+      topology_(std::move(topology)) {}
 
 Server::~Server() {
     stop();
 }
 
 Result<std::unique_ptr<Server>> Server::start(const ServeOptions& options) {
-    std::unique_ptr<Server> server(new Server(options));
+    control::Topology topology = control::Topology::built_in();
+    if (!options.topology_file.empty()) {
+        TRY_ASSIGN(topology, control::load_topology(options.topology_file));
+    }
+    std::unique_ptr<Server> server(new Server(options, std::move(topology)));
     TRY(server->open_storage());
     TRY(server->open_hypervisor());
     server->make_use_cases();
@@ -119,7 +124,11 @@ Status Server::open_hypervisor() {
     events_ = std::make_unique<Executor>("events", 1, kSmallQueue);
     watch_ = std::make_unique<control::MachineWatch>(*events_);
     if (options_.hypervisor == "fake") {
-        fake_host_ = std::make_unique<compute::FakeHost>();
+        compute::FakeHost::Options host;
+        if (options_.fake_memory_mib != 0) {
+            host.memory_mib = options_.fake_memory_mib;
+        }
+        fake_host_ = std::make_unique<compute::FakeHost>(host);
         hypervisor_ = compute::make_fake_hypervisor(*fake_host_, *watch_);
         log_warn("daemon", "--hypervisor=fake: instances are entries in a table, nothing boots");
         return ok();
@@ -147,6 +156,8 @@ void Server::make_use_cases() {
     images_ = std::make_unique<control::Images>(*parts_);
     instances_ = std::make_unique<control::Instances>(*parts_, poke);
     imports_ = std::make_unique<control::Imports>(*parts_, poke);
+    networks_ = std::make_unique<control::Networks>(*parts_);
+    security_groups_ = std::make_unique<control::SecurityGroups>(*parts_);
     inspector_ = std::make_unique<control::Inspector>(*parts_, *volumes_, *worker_);
 }
 
@@ -173,10 +184,13 @@ Status Server::drop_orphan_layers() {
 }
 
 Status Server::open_api() {
-    const api::Services services{*accounts_, *images_,    *instances_,
-                                 *imports_,  *inspector_, topology_};
+    const api::Services services{*accounts_,  *images_,   *instances_,       *imports_,
+                                 *inspector_, *networks_, *security_groups_, topology_};
     api::add_image_handlers(registry_, services);
     api::add_instance_handlers(registry_, services);
+    api::add_instance_type_handlers(registry_, services);
+    api::add_network_handlers(registry_, services);
+    api::add_security_group_handlers(registry_, services);
     api::add_region_handlers(registry_, services);
     api::add_sts_handlers(registry_);
     kiln_api_ = std::make_unique<api::KilnApi>(services, registry_, *clock_);
@@ -202,7 +216,7 @@ Status Server::introduce() {
     TRY_ASSIGN(const auto first, accounts_->create_first());
     if (first) {
         first_start_ = true;
-        TRY(write_client_files(data_, *first, url_));
+        TRY(write_client_files(data_, *first, url_, topology_.regions().front().name));
     }
     return write_file_atomic(data_ + "/endpoint", url_ + "\n", 0600);
 }

@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include "api/ec2/network_convert.h"
+
 namespace kiln::api::ec2 {
 namespace {
 
@@ -130,11 +132,7 @@ Instance from_instance(const control::InstanceView& view) {
     to.launch_time = from.launched;
     to.key_name = unless_empty(from.key_name);
     to.client_token = from.client_token;
-    to.subnet_id = unless_empty(from.subnet_id.str());
-    to.vpc_id = unless_empty(from.vpc_id.str());
-    to.private_ip_address = unless_empty(from.private_ip);
-    to.public_ip_address = unless_empty(from.public_ip);
-    to.source_dest_check = from.source_dest_check;
+    fill_network(view, to);
     Placement& placement = to.placement.emplace();
     placement.availability_zone = from.availability_zone;
     placement.tenancy = "default";

@@ -11,6 +11,9 @@ namespace kiln::api {
 
 void add_image_handlers(Registry& registry, Services services);
 void add_instance_handlers(Registry& registry, Services services);
+void add_instance_type_handlers(Registry& registry, Services services);
+void add_network_handlers(Registry& registry, Services services);
+void add_security_group_handlers(Registry& registry, Services services);
 void add_region_handlers(Registry& registry, Services services);
 
 }  // namespace kiln::api

@@ -3,25 +3,16 @@
 #pragma once
 
 #include "api/codec/value.h"
+#include "api/generated/ec2/group_identifier.h"
 #include "api/generated/ec2/instance_ipv6_address.h"
 #include "api/generated/ec2/instance_state.h"
+#include "api/generated/ec2/operator_response.h"
 #include "api/generated/ec2/placement.h"
 #include "api/generated/ec2/product_code.h"
 #include "api/generated/ec2/state_reason.h"
 #include "api/generated/ec2/tag.h"
 
 namespace kiln::api::ec2 {
-
-struct GroupIdentifier {
-    std::optional<std::string> group_id;
-    std::optional<std::string> group_name;
-};
-
-struct OperatorResponse {
-    Scalar<bool> managed;
-    std::optional<std::string> principal;
-    Scalar<bool> hidden_by_default;
-};
 
 struct EbsInstanceBlockDevice {
     Scalar<UnixMillis> attach_time;

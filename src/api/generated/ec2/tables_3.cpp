@@ -3,309 +3,331 @@
 #include <cstddef>
 
 #include "api/generated/ec2/describe_images.h"
-#include "api/generated/ec2/describe_regions.h"
-#include "api/generated/ec2/instance_state.h"
-#include "api/generated/ec2/placement.h"
-#include "api/generated/ec2/product_code.h"
-#include "api/generated/ec2/register_image.h"
+#include "api/generated/ec2/describe_instance_types.h"
+#include "api/generated/ec2/filter.h"
+#include "api/generated/ec2/group_identifier.h"
 #include "api/generated/ec2/reservation.h"
 #include "api/generated/ec2/run_instances.h"
 #include "api/generated/ec2/tables.h"
-#include "api/generated/ec2/terminate_instances.h"
 
 namespace kiln::api::ec2::tables {
 
-constinit const ListInfo kInstanceSecondaryInterfacePrivateIpAddressListList = list_info<InstanceSecondaryInterfacePrivateIpAddress>("item", {.kind = Kind::structure, .structure = &kInstanceSecondaryInterfacePrivateIpAddress});
+constinit const ListInfo kElasticGpuAssociationListList = list_info<ElasticGpuAssociation>("item", {.kind = Kind::structure, .structure = &kElasticGpuAssociation});
 
-constinit const ListInfo kInstanceSecondaryInterfacePrivateIpAddressListRequestList = list_info<InstanceSecondaryInterfacePrivateIpAddressRequest>("item", {.kind = Kind::structure, .structure = &kInstanceSecondaryInterfacePrivateIpAddressRequest});
+constinit const ListInfo kElasticGpuSpecificationsList = list_info<ElasticGpuSpecification>("item", {.kind = Kind::structure, .structure = &kElasticGpuSpecification});
 
-constinit const ListInfo kInstanceSecondaryInterfaceSpecificationListRequestList = list_info<InstanceSecondaryInterfaceSpecificationRequest>("item", {.kind = Kind::structure, .structure = &kInstanceSecondaryInterfaceSpecificationRequest});
+constinit const ListInfo kElasticInferenceAcceleratorAssociationListList = list_info<ElasticInferenceAcceleratorAssociation>("item", {.kind = Kind::structure, .structure = &kElasticInferenceAcceleratorAssociation});
 
-constinit const ListInfo kInstanceStateChangeListList = list_info<InstanceStateChange>("item", {.kind = Kind::structure, .structure = &kInstanceStateChange});
+constinit const ListInfo kElasticInferenceAcceleratorsList = list_info<ElasticInferenceAccelerator>("item", {.kind = Kind::structure, .structure = &kElasticInferenceAccelerator});
 
-constinit const ListInfo kIpv4PrefixListList = list_info<Ipv4PrefixSpecificationRequest>("item", {.kind = Kind::structure, .structure = &kIpv4PrefixSpecificationRequest});
+constinit const ListInfo kFilterListList = list_info<Filter>("Filter", {.kind = Kind::structure, .structure = &kFilter});
 
-constinit const ListInfo kIpv6PrefixListList = list_info<Ipv6PrefixSpecificationRequest>("item", {.kind = Kind::structure, .structure = &kIpv6PrefixSpecificationRequest});
+constinit const ListInfo kFpgaDeviceInfoListList = list_info<FpgaDeviceInfo>("item", {.kind = Kind::structure, .structure = &kFpgaDeviceInfo});
 
-constinit const ListInfo kLicenseListList = list_info<LicenseConfiguration>("item", {.kind = Kind::structure, .structure = &kLicenseConfiguration});
+constinit const ListInfo kGpuDeviceInfoListList = list_info<GpuDeviceInfo>("item", {.kind = Kind::structure, .structure = &kGpuDeviceInfo});
 
-constinit const ListInfo kLicenseSpecificationListRequestList = list_info<LicenseConfigurationRequest>("item", {.kind = Kind::structure, .structure = &kLicenseConfigurationRequest});
+constinit const ListInfo kGroupIdentifierListList = list_info<GroupIdentifier>("item", {.kind = Kind::structure, .structure = &kGroupIdentifier});
 
-constinit const ListInfo kPrivateIpAddressSpecificationListList = list_info<PrivateIpAddressSpecification>("item", {.kind = Kind::structure, .structure = &kPrivateIpAddressSpecification});
+constinit const ListInfo kImageListList = list_info<Image>("item", {.kind = Kind::structure, .structure = &kImage});
 
-constinit const ListInfo kProductCodeListList = list_info<ProductCode>("item", {.kind = Kind::structure, .structure = &kProductCode});
+constinit const ListInfo kImageWatermarkListList = list_info<ImageWatermark>("item", {.kind = Kind::structure, .structure = &kImageWatermark});
 
-constinit const ListInfo kRegionGeographyListList = list_info<RegionGeography>("item", {.kind = Kind::structure, .structure = &kRegionGeography});
+constinit const ListInfo kInferenceDeviceInfoListList = list_info<InferenceDeviceInfo>("item", {.kind = Kind::structure, .structure = &kInferenceDeviceInfo});
 
-constinit const ListInfo kRegionListList = list_info<Region>("item", {.kind = Kind::structure, .structure = &kRegion});
+constinit const ListInfo kInstanceListList = list_info<Instance>("item", {.kind = Kind::structure, .structure = &kInstance});
 
-constinit const ListInfo kReservationListList = list_info<Reservation>("item", {.kind = Kind::structure, .structure = &kReservation});
-
-constinit const ListInfo kSupportedInstanceTypeSetList = list_info<InstanceTypeItem>("item", {.kind = Kind::structure, .structure = &kInstanceTypeItem});
-
-constinit const ListInfo kUnsupportedInstanceTypeSetList = list_info<InstanceTypeItem>("item", {.kind = Kind::structure, .structure = &kInstanceTypeItem});
-
-constexpr MemberInfo kInstanceSecondaryInterfaceAttachmentMembers[] = {
-    {"AttachTime", "AttachTime", "attachTime", {.kind = Kind::timestamp}, offsetof(InstanceSecondaryInterfaceAttachment, attach_time), false, false},
-    {"AttachmentId", "AttachmentId", "attachmentId", {.kind = Kind::string}, offsetof(InstanceSecondaryInterfaceAttachment, attachment_id), false, false},
-    {"DeleteOnTermination", "DeleteOnTermination", "deleteOnTermination", {.kind = Kind::boolean}, offsetof(InstanceSecondaryInterfaceAttachment, delete_on_termination), false, false},
-    {"DeviceIndex", "DeviceIndex", "deviceIndex", {.kind = Kind::integer}, offsetof(InstanceSecondaryInterfaceAttachment, device_index), false, false},
-    {"Status", "Status", "status", {.kind = Kind::string}, offsetof(InstanceSecondaryInterfaceAttachment, status), false, false},
-    {"NetworkCardIndex", "NetworkCardIndex", "networkCardIndex", {.kind = Kind::integer}, offsetof(InstanceSecondaryInterfaceAttachment, network_card_index), false, false},
+constexpr MemberInfo kEbsInstanceBlockDeviceMembers[] = {
+    {"AttachTime", "AttachTime", "attachTime", {.kind = Kind::timestamp}, offsetof(EbsInstanceBlockDevice, attach_time), false, false},
+    {"DeleteOnTermination", "DeleteOnTermination", "deleteOnTermination", {.kind = Kind::boolean}, offsetof(EbsInstanceBlockDevice, delete_on_termination), false, false},
+    {"Status", "Status", "status", {.kind = Kind::string}, offsetof(EbsInstanceBlockDevice, status), false, false},
+    {"VolumeId", "VolumeId", "volumeId", {.kind = Kind::string}, offsetof(EbsInstanceBlockDevice, volume_id), false, false},
+    {"AssociatedResource", "AssociatedResource", "associatedResource", {.kind = Kind::string}, offsetof(EbsInstanceBlockDevice, associated_resource), false, false},
+    {"VolumeOwnerId", "VolumeOwnerId", "volumeOwnerId", {.kind = Kind::string}, offsetof(EbsInstanceBlockDevice, volume_owner_id), false, false},
+    {"Operator", "Operator", "operator", {.kind = Kind::structure, .structure = &kOperatorResponse}, offsetof(EbsInstanceBlockDevice, operator_), false, false},
+    {"EbsCardIndex", "EbsCardIndex", "ebsCardIndex", {.kind = Kind::integer}, offsetof(EbsInstanceBlockDevice, ebs_card_index), false, false},
 };
-constinit const StructInfo kInstanceSecondaryInterfaceAttachment = struct_info<InstanceSecondaryInterfaceAttachment, Roles{.member = true}>("InstanceSecondaryInterfaceAttachment", kInstanceSecondaryInterfaceAttachmentMembers);
+constinit const StructInfo kEbsInstanceBlockDevice = struct_info<EbsInstanceBlockDevice, Roles{.member = true}>("EbsInstanceBlockDevice", kEbsInstanceBlockDeviceMembers);
 
-constexpr MemberInfo kInstanceSecondaryInterfacePrivateIpAddressMembers[] = {
-    {"PrivateIpAddress", "PrivateIpAddress", "privateIpAddress", {.kind = Kind::string}, offsetof(InstanceSecondaryInterfacePrivateIpAddress, private_ip_address), false, false},
+constexpr MemberInfo kEbsOptimizedInfoMembers[] = {
+    {"BaselineBandwidthInMbps", "BaselineBandwidthInMbps", "baselineBandwidthInMbps", {.kind = Kind::integer}, offsetof(EbsOptimizedInfo, baseline_bandwidth_in_mbps), false, false},
+    {"BaselineThroughputInMBps", "BaselineThroughputInMBps", "baselineThroughputInMBps", {.kind = Kind::double_}, offsetof(EbsOptimizedInfo, baseline_throughput_in_m_bps), false, false},
+    {"BaselineIops", "BaselineIops", "baselineIops", {.kind = Kind::integer}, offsetof(EbsOptimizedInfo, baseline_iops), false, false},
+    {"MaximumBandwidthInMbps", "MaximumBandwidthInMbps", "maximumBandwidthInMbps", {.kind = Kind::integer}, offsetof(EbsOptimizedInfo, maximum_bandwidth_in_mbps), false, false},
+    {"MaximumThroughputInMBps", "MaximumThroughputInMBps", "maximumThroughputInMBps", {.kind = Kind::double_}, offsetof(EbsOptimizedInfo, maximum_throughput_in_m_bps), false, false},
+    {"MaximumIops", "MaximumIops", "maximumIops", {.kind = Kind::integer}, offsetof(EbsOptimizedInfo, maximum_iops), false, false},
 };
-constinit const StructInfo kInstanceSecondaryInterfacePrivateIpAddress = struct_info<InstanceSecondaryInterfacePrivateIpAddress, Roles{}>("InstanceSecondaryInterfacePrivateIpAddress", kInstanceSecondaryInterfacePrivateIpAddressMembers);
+constinit const StructInfo kEbsOptimizedInfo = struct_info<EbsOptimizedInfo, Roles{.member = true}>("EbsOptimizedInfo", kEbsOptimizedInfoMembers);
 
-constexpr MemberInfo kInstanceSecondaryInterfacePrivateIpAddressRequestMembers[] = {
-    {"PrivateIpAddress", "PrivateIpAddress", "PrivateIpAddress", {.kind = Kind::string}, offsetof(InstanceSecondaryInterfacePrivateIpAddressRequest, private_ip_address), true, false},
+constexpr MemberInfo kEfaInfoMembers[] = {
+    {"MaximumEfaInterfaces", "MaximumEfaInterfaces", "maximumEfaInterfaces", {.kind = Kind::integer}, offsetof(EfaInfo, maximum_efa_interfaces), false, false},
 };
-constinit const StructInfo kInstanceSecondaryInterfacePrivateIpAddressRequest = struct_info<InstanceSecondaryInterfacePrivateIpAddressRequest, Roles{}>("InstanceSecondaryInterfacePrivateIpAddressRequest", kInstanceSecondaryInterfacePrivateIpAddressRequestMembers);
+constinit const StructInfo kEfaInfo = struct_info<EfaInfo, Roles{.member = true}>("EfaInfo", kEfaInfoMembers);
 
-constexpr MemberInfo kInstanceSecondaryInterfaceSpecificationRequestMembers[] = {
-    {"DeleteOnTermination", "DeleteOnTermination", "DeleteOnTermination", {.kind = Kind::boolean}, offsetof(InstanceSecondaryInterfaceSpecificationRequest, delete_on_termination), false, false},
-    {"DeviceIndex", "DeviceIndex", "DeviceIndex", {.kind = Kind::integer}, offsetof(InstanceSecondaryInterfaceSpecificationRequest, device_index), false, false},
-    {"PrivateIpAddresses", "PrivateIpAddress", "PrivateIpAddress", {.kind = Kind::list, .list = &kInstanceSecondaryInterfacePrivateIpAddressListRequestList}, offsetof(InstanceSecondaryInterfaceSpecificationRequest, private_ip_addresses), false, false},
-    {"PrivateIpAddressCount", "PrivateIpAddressCount", "PrivateIpAddressCount", {.kind = Kind::integer}, offsetof(InstanceSecondaryInterfaceSpecificationRequest, private_ip_address_count), false, false},
-    {"SecondarySubnetId", "SecondarySubnetId", "SecondarySubnetId", {.kind = Kind::string}, offsetof(InstanceSecondaryInterfaceSpecificationRequest, secondary_subnet_id), false, false},
-    {"InterfaceType", "InterfaceType", "InterfaceType", {.kind = Kind::string, .values = &kSecondaryInterfaceTypeEnum}, offsetof(InstanceSecondaryInterfaceSpecificationRequest, interface_type), false, false},
-    {"NetworkCardIndex", "NetworkCardIndex", "NetworkCardIndex", {.kind = Kind::integer}, offsetof(InstanceSecondaryInterfaceSpecificationRequest, network_card_index), false, false},
+constexpr MemberInfo kElasticGpuAssociationMembers[] = {
+    {"ElasticGpuId", "ElasticGpuId", "elasticGpuId", {.kind = Kind::string}, offsetof(ElasticGpuAssociation, elastic_gpu_id), false, false},
+    {"ElasticGpuAssociationId", "ElasticGpuAssociationId", "elasticGpuAssociationId", {.kind = Kind::string}, offsetof(ElasticGpuAssociation, elastic_gpu_association_id), false, false},
+    {"ElasticGpuAssociationState", "ElasticGpuAssociationState", "elasticGpuAssociationState", {.kind = Kind::string}, offsetof(ElasticGpuAssociation, elastic_gpu_association_state), false, false},
+    {"ElasticGpuAssociationTime", "ElasticGpuAssociationTime", "elasticGpuAssociationTime", {.kind = Kind::string}, offsetof(ElasticGpuAssociation, elastic_gpu_association_time), false, false},
 };
-constinit const StructInfo kInstanceSecondaryInterfaceSpecificationRequest = struct_info<InstanceSecondaryInterfaceSpecificationRequest, Roles{}>("InstanceSecondaryInterfaceSpecificationRequest", kInstanceSecondaryInterfaceSpecificationRequestMembers);
+constinit const StructInfo kElasticGpuAssociation = struct_info<ElasticGpuAssociation, Roles{}>("ElasticGpuAssociation", kElasticGpuAssociationMembers);
 
-constexpr MemberInfo kInstanceStateMembers[] = {
-    {"Code", "Code", "code", {.kind = Kind::integer}, offsetof(InstanceState, code), false, false},
-    {"Name", "Name", "name", {.kind = Kind::string}, offsetof(InstanceState, name), false, false},
+constexpr MemberInfo kElasticGpuSpecificationMembers[] = {
+    {"Type", "Type", "Type", {.kind = Kind::string}, offsetof(ElasticGpuSpecification, type), true, false},
 };
-constinit const StructInfo kInstanceState = struct_info<InstanceState, Roles{.member = true}>("InstanceState", kInstanceStateMembers);
+constinit const StructInfo kElasticGpuSpecification = struct_info<ElasticGpuSpecification, Roles{}>("ElasticGpuSpecification", kElasticGpuSpecificationMembers);
 
-constexpr MemberInfo kInstanceStateChangeMembers[] = {
-    {"InstanceId", "InstanceId", "instanceId", {.kind = Kind::string}, offsetof(InstanceStateChange, instance_id), false, false},
-    {"CurrentState", "CurrentState", "currentState", {.kind = Kind::structure, .structure = &kInstanceState}, offsetof(InstanceStateChange, current_state), false, false},
-    {"PreviousState", "PreviousState", "previousState", {.kind = Kind::structure, .structure = &kInstanceState}, offsetof(InstanceStateChange, previous_state), false, false},
+constexpr MemberInfo kElasticInferenceAcceleratorMembers[] = {
+    {"Type", "Type", "Type", {.kind = Kind::string}, offsetof(ElasticInferenceAccelerator, type), true, false},
+    {"Count", "Count", "Count", {.kind = Kind::integer}, offsetof(ElasticInferenceAccelerator, count), false, false},
 };
-constinit const StructInfo kInstanceStateChange = struct_info<InstanceStateChange, Roles{}>("InstanceStateChange", kInstanceStateChangeMembers);
+constinit const StructInfo kElasticInferenceAccelerator = struct_info<ElasticInferenceAccelerator, Roles{}>("ElasticInferenceAccelerator", kElasticInferenceAcceleratorMembers);
 
-constexpr MemberInfo kInstanceTypeItemMembers[] = {
-    {"InstanceType", "InstanceType", "instanceType", {.kind = Kind::string}, offsetof(InstanceTypeItem, instance_type), false, false},
+constexpr MemberInfo kElasticInferenceAcceleratorAssociationMembers[] = {
+    {"ElasticInferenceAcceleratorArn", "ElasticInferenceAcceleratorArn", "elasticInferenceAcceleratorArn", {.kind = Kind::string}, offsetof(ElasticInferenceAcceleratorAssociation, elastic_inference_accelerator_arn), false, false},
+    {"ElasticInferenceAcceleratorAssociationId", "ElasticInferenceAcceleratorAssociationId", "elasticInferenceAcceleratorAssociationId", {.kind = Kind::string}, offsetof(ElasticInferenceAcceleratorAssociation, elastic_inference_accelerator_association_id), false, false},
+    {"ElasticInferenceAcceleratorAssociationState", "ElasticInferenceAcceleratorAssociationState", "elasticInferenceAcceleratorAssociationState", {.kind = Kind::string}, offsetof(ElasticInferenceAcceleratorAssociation, elastic_inference_accelerator_association_state), false, false},
+    {"ElasticInferenceAcceleratorAssociationTime", "ElasticInferenceAcceleratorAssociationTime", "elasticInferenceAcceleratorAssociationTime", {.kind = Kind::timestamp}, offsetof(ElasticInferenceAcceleratorAssociation, elastic_inference_accelerator_association_time), false, false},
 };
-constinit const StructInfo kInstanceTypeItem = struct_info<InstanceTypeItem, Roles{}>("InstanceTypeItem", kInstanceTypeItemMembers);
+constinit const StructInfo kElasticInferenceAcceleratorAssociation = struct_info<ElasticInferenceAcceleratorAssociation, Roles{}>("ElasticInferenceAcceleratorAssociation", kElasticInferenceAcceleratorAssociationMembers);
 
-constexpr MemberInfo kInstanceTypeSpecificationMembers[] = {
-    {"SupportedInstanceTypes", "SupportedInstanceTypeSet", "supportedInstanceTypeSet", {.kind = Kind::list, .list = &kSupportedInstanceTypeSetList}, offsetof(InstanceTypeSpecification, supported_instance_types), false, false},
-    {"UnsupportedInstanceTypes", "UnsupportedInstanceTypeSet", "unsupportedInstanceTypeSet", {.kind = Kind::list, .list = &kUnsupportedInstanceTypeSetList}, offsetof(InstanceTypeSpecification, unsupported_instance_types), false, false},
+constexpr MemberInfo kEnaSrdSpecificationRequestMembers[] = {
+    {"EnaSrdEnabled", "EnaSrdEnabled", "EnaSrdEnabled", {.kind = Kind::boolean}, offsetof(EnaSrdSpecificationRequest, ena_srd_enabled), false, false},
+    {"EnaSrdUdpSpecification", "EnaSrdUdpSpecification", "EnaSrdUdpSpecification", {.kind = Kind::structure, .structure = &kEnaSrdUdpSpecificationRequest}, offsetof(EnaSrdSpecificationRequest, ena_srd_udp_specification), false, false},
 };
-constinit const StructInfo kInstanceTypeSpecification = struct_info<InstanceTypeSpecification, Roles{.member = true}>("InstanceTypeSpecification", kInstanceTypeSpecificationMembers);
+constinit const StructInfo kEnaSrdSpecificationRequest = struct_info<EnaSrdSpecificationRequest, Roles{.member = true}>("EnaSrdSpecificationRequest", kEnaSrdSpecificationRequestMembers);
 
-constexpr MemberInfo kIpv4PrefixSpecificationRequestMembers[] = {
-    {"Ipv4Prefix", "Ipv4Prefix", "Ipv4Prefix", {.kind = Kind::string}, offsetof(Ipv4PrefixSpecificationRequest, ipv4_prefix), false, false},
+constexpr MemberInfo kEnaSrdUdpSpecificationRequestMembers[] = {
+    {"EnaSrdUdpEnabled", "EnaSrdUdpEnabled", "EnaSrdUdpEnabled", {.kind = Kind::boolean}, offsetof(EnaSrdUdpSpecificationRequest, ena_srd_udp_enabled), false, false},
 };
-constinit const StructInfo kIpv4PrefixSpecificationRequest = struct_info<Ipv4PrefixSpecificationRequest, Roles{}>("Ipv4PrefixSpecificationRequest", kIpv4PrefixSpecificationRequestMembers);
+constinit const StructInfo kEnaSrdUdpSpecificationRequest = struct_info<EnaSrdUdpSpecificationRequest, Roles{.member = true}>("EnaSrdUdpSpecificationRequest", kEnaSrdUdpSpecificationRequestMembers);
 
-constexpr MemberInfo kIpv6PrefixSpecificationRequestMembers[] = {
-    {"Ipv6Prefix", "Ipv6Prefix", "Ipv6Prefix", {.kind = Kind::string}, offsetof(Ipv6PrefixSpecificationRequest, ipv6_prefix), false, false},
+constexpr MemberInfo kEnclaveOptionsMembers[] = {
+    {"Enabled", "Enabled", "enabled", {.kind = Kind::boolean}, offsetof(EnclaveOptions, enabled), false, false},
 };
-constinit const StructInfo kIpv6PrefixSpecificationRequest = struct_info<Ipv6PrefixSpecificationRequest, Roles{}>("Ipv6PrefixSpecificationRequest", kIpv6PrefixSpecificationRequestMembers);
+constinit const StructInfo kEnclaveOptions = struct_info<EnclaveOptions, Roles{.member = true}>("EnclaveOptions", kEnclaveOptionsMembers);
 
-constexpr MemberInfo kLaunchTemplateSpecificationMembers[] = {
-    {"LaunchTemplateId", "LaunchTemplateId", "LaunchTemplateId", {.kind = Kind::string}, offsetof(LaunchTemplateSpecification, launch_template_id), false, false},
-    {"LaunchTemplateName", "LaunchTemplateName", "LaunchTemplateName", {.kind = Kind::string}, offsetof(LaunchTemplateSpecification, launch_template_name), false, false},
-    {"Version", "Version", "Version", {.kind = Kind::string}, offsetof(LaunchTemplateSpecification, version), false, false},
+constexpr MemberInfo kEnclaveOptionsRequestMembers[] = {
+    {"Enabled", "Enabled", "Enabled", {.kind = Kind::boolean}, offsetof(EnclaveOptionsRequest, enabled), false, false},
 };
-constinit const StructInfo kLaunchTemplateSpecification = struct_info<LaunchTemplateSpecification, Roles{.member = true}>("LaunchTemplateSpecification", kLaunchTemplateSpecificationMembers);
+constinit const StructInfo kEnclaveOptionsRequest = struct_info<EnclaveOptionsRequest, Roles{.member = true}>("EnclaveOptionsRequest", kEnclaveOptionsRequestMembers);
 
-constexpr MemberInfo kLicenseConfigurationMembers[] = {
-    {"LicenseConfigurationArn", "LicenseConfigurationArn", "licenseConfigurationArn", {.kind = Kind::string}, offsetof(LicenseConfiguration, license_configuration_arn), false, false},
+constexpr MemberInfo kFilterMembers[] = {
+    {"Name", "Name", "Name", {.kind = Kind::string}, offsetof(Filter, name), false, false},
+    {"Values", "Value", "Value", {.kind = Kind::list, .list = &kValueStringListList}, offsetof(Filter, values), false, false},
 };
-constinit const StructInfo kLicenseConfiguration = struct_info<LicenseConfiguration, Roles{}>("LicenseConfiguration", kLicenseConfigurationMembers);
+constinit const StructInfo kFilter = struct_info<Filter, Roles{}>("Filter", kFilterMembers);
 
-constexpr MemberInfo kLicenseConfigurationRequestMembers[] = {
-    {"LicenseConfigurationArn", "LicenseConfigurationArn", "LicenseConfigurationArn", {.kind = Kind::string}, offsetof(LicenseConfigurationRequest, license_configuration_arn), false, false},
+constexpr MemberInfo kFpgaDeviceInfoMembers[] = {
+    {"Name", "Name", "name", {.kind = Kind::string}, offsetof(FpgaDeviceInfo, name), false, false},
+    {"Manufacturer", "Manufacturer", "manufacturer", {.kind = Kind::string}, offsetof(FpgaDeviceInfo, manufacturer), false, false},
+    {"Count", "Count", "count", {.kind = Kind::integer}, offsetof(FpgaDeviceInfo, count), false, false},
+    {"MemoryInfo", "MemoryInfo", "memoryInfo", {.kind = Kind::structure, .structure = &kFpgaDeviceMemoryInfo}, offsetof(FpgaDeviceInfo, memory_info), false, false},
 };
-constinit const StructInfo kLicenseConfigurationRequest = struct_info<LicenseConfigurationRequest, Roles{}>("LicenseConfigurationRequest", kLicenseConfigurationRequestMembers);
+constinit const StructInfo kFpgaDeviceInfo = struct_info<FpgaDeviceInfo, Roles{}>("FpgaDeviceInfo", kFpgaDeviceInfoMembers);
 
-constexpr MemberInfo kMonitoringMembers[] = {
-    {"MetricCategoryIds", "MetricCategoryIdSet", "metricCategoryIdSet", {.kind = Kind::list, .list = &kMetricCategoryIdListList}, offsetof(Monitoring, metric_category_ids), false, false},
-    {"State", "State", "state", {.kind = Kind::string}, offsetof(Monitoring, state), false, false},
+constexpr MemberInfo kFpgaDeviceMemoryInfoMembers[] = {
+    {"SizeInMiB", "SizeInMiB", "sizeInMiB", {.kind = Kind::integer}, offsetof(FpgaDeviceMemoryInfo, size_in_mi_b), false, false},
 };
-constinit const StructInfo kMonitoring = struct_info<Monitoring, Roles{.member = true}>("Monitoring", kMonitoringMembers);
+constinit const StructInfo kFpgaDeviceMemoryInfo = struct_info<FpgaDeviceMemoryInfo, Roles{.member = true}>("FpgaDeviceMemoryInfo", kFpgaDeviceMemoryInfoMembers);
 
-constexpr MemberInfo kOperatorRequestMembers[] = {
-    {"Principal", "Principal", "Principal", {.kind = Kind::string}, offsetof(OperatorRequest, principal), false, false},
+constexpr MemberInfo kFpgaInfoMembers[] = {
+    {"Fpgas", "Fpgas", "fpgas", {.kind = Kind::list, .list = &kFpgaDeviceInfoListList}, offsetof(FpgaInfo, fpgas), false, false},
+    {"TotalFpgaMemoryInMiB", "TotalFpgaMemoryInMiB", "totalFpgaMemoryInMiB", {.kind = Kind::integer}, offsetof(FpgaInfo, total_fpga_memory_in_mi_b), false, false},
 };
-constinit const StructInfo kOperatorRequest = struct_info<OperatorRequest, Roles{.member = true}>("OperatorRequest", kOperatorRequestMembers);
+constinit const StructInfo kFpgaInfo = struct_info<FpgaInfo, Roles{.member = true}>("FpgaInfo", kFpgaInfoMembers);
 
-constexpr MemberInfo kOperatorResponseMembers[] = {
-    {"Managed", "Managed", "managed", {.kind = Kind::boolean}, offsetof(OperatorResponse, managed), false, false},
-    {"Principal", "Principal", "principal", {.kind = Kind::string}, offsetof(OperatorResponse, principal), false, false},
-    {"HiddenByDefault", "HiddenByDefault", "hiddenByDefault", {.kind = Kind::boolean}, offsetof(OperatorResponse, hidden_by_default), false, false},
+constexpr MemberInfo kGpuDeviceInfoMembers[] = {
+    {"Name", "Name", "name", {.kind = Kind::string}, offsetof(GpuDeviceInfo, name), false, false},
+    {"Manufacturer", "Manufacturer", "manufacturer", {.kind = Kind::string}, offsetof(GpuDeviceInfo, manufacturer), false, false},
+    {"Count", "Count", "count", {.kind = Kind::integer}, offsetof(GpuDeviceInfo, count), false, false},
+    {"LogicalGpuCount", "LogicalGpuCount", "logicalGpuCount", {.kind = Kind::integer}, offsetof(GpuDeviceInfo, logical_gpu_count), false, false},
+    {"GpuPartitionSize", "GpuPartitionSize", "gpuPartitionSize", {.kind = Kind::double_}, offsetof(GpuDeviceInfo, gpu_partition_size), false, false},
+    {"Workloads", "WorkloadSet", "workloadSet", {.kind = Kind::list, .list = &kWorkloadsListList}, offsetof(GpuDeviceInfo, workloads), false, false},
+    {"MemoryInfo", "MemoryInfo", "memoryInfo", {.kind = Kind::structure, .structure = &kGpuDeviceMemoryInfo}, offsetof(GpuDeviceInfo, memory_info), false, false},
 };
-constinit const StructInfo kOperatorResponse = struct_info<OperatorResponse, Roles{.member = true}>("OperatorResponse", kOperatorResponseMembers);
+constinit const StructInfo kGpuDeviceInfo = struct_info<GpuDeviceInfo, Roles{}>("GpuDeviceInfo", kGpuDeviceInfoMembers);
 
-constexpr MemberInfo kPlacementMembers[] = {
-    {"AvailabilityZoneId", "AvailabilityZoneId", "availabilityZoneId", {.kind = Kind::string}, offsetof(Placement, availability_zone_id), false, false},
-    {"Affinity", "Affinity", "affinity", {.kind = Kind::string}, offsetof(Placement, affinity), false, false},
-    {"GroupName", "GroupName", "groupName", {.kind = Kind::string}, offsetof(Placement, group_name), false, false},
-    {"PartitionNumber", "PartitionNumber", "partitionNumber", {.kind = Kind::integer}, offsetof(Placement, partition_number), false, false},
-    {"HostId", "HostId", "hostId", {.kind = Kind::string}, offsetof(Placement, host_id), false, false},
-    {"Tenancy", "Tenancy", "tenancy", {.kind = Kind::string, .values = &kTenancyEnum}, offsetof(Placement, tenancy), false, false},
-    {"SpreadDomain", "SpreadDomain", "spreadDomain", {.kind = Kind::string}, offsetof(Placement, spread_domain), false, false},
-    {"HostResourceGroupArn", "HostResourceGroupArn", "hostResourceGroupArn", {.kind = Kind::string}, offsetof(Placement, host_resource_group_arn), false, false},
-    {"GroupId", "GroupId", "groupId", {.kind = Kind::string}, offsetof(Placement, group_id), false, false},
-    {"AvailabilityZone", "AvailabilityZone", "availabilityZone", {.kind = Kind::string}, offsetof(Placement, availability_zone), false, false},
+constexpr MemberInfo kGpuDeviceMemoryInfoMembers[] = {
+    {"SizeInMiB", "SizeInMiB", "sizeInMiB", {.kind = Kind::integer}, offsetof(GpuDeviceMemoryInfo, size_in_mi_b), false, false},
 };
-constinit const StructInfo kPlacement = struct_info<Placement, Roles{.member = true}>("Placement", kPlacementMembers);
+constinit const StructInfo kGpuDeviceMemoryInfo = struct_info<GpuDeviceMemoryInfo, Roles{.member = true}>("GpuDeviceMemoryInfo", kGpuDeviceMemoryInfoMembers);
 
-constexpr MemberInfo kPrivateDnsNameOptionsRequestMembers[] = {
-    {"HostnameType", "HostnameType", "HostnameType", {.kind = Kind::string, .values = &kHostnameTypeEnum}, offsetof(PrivateDnsNameOptionsRequest, hostname_type), false, false},
-    {"EnableResourceNameDnsARecord", "EnableResourceNameDnsARecord", "EnableResourceNameDnsARecord", {.kind = Kind::boolean}, offsetof(PrivateDnsNameOptionsRequest, enable_resource_name_dns_a_record), false, false},
-    {"EnableResourceNameDnsAAAARecord", "EnableResourceNameDnsAAAARecord", "EnableResourceNameDnsAAAARecord", {.kind = Kind::boolean}, offsetof(PrivateDnsNameOptionsRequest, enable_resource_name_dns_aaaa_record), false, false},
+constexpr MemberInfo kGpuInfoMembers[] = {
+    {"Gpus", "Gpus", "gpus", {.kind = Kind::list, .list = &kGpuDeviceInfoListList}, offsetof(GpuInfo, gpus), false, false},
+    {"TotalGpuMemoryInMiB", "TotalGpuMemoryInMiB", "totalGpuMemoryInMiB", {.kind = Kind::integer}, offsetof(GpuInfo, total_gpu_memory_in_mi_b), false, false},
 };
-constinit const StructInfo kPrivateDnsNameOptionsRequest = struct_info<PrivateDnsNameOptionsRequest, Roles{.member = true}>("PrivateDnsNameOptionsRequest", kPrivateDnsNameOptionsRequestMembers);
+constinit const StructInfo kGpuInfo = struct_info<GpuInfo, Roles{.member = true}>("GpuInfo", kGpuInfoMembers);
 
-constexpr MemberInfo kPrivateDnsNameOptionsResponseMembers[] = {
-    {"HostnameType", "HostnameType", "hostnameType", {.kind = Kind::string, .values = &kHostnameTypeEnum}, offsetof(PrivateDnsNameOptionsResponse, hostname_type), false, false},
-    {"EnableResourceNameDnsARecord", "EnableResourceNameDnsARecord", "enableResourceNameDnsARecord", {.kind = Kind::boolean}, offsetof(PrivateDnsNameOptionsResponse, enable_resource_name_dns_a_record), false, false},
-    {"EnableResourceNameDnsAAAARecord", "EnableResourceNameDnsAAAARecord", "enableResourceNameDnsAAAARecord", {.kind = Kind::boolean}, offsetof(PrivateDnsNameOptionsResponse, enable_resource_name_dns_aaaa_record), false, false},
+constexpr MemberInfo kGroupIdentifierMembers[] = {
+    {"GroupId", "GroupId", "groupId", {.kind = Kind::string}, offsetof(GroupIdentifier, group_id), false, false},
+    {"GroupName", "GroupName", "groupName", {.kind = Kind::string}, offsetof(GroupIdentifier, group_name), false, false},
 };
-constinit const StructInfo kPrivateDnsNameOptionsResponse = struct_info<PrivateDnsNameOptionsResponse, Roles{.member = true}>("PrivateDnsNameOptionsResponse", kPrivateDnsNameOptionsResponseMembers);
+constinit const StructInfo kGroupIdentifier = struct_info<GroupIdentifier, Roles{}>("GroupIdentifier", kGroupIdentifierMembers);
 
-constexpr MemberInfo kPrivateIpAddressSpecificationMembers[] = {
-    {"Primary", "Primary", "primary", {.kind = Kind::boolean}, offsetof(PrivateIpAddressSpecification, primary), false, false},
-    {"PrivateIpAddress", "PrivateIpAddress", "privateIpAddress", {.kind = Kind::string}, offsetof(PrivateIpAddressSpecification, private_ip_address), false, false},
+constexpr MemberInfo kHibernationOptionsMembers[] = {
+    {"Configured", "Configured", "configured", {.kind = Kind::boolean}, offsetof(HibernationOptions, configured), false, false},
 };
-constinit const StructInfo kPrivateIpAddressSpecification = struct_info<PrivateIpAddressSpecification, Roles{}>("PrivateIpAddressSpecification", kPrivateIpAddressSpecificationMembers);
+constinit const StructInfo kHibernationOptions = struct_info<HibernationOptions, Roles{.member = true}>("HibernationOptions", kHibernationOptionsMembers);
 
-constexpr MemberInfo kProductCodeMembers[] = {
-    {"ProductCodeId", "ProductCode", "productCode", {.kind = Kind::string}, offsetof(ProductCode, product_code_id), false, false},
-    {"ProductCodeType", "Type", "type", {.kind = Kind::string}, offsetof(ProductCode, product_code_type), false, false},
+constexpr MemberInfo kHibernationOptionsRequestMembers[] = {
+    {"Configured", "Configured", "Configured", {.kind = Kind::boolean}, offsetof(HibernationOptionsRequest, configured), false, false},
 };
-constinit const StructInfo kProductCode = struct_info<ProductCode, Roles{}>("ProductCode", kProductCodeMembers);
+constinit const StructInfo kHibernationOptionsRequest = struct_info<HibernationOptionsRequest, Roles{.member = true}>("HibernationOptionsRequest", kHibernationOptionsRequestMembers);
 
-constexpr MemberInfo kRegionMembers[] = {
-    {"OptInStatus", "OptInStatus", "optInStatus", {.kind = Kind::string}, offsetof(Region, opt_in_status), false, false},
-    {"Geography", "GeographySet", "geographySet", {.kind = Kind::list, .list = &kRegionGeographyListList}, offsetof(Region, geography), false, false},
-    {"RegionName", "RegionName", "regionName", {.kind = Kind::string}, offsetof(Region, region_name), false, false},
-    {"Endpoint", "RegionEndpoint", "regionEndpoint", {.kind = Kind::string}, offsetof(Region, endpoint), false, false},
+constexpr MemberInfo kIamInstanceProfileMembers[] = {
+    {"Arn", "Arn", "arn", {.kind = Kind::string}, offsetof(IamInstanceProfile, arn), false, false},
+    {"Id", "Id", "id", {.kind = Kind::string}, offsetof(IamInstanceProfile, id), false, false},
 };
-constinit const StructInfo kRegion = struct_info<Region, Roles{}>("Region", kRegionMembers);
+constinit const StructInfo kIamInstanceProfile = struct_info<IamInstanceProfile, Roles{.member = true}>("IamInstanceProfile", kIamInstanceProfileMembers);
 
-constexpr MemberInfo kRegionGeographyMembers[] = {
-    {"Name", "Name", "name", {.kind = Kind::string}, offsetof(RegionGeography, name), false, false},
+constexpr MemberInfo kIamInstanceProfileSpecificationMembers[] = {
+    {"Arn", "Arn", "arn", {.kind = Kind::string}, offsetof(IamInstanceProfileSpecification, arn), false, false},
+    {"Name", "Name", "name", {.kind = Kind::string}, offsetof(IamInstanceProfileSpecification, name), false, false},
 };
-constinit const StructInfo kRegionGeography = struct_info<RegionGeography, Roles{}>("RegionGeography", kRegionGeographyMembers);
+constinit const StructInfo kIamInstanceProfileSpecification = struct_info<IamInstanceProfileSpecification, Roles{.member = true}>("IamInstanceProfileSpecification", kIamInstanceProfileSpecificationMembers);
 
-constexpr MemberInfo kRegisterImageRequestMembers[] = {
-    {"ImageLocation", "ImageLocation", "ImageLocation", {.kind = Kind::string}, offsetof(RegisterImageRequest, image_location), false, false},
-    {"BillingProducts", "BillingProduct", "BillingProduct", {.kind = Kind::list, .list = &kBillingProductListList}, offsetof(RegisterImageRequest, billing_products), false, false},
-    {"BootMode", "BootMode", "BootMode", {.kind = Kind::string, .values = &kBootModeValuesEnum}, offsetof(RegisterImageRequest, boot_mode), false, false},
-    {"TpmSupport", "TpmSupport", "TpmSupport", {.kind = Kind::string, .values = &kTpmSupportValuesEnum}, offsetof(RegisterImageRequest, tpm_support), false, false},
-    {"UefiData", "UefiData", "UefiData", {.kind = Kind::string}, offsetof(RegisterImageRequest, uefi_data), false, true},
-    {"ImdsSupport", "ImdsSupport", "ImdsSupport", {.kind = Kind::string, .values = &kImdsSupportValuesEnum}, offsetof(RegisterImageRequest, imds_support), false, false},
-    {"TagSpecifications", "TagSpecification", "TagSpecification", {.kind = Kind::list, .list = &kTagSpecificationListList}, offsetof(RegisterImageRequest, tag_specifications), false, false},
-    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(RegisterImageRequest, dry_run), false, false},
-    {"Name", "Name", "name", {.kind = Kind::string}, offsetof(RegisterImageRequest, name), true, false},
-    {"Description", "Description", "description", {.kind = Kind::string}, offsetof(RegisterImageRequest, description), false, false},
-    {"Architecture", "Architecture", "architecture", {.kind = Kind::string, .values = &kArchitectureValuesEnum}, offsetof(RegisterImageRequest, architecture), false, false},
-    {"KernelId", "KernelId", "kernelId", {.kind = Kind::string}, offsetof(RegisterImageRequest, kernel_id), false, false},
-    {"RamdiskId", "RamdiskId", "ramdiskId", {.kind = Kind::string}, offsetof(RegisterImageRequest, ramdisk_id), false, false},
-    {"RootDeviceName", "RootDeviceName", "rootDeviceName", {.kind = Kind::string}, offsetof(RegisterImageRequest, root_device_name), false, false},
-    {"BlockDeviceMappings", "BlockDeviceMapping", "BlockDeviceMapping", {.kind = Kind::list, .list = &kBlockDeviceMappingRequestListList}, offsetof(RegisterImageRequest, block_device_mappings), false, false},
-    {"VirtualizationType", "VirtualizationType", "virtualizationType", {.kind = Kind::string}, offsetof(RegisterImageRequest, virtualization_type), false, false},
-    {"SriovNetSupport", "SriovNetSupport", "sriovNetSupport", {.kind = Kind::string}, offsetof(RegisterImageRequest, sriov_net_support), false, false},
-    {"EnaSupport", "EnaSupport", "enaSupport", {.kind = Kind::boolean}, offsetof(RegisterImageRequest, ena_support), false, false},
+constexpr MemberInfo kImageMembers[] = {
+    {"PlatformDetails", "PlatformDetails", "platformDetails", {.kind = Kind::string}, offsetof(Image, platform_details), false, false},
+    {"UsageOperation", "UsageOperation", "usageOperation", {.kind = Kind::string}, offsetof(Image, usage_operation), false, false},
+    {"BlockDeviceMappings", "BlockDeviceMapping", "blockDeviceMapping", {.kind = Kind::list, .list = &kBlockDeviceMappingListList}, offsetof(Image, block_device_mappings), false, false},
+    {"Description", "Description", "description", {.kind = Kind::string}, offsetof(Image, description), false, false},
+    {"EnaSupport", "EnaSupport", "enaSupport", {.kind = Kind::boolean}, offsetof(Image, ena_support), false, false},
+    {"Hypervisor", "Hypervisor", "hypervisor", {.kind = Kind::string}, offsetof(Image, hypervisor), false, false},
+    {"ImageOwnerAlias", "ImageOwnerAlias", "imageOwnerAlias", {.kind = Kind::string}, offsetof(Image, image_owner_alias), false, false},
+    {"Name", "Name", "name", {.kind = Kind::string}, offsetof(Image, name), false, false},
+    {"RootDeviceName", "RootDeviceName", "rootDeviceName", {.kind = Kind::string}, offsetof(Image, root_device_name), false, false},
+    {"RootDeviceType", "RootDeviceType", "rootDeviceType", {.kind = Kind::string}, offsetof(Image, root_device_type), false, false},
+    {"SriovNetSupport", "SriovNetSupport", "sriovNetSupport", {.kind = Kind::string}, offsetof(Image, sriov_net_support), false, false},
+    {"StateReason", "StateReason", "stateReason", {.kind = Kind::structure, .structure = &kStateReason}, offsetof(Image, state_reason), false, false},
+    {"Tags", "TagSet", "tagSet", {.kind = Kind::list, .list = &kTagListList}, offsetof(Image, tags), false, false},
+    {"VirtualizationType", "VirtualizationType", "virtualizationType", {.kind = Kind::string}, offsetof(Image, virtualization_type), false, false},
+    {"BootMode", "BootMode", "bootMode", {.kind = Kind::string, .values = &kBootModeValuesEnum}, offsetof(Image, boot_mode), false, false},
+    {"TpmSupport", "TpmSupport", "tpmSupport", {.kind = Kind::string, .values = &kTpmSupportValuesEnum}, offsetof(Image, tpm_support), false, false},
+    {"DeprecationTime", "DeprecationTime", "deprecationTime", {.kind = Kind::string}, offsetof(Image, deprecation_time), false, false},
+    {"ImdsSupport", "ImdsSupport", "imdsSupport", {.kind = Kind::string, .values = &kImdsSupportValuesEnum}, offsetof(Image, imds_support), false, false},
+    {"SourceInstanceId", "SourceInstanceId", "sourceInstanceId", {.kind = Kind::string}, offsetof(Image, source_instance_id), false, false},
+    {"DeregistrationProtection", "DeregistrationProtection", "deregistrationProtection", {.kind = Kind::string}, offsetof(Image, deregistration_protection), false, false},
+    {"LastLaunchedTime", "LastLaunchedTime", "lastLaunchedTime", {.kind = Kind::string}, offsetof(Image, last_launched_time), false, false},
+    {"ImageAllowed", "ImageAllowed", "imageAllowed", {.kind = Kind::boolean}, offsetof(Image, image_allowed), false, false},
+    {"SourceImageId", "SourceImageId", "sourceImageId", {.kind = Kind::string}, offsetof(Image, source_image_id), false, false},
+    {"SourceImageRegion", "SourceImageRegion", "sourceImageRegion", {.kind = Kind::string}, offsetof(Image, source_image_region), false, false},
+    {"FreeTierEligible", "FreeTierEligible", "freeTierEligible", {.kind = Kind::boolean}, offsetof(Image, free_tier_eligible), false, false},
+    {"PublicSsmParameterName", "PublicSsmParameterName", "publicSsmParameterName", {.kind = Kind::string}, offsetof(Image, public_ssm_parameter_name), false, false},
+    {"ImageWatermarks", "ImageWatermarkSet", "imageWatermarkSet", {.kind = Kind::list, .list = &kImageWatermarkListList}, offsetof(Image, image_watermarks), false, false},
+    {"ScanResults", "ScanResults", "scanResults", {.kind = Kind::structure, .structure = &kScanResults}, offsetof(Image, scan_results), false, false},
+    {"InstanceTypeSpecification", "InstanceTypeSpecification", "instanceTypeSpecification", {.kind = Kind::structure, .structure = &kInstanceTypeSpecification}, offsetof(Image, instance_type_specification), false, false},
+    {"ImageId", "ImageId", "imageId", {.kind = Kind::string}, offsetof(Image, image_id), false, false},
+    {"ImageLocation", "ImageLocation", "imageLocation", {.kind = Kind::string}, offsetof(Image, image_location), false, false},
+    {"State", "ImageState", "imageState", {.kind = Kind::string}, offsetof(Image, state), false, false},
+    {"OwnerId", "ImageOwnerId", "imageOwnerId", {.kind = Kind::string}, offsetof(Image, owner_id), false, false},
+    {"CreationDate", "CreationDate", "creationDate", {.kind = Kind::string}, offsetof(Image, creation_date), false, false},
+    {"Public", "IsPublic", "isPublic", {.kind = Kind::boolean}, offsetof(Image, public_), false, false},
+    {"ProductCodes", "ProductCodes", "productCodes", {.kind = Kind::list, .list = &kProductCodeListList}, offsetof(Image, product_codes), false, false},
+    {"Architecture", "Architecture", "architecture", {.kind = Kind::string, .values = &kArchitectureValuesEnum}, offsetof(Image, architecture), false, false},
+    {"ImageType", "ImageType", "imageType", {.kind = Kind::string}, offsetof(Image, image_type), false, false},
+    {"KernelId", "KernelId", "kernelId", {.kind = Kind::string}, offsetof(Image, kernel_id), false, false},
+    {"RamdiskId", "RamdiskId", "ramdiskId", {.kind = Kind::string}, offsetof(Image, ramdisk_id), false, false},
+    {"Platform", "Platform", "platform", {.kind = Kind::string}, offsetof(Image, platform), false, false},
 };
-constinit const StructInfo kRegisterImageRequest = struct_info<RegisterImageRequest, Roles{.root = true}>("RegisterImageRequest", kRegisterImageRequestMembers);
+constinit const StructInfo kImage = struct_info<Image, Roles{}>("Image", kImageMembers);
 
-constexpr MemberInfo kRegisterImageResultMembers[] = {
-    {"ImageId", "ImageId", "imageId", {.kind = Kind::string}, offsetof(RegisterImageResult, image_id), false, false},
+constexpr MemberInfo kImageWatermarkMembers[] = {
+    {"WatermarkKey", "WatermarkKey", "watermarkKey", {.kind = Kind::string}, offsetof(ImageWatermark, watermark_key), false, false},
+    {"SourceImageRegion", "SourceImageRegion", "sourceImageRegion", {.kind = Kind::string}, offsetof(ImageWatermark, source_image_region), false, false},
+    {"SourceImageId", "SourceImageId", "sourceImageId", {.kind = Kind::string}, offsetof(ImageWatermark, source_image_id), false, false},
+    {"SourceImageCreationTime", "SourceImageCreationTime", "sourceImageCreationTime", {.kind = Kind::timestamp}, offsetof(ImageWatermark, source_image_creation_time), false, false},
+    {"WatermarkCreationTime", "WatermarkCreationTime", "watermarkCreationTime", {.kind = Kind::timestamp}, offsetof(ImageWatermark, watermark_creation_time), false, false},
 };
-constinit const StructInfo kRegisterImageResult = struct_info<RegisterImageResult, Roles{.root = true}>("RegisterImageResult", kRegisterImageResultMembers);
+constinit const StructInfo kImageWatermark = struct_info<ImageWatermark, Roles{}>("ImageWatermark", kImageWatermarkMembers);
 
-constexpr MemberInfo kReservationMembers[] = {
-    {"ReservationId", "ReservationId", "reservationId", {.kind = Kind::string}, offsetof(Reservation, reservation_id), false, false},
-    {"OwnerId", "OwnerId", "ownerId", {.kind = Kind::string}, offsetof(Reservation, owner_id), false, false},
-    {"RequesterId", "RequesterId", "requesterId", {.kind = Kind::string}, offsetof(Reservation, requester_id), false, false},
-    {"Groups", "GroupSet", "groupSet", {.kind = Kind::list, .list = &kGroupIdentifierListList}, offsetof(Reservation, groups), false, false},
-    {"Instances", "InstancesSet", "instancesSet", {.kind = Kind::list, .list = &kInstanceListList}, offsetof(Reservation, instances), false, false},
+constexpr MemberInfo kInferenceAcceleratorInfoMembers[] = {
+    {"Accelerators", "Accelerators", "accelerators", {.kind = Kind::list, .list = &kInferenceDeviceInfoListList}, offsetof(InferenceAcceleratorInfo, accelerators), false, false},
+    {"TotalInferenceMemoryInMiB", "TotalInferenceMemoryInMiB", "totalInferenceMemoryInMiB", {.kind = Kind::integer}, offsetof(InferenceAcceleratorInfo, total_inference_memory_in_mi_b), false, false},
 };
-constinit const StructInfo kReservation = struct_info<Reservation, Roles{.root = true}>("Reservation", kReservationMembers);
+constinit const StructInfo kInferenceAcceleratorInfo = struct_info<InferenceAcceleratorInfo, Roles{.member = true}>("InferenceAcceleratorInfo", kInferenceAcceleratorInfoMembers);
 
-constexpr MemberInfo kRunInstancesMonitoringEnabledMembers[] = {
-    {"MetricCategoryIds", "MetricCategoryId", "MetricCategoryId", {.kind = Kind::list, .list = &kMetricCategoryIdListList}, offsetof(RunInstancesMonitoringEnabled, metric_category_ids), false, false},
-    {"Enabled", "Enabled", "enabled", {.kind = Kind::boolean}, offsetof(RunInstancesMonitoringEnabled, enabled), true, false},
+constexpr MemberInfo kInferenceDeviceInfoMembers[] = {
+    {"Count", "Count", "count", {.kind = Kind::integer}, offsetof(InferenceDeviceInfo, count), false, false},
+    {"Name", "Name", "name", {.kind = Kind::string}, offsetof(InferenceDeviceInfo, name), false, false},
+    {"Manufacturer", "Manufacturer", "manufacturer", {.kind = Kind::string}, offsetof(InferenceDeviceInfo, manufacturer), false, false},
+    {"MemoryInfo", "MemoryInfo", "memoryInfo", {.kind = Kind::structure, .structure = &kInferenceDeviceMemoryInfo}, offsetof(InferenceDeviceInfo, memory_info), false, false},
 };
-constinit const StructInfo kRunInstancesMonitoringEnabled = struct_info<RunInstancesMonitoringEnabled, Roles{.member = true}>("RunInstancesMonitoringEnabled", kRunInstancesMonitoringEnabledMembers);
+constinit const StructInfo kInferenceDeviceInfo = struct_info<InferenceDeviceInfo, Roles{}>("InferenceDeviceInfo", kInferenceDeviceInfoMembers);
 
-constexpr MemberInfo kRunInstancesRequestMembers[] = {
-    {"BlockDeviceMappings", "BlockDeviceMapping", "BlockDeviceMapping", {.kind = Kind::list, .list = &kBlockDeviceMappingRequestListList}, offsetof(RunInstancesRequest, block_device_mappings), false, false},
-    {"ImageId", "ImageId", "ImageId", {.kind = Kind::string}, offsetof(RunInstancesRequest, image_id), false, false},
-    {"InstanceType", "InstanceType", "InstanceType", {.kind = Kind::string}, offsetof(RunInstancesRequest, instance_type), false, false},
-    {"Ipv6AddressCount", "Ipv6AddressCount", "Ipv6AddressCount", {.kind = Kind::integer}, offsetof(RunInstancesRequest, ipv6_address_count), false, false},
-    {"Ipv6Addresses", "Ipv6Address", "Ipv6Address", {.kind = Kind::list, .list = &kInstanceIpv6AddressListList}, offsetof(RunInstancesRequest, ipv6_addresses), false, false},
-    {"KernelId", "KernelId", "KernelId", {.kind = Kind::string}, offsetof(RunInstancesRequest, kernel_id), false, false},
-    {"KeyName", "KeyName", "KeyName", {.kind = Kind::string}, offsetof(RunInstancesRequest, key_name), false, false},
-    {"MaxCount", "MaxCount", "MaxCount", {.kind = Kind::integer}, offsetof(RunInstancesRequest, max_count), true, false},
-    {"MinCount", "MinCount", "MinCount", {.kind = Kind::integer}, offsetof(RunInstancesRequest, min_count), true, false},
-    {"Monitoring", "Monitoring", "Monitoring", {.kind = Kind::structure, .structure = &kRunInstancesMonitoringEnabled}, offsetof(RunInstancesRequest, monitoring), false, false},
-    {"Placement", "Placement", "Placement", {.kind = Kind::structure, .structure = &kPlacement}, offsetof(RunInstancesRequest, placement), false, false},
-    {"RamdiskId", "RamdiskId", "RamdiskId", {.kind = Kind::string}, offsetof(RunInstancesRequest, ramdisk_id), false, false},
-    {"SecurityGroupIds", "SecurityGroupId", "SecurityGroupId", {.kind = Kind::list, .list = &kSecurityGroupIdStringListList}, offsetof(RunInstancesRequest, security_group_ids), false, false},
-    {"SecurityGroups", "SecurityGroup", "SecurityGroup", {.kind = Kind::list, .list = &kSecurityGroupStringListList}, offsetof(RunInstancesRequest, security_groups), false, false},
-    {"SubnetId", "SubnetId", "SubnetId", {.kind = Kind::string}, offsetof(RunInstancesRequest, subnet_id), false, false},
-    {"UserData", "UserData", "UserData", {.kind = Kind::string}, offsetof(RunInstancesRequest, user_data), false, true},
-    {"ElasticGpuSpecification", "ElasticGpuSpecification", "ElasticGpuSpecification", {.kind = Kind::list, .list = &kElasticGpuSpecificationsList}, offsetof(RunInstancesRequest, elastic_gpu_specification), false, false},
-    {"ElasticInferenceAccelerators", "ElasticInferenceAccelerator", "ElasticInferenceAccelerator", {.kind = Kind::list, .list = &kElasticInferenceAcceleratorsList}, offsetof(RunInstancesRequest, elastic_inference_accelerators), false, false},
-    {"TagSpecifications", "TagSpecification", "TagSpecification", {.kind = Kind::list, .list = &kTagSpecificationListList}, offsetof(RunInstancesRequest, tag_specifications), false, false},
-    {"LaunchTemplate", "LaunchTemplate", "LaunchTemplate", {.kind = Kind::structure, .structure = &kLaunchTemplateSpecification}, offsetof(RunInstancesRequest, launch_template), false, false},
-    {"InstanceMarketOptions", "InstanceMarketOptions", "InstanceMarketOptions", {.kind = Kind::structure, .structure = &kInstanceMarketOptionsRequest}, offsetof(RunInstancesRequest, instance_market_options), false, false},
-    {"CreditSpecification", "CreditSpecification", "CreditSpecification", {.kind = Kind::structure, .structure = &kCreditSpecificationRequest}, offsetof(RunInstancesRequest, credit_specification), false, false},
-    {"CpuOptions", "CpuOptions", "CpuOptions", {.kind = Kind::structure, .structure = &kCpuOptionsRequest}, offsetof(RunInstancesRequest, cpu_options), false, false},
-    {"CapacityReservationSpecification", "CapacityReservationSpecification", "CapacityReservationSpecification", {.kind = Kind::structure, .structure = &kCapacityReservationSpecification}, offsetof(RunInstancesRequest, capacity_reservation_specification), false, false},
-    {"HibernationOptions", "HibernationOptions", "HibernationOptions", {.kind = Kind::structure, .structure = &kHibernationOptionsRequest}, offsetof(RunInstancesRequest, hibernation_options), false, false},
-    {"LicenseSpecifications", "LicenseSpecification", "LicenseSpecification", {.kind = Kind::list, .list = &kLicenseSpecificationListRequestList}, offsetof(RunInstancesRequest, license_specifications), false, false},
-    {"MetadataOptions", "MetadataOptions", "MetadataOptions", {.kind = Kind::structure, .structure = &kInstanceMetadataOptionsRequest}, offsetof(RunInstancesRequest, metadata_options), false, false},
-    {"EnclaveOptions", "EnclaveOptions", "EnclaveOptions", {.kind = Kind::structure, .structure = &kEnclaveOptionsRequest}, offsetof(RunInstancesRequest, enclave_options), false, false},
-    {"PrivateDnsNameOptions", "PrivateDnsNameOptions", "PrivateDnsNameOptions", {.kind = Kind::structure, .structure = &kPrivateDnsNameOptionsRequest}, offsetof(RunInstancesRequest, private_dns_name_options), false, false},
-    {"MaintenanceOptions", "MaintenanceOptions", "MaintenanceOptions", {.kind = Kind::structure, .structure = &kInstanceMaintenanceOptionsRequest}, offsetof(RunInstancesRequest, maintenance_options), false, false},
-    {"DisableApiStop", "DisableApiStop", "DisableApiStop", {.kind = Kind::boolean}, offsetof(RunInstancesRequest, disable_api_stop), false, false},
-    {"EnablePrimaryIpv6", "EnablePrimaryIpv6", "EnablePrimaryIpv6", {.kind = Kind::boolean}, offsetof(RunInstancesRequest, enable_primary_ipv6), false, false},
-    {"NetworkPerformanceOptions", "NetworkPerformanceOptions", "NetworkPerformanceOptions", {.kind = Kind::structure, .structure = &kInstanceNetworkPerformanceOptionsRequest}, offsetof(RunInstancesRequest, network_performance_options), false, false},
-    {"Operator", "Operator", "Operator", {.kind = Kind::structure, .structure = &kOperatorRequest}, offsetof(RunInstancesRequest, operator_), false, false},
-    {"SecondaryInterfaces", "SecondaryInterface", "SecondaryInterface", {.kind = Kind::list, .list = &kInstanceSecondaryInterfaceSpecificationListRequestList}, offsetof(RunInstancesRequest, secondary_interfaces), false, false},
-    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(RunInstancesRequest, dry_run), false, false},
-    {"DisableApiTermination", "DisableApiTermination", "disableApiTermination", {.kind = Kind::boolean}, offsetof(RunInstancesRequest, disable_api_termination), false, false},
-    {"InstanceInitiatedShutdownBehavior", "InstanceInitiatedShutdownBehavior", "instanceInitiatedShutdownBehavior", {.kind = Kind::string, .values = &kShutdownBehaviorEnum}, offsetof(RunInstancesRequest, instance_initiated_shutdown_behavior), false, false},
-    {"PrivateIpAddress", "PrivateIpAddress", "privateIpAddress", {.kind = Kind::string}, offsetof(RunInstancesRequest, private_ip_address), false, false},
-    {"ClientToken", "ClientToken", "clientToken", {.kind = Kind::string}, offsetof(RunInstancesRequest, client_token), false, false},
-    {"AdditionalInfo", "AdditionalInfo", "additionalInfo", {.kind = Kind::string}, offsetof(RunInstancesRequest, additional_info), false, false},
-    {"NetworkInterfaces", "NetworkInterface", "networkInterface", {.kind = Kind::list, .list = &kInstanceNetworkInterfaceSpecificationListList}, offsetof(RunInstancesRequest, network_interfaces), false, false},
-    {"IamInstanceProfile", "IamInstanceProfile", "iamInstanceProfile", {.kind = Kind::structure, .structure = &kIamInstanceProfileSpecification}, offsetof(RunInstancesRequest, iam_instance_profile), false, false},
-    {"EbsOptimized", "EbsOptimized", "ebsOptimized", {.kind = Kind::boolean}, offsetof(RunInstancesRequest, ebs_optimized), false, false},
+constexpr MemberInfo kInferenceDeviceMemoryInfoMembers[] = {
+    {"SizeInMiB", "SizeInMiB", "sizeInMiB", {.kind = Kind::integer}, offsetof(InferenceDeviceMemoryInfo, size_in_mi_b), false, false},
 };
-constinit const StructInfo kRunInstancesRequest = struct_info<RunInstancesRequest, Roles{.root = true}>("RunInstancesRequest", kRunInstancesRequestMembers);
+constinit const StructInfo kInferenceDeviceMemoryInfo = struct_info<InferenceDeviceMemoryInfo, Roles{.member = true}>("InferenceDeviceMemoryInfo", kInferenceDeviceMemoryInfoMembers);
 
-constexpr MemberInfo kScanResultsMembers[] = {
-    {"HighestFindingSeverityLabel", "HighestFindingSeverityLabel", "highestFindingSeverityLabel", {.kind = Kind::string}, offsetof(ScanResults, highest_finding_severity_label), false, false},
-    {"FindingScanDate", "FindingScanDate", "findingScanDate", {.kind = Kind::timestamp}, offsetof(ScanResults, finding_scan_date), false, false},
-    {"InformationalFixAvailableSince", "InformationalFixAvailableSince", "informationalFixAvailableSince", {.kind = Kind::timestamp}, offsetof(ScanResults, informational_fix_available_since), false, false},
-    {"LowFixAvailableSince", "LowFixAvailableSince", "lowFixAvailableSince", {.kind = Kind::timestamp}, offsetof(ScanResults, low_fix_available_since), false, false},
-    {"MediumFixAvailableSince", "MediumFixAvailableSince", "mediumFixAvailableSince", {.kind = Kind::timestamp}, offsetof(ScanResults, medium_fix_available_since), false, false},
-    {"HighFixAvailableSince", "HighFixAvailableSince", "highFixAvailableSince", {.kind = Kind::timestamp}, offsetof(ScanResults, high_fix_available_since), false, false},
-    {"CriticalFixAvailableSince", "CriticalFixAvailableSince", "criticalFixAvailableSince", {.kind = Kind::timestamp}, offsetof(ScanResults, critical_fix_available_since), false, false},
+constexpr MemberInfo kInstanceMembers[] = {
+    {"Architecture", "Architecture", "architecture", {.kind = Kind::string, .values = &kArchitectureValuesEnum}, offsetof(Instance, architecture), false, false},
+    {"BlockDeviceMappings", "BlockDeviceMapping", "blockDeviceMapping", {.kind = Kind::list, .list = &kInstanceBlockDeviceMappingListList}, offsetof(Instance, block_device_mappings), false, false},
+    {"ClientToken", "ClientToken", "clientToken", {.kind = Kind::string}, offsetof(Instance, client_token), false, false},
+    {"EbsOptimized", "EbsOptimized", "ebsOptimized", {.kind = Kind::boolean}, offsetof(Instance, ebs_optimized), false, false},
+    {"EnaSupport", "EnaSupport", "enaSupport", {.kind = Kind::boolean}, offsetof(Instance, ena_support), false, false},
+    {"Hypervisor", "Hypervisor", "hypervisor", {.kind = Kind::string}, offsetof(Instance, hypervisor), false, false},
+    {"IamInstanceProfile", "IamInstanceProfile", "iamInstanceProfile", {.kind = Kind::structure, .structure = &kIamInstanceProfile}, offsetof(Instance, iam_instance_profile), false, false},
+    {"InstanceLifecycle", "InstanceLifecycle", "instanceLifecycle", {.kind = Kind::string}, offsetof(Instance, instance_lifecycle), false, false},
+    {"ElasticGpuAssociations", "ElasticGpuAssociationSet", "elasticGpuAssociationSet", {.kind = Kind::list, .list = &kElasticGpuAssociationListList}, offsetof(Instance, elastic_gpu_associations), false, false},
+    {"ElasticInferenceAcceleratorAssociations", "ElasticInferenceAcceleratorAssociationSet", "elasticInferenceAcceleratorAssociationSet", {.kind = Kind::list, .list = &kElasticInferenceAcceleratorAssociationListList}, offsetof(Instance, elastic_inference_accelerator_associations), false, false},
+    {"NetworkInterfaces", "NetworkInterfaceSet", "networkInterfaceSet", {.kind = Kind::list, .list = &kInstanceNetworkInterfaceListList}, offsetof(Instance, network_interfaces), false, false},
+    {"OutpostArn", "OutpostArn", "outpostArn", {.kind = Kind::string}, offsetof(Instance, outpost_arn), false, false},
+    {"RootDeviceName", "RootDeviceName", "rootDeviceName", {.kind = Kind::string}, offsetof(Instance, root_device_name), false, false},
+    {"RootDeviceType", "RootDeviceType", "rootDeviceType", {.kind = Kind::string}, offsetof(Instance, root_device_type), false, false},
+    {"SecurityGroups", "GroupSet", "groupSet", {.kind = Kind::list, .list = &kGroupIdentifierListList}, offsetof(Instance, security_groups), false, false},
+    {"SourceDestCheck", "SourceDestCheck", "sourceDestCheck", {.kind = Kind::boolean}, offsetof(Instance, source_dest_check), false, false},
+    {"SpotInstanceRequestId", "SpotInstanceRequestId", "spotInstanceRequestId", {.kind = Kind::string}, offsetof(Instance, spot_instance_request_id), false, false},
+    {"SriovNetSupport", "SriovNetSupport", "sriovNetSupport", {.kind = Kind::string}, offsetof(Instance, sriov_net_support), false, false},
+    {"StateReason", "StateReason", "stateReason", {.kind = Kind::structure, .structure = &kStateReason}, offsetof(Instance, state_reason), false, false},
+    {"Tags", "TagSet", "tagSet", {.kind = Kind::list, .list = &kTagListList}, offsetof(Instance, tags), false, false},
+    {"VirtualizationType", "VirtualizationType", "virtualizationType", {.kind = Kind::string}, offsetof(Instance, virtualization_type), false, false},
+    {"CpuOptions", "CpuOptions", "cpuOptions", {.kind = Kind::structure, .structure = &kCpuOptions}, offsetof(Instance, cpu_options), false, false},
+    {"CapacityBlockId", "CapacityBlockId", "capacityBlockId", {.kind = Kind::string}, offsetof(Instance, capacity_block_id), false, false},
+    {"CapacityReservationId", "CapacityReservationId", "capacityReservationId", {.kind = Kind::string}, offsetof(Instance, capacity_reservation_id), false, false},
+    {"CapacityReservationSpecification", "CapacityReservationSpecification", "capacityReservationSpecification", {.kind = Kind::structure, .structure = &kCapacityReservationSpecificationResponse}, offsetof(Instance, capacity_reservation_specification), false, false},
+    {"HibernationOptions", "HibernationOptions", "hibernationOptions", {.kind = Kind::structure, .structure = &kHibernationOptions}, offsetof(Instance, hibernation_options), false, false},
+    {"Licenses", "LicenseSet", "licenseSet", {.kind = Kind::list, .list = &kLicenseListList}, offsetof(Instance, licenses), false, false},
+    {"MetadataOptions", "MetadataOptions", "metadataOptions", {.kind = Kind::structure, .structure = &kInstanceMetadataOptionsResponse}, offsetof(Instance, metadata_options), false, false},
+    {"EnclaveOptions", "EnclaveOptions", "enclaveOptions", {.kind = Kind::structure, .structure = &kEnclaveOptions}, offsetof(Instance, enclave_options), false, false},
+    {"BootMode", "BootMode", "bootMode", {.kind = Kind::string, .values = &kBootModeValuesEnum}, offsetof(Instance, boot_mode), false, false},
+    {"PlatformDetails", "PlatformDetails", "platformDetails", {.kind = Kind::string}, offsetof(Instance, platform_details), false, false},
+    {"UsageOperation", "UsageOperation", "usageOperation", {.kind = Kind::string}, offsetof(Instance, usage_operation), false, false},
+    {"UsageOperationUpdateTime", "UsageOperationUpdateTime", "usageOperationUpdateTime", {.kind = Kind::timestamp}, offsetof(Instance, usage_operation_update_time), false, false},
+    {"PrivateDnsNameOptions", "PrivateDnsNameOptions", "privateDnsNameOptions", {.kind = Kind::structure, .structure = &kPrivateDnsNameOptionsResponse}, offsetof(Instance, private_dns_name_options), false, false},
+    {"Ipv6Address", "Ipv6Address", "ipv6Address", {.kind = Kind::string}, offsetof(Instance, ipv6_address), false, false},
+    {"TpmSupport", "TpmSupport", "tpmSupport", {.kind = Kind::string}, offsetof(Instance, tpm_support), false, false},
+    {"MaintenanceOptions", "MaintenanceOptions", "maintenanceOptions", {.kind = Kind::structure, .structure = &kInstanceMaintenanceOptions}, offsetof(Instance, maintenance_options), false, false},
+    {"CurrentInstanceBootMode", "CurrentInstanceBootMode", "currentInstanceBootMode", {.kind = Kind::string}, offsetof(Instance, current_instance_boot_mode), false, false},
+    {"NetworkPerformanceOptions", "NetworkPerformanceOptions", "networkPerformanceOptions", {.kind = Kind::structure, .structure = &kInstanceNetworkPerformanceOptions}, offsetof(Instance, network_performance_options), false, false},
+    {"Operator", "Operator", "operator", {.kind = Kind::structure, .structure = &kOperatorResponse}, offsetof(Instance, operator_), false, false},
+    {"SecondaryInterfaces", "SecondaryInterfaceSet", "secondaryInterfaceSet", {.kind = Kind::list, .list = &kInstanceSecondaryInterfaceListList}, offsetof(Instance, secondary_interfaces), false, false},
+    {"InstanceId", "InstanceId", "instanceId", {.kind = Kind::string}, offsetof(Instance, instance_id), false, false},
+    {"ImageId", "ImageId", "imageId", {.kind = Kind::string}, offsetof(Instance, image_id), false, false},
+    {"State", "InstanceState", "instanceState", {.kind = Kind::structure, .structure = &kInstanceState}, offsetof(Instance, state), false, false},
+    {"PrivateDnsName", "PrivateDnsName", "privateDnsName", {.kind = Kind::string}, offsetof(Instance, private_dns_name), false, false},
+    {"PublicDnsName", "DnsName", "dnsName", {.kind = Kind::string}, offsetof(Instance, public_dns_name), false, false},
+    {"StateTransitionReason", "Reason", "reason", {.kind = Kind::string}, offsetof(Instance, state_transition_reason), false, false},
+    {"KeyName", "KeyName", "keyName", {.kind = Kind::string}, offsetof(Instance, key_name), false, false},
+    {"AmiLaunchIndex", "AmiLaunchIndex", "amiLaunchIndex", {.kind = Kind::integer}, offsetof(Instance, ami_launch_index), false, false},
+    {"ProductCodes", "ProductCodes", "productCodes", {.kind = Kind::list, .list = &kProductCodeListList}, offsetof(Instance, product_codes), false, false},
+    {"InstanceType", "InstanceType", "instanceType", {.kind = Kind::string}, offsetof(Instance, instance_type), false, false},
+    {"LaunchTime", "LaunchTime", "launchTime", {.kind = Kind::timestamp}, offsetof(Instance, launch_time), false, false},
+    {"Placement", "Placement", "placement", {.kind = Kind::structure, .structure = &kPlacement}, offsetof(Instance, placement), false, false},
+    {"KernelId", "KernelId", "kernelId", {.kind = Kind::string}, offsetof(Instance, kernel_id), false, false},
+    {"RamdiskId", "RamdiskId", "ramdiskId", {.kind = Kind::string}, offsetof(Instance, ramdisk_id), false, false},
+    {"Platform", "Platform", "platform", {.kind = Kind::string}, offsetof(Instance, platform), false, false},
+    {"Monitoring", "Monitoring", "monitoring", {.kind = Kind::structure, .structure = &kMonitoring}, offsetof(Instance, monitoring), false, false},
+    {"SubnetId", "SubnetId", "subnetId", {.kind = Kind::string}, offsetof(Instance, subnet_id), false, false},
+    {"VpcId", "VpcId", "vpcId", {.kind = Kind::string}, offsetof(Instance, vpc_id), false, false},
+    {"PrivateIpAddress", "PrivateIpAddress", "privateIpAddress", {.kind = Kind::string}, offsetof(Instance, private_ip_address), false, false},
+    {"PublicIpAddress", "IpAddress", "ipAddress", {.kind = Kind::string}, offsetof(Instance, public_ip_address), false, false},
 };
-constinit const StructInfo kScanResults = struct_info<ScanResults, Roles{.member = true}>("ScanResults", kScanResultsMembers);
+constinit const StructInfo kInstance = struct_info<Instance, Roles{}>("Instance", kInstanceMembers);
 
-constexpr MemberInfo kSpotMarketOptionsMembers[] = {
-    {"MaxPrice", "MaxPrice", "MaxPrice", {.kind = Kind::string}, offsetof(SpotMarketOptions, max_price), false, false},
-    {"SpotInstanceType", "SpotInstanceType", "SpotInstanceType", {.kind = Kind::string, .values = &kSpotInstanceTypeEnum}, offsetof(SpotMarketOptions, spot_instance_type), false, false},
-    {"BlockDurationMinutes", "BlockDurationMinutes", "BlockDurationMinutes", {.kind = Kind::integer}, offsetof(SpotMarketOptions, block_duration_minutes), false, false},
-    {"ValidUntil", "ValidUntil", "ValidUntil", {.kind = Kind::timestamp}, offsetof(SpotMarketOptions, valid_until), false, false},
-    {"InstanceInterruptionBehavior", "InstanceInterruptionBehavior", "InstanceInterruptionBehavior", {.kind = Kind::string, .values = &kInstanceInterruptionBehaviorEnum}, offsetof(SpotMarketOptions, instance_interruption_behavior), false, false},
+constexpr MemberInfo kInstanceAttachmentEnaSrdSpecificationMembers[] = {
+    {"EnaSrdEnabled", "EnaSrdEnabled", "enaSrdEnabled", {.kind = Kind::boolean}, offsetof(InstanceAttachmentEnaSrdSpecification, ena_srd_enabled), false, false},
+    {"EnaSrdUdpSpecification", "EnaSrdUdpSpecification", "enaSrdUdpSpecification", {.kind = Kind::structure, .structure = &kInstanceAttachmentEnaSrdUdpSpecification}, offsetof(InstanceAttachmentEnaSrdSpecification, ena_srd_udp_specification), false, false},
 };
-constinit const StructInfo kSpotMarketOptions = struct_info<SpotMarketOptions, Roles{.member = true}>("SpotMarketOptions", kSpotMarketOptionsMembers);
+constinit const StructInfo kInstanceAttachmentEnaSrdSpecification = struct_info<InstanceAttachmentEnaSrdSpecification, Roles{.member = true}>("InstanceAttachmentEnaSrdSpecification", kInstanceAttachmentEnaSrdSpecificationMembers);
 
 }  // namespace kiln::api::ec2::tables
