@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Describing the instance types and where they are offered (TYP-1 .. TYP-4): every type in every
+// Describing the instance types and where they are offered (TYP-1 .. TYP-3): every type in every
 // zone of the topology. Thread model: pure functions over immutable tables.
 #pragma once
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// DescribeInstanceTypes and DescribeInstanceTypeOfferings (TYP-1 .. TYP-4).
+// DescribeInstanceTypes and DescribeInstanceTypeOfferings (TYP-1 .. TYP-3).
 #include "api/context.h"
 #include "api/ec2/convert.h"
 #include "api/ec2/handlers.h"
