@@ -2,11 +2,13 @@
 # The one door. `make help` lists the targets. Nothing here is cleverer than a person at the keyboard: CMake and Ninja
 # build, tools/run-tests tests.
 .DEFAULT_GOAL := build
-.PHONY: build packages guests check test test-all demo serve fmt lint fuzz clean help
+.PHONY: build packages guests debian sim check test test-all demo serve fmt lint fuzz clean help
 MAKEFLAGS += --no-print-directory
 
 JOBS ?= $(shell nproc)
 FUZZ_SECONDS ?= 20
+SEED ?= 1
+SEEDS ?= 20000
 # Generated code is laid out by its generator.
 SOURCES = $(shell git ls-files -co --exclude-standard 'src/*.h' 'src/*.cpp' 'src/*.cc' 'tests/*.cc' ':!src/api/generated')
 
@@ -30,6 +32,9 @@ packages: ## install what is missing (root), or say what to install
 
 guests: packages ## the guest images for tests, in build/guests
 	@guests/tiny/build
+
+debian: packages ## a Debian 12 guest with cloud-init, in build/guests
+	@guests/debian/build
 
 check: build guests ## the fast suite: all but end-to-end tests
 	@tools/run-tests --fast
@@ -66,6 +71,11 @@ fuzz: packages ## every fuzz target for FUZZ_SECONDS (20) each
 	@mkdir -p build && $(call configured,fuzz)
 	@ninja -C build/fuzz -j$(JOBS) fuzzers
 	@tools/run-fuzzers --seconds $(FUZZ_SECONDS)
+
+sim: packages ## the crash simulation: SEEDS histories (20000) from seed SEED (1)
+	@mkdir -p build && $(call configured,dev)
+	@ninja -C build/dev -j$(JOBS) kiln_sim
+	@build/dev/bin/kiln_sim --seed $(SEED) --histories $(SEEDS)
 
 clean: ## remove all builds; downloaded guest packages stay
 	@find build -mindepth 1 -maxdepth 1 ! -name guests -exec rm -rf {} +

@@ -4,25 +4,43 @@
 #pragma once
 
 #include "control/accounts.h"
+#include "control/gc.h"
+#include "control/create_image.h"
 #include "control/images.h"
 #include "control/imports.h"
 #include "control/inspector.h"
+#include "control/instance_attributes.h"
+#include "control/instance_power.h"
+#include "control/instance_status.h"
 #include "control/instances.h"
 #include "control/networks.h"
+#include "control/resource_tags.h"
 #include "control/security_groups.h"
+#include "control/key_pairs.h"
+#include "control/snapshots.h"
 #include "control/topology.h"
+#include "control/volumes.h"
 
 namespace kiln::api {
 
 struct Services {
     control::Accounts& accounts;
     control::Images& images;
+    control::CreateImages& create_images;
     control::Instances& instances;
+    control::InstancePower& power;
+    control::InstanceAttributes& attributes;
+    control::InstanceStatuses& statuses;
+    control::Volumes& volumes;
     control::Imports& imports;
     control::Inspector& inspector;
     control::Networks& networks;
     control::SecurityGroups& security_groups;
     const control::Topology& topology;
+    control::ResourceTags& tags;
+    control::KeyPairs& key_pairs;
+    control::Snapshots& snapshots;
+    control::Gc& gc;
 };
 
 }  // namespace kiln::api

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "block/detail/volume_owner.h"
+#include "block/image/marker.h"
 #include "block/limits.h"
 #include "util/fs.h"
 #include "util/mutex.h"
@@ -22,18 +23,30 @@ class Answer {
         result_.emplace(std::move(result));
         given_.notify_all();
     }
+    // Whether it is there before the deadline passes.
+    bool given_by(Deadline deadline) EXCLUDES(mutex_) {
+        MutexLock lock(mutex_);
+        return wait(lock, deadline);
+    }
     Result<T> take(Deadline deadline) EXCLUDES(mutex_) {
         MutexLock lock(mutex_);
-        while (!result_) {
-            if (deadline.passed()) {
-                return Error(Code::deadline_exceeded, "the block engine did not answer in time");
-            }
-            given_.wait_until(lock, Deadline::clock::now() + deadline.left());
+        if (!wait(lock, deadline)) {
+            return Error(Code::deadline_exceeded, "the block engine did not answer in time");
         }
         return std::move(*result_);
     }
 
   private:
+    bool wait(MutexLock& lock, Deadline deadline) REQUIRES(mutex_) {
+        while (!result_) {
+            if (deadline.passed()) {
+                return false;
+            }
+            given_.wait_until(lock, Deadline::clock::now() + deadline.left());
+        }
+        return true;
+    }
+
     Mutex mutex_;
     CondVar given_;
     std::optional<Result<T>> result_ GUARDED_BY(mutex_);
@@ -56,9 +69,24 @@ Error too_large() {
 
 class Engine::Impl {
   public:
-    Impl(std::unique_ptr<io::Reactor> reactor, ContentStore& contents, const EngineOptions& options,
-         io::Rng& rng)
+    struct Tier {
+        std::unique_ptr<objects::ObjectStore> objects;
+        std::unique_ptr<ChunkIndex> index;
+    };
+    Impl(std::unique_ptr<io::Reactor> reactor, Tier tier, const ImageTier& images,
+         ContentStore& contents, const EngineOptions& options, io::Rng& rng)
         : reactor_(std::move(reactor)),
+          tier_(std::move(tier)),
+          worker_(reactor_->scheduler(), images.worker_threads),
+          cache_(images.cache_bytes),
+          images_{.objects = *tier_.objects,
+                  .index = *tier_.index,
+                  .worker = worker_,
+                  .scheduler = reactor_->scheduler(),
+                  .rng = rng,
+                  .cache = cache_,
+                  .store_uuid = options.store_uuid},
+          store_(images_),
           owner_(std::in_place, reactor_->sockets(), contents,
                  LayerContext{.io = reactor_->io(),
                               .scheduler = reactor_->scheduler(),
@@ -67,7 +95,8 @@ class Engine::Impl {
                               .store_uuid = options.store_uuid,
                               .boot_id = options.boot_id,
                               .durable = options.durable,
-                              .geometry = options.geometry}),
+                              .geometry = options.geometry},
+                 ImageSide{store_, images.geometry}),
           thread_([this] { reactor_->run(); }) {}
 
     ~Impl() {
@@ -79,18 +108,22 @@ class Engine::Impl {
         owner_.reset();
     }
 
-    // Runs `work(done)` on the owner thread and waits for `done`.
+    // Runs `work(done)` on the owner thread.
     template <class T, class Work>
-    Result<T> call(Deadline deadline, Work work) {
+    std::shared_ptr<Answer<T>> start(Work work) {
         INVARIANT_MSG(!reactor_->on_owner_thread(), "a blocking call from a completion");
         auto answer = std::make_shared<Answer<T>>();
         reactor_->scheduler().post([answer, work = std::move(work)]() mutable {
             work(io::Callback<Result<T>>(
                 [answer](Result<T> result) { answer->give(std::move(result)); }));
         });
-        return answer->take(deadline);
+        return answer;
     }
-
+    // The same, waiting for `done`.
+    template <class T, class Work>
+    Result<T> call(Deadline deadline, Work work) {
+        return start<T>(std::move(work))->take(deadline);
+    }
     // The same with an open volume.
     template <class Work>
     Status with_volume(const VolumeId& id, Deadline deadline, Work work) {
@@ -105,17 +138,28 @@ class Engine::Impl {
     }
 
     VolumeOwner& owner() { return *owner_; }
+    ChunkStore& store() { return store_; }
     const io::Reactor& reactor() const { return *reactor_; }
 
   private:
     const std::unique_ptr<io::Reactor> reactor_;
+    const Tier tier_;
+    PoolWorker worker_;
+    ImageCache cache_;
+    const ImageContext images_;
+    ChunkStore store_;
     std::optional<VolumeOwner> owner_;
     std::thread thread_;
 };
 
-Result<std::unique_ptr<Engine>> Engine::create(EngineOptions options, ContentStore& contents,
-                                               io::Clock& clock, io::Rng& rng) {
+Result<std::unique_ptr<Engine>> Engine::create(EngineOptions options, ImageTier images,
+                                               ContentStore& contents, io::Clock& clock,
+                                               io::Rng& rng) {
     TRY(options.geometry.check());
+    TRY(images.geometry.check());
+    if (images.worker_threads == 0) {
+        return Error(Code::invalid_argument, "the image tier works with at least one thread");
+    }
     if (options.store_uuid.empty() || options.store_uuid.size() > 39) {
         return Error(Code::invalid_argument, "the store's uuid has 1 to 39 bytes");
     }
@@ -127,8 +171,11 @@ Result<std::unique_ptr<Engine>> Engine::create(EngineOptions options, ContentSto
     }
     TRY(make_directories(options.directory, 0700));
     TRY_ASSIGN(auto reactor, io::Reactor::create(options.backend, clock));
-    return std::unique_ptr<Engine>(
-        new Engine(std::make_unique<Impl>(std::move(reactor), contents, options, rng)));
+    Impl::Tier tier;
+    TRY_ASSIGN(tier.objects, images.objects(reactor->io(), reactor->scheduler()), "image tier");
+    tier.index = images.index(reactor->scheduler());
+    return std::unique_ptr<Engine>(new Engine(std::make_unique<Impl>(
+        std::move(reactor), std::move(tier), images, contents, options, rng)));
 }
 
 Engine::Engine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -207,6 +254,81 @@ Status Engine::zero(const VolumeId& id, std::uint64_t offset, std::uint64_t leng
 Status Engine::flush(const VolumeId& id, Deadline deadline) {
     return impl_->with_volume(id, deadline,
                               [](Volume& volume, Done done) { volume.flush(std::move(done)); });
+}
+
+Status Engine::cut_volumes(std::vector<CutMember> members, std::string set_id, Deadline deadline) {
+    return impl_->call<void>(deadline, [impl = impl_.get(), members = std::move(members),
+                                        set_id = std::move(set_id)](Done done) mutable {
+        impl->owner().cut(std::move(members), std::move(set_id), std::move(done));
+    });
+}
+
+Result<std::optional<Freeze>> Engine::freeze_of(const LayerId& id, Deadline deadline) {
+    return impl_->call<std::optional<Freeze>>(deadline, [impl = impl_.get(), id](auto done) {
+        impl->owner().freeze_of(id, std::move(done));
+    });
+}
+
+Status Engine::seal_layer(const LayerId& id, std::uint64_t size_bytes, Deadline deadline) {
+    return impl_->call<void>(deadline, [impl = impl_.get(), id, size_bytes](Done done) {
+        impl->owner().seal_layer(id, size_bytes, std::move(done));
+    });
+}
+
+Status Engine::open_content(const VolumeId& name, const ContentId& content, Deadline deadline) {
+    return impl_->call<void>(deadline, [impl = impl_.get(), name, content](Done done) {
+        impl->owner().open_content(name, content, std::move(done));
+    });
+}
+
+Result<DestagedContent> Engine::destage(const ContentId& content, std::uint64_t epoch,
+                                        Deadline deadline) {
+    const auto answer =
+        impl_->start<DestagedContent>([impl = impl_.get(), content, epoch](auto done) {
+            impl->owner().destage(content, epoch, std::move(done));
+        });
+    if (answer->given_by(deadline)) {
+        return answer->take(Deadline::never());
+    }
+    cancel_destage();
+    return answer->take(Deadline::never());
+}
+
+void Engine::cancel_destage() {
+    (void)impl_->start<void>([impl = impl_.get()](Done) { impl->owner().cancel_destage(); });
+}
+
+Status Engine::content_rooted(const ContentId& content, Deadline deadline) {
+    return impl_->call<void>(deadline, [impl = impl_.get(), content](Done done) {
+        impl->owner().content_rooted(content, std::move(done));
+    });
+}
+
+Result<std::set<PackId>> Engine::mark(std::vector<std::string> roots, Deadline deadline) {
+    std::vector<RootRef> refs;
+    for (const std::string& root : roots) {
+        TRY_ASSIGN(const RootDigest digest, parse_root_digest(root));
+        refs.push_back({.domain = {}, .digest = digest});
+    }
+    return impl_->call<std::set<PackId>>(
+        deadline, [impl = impl_.get(), refs = std::move(refs)](auto done) mutable {
+            Marker::start(impl->store(), std::move(refs), std::move(done));
+        });
+}
+
+Status Engine::remove_pack(const PackId& pack, Deadline deadline) {
+    return impl_->call<void>(deadline, [impl = impl_.get(), pack](Done done) {
+        const ImageContext& images = impl->store().context();
+        images.objects.remove(pack_name(images.store_uuid, pack), {.timeout = kObjectTimeout},
+                              std::move(done));
+    });
+}
+
+EngineCounters Engine::counters() {
+    return impl_
+        ->call<EngineCounters>(Deadline::never(),
+                               [impl = impl_.get()](auto done) { done(impl->owner().counters()); })
+        .value_or(EngineCounters{});
 }
 
 Status Engine::drop_layer(const LayerId& id, Deadline deadline) {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Engine: the block engine as the rest of the program sees it: open volumes, their exports and
-// their bytes, by blocking calls with a Deadline. Behind it one reactor thread owns every open
-// volume; a call posts to the owner and waits.
+// their bytes, cuts, and the way of contents into the image tier, by blocking calls with a
+// Deadline. Behind it one reactor thread owns every open volume; a call posts to the owner and
+// waits.
 //
 // Errors: invalid_argument for bad sizes, offsets and ids; failed_precondition for the wrong state
 // (open twice, not open); not_found for a layer without files; data_loss when files are not what
@@ -11,14 +12,21 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "block/content_store.h"
 #include "block/geometry.h"
 #include "block/ids.h"
+#include "block/image/chunk_index.h"
+#include "block/image/image_geometry.h"
+#include "block/layer.h"
 #include "io/reactor.h"
+#include "objects/object_store.h"
 #include "util/bytes.h"
 #include "util/deadline.h"
 #include "util/result.h"
@@ -34,6 +42,48 @@ struct VolumeSpec {
         false;  // create the layer when it has no files yet; an existing one is opened as it is
 };
 
+// One volume of a cut: the layer that takes its writes from then on, and the content that what is
+// below it becomes; the volume's base from then on.
+struct CutMember {
+    VolumeId volume;
+    LayerId successor;  // without files, or empty
+    ContentId content;
+    // What takes its writes until then, by the catalog; the cut is refused when it is another one,
+    // because an earlier cut failed that the catalog counts on. Empty: not asked.
+    LayerId layer{};
+};
+
+// What destage made of a content. The caller commits `root_digest` in the transaction that checks
+// that no pack of `packs_written` and `packs_hit` is condemned.
+struct DestagedContent {
+    std::string root_digest;  // hex
+    std::vector<PackId> packs_written;
+    std::vector<PackId> packs_hit;
+    std::uint64_t chunks_written = 0;
+    std::uint64_t chunks_hit = 0;
+    std::uint64_t chunks_zero = 0;
+    std::uint64_t stored_bytes = 0;
+};
+
+// Counts of work done since the engine was created (SPECIFICATION: cost independent of size).
+struct EngineCounters {
+    std::uint64_t layers_created = 0;
+    std::uint64_t layers_opened = 0;
+    std::uint64_t chunk_reads = 0;  // entries read from packs: chunks and nodes
+    std::uint64_t packs_written = 0;
+    std::uint64_t cuts = 0;
+};
+
+// Where the image tier lives. The makers are called once, with the engine's own reactor, on the
+// creating thread before it runs.
+struct ImageTier {
+    std::function<Result<std::unique_ptr<objects::ObjectStore>>(io::Io&, io::Scheduler&)> objects;
+    std::function<std::unique_ptr<ChunkIndex>(io::Scheduler&)> index;
+    std::size_t cache_bytes = 64U << 20;  // decoded chunks and nodes of all volumes
+    std::size_t worker_threads = 2;       // for hashing and compressing
+    ImageGeometry geometry{};
+};
+
 struct EngineOptions {
     std::string directory;   // where layer files live; created if missing
     std::string store_uuid;  // written into every file; files of another store are refused. At most
@@ -46,8 +96,9 @@ struct EngineOptions {
 
 class Engine {
   public:
-    static Result<std::unique_ptr<Engine>> create(EngineOptions options, ContentStore& contents,
-                                                  io::Clock& clock, io::Rng& rng);
+    static Result<std::unique_ptr<Engine>> create(EngineOptions options, ImageTier images,
+                                                  ContentStore& contents, io::Clock& clock,
+                                                  io::Rng& rng);
     ~Engine();
     Engine(const Engine&) = delete;
     Engine& operator=(const Engine&) = delete;
@@ -73,8 +124,53 @@ class Engine {
     // Flushes, seals the active layer durably and closes the volume; the layer may then back a
     // content.
     Status seal_volume(const VolumeId& id, Deadline deadline);
-    // Unlinks the files of a layer that no open volume uses (failed_precondition otherwise). Fine
-    // if they are missing.
+    // Cuts open volumes at one instant (D7). Makes the successors' files, flushes, then holds back
+    // new requests to all members, lets reads and writes in flight end, and puts the successors on
+    // top: memory only, no flush inside. After that the sealing: data, FREEZE{set, successor} and
+    // journal durable. Completes when every member is sealed; the catalog has named the successors
+    // before (create_active would make them at the next opening). On an error before the instant
+    // nothing changed but that successors may have files; after it the stacks have the successors
+    // and at least one member is not sealed: freeze_of() tells which, once the volume is closed.
+    // Cuts of one volume take effect, and are sealed, in the order of the calls; after a failed
+    // sealing the volume is not cut any more (failed_precondition) until it was closed and the
+    // layer sealed by seal_layer().
+    Status cut_volumes(std::vector<CutMember> members, std::string set_id, Deadline deadline);
+    // The evidence a cut left in a layer: nothing when it is not sealed. Of a layer that no volume
+    // has open for writing. not_found without files.
+    Result<std::optional<Freeze>> freeze_of(const LayerId& id, Deadline deadline);
+    // Seals a layer that an interrupted cut left unsealed below its successor: replays it, makes it
+    // durable and freezes it without naming a set. Fine if it is sealed.
+    Status seal_layer(const LayerId& id, std::uint64_t size_bytes, Deadline deadline);
+
+    // A read-only look at a content, layered or rooted, under a name of the caller's: read(),
+    // export_volume(read_only) and close_volume() work on it; the rest is failed_precondition. It
+    // stays on the stack it found.
+    Status open_content(const VolumeId& name, const ContentId& content, Deadline deadline);
+
+    // Stores what a layered content's chain says over its first rooted ancestor as a tree. One at a
+    // time (failed_precondition, as for a content that is rooted already). `epoch` is written into
+    // the packs. cancel_destage() or a missed deadline ends it with `cancelled`; started again it
+    // finds what it had stored.
+    Result<DestagedContent> destage(const ContentId& content, std::uint64_t epoch,
+                                    Deadline deadline);
+    void cancel_destage();
+    // The content became rooted in the catalog: volumes that stand on it are given their stacks
+    // anew (active, layers not yet rooted, its layer if the catalog still names one, tree), and
+    // layers that fell out are closed when this completes. Reads and writes in flight end on the
+    // old stack. To be called again when the catalog stops naming the content's layer, before it is
+    // dropped.
+    Status content_rooted(const ContentId& content, Deadline deadline);
+
+    // The packs that hold what the trees of `roots` (hex) reach. An id counts for an uncondemned
+    // pack if one has it, else for every pack that has it.
+    Result<std::set<PackId>> mark(std::vector<std::string> roots, Deadline deadline);
+    // Removes the pack's object. Its index entries are gone already. Fine if it is missing.
+    Status remove_pack(const PackId& pack, Deadline deadline);
+
+    EngineCounters counters();
+
+    // Unlinks the files of a layer that no open volume, view, destage or sealing uses
+    // (failed_precondition otherwise). Fine if they are missing.
     Status drop_layer(const LayerId& id, Deadline deadline);
     // Every layer with at least one file in the directory, sorted.
     Result<std::vector<LayerId>> list_layers(Deadline deadline = Deadline::never());

@@ -15,14 +15,17 @@ Status Geometry::check() const {
     if (!whole(page_blocks, 64) || page_blocks > 1U << 24) {
         return Error(Code::invalid_argument, "a presence page has a multiple of 64 blocks");
     }
-    if (!whole(journal_bytes, kBlockBytes) || journal_bytes > 1ULL << 30 ||
-        journal_bytes < 2 * kJournalReserve) {
-        return Error(Code::invalid_argument,
-                     "a journal has a multiple of 4096 bytes, 8 KiB to 1 GiB");
+    if (directory_pages == 0 || directory_pages > kMaxDirectoryPages) {
+        return Error(Code::invalid_argument, "a directory of the map has 1 to 65536 pages");
     }
-    if (!whole(journal_first_bytes, kBlockBytes)) {
+    if (!whole(journal_bytes, 512) || journal_bytes > 1ULL << 30 ||
+        journal_bytes < kMinJournalRing) {
         return Error(Code::invalid_argument,
-                     "the journal's first step is a multiple of 4096 bytes");
+                     "a journal has a multiple of 512 bytes, 2 KiB to 1 GiB");
+    }
+    if (!whole(journal_first_bytes, 512) || journal_first_bytes < kMinJournalRing) {
+        return Error(Code::invalid_argument,
+                     "the journal's first ring has a multiple of 512 bytes, at least 2 KiB");
     }
     return ok();
 }

@@ -23,9 +23,13 @@ struct Geometry {
     // Blocks under one page of presence and zero bits: 64 MiB, which makes the page's two planes 4
     // KiB.
     std::uint32_t page_blocks = 16384;
-    // The journal's room. Space is taken in steps that double, from journal_first_bytes on.
+    // Pages under one directory of the map file: 64 GiB.
+    std::uint32_t directory_pages = 1024;
+    // The journal's ring starts with journal_first_bytes and doubles, up to journal_bytes.
     std::uint64_t journal_bytes = 64ULL << 20;
     std::uint64_t journal_first_bytes = 256ULL << 10;
+    // Bytes of records at which a checkpoint is begun, at most half of the ring. Not written.
+    std::uint64_t checkpoint_bytes = 32ULL << 20;
 
     Status check() const;
 };

@@ -61,8 +61,8 @@ class Layer {
     virtual void write(BlockRange range, ByteView from, Done done) = 0;
     virtual void zero(BlockRange range, Done done) = 0;
     virtual void flush(std::uint64_t through, Done done) = 0;
-    // Makes everything durable and refuses changes from then on, for ever. Nothing else may be in
-    // flight.
+    // Makes everything durable and refuses changes from then on, for ever. No change is in flight,
+    // and none comes until it completes; reads and flushes may.
     virtual void seal(Freeze freeze, Done done) = 0;
     // Ends the use of the layer without flushing. Nothing else may be in flight.
     virtual void close(Done done) = 0;

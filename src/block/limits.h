@@ -35,8 +35,18 @@ inline constexpr std::size_t kMaxChainLayers = 1024;
 inline constexpr std::uint32_t kMaxRecordPayload = 64U << 10;
 // One journal write; what waits longer goes with the next.
 inline constexpr std::size_t kMaxJournalBatch = 1U << 20;
-// The end of the journal is kept for FLUSHED, FREEZE and BOOT, so that a full one can still be
-// flushed and sealed.
-inline constexpr std::uint64_t kJournalReserve = 4096;
+// The end of the journal is kept for FLUSHED, CKPT, FREEZE and BOOT, so that a full one can still
+// be flushed, checkpointed and sealed. 64 boots that each end before a checkpoint fit.
+inline constexpr std::uint64_t journal_reserve(std::uint64_t ring_bytes) {
+    return ring_bytes < 16384 ? ring_bytes / 4 : 4096;
+}
+inline constexpr std::uint64_t kMinJournalRing = 2048;
+// A journal of less than this is replayed in less time than a checkpoint takes: about 2000 records.
+inline constexpr std::uint64_t kShortReplayBytes = 64U << 10;
+// Slots of the map file on their way at a time, 4 KiB each.
+inline constexpr std::size_t kMapBatch = 64;
+// Bounds on what a superblock may make a reader allocate for one table of the map: 1 MiB.
+inline constexpr std::uint32_t kMaxDirectoryPages = 65536;
+inline constexpr std::uint64_t kMaxDirectories = 65536;
 
 }  // namespace kiln::block

@@ -10,17 +10,18 @@ LocalLayer::LocalLayer(const LayerContext& context, Parts parts)
     : context_(context),
       id_(std::move(parts.id)),
       writable_(parts.writable),
-      superblock_(std::move(parts.superblock)),
-      map_(parts.map),
+      map_(context, parts.map, std::move(parts.superblock), std::move(parts.tables)),
       journal_file_(parts.journal),
       presence_(std::move(parts.state.presence)),
       journal_(context.io, context.scheduler,
                {.file = parts.journal,
-                .ring_bytes = superblock_.ring_bytes,
-                .file_bytes = parts.journal_file_bytes,
+                .ring_bytes = parts.ring_bytes,
+                .max_ring_bytes = map_.superblock().max_ring_bytes,
+                .head = map_.superblock().head.position,
                 .next = parts.state.end.next,
                 .last_change_seq = parts.state.last_change_seq}),
-      shards_(context, id_, superblock_.size_bytes, superblock_.shard_bytes, writable_, presence_),
+      shards_(context, id_, map_.superblock().size_bytes, map_.superblock().shard_bytes, writable_,
+              presence_),
       sealed_(parts.state.frozen),
       through_seq_(parts.state.through_seq) {
     // A process that ended may have left unsynced writes anywhere.
@@ -137,6 +138,7 @@ void LocalLayer::data_written(BlockRange range, Status status, Done done) {
                              }
                              changed(std::move(done), std::move(written));
                          });
+    maybe_checkpoint();
 }
 
 void LocalLayer::changed(Done done, Status status) {
@@ -171,6 +173,7 @@ void LocalLayer::zero(BlockRange range, Done done) {
                                  changed(std::move(done), ok());
                              });
                          });
+    maybe_checkpoint();
 }
 
 void LocalLayer::punch(const std::vector<BlockRange>& ranges, Done done) {
@@ -200,105 +203,12 @@ void LocalLayer::append_boot(Done done) {
     journal_.append(Record{.type = RecordType::boot, .boot_id = context_.boot_id}, std::move(done));
 }
 
-void LocalLayer::seal(Freeze freeze, Done done) {
-    if (refuse(done, true)) {
-        return;
-    }
-    // durable_version_ may be up to date; the flush also covers what was there at open.
-    flush(version_, [this, freeze = std::move(freeze),
-                     done = std::move(done)](Status flushed) mutable {
-        if (!flushed) {
-            done(std::move(flushed));
-            return;
-        }
-        journal_.append(Record{.type = RecordType::freeze, .freeze = std::move(freeze)},
-                        [this, done = std::move(done)](Status written) mutable {
-                            if (!written || !context_.durable) {
-                                sealed_ = written.has_value();
-                                changed(std::move(done), std::move(written));
-                                return;
-                            }
-                            sealed_ = true;
-                            journal_.sync([this, done = std::move(done)](Status synced) mutable {
-                                changed(std::move(done), std::move(synced));
-                            });
-                        });
-    });
-}
-
-void LocalLayer::close(Done done) {
-    INVARIANT(!closed_ && !flushing_ && journal_.idle());
-    if (!writable_ || failed_ || journal_.written_seq() == superblock_.floor_seq) {
-        close_files(std::move(done));
-        return;
-    }
-    // From now on a journal that ends earlier is known to be damaged.
-    write_superblock(journal_.written_seq(), [this,
-                                              done = std::move(done)](Status written) mutable {
-        close_files([written = std::move(written), done = std::move(done)](Status closed) mutable {
-            done(written ? std::move(closed) : std::move(written));
-        });
-    });
-}
-
-void LocalLayer::drop(Done done) {
-    close_files([this, done = std::move(done)](Status closed) mutable {
-        if (!closed) {
-            done(std::move(closed));
-            return;
-        }
-        remove_layer_files(context_, id_, std::move(done));
-    });
-}
-
-void LocalLayer::close_files(Done done) {
-    closed_ = true;
-    auto join = Join::create(std::move(done));
-    shards_.close(join->arm());
-    context_.io.submit(io::Op::close(journal_file_), join->arm_io());
-    context_.io.submit(io::Op::close(map_), join->arm_io());
-    join->ready();
-}
-
-void LocalLayer::write_superblock(std::uint64_t floor_seq, Done done) {
-    // The floor may only name what is on the device: the journal first.
-    const auto write = [this, floor_seq](Done then) {
-        superblock_.floor_seq = floor_seq;
-        superblock_.generation += 1;
-        auto bytes = std::make_unique<Bytes>(encode_superblock(superblock_));
-        const ByteView view = *bytes;
-        context_.io.submit(io::Op::write(map_, superblock_offset(superblock_.generation), view),
-                           [this, bytes = std::move(bytes),
-                            then = std::move(then)](Result<std::uint64_t> result) mutable {
-                               if (!result || !context_.durable) {
-                                   then(result ? ok() : Status(std::move(result.error())));
-                                   return;
-                               }
-                               context_.io.submit(
-                                   io::Op::sync_data(map_),
-                                   [then = std::move(then)](Result<std::uint64_t> synced) mutable {
-                                       then(synced ? ok() : Status(std::move(synced.error())));
-                                   });
-                           });
-    };
-    if (!context_.durable || journal_.synced_seq() >= floor_seq) {
-        write(std::move(done));
-        return;
-    }
-    journal_.sync([write, done = std::move(done)](Status synced) mutable {
-        if (!synced) {
-            done(std::move(synced));
-            return;
-        }
-        write(std::move(done));
-    });
-}
-
 void LocalLayer::fatal(const Error& error) {
     if (!failed_) {
         failed_ =
             Error(Code::io_error, "layer " + id_.str() + " failed earlier: " + error.message());
         log_error("block", failed_->message());
+        journal_.refuse_waiting(*failed_);
     }
 }
 

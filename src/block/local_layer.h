@@ -1,10 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 // LocalLayer: a layer in local files (docs/formats/layer.md). Data goes to sparse shards in place;
-// what changes from absent or zero to data, and back to zero, goes through the journal.
+// what changes from absent or zero to data, and back to zero, goes through the journal, and from
+// there, by checkpoints in the background, to pages in the map.
 //
-// I1  a SET record is written after its data write completed; FLUSHED after the data fdatasync, so
-// a durable bit has durable data I2  a change is acknowledged when its record and all earlier ones
-// are written I3  nothing under a set bit of a sealed layer changes Thread model: one owner thread.
+//   I1  a SET record is written after its data write completed; FLUSHED, and a checkpoint of it,
+//       after the data fdatasync, so a durable bit has durable data
+//   I2  a change is acknowledged when its record and all earlier ones are written
+//   I3  nothing under a set bit of a sealed layer changes
+//   I4  room in the journal is used again only after the superblock that no longer needs it is
+//       durable
+//
+// A change for which the journal has no room waits for the checkpoint. Thread model: one owner
+// thread.
 #pragma once
 
 #include <deque>
@@ -12,7 +19,7 @@
 #include <optional>
 
 #include "block/detail/journal.h"
-#include "block/detail/layer_files.h"
+#include "block/detail/map_file.h"
 #include "block/detail/replay.h"
 #include "block/detail/shards.h"
 
@@ -38,8 +45,9 @@ class LocalLayer final : public Layer {
         bool writable = false;
         Superblock superblock;
         io::FileId map;
+        MapTables tables;
         io::FileId journal;
-        std::uint64_t journal_file_bytes = 0;
+        std::uint64_t ring_bytes = 0;
         Replayed state;
     };
     LocalLayer(const LayerContext& context, Parts parts);
@@ -60,8 +68,13 @@ class LocalLayer final : public Layer {
 
     // For the opener: the host restarted, say so in the journal before anything else is written.
     void append_boot(Done done);
+    // For the opener, at its end: a journal that is half full is worth a checkpoint now.
+    void maybe_checkpoint();
 
   private:
+    // A checkpoint is wanted, then begins as a flush, then writes pages and superblock, then CKPT.
+    enum class Checkpoint { none, wanted, flushing, writing };
+
     void fail_later(Done done, Error error);
     bool refuse(Done& done, bool change);
     // One part of a read or write inside one shard.
@@ -72,13 +85,29 @@ class LocalLayer final : public Layer {
     void punch(const std::vector<BlockRange>& ranges, Done done);
 
     void start_flush();
-    void flush_data_done(std::uint64_t version, std::uint64_t through_seq, std::uint64_t rollbacks,
-                         Status status);
+    void flush_data_done(std::uint64_t version, std::uint64_t through_seq, Status status);
     void flush_record(std::uint64_t version, std::uint64_t through_seq);
     void sync_journal(std::uint64_t version, std::uint64_t through_seq);
     void finish_flush(std::uint64_t version, Status status);
     void fatal(const Error& error);
-    void write_superblock(std::uint64_t floor_seq, Done done);
+
+    // local_layer_checkpoint.cpp
+    std::uint64_t checkpoint_at() const;
+    bool replay_is_long() const;
+    void start_checkpoint(bool grow, Done done);
+    void begin_checkpoint_later();
+    void checkpoint_flushed(Status status);
+    void grow_ring();
+    void put_in_force(std::uint64_t ring_bytes);
+    void checkpoint_in_force(std::uint64_t ring_bytes, Status status);
+    void finish_checkpoint(Status status);
+    // Runs `then` when no checkpoint is under way.
+    void when_quiet(io::Callback<> then);
+
+    // local_layer_end.cpp
+    void freeze(Freeze evidence, Done done);
+    void give_back_ring(Done done);
+    void write_floor(Done done);
     void close_files(Done done);
 
     struct FlushWaiter {
@@ -89,8 +118,7 @@ class LocalLayer final : public Layer {
     const LayerContext& context_;
     const LayerId id_;
     const bool writable_;
-    Superblock superblock_;
-    const io::FileId map_;
+    MapFile map_;
     const io::FileId journal_file_;
     PresenceMap presence_;
     Journal journal_;
@@ -105,6 +133,13 @@ class LocalLayer final : public Layer {
     bool flushing_ = false;
     std::vector<FlushWaiter> flush_waiters_;
     std::vector<FlushWaiter> flushing_waiters_;
+    Checkpoint checkpoint_ = Checkpoint::none;
+    bool grow_ = false;               // the checkpoint may enlarge the ring
+    std::optional<Error> not_grown_;  // why it could not
+    JournalPosition covered_;         // the checkpoint covers the records before
+    bool device_full_ = false;        // the last checkpoint found it so
+    Done checkpoint_done_;
+    std::vector<io::Callback<>> quiet_waiters_;
     std::optional<Error> failed_;
 };
 

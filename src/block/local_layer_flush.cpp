@@ -14,12 +14,25 @@ void LocalLayer::flush(std::uint64_t through, Done done) {
         return;
     }
     flush_waiters_.push_back({through, std::move(done)});
-    if (!flushing_) {
-        start_flush();
-    }
+    start_flush();
 }
 
+// If nothing speaks against it; else it is called again.
 void LocalLayer::start_flush() {
+    if (failed_) {
+        // No second sync: it would succeed, and vouch for what the first one lost.
+        for (FlushWaiter& waiter : flush_waiters_) {
+            fail_later(std::move(waiter.done), *failed_);
+        }
+        flush_waiters_.clear();
+        return;
+    }
+    // While the ring grows nothing may come behind the end of the old one.
+    const bool begins_checkpoint = checkpoint_ == Checkpoint::flushing;
+    if (flushing_ || checkpoint_ == Checkpoint::wanted || journal_.staying_in_lap() ||
+        (flush_waiters_.empty() && !begins_checkpoint)) {
+        return;
+    }
     flushing_ = true;
     for (FlushWaiter& waiter : flush_waiters_) {
         flushing_waiters_.push_back(std::move(waiter));
@@ -34,23 +47,16 @@ void LocalLayer::start_flush() {
     // that completes while the sync runs is not covered, and its record does not merge into one
     // that is.
     const std::uint64_t through_seq = journal_.mark();
-    shards_.sync_dirty(
-        [this, version, through_seq, rollbacks = journal_.rollbacks()](Status status) {
-            flush_data_done(version, through_seq, rollbacks, std::move(status));
-        });
+    shards_.sync_dirty([this, version, through_seq](Status status) {
+        flush_data_done(version, through_seq, std::move(status));
+    });
 }
 
-void LocalLayer::flush_data_done(std::uint64_t version, std::uint64_t through_seq,
-                                 std::uint64_t rollbacks, Status status) {
+void LocalLayer::flush_data_done(std::uint64_t version, std::uint64_t through_seq, Status status) {
     if (!status) {
         // What the device dropped cannot be known, and a second sync would say that all is well.
         fatal(status.error());
         finish_flush(version, Status(*failed_));
-        return;
-    }
-    if (journal_.rollbacks() != rollbacks) {
-        // Records were taken back, so their numbers mean others now.
-        start_flush();
         return;
     }
     if (journal_.last_change_seq() > through_seq_) {
@@ -96,18 +102,14 @@ void LocalLayer::finish_flush(std::uint64_t version, Status status) {
     }
     auto waiters = std::move(flushing_waiters_);
     flushing_waiters_.clear();
-    std::vector<FlushWaiter> refused;
-    if (failed_) {
-        // No second sync: it would succeed, and vouch for what the first one lost.
-        refused.swap(flush_waiters_);
-    } else if (!flush_waiters_.empty()) {
-        start_flush();
+    if (checkpoint_ == Checkpoint::flushing) {
+        checkpoint_flushed(status);
+    } else if (checkpoint_ == Checkpoint::wanted) {
+        begin_checkpoint_later();
     }
+    start_flush();
     for (FlushWaiter& waiter : waiters) {
         waiter.done(status);
-    }
-    for (FlushWaiter& waiter : refused) {
-        waiter.done(*failed_);
     }
 }
 

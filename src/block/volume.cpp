@@ -2,6 +2,7 @@
 #include "block/volume.h"
 
 #include "block/detail/join.h"
+#include "block/detail/zeroing.h"
 #include "block/geometry.h"
 
 namespace kiln::block {
@@ -17,10 +18,6 @@ bool whole_blocks(std::uint64_t offset, std::uint64_t length) {
     return offset % kBlockBytes == 0 && length % kBlockBytes == 0;
 }
 
-// A zeroing step covers zeros that lie between data rather than stopping at each: one record
-// instead of many.
-constexpr std::uint64_t kZeroGapBlocks = 16384;
-
 }  // namespace
 
 struct Volume::Write {
@@ -28,120 +25,117 @@ struct Volume::Write {
     BlockRange range;
     std::uint64_t offset = 0;
     ByteView from;
-    bool durable = false;
     io::Buffer bounce;  // when not whole aligned blocks
     Done done;
 };
 
-struct Volume::Zero {
-    StackRef stack;
-    BlockRange range;  // locked
-    BlockRange rest;
-    Done done;
-};
-
-Volume::Volume(io::Scheduler& scheduler, VolumeId id, std::uint64_t size_bytes,
-               std::shared_ptr<const Stack> stack)
+Volume::Volume(io::Scheduler& scheduler, VolumeId id, std::uint64_t size_bytes, StackRef stack)
     : scheduler_(scheduler), id_(std::move(id)), size_bytes_(size_bytes), stack_(std::move(stack)) {
     INVARIANT(size_bytes_ % kBlockBytes == 0 &&
-              stack_->active->blocks() * kBlockBytes == size_bytes_);
+              (!stack_->active || stack_->active->blocks() * kBlockBytes == size_bytes_));
 }
 
 Volume::~Volume() {
-    INVARIANT(in_flight_ == 0 && locks_.idle());
+    INVARIANT(in_flight_ == 0 && held_.empty() && locks_.idle());
 }
 
-Volume::Source Volume::resolve(const Stack& stack, std::uint64_t first, std::uint64_t limit) {
-    Layer* layer = stack.active.get();
-    for (std::size_t depth = 0;; ++depth) {
-        const BlockRun run = layer->presence(first, limit);
-        limit = run.count;
-        if (run.state != BlockState::absent) {
-            return {run.state == BlockState::data ? layer : nullptr, limit};
-        }
-        if (depth == stack.sealed.size()) {
-            return {nullptr, limit};
-        }
-        layer = stack.sealed[depth].get();
-    }
+// --- counting ---
+
+void Volume::answer_later(Done done, Status status) {
+    scheduler_.post([done = std::move(done), status = std::move(status)]() mutable {
+        done(std::move(status));
+    });
 }
 
-bool Volume::begin(std::uint64_t offset, std::uint64_t length, Done& done) {
+bool Volume::begin(std::uint64_t offset, std::uint64_t length, bool change, Done& done) {
     INVARIANT(!closed_);
     std::uint64_t end = 0;
     if (!checked_add(offset, length, end) || end > size_bytes_) {
-        scheduler_.post([done = std::move(done)]() mutable {
-            done(Error(Code::invalid_argument, "beyond the end of the volume"));
-        });
+        answer_later(std::move(done),
+                     Error(Code::invalid_argument, "beyond the end of the volume"));
+        return false;
+    }
+    if (change && read_only()) {
+        answer_later(std::move(done), Error(Code::failed_precondition,
+                                            "volume " + id_.str() + " is a content, read-only"));
         return false;
     }
     if (length == 0) {
-        scheduler_.post([done = std::move(done)]() mutable { done(ok()); });
+        answer_later(std::move(done), ok());
         return false;
     }
     ++in_flight_;
-    done = [this, done = std::move(done)](Status status) mutable {
-        --in_flight_;
-        if (in_flight_ == 0 && drained_) {
-            scheduler_.post(std::move(drained_));
-        }
-        done(std::move(status));
-    };
     return true;
+}
+
+void Volume::count(bool durable, Done& done) {
+    ++data_in_flight_;
+    if (!durable) {
+        done = [this, done = std::move(done)](Status status) mutable {
+            end_data();
+            end();
+            done(std::move(status));
+        };
+        return;
+    }
+    // The change is over for a cut when its bytes are there; its flush goes on, on this stack.
+    done = [this, stack = stack_, done = std::move(done)](Status status) mutable {
+        end_data();
+        Done flushed = [this, done = std::move(done)](Status result) mutable {
+            end();
+            done(std::move(result));
+        };
+        if (!status) {
+            flushed(std::move(status));
+            return;
+        }
+        flush_stack(scheduler_, stack, std::move(flushed));
+    };
+}
+
+void Volume::end_data() {
+    --data_in_flight_;
+    if (data_in_flight_ == 0 && quiet_) {
+        scheduler_.post(std::move(quiet_));
+    }
+}
+
+void Volume::end() {
+    --in_flight_;
+    if (in_flight_ == 0 && drained_) {
+        scheduler_.post(std::move(drained_));
+    }
 }
 
 // --- reads ---
 
 void Volume::read(std::uint64_t offset, MutableByteView into, Done done) {
-    if (!begin(offset, into.size(), done)) {
+    if (paused_) {
+        held_.emplace_back([this, offset, into, done = std::move(done)]() mutable {
+            read(offset, into, std::move(done));
+        });
         return;
     }
+    if (!begin(offset, into.size(), false, done)) {
+        return;
+    }
+    count(false, done);
     const BlockRange range = touched(offset, into.size());
     if (whole_blocks(offset, into.size()) && io::is_aligned(into.data())) {
-        read_blocks(stack_, range, into, std::move(done));
+        read_stack(scheduler_, stack_, range, into, std::move(done));
         return;
     }
     auto bounce = std::make_unique<io::Buffer>(range.count * kBlockBytes);
     const MutableByteView view = bounce->mutable_view();
     const ByteView wanted = ByteView(view).subspan(offset % kBlockBytes, into.size());
-    read_blocks(
-        stack_, range, view,
+    read_stack(
+        scheduler_, stack_, range, view,
         [bounce = std::move(bounce), wanted, into, done = std::move(done)](Status status) mutable {
             if (status) {
                 std::copy(wanted.begin(), wanted.end(), into.begin());
             }
             done(std::move(status));
         });
-}
-
-void Volume::read_blocks(const StackRef& stack, BlockRange range, MutableByteView into, Done done) {
-    Source source = resolve(*stack, range.first, range.count);
-    if (source.layer != nullptr && source.count == range.count) {
-        source.layer->read(range, into, [stack, done = std::move(done)](Status status) mutable {
-            done(std::move(status));
-        });
-        return;
-    }
-    auto join = Join::create([this, stack, done = std::move(done)](Status status) mutable {
-        scheduler_.post([done = std::move(done), status = std::move(status)]() mutable {
-            done(std::move(status));
-        });
-    });
-    while (true) {
-        const MutableByteView part = into.first(source.count * kBlockBytes);
-        if (source.layer != nullptr) {
-            source.layer->read({range.first, source.count}, part, join->arm());
-        } else {
-            std::fill(part.begin(), part.end(), 0);
-        }
-        into = into.subspan(part.size());
-        range = {range.first + source.count, range.count - source.count};
-        if (range.count == 0) {
-            break;
-        }
-        source = resolve(*stack, range.first, range.count);
-    }
-    join->ready();
 }
 
 std::vector<Extent> Volume::extents(std::uint64_t offset, std::uint64_t length,
@@ -153,7 +147,7 @@ std::vector<Extent> Volume::extents(std::uint64_t offset, std::uint64_t length,
         const BlockRange range = touched(offset, end - offset);
         const Source source = resolve(*stack_, range.first, range.count);
         const std::uint64_t until = std::min((range.first + source.count) * kBlockBytes, end);
-        const bool zero = source.layer == nullptr;
+        const bool zero = source.kind == Source::Kind::zeros;
         if (!found.empty() && found.back().zero == zero) {
             found.back().bytes += until - offset;
         } else if (found.size() == most) {
@@ -169,15 +163,21 @@ std::vector<Extent> Volume::extents(std::uint64_t offset, std::uint64_t length,
 // --- writes ---
 
 void Volume::write(std::uint64_t offset, ByteView from, bool durable, Done done) {
-    if (!begin(offset, from.size(), done)) {
+    if (paused_) {
+        held_.emplace_back([this, offset, from, durable, done = std::move(done)]() mutable {
+            write(offset, from, durable, std::move(done));
+        });
         return;
     }
+    if (!begin(offset, from.size(), true, done)) {
+        return;
+    }
+    count(durable, done);
     auto write = std::make_shared<Write>();
     write->stack = stack_;
     write->range = touched(offset, from.size());
     write->offset = offset;
     write->from = from;
-    write->durable = durable;
     write->done = std::move(done);
     locks_.acquire(write->range, [this, write]() mutable {
         if (whole_blocks(write->offset, write->from.size()) && io::is_aligned(write->from.data())) {
@@ -207,46 +207,43 @@ void Volume::read_edges(std::shared_ptr<Write> write) {
     const bool head = w.offset % kBlockBytes != 0;
     const bool tail = (w.offset + w.from.size()) % kBlockBytes != 0;
     if (head || (tail && w.range.count == 1)) {
-        read_blocks(w.stack, {w.range.first, 1}, bounce.first(kBlockBytes), join->arm());
+        read_stack(scheduler_, w.stack, {w.range.first, 1}, bounce.first(kBlockBytes), join->arm());
     }
     if (tail && w.range.count > 1) {
-        read_blocks(w.stack, {w.range.end() - 1, 1}, bounce.last(kBlockBytes), join->arm());
+        read_stack(scheduler_, w.stack, {w.range.end() - 1, 1}, bounce.last(kBlockBytes),
+                   join->arm());
     }
     join->ready();
 }
 
 void Volume::write_blocks(std::shared_ptr<Write> write) {
     Write& w = *write;
-    w.stack->active->write(
-        w.range, w.from, [this, write = std::move(write)](Status status) mutable {
-            locks_.release(write->range);
-            finish_change(write->stack, write->durable, std::move(status), std::move(write->done));
-        });
-}
-
-void Volume::finish_change(const StackRef& stack, bool durable, Status status, Done done) {
-    if (!status || !durable) {
-        done(std::move(status));
-        return;
-    }
-    stack->active->flush(stack->active->version(), std::move(done));
+    w.stack->active->write(w.range, w.from,
+                           [this, write = std::move(write)](Status status) mutable {
+                               locks_.release(write->range);
+                               write->done(std::move(status));
+                           });
 }
 
 // --- zeroes ---
 
 void Volume::zero(std::uint64_t offset, std::uint64_t length, bool durable, Done done) {
-    if (!begin(offset, length, done)) {
+    if (paused_) {
+        held_.emplace_back([this, offset, length, durable, done = std::move(done)]() mutable {
+            zero(offset, length, durable, std::move(done));
+        });
         return;
     }
+    if (!begin(offset, length, true, done)) {
+        return;
+    }
+    count(durable, done);
     const std::uint64_t end = offset + length;
     const std::uint64_t first = (offset + kBlockBytes - 1) / kBlockBytes;
     const std::uint64_t last = end / kBlockBytes;
-    const auto zeros = std::make_shared<Bytes>();
+    const auto zeros = std::make_shared<Bytes>(kBlockBytes, 0);
     auto join = Join::create(
-        [this, stack = stack_, durable, zeros, done = std::move(done)](Status status) mutable {
-            finish_change(stack, durable, std::move(status), std::move(done));
-        });
-    zeros->assign(kBlockBytes, 0);
+        [zeros, done = std::move(done)](Status status) mutable { done(std::move(status)); });
     if (first > last) {
         write(offset, ByteView(*zeros).first(length), false, join->arm());  // inside one block
         join->ready();
@@ -266,63 +263,54 @@ void Volume::zero(std::uint64_t offset, std::uint64_t length, bool durable, Done
 }
 
 void Volume::zero_blocks(BlockRange range, Done done) {
-    auto zero = std::make_shared<Zero>();
-    zero->stack = stack_;
-    zero->range = range;
-    zero->rest = range;
-    zero->done = std::move(done);
-    locks_.acquire(range, [this, zero] { zero_next(zero); });
-}
-
-// Zeroes the next stretch that reads as data. What reads as zeros already needs no record: a
-// discard of a whole empty 64 TiB device changes nothing.
-void Volume::zero_next(std::shared_ptr<Zero> zero) {
-    BlockRange& rest = zero->rest;
-    BlockRange stretch{};
-    while (rest.count > 0) {
-        const Source source = resolve(*zero->stack, rest.first, rest.count);
-        if (source.layer != nullptr) {
-            if (stretch.count == 0) {
-                stretch.first = rest.first;
-            }
-            stretch.count = rest.first + source.count - stretch.first;
-        } else if (stretch.count > 0 &&
-                   rest.first + source.count - stretch.end() > kZeroGapBlocks) {
-            break;
-        }
-        rest = {rest.first + source.count, rest.count - source.count};
-    }
-    const auto finish = [this, zero](Status status) {
-        locks_.release(zero->range);
-        zero->done(std::move(status));
-    };
-    if (stretch.count == 0) {
-        scheduler_.post([finish]() mutable { finish(ok()); });
-        return;
-    }
-    zero->stack->active->zero(stretch, [this, zero, finish](Status status) mutable {
-        if (!status) {
-            finish(std::move(status));
-            return;
-        }
-        zero_next(zero);
+    locks_.acquire(range, [this, range, stack = stack_, done = std::move(done)]() mutable {
+        Zeroing::start(scheduler_, stack, range,
+                       [this, range, done = std::move(done)](Status status) mutable {
+                           locks_.release(range);
+                           done(std::move(status));
+                       });
     });
 }
 
-// --- flush, close ---
+// --- flush, stacks, close ---
 
 void Volume::flush(Done done) {
-    if (!begin(0, size_bytes_, done)) {
+    if (!begin(0, size_bytes_, false, done)) {
         return;
     }
-    stack_->active->flush(stack_->active->version(),
-                          [stack = stack_, done = std::move(done)](Status status) mutable {
-                              done(std::move(status));
-                          });
+    flush_stack(scheduler_, stack_, [this, done = std::move(done)](Status status) mutable {
+        end();
+        done(std::move(status));
+    });
+}
+
+void Volume::pause(io::Callback<> quiet) {
+    INVARIANT(!paused_ && !quiet_);
+    paused_ = true;
+    if (data_in_flight_ == 0) {
+        scheduler_.post(std::move(quiet));
+        return;
+    }
+    quiet_ = std::move(quiet);
+}
+
+void Volume::resume() {
+    INVARIANT(paused_ && !quiet_);
+    paused_ = false;
+    auto held = std::move(held_);
+    held_.clear();
+    for (io::Callback<>& operation : held) {
+        operation();
+    }
+}
+
+void Volume::replace_stack(StackRef stack) {
+    INVARIANT(stack->active == stack_->active || (paused_ && data_in_flight_ == 0));
+    stack_ = std::move(stack);
 }
 
 void Volume::when_drained(io::Callback<> task) {
-    INVARIANT(!drained_);
+    INVARIANT(!drained_ && !paused_);
     if (in_flight_ == 0) {
         scheduler_.post(std::move(task));
         return;
@@ -333,10 +321,9 @@ void Volume::when_drained(io::Callback<> task) {
 void Volume::close(Done done) {
     when_drained([this, done = std::move(done)]() mutable {
         closed_ = true;
-        stack_->active->flush(stack_->active->version(),
-                              [this, done = std::move(done)](Status status) mutable {
-                                  close_layers(std::move(status), std::move(done));
-                              });
+        flush_stack(scheduler_, stack_, [this, done = std::move(done)](Status status) mutable {
+            close_layers(std::move(status), std::move(done));
+        });
     });
 }
 
@@ -351,15 +338,10 @@ void Volume::seal_and_close(Freeze freeze, Done done) {
 }
 
 void Volume::close_layers(Status status, Done done) {
-    auto join =
-        Join::create([status = std::move(status), done = std::move(done)](Status closed) mutable {
-            done(status ? std::move(closed) : std::move(status));
-        });
-    stack_->active->close(join->arm());
-    for (const auto& layer : stack_->sealed) {
-        layer->close(join->arm());
-    }
-    join->ready();
+    close_stack(*stack_,
+                [status = std::move(status), done = std::move(done)](Status closed) mutable {
+                    done(status ? std::move(closed) : std::move(status));
+                });
 }
 
 }  // namespace kiln::block

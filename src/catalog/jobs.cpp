@@ -130,6 +130,25 @@ Result<std::size_t> Jobs::wake(std::string_view subject, UnixMillis now) {
          {to_sql(now), to_sql(now), std::string(subject)}});
 }
 
+Result<std::size_t> Jobs::wake_kinds(const std::vector<std::string>& kinds, UnixMillis now) {
+    std::size_t woken = 0;
+    for (const std::string& kind : kinds) {
+        TRY_ASSIGN(const std::size_t some,
+                   session_.execute(
+                       {"UPDATE jobs SET woken = 1, not_before = CASE WHEN not_before < ? THEN "
+                        "not_before ELSE ? END WHERE kind = ?",
+                        {to_sql(now), to_sql(now), kind}}));
+        woken += some;
+    }
+    return woken;
+}
+
+Status Jobs::renew(const model::Job& job, UnixMillis lease_until) {
+    TRY_ASSIGN(model::Job row, held(job));
+    row.lease_until = lease_until;
+    return rows_.update(row);
+}
+
 Result<std::size_t> Jobs::release(std::string_view owner) {
     return session_.execute(
         {"UPDATE jobs SET lease_owner = '', lease_until = NULL WHERE lease_owner = ?",

@@ -69,6 +69,10 @@ class Jobs {
     // All jobs of the subject become due now. One that is leased becomes due as soon as it parks.
     // Returns how many.
     Result<std::size_t> wake(std::string_view subject, UnixMillis now);
+    // The same for all jobs of these kinds.
+    Result<std::size_t> wake_kinds(const std::vector<std::string>& kinds, UnixMillis now);
+    // The step goes on: keeps the lease until then, and stores nothing else.
+    Status renew(const model::Job& job, UnixMillis lease_until);
     // Gives back every lease of this owner: what a node does first after a restart. Returns how
     // many.
     Result<std::size_t> release(std::string_view owner);

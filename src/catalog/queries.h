@@ -18,6 +18,7 @@
 #include "model/image.h"
 #include "model/instance.h"
 #include "model/job.h"
+#include "model/key_pair.h"
 #include "model/network.h"
 #include "model/snapshot.h"
 #include "model/volume.h"
@@ -59,11 +60,14 @@ struct AccessKeyQuery {
 struct ImageQuery {
     std::vector<model::ImageId> ids{};
     std::string region{};
+    // DI-2: owned by any of these accounts, or under any of these aliases.
     std::vector<model::AccountId> owners{};
+    std::vector<std::string> owner_aliases{};
     // Own, public, or shared with this account by a launch permission.
     std::optional<model::AccountId> visible_to{};
-    // Shared with exactly this account by a launch permission (DI-3).
-    std::optional<model::AccountId> shared_with{};
+    // DI-3: shared with any of these accounts by a launch permission, or, if set so, public.
+    std::vector<model::AccountId> shared_with{};
+    bool or_shared_with_all = false;
     std::optional<bool> everybody{};  // public
     std::vector<model::ImageState> states{};
     std::vector<std::string> names{};
@@ -108,6 +112,15 @@ struct InstanceQuery {
     std::optional<model::SubnetId> subnet{};
     std::string private_ip{};
     std::optional<UnixMillis> terminated_before{};  // TRM-4: due to disappear
+    std::vector<TagCondition> tags{};
+    Page page{};
+};
+
+struct KeyPairQuery {
+    std::vector<model::KeyPairId> ids{};
+    std::string region{};
+    std::vector<model::AccountId> owners{};
+    std::vector<std::string> names{};
     std::vector<TagCondition> tags{};
     Page page{};
 };
@@ -161,6 +174,13 @@ struct JobQuery {
     std::vector<std::string> kinds{};
     std::string subject{};
     Page page{};
+};
+
+// The place of a tag in the order of Tags::page.
+struct TagCursor {
+    std::string key{};
+    std::string value{};
+    std::string resource_id{};
 };
 
 struct TagQuery {

@@ -193,6 +193,7 @@ template class Repository<model::Image>;
 template class Repository<model::Snapshot>;
 template class Repository<model::Volume>;
 template class Repository<model::Instance>;
+template class Repository<model::KeyPair>;
 template class Repository<model::Vpc>;
 template class Repository<model::Subnet>;
 template class Repository<model::SecurityGroup>;

@@ -55,6 +55,11 @@ struct Entity<model::Instance> {
     using Query = InstanceQuery;
 };
 template <>
+struct Entity<model::KeyPair> {
+    using Id = model::KeyPairId;
+    using Query = KeyPairQuery;
+};
+template <>
 struct Entity<model::Vpc> {
     using Id = model::VpcId;
     using Query = VpcQuery;
@@ -99,7 +104,7 @@ class Repository {
     explicit Repository(detail::SqlSession& session) : session_(session) {}
 
     // `already_exists` when the id, or something else that must be unique (an image's name, a
-    // subnet's address), is taken.
+    // key pair's, a subnet's address), is taken.
     Status insert(const T& value);
     Result<std::optional<T>> find(const Id& id);
     // `not_found` instead of nothing.

@@ -32,6 +32,7 @@
 #include <utility>
 
 #include "catalog/jobs.h"
+#include "catalog/packs.h"
 #include "catalog/repository.h"
 #include "catalog/tags.h"
 #include "util/result.h"
@@ -62,6 +63,7 @@ class Transaction {
     Repository<model::Snapshot> snapshots() { return Repository<model::Snapshot>(session_); }
     Repository<model::Volume> volumes() { return Repository<model::Volume>(session_); }
     Repository<model::Instance> instances() { return Repository<model::Instance>(session_); }
+    Repository<model::KeyPair> key_pairs() { return Repository<model::KeyPair>(session_); }
     Repository<model::Vpc> vpcs() { return Repository<model::Vpc>(session_); }
     Repository<model::Subnet> subnets() { return Repository<model::Subnet>(session_); }
     Repository<model::SecurityGroup> security_groups() {
@@ -72,6 +74,7 @@ class Transaction {
     Repository<model::IdempotencyToken> tokens() {
         return Repository<model::IdempotencyToken>(session_);
     }
+    Packs packs() { return Packs(session_); }
     Tags tags() { return Tags(session_); }
     Jobs jobs() { return Jobs(session_); }
     Meta meta() { return Meta(session_); }

@@ -29,6 +29,17 @@ Result<TagRecord> decode(const SqlRow& row) {
     return record;
 }
 
+Result<std::vector<TagRecord>> fetch(SqlSession& session, const Statement& statement) {
+    TRY_ASSIGN(const std::vector<SqlRow> rows, session.query(statement));
+    std::vector<TagRecord> records;
+    records.reserve(rows.size());
+    for (const SqlRow& row : rows) {
+        TRY_ASSIGN(TagRecord record, decode(row));
+        records.push_back(std::move(record));
+    }
+    return records;
+}
+
 }  // namespace
 
 Status Tags::put(const TagTarget& target, const std::vector<model::Tag>& tags) {
@@ -82,15 +93,14 @@ Result<std::map<std::string, std::vector<model::Tag>>> Tags::of(
 }
 
 Result<std::vector<TagRecord>> Tags::list(const TagQuery& query) {
-    TRY_ASSIGN(const std::vector<SqlRow> rows,
-               session_.query(conditions(query).select(kColumns, "tags", kOrder)));
-    std::vector<TagRecord> records;
-    records.reserve(rows.size());
-    for (const SqlRow& row : rows) {
-        TRY_ASSIGN(TagRecord record, decode(row));
-        records.push_back(std::move(record));
-    }
-    return records;
+    return fetch(session_, conditions(query).select(kColumns, "tags", kOrder));
+}
+
+Result<std::vector<TagRecord>> Tags::page(const model::AccountId& account, TagQuery query,
+                                          const std::optional<TagCursor>& after,
+                                          std::size_t limit) {
+    query.account = account;
+    return fetch(session_, tag_page(query, after, limit));
 }
 
 }  // namespace kiln::catalog

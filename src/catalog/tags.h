@@ -51,6 +51,9 @@ class Tags {
         const model::AccountId& account, const std::vector<std::string>& resource_ids);
     // Ordered by (resource id, account, key).
     Result<std::vector<TagRecord>> list(const TagQuery& query);
+    // Of one account; ordered by (key, value, resource id), at most `limit` (0: all) after `after`.
+    Result<std::vector<TagRecord>> page(const model::AccountId& account, TagQuery query,
+                                        const std::optional<TagCursor>& after, std::size_t limit);
 
   private:
     detail::SqlSession& session_;

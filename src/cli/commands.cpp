@@ -41,9 +41,11 @@ void add_choices(CLI::App* command, const std::shared_ptr<ClientChoices>& choice
 void add_import(CLI::App& app, std::function<int()>* run) {
     auto choices = std::make_shared<ClientChoices>();
     auto input = std::make_shared<ImportRequest>();
-    CLI::App* command = app.add_subcommand("import", "make an image of a raw disk file");
+    CLI::App* command = app.add_subcommand("import", "make an image of a disk file");
     add_choices(command, choices);
-    command->add_option("FILE", input->file, "the disk: raw bytes")->required();
+    command->add_option("FILE", input->file, "the disk")->required();
+    command->add_option("--format", input->format,
+                        "raw, qcow2, vmdk, vpc or vhdx; by the file's own mark when left out");
     command->add_option("--name", input->name, "name of the image")->required();
     command->add_option("--description", input->description, "description of the image");
     command->add_option("--architecture", input->architecture, "x86_64 (default), i386 or arm64");
@@ -56,10 +58,10 @@ void add_import(CLI::App& app, std::function<int()>* run) {
 void add_inspect(CLI::App& app, std::function<int()>* run) {
     auto choices = std::make_shared<ClientChoices>();
     auto id = std::make_shared<std::string>();
-    CLI::App* command =
-        app.add_subcommand("inspect", "show where an instance or a volume really is, as JSON");
+    CLI::App* command = app.add_subcommand(
+        "inspect", "show where an instance, a volume or a snapshot really is, as JSON");
     add_choices(command, choices);
-    command->add_option("ID", *id, "i-... or vol-...")->required();
+    command->add_option("ID", *id, "i-..., vol-... or snap-...")->required();
     command->callback(
         [=] { *run = [=] { return call_and_print(*choices, "GET", "/kiln/v1/inspect/" + *id); }; });
 }
@@ -154,6 +156,44 @@ void add_operations(CLI::App& app, std::function<int()>* run) {
     command->callback([=] { *run = [=] { return print_operations(*choices, *built); }; });
 }
 
+// The service answers after some seconds in any case; then we ask on.
+int collect_garbage(const ClientChoices& choices, bool as_json) {
+    auto client = Client::create(choices);
+    if (!client) {
+        return fail(client.error());
+    }
+    auto answer = (*client)->call("POST", "/kiln/v1/gc");
+    while (true) {
+        if (!answer) {
+            return fail(answer.error());
+        }
+        const json report = json::parse(*answer);
+        if (report["over"].get<bool>()) {
+            if (as_json) {
+                std::puts(report.dump(2).c_str());
+            } else {
+                std::printf("removed %llu packs, %llu bytes; kept %llu packs, %llu bytes\n",
+                            report["packsRemoved"].get<unsigned long long>(),
+                            report["bytesRemoved"].get<unsigned long long>(),
+                            report["packsKept"].get<unsigned long long>(),
+                            report["bytesKept"].get<unsigned long long>());
+            }
+            return 0;
+        }
+        answer = (*client)->call("GET", "/kiln/v1/gc?run=" + report["run"].dump());
+    }
+}
+
+void add_gc(CLI::App& app, std::function<int()>* run) {
+    auto choices = std::make_shared<ClientChoices>();
+    auto as_json = std::make_shared<bool>(false);
+    CLI::App* command = app.add_subcommand(
+        "gc", "take back the space of deleted contents now, and wait for it (administrators only)");
+    add_choices(command, choices);
+    command->add_flag("--json", *as_json, "print the answer as JSON");
+    command->callback([=] { *run = [=] { return collect_garbage(*choices, *as_json); }; });
+}
+
 int create_account(const ClientChoices& choices, const std::string& name, const std::string& id) {
     auto client = Client::create(choices);
     if (!client) {
@@ -193,6 +233,7 @@ void add_commands(CLI::App& app, std::function<int()>* run) {
     add_nbd(app, run);
     add_env(app, run);
     add_operations(app, run);
+    add_gc(app, run);
     add_account(app, run);
 }
 

@@ -1,46 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "cli/import_command.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
-#include <cerrno>
+#include <algorithm>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "cli/disk_source.h"
 #include "cli/print.h"
+#include "net/extent_stream.h"
 #include "util/encoding.h"
-#include "util/fs.h"
 
 namespace kiln::cli {
 namespace {
 
-struct DiskFile {
-    UniqueFd fd;
-    std::uint64_t size = 0;
-};
-
-Result<DiskFile> open_disk(const std::string& path) {
-    DiskFile disk;
-    disk.fd = UniqueFd(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-    struct stat info {};
-    if (!disk.fd || ::fstat(disk.fd.get(), &info) != 0) {
-        return Error::from_errno(errno, "open " + path);
-    }
-    if (!S_ISREG(info.st_mode)) {
-        return Error(Code::invalid_argument, path + " is not a regular file");
-    }
-    disk.size = static_cast<std::uint64_t>(info.st_size);
-    return disk;
-}
-
 std::string target_of(const ImportRequest& request, std::uint64_t size) {
-    std::string target =
-        fmt::format("/kiln/v1/imports?architecture={}&name={}&root-device-name={}&size={}",
-                    percent_encode(request.architecture), percent_encode(request.name),
-                    percent_encode(request.root_device_name), size);
+    std::string target = fmt::format(
+        "/kiln/v1/imports?architecture={}&encoding=extents&name={}&root-device-name={}&"
+        "size={}",
+        percent_encode(request.architecture), percent_encode(request.name),
+        percent_encode(request.root_device_name), size);
     if (!request.description.empty()) {
         target += "&description=" + percent_encode(request.description);
     }
@@ -50,25 +30,80 @@ std::string target_of(const ImportRequest& request, std::uint64_t size) {
     return target;
 }
 
+// The stream of one disk, piece by piece (docs/formats/extent-stream.md).
+class ExtentUpload {
+  public:
+    ExtentUpload(DiskSource& disk, std::vector<DiskExtent> extents, Progress& progress)
+        : disk_(disk), progress_(progress) {
+        for (DiskExtent& extent : extents) {
+            while (extent.length > 0) {
+                const std::uint64_t part = std::min<std::uint64_t>(extent.length, kPieceBytes);
+                pieces_.push_back({extent.offset, part});
+                extent = {extent.offset + part, extent.length - part};
+            }
+        }
+    }
+
+    std::uint64_t length() const {
+        std::uint64_t total = net::kExtentMagic.size() + net::kExtentHeaderBytes;
+        for (const DiskExtent& piece : pieces_) {
+            total += net::kExtentHeaderBytes + piece.length;
+        }
+        return total;
+    }
+    // What is there is given out before the next piece is read.
+    Result<std::size_t> next(MutableByteView out) {
+        if (sent_ == buffer_.size()) {
+            TRY(fill());
+        }
+        const std::size_t part = std::min(out.size(), buffer_.size() - sent_);
+        std::copy_n(buffer_.begin() + static_cast<std::ptrdiff_t>(sent_), part, out.begin());
+        sent_ += part;
+        return part;
+    }
+
+  private:
+    static constexpr std::uint64_t kPieceBytes = 1U << 20;
+
+    Status fill() {
+        buffer_.clear();
+        sent_ = 0;
+        if (!begun_) {
+            begun_ = true;
+            buffer_.assign(net::kExtentMagic.begin(), net::kExtentMagic.end());
+        }
+        const bool end = next_ == pieces_.size();
+        const DiskExtent piece = end ? DiskExtent{disk_.size_bytes(), 0} : pieces_[next_];
+        const auto header =
+            net::encode_extent_header(piece.offset, static_cast<std::uint32_t>(piece.length));
+        buffer_.insert(buffer_.end(), header.begin(), header.end());
+        const std::size_t at = buffer_.size();
+        buffer_.resize(at + piece.length);
+        ++next_;
+        progress_.advance(piece.length);
+        return end ? ok() : disk_.read(piece.offset, MutableByteView(buffer_).subspan(at));
+    }
+
+    DiskSource& disk_;
+    Progress& progress_;
+    std::vector<DiskExtent> pieces_;
+    std::size_t next_ = 0;
+    bool begun_ = false;
+    Bytes buffer_;
+    std::size_t sent_ = 0;
+};
+
 Result<std::string> upload(Client& client, const ImportRequest& request) {
-    TRY_ASSIGN(const DiskFile disk, open_disk(request.file));
-    Progress progress("importing " + request.file, disk.size);
-    return client.upload(target_of(request, disk.size), disk.size,
-                         [&](MutableByteView out) -> Result<std::size_t> {
-                             ssize_t n = 0;
-                             do {
-                                 n = ::read(disk.fd.get(), out.data(), out.size());
-                             } while (n < 0 && errno == EINTR);
-                             if (n < 0) {
-                                 return Error::from_errno(errno, "read " + request.file);
-                             }
-                             if (n == 0) {
-                                 return Error(Code::failed_precondition,
-                                              request.file + " became shorter while it was read");
-                             }
-                             progress.advance(static_cast<std::uint64_t>(n));
-                             return static_cast<std::size_t>(n);
-                         });
+    TRY_ASSIGN(const auto disk, open_disk(request.file, request.format));
+    TRY_ASSIGN(auto extents, disk->extents());
+    std::uint64_t data = 0;
+    for (const DiskExtent& extent : extents) {
+        data += extent.length;
+    }
+    Progress progress("importing " + request.file, data);
+    ExtentUpload stream(*disk, std::move(extents), progress);
+    return client.upload(target_of(request, disk->size_bytes()), stream.length(),
+                         [&](MutableByteView out) { return stream.next(out); });
 }
 
 }  // namespace

@@ -10,6 +10,7 @@ namespace kiln::cli {
 
 struct ImportRequest {
     std::string file;
+    std::string format;  // empty: by the file's mark
     std::string name;
     std::string description;
     std::string architecture = "x86_64";

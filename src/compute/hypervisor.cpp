@@ -37,6 +37,8 @@ std::string_view to_string(MachineEvent::Kind kind) {
             return "io-error";
         case MachineEvent::Kind::exited:
             return "exited";
+        case MachineEvent::Kind::disk_released:
+            return "disk-released";
         case MachineEvent::Kind::control_lost:
             return "control-lost";
     }

@@ -106,12 +106,13 @@ struct MachineEvent {
         panic,           // the guest says it panicked; it is paused
         io_error,        // a disk refused a request; the guest is paused
         exited,          // the process is gone; the last event of a generation
+        disk_released,   // the guest let go of a disk that detach_disk() asked for
         control_lost,  // the control connection ended but the process lives: adopt() connects again
     };
     Kind kind = Kind::exited;
     bool by_guest = false;  // reset
     bool no_space = false;  // io_error: the store is full
-    std::string disk;       // io_error: DiskSpec::id
+    std::string disk;       // io_error, disk_released: DiskSpec::id
     std::optional<int>
         exit_status;  // exited: as a shell shows it (128 + signal); unknown for adopted machines
 };
@@ -145,8 +146,16 @@ class Hypervisor {
 
     // Presses the power button (ACPI) and returns; the guest may take its time or ignore it.
     virtual Status power_down(const MachineId& id, Deadline deadline) = 0;
-    // Hard reset.
+    // Hard reset. A machine that has shut down, and waits for its end, starts again.
     virtual Status reset(const MachineId& id, Deadline deadline) = 0;
+    // Gives a running machine one more disk, behind a spare port; a disk it has already succeeds.
+    // The socket is as in DiskSpec. resource_exhausted: no port is free until its next start.
+    virtual Status attach_disk(const MachineId& id, const DiskSpec& disk, Deadline deadline) = 0;
+    // Asks the guest to let a disk go, and takes it away if it has. False: not yet; the event
+    // disk_released comes when it does, then call this again. A disk it does not have is gone.
+    // failed_precondition for the root disk, which cannot be unplugged.
+    virtual Result<bool> detach_disk(const MachineId& id, const std::string& disk,
+                                     Deadline deadline) = 0;
     // Ends the process at once (SIGKILL) and returns when it is gone. Needs no working disk or
     // control connection.
     virtual Status kill(const MachineId& id, Deadline deadline) = 0;

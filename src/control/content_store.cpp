@@ -1,14 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "control/content_store.h"
 
-#include "model/content.h"
+#include "control/contents.h"
 
 namespace kiln::control {
 namespace {
-
-// A chain this long cannot come about (D8 bounds it to 200); a longer one is a cycle in a damaged
-// catalog.
-constexpr std::size_t kMaxChain = 4096;
 
 block::ContentRecord to_record(const model::Content& content) {
     block::ContentRecord record;
@@ -36,19 +32,10 @@ void CatalogContents::chain(const block::ContentId& id, ChainDone done) {
 
 Result<std::vector<block::ContentRecord>> CatalogContents::read_chain(const block::ContentId& id) {
     return store_.read([&](catalog::Transaction& tx) -> Result<std::vector<block::ContentRecord>> {
+        TRY_ASSIGN(const auto contents, content_chain(tx, model::ContentId(id.str())));
         std::vector<block::ContentRecord> chain;
-        model::ContentId next(id.str());
-        while (!next.empty()) {
-            if (chain.size() >= kMaxChain) {
-                return Error(Code::data_loss,
-                             "the parents of content " + id.str() + " form a cycle");
-            }
-            TRY_ASSIGN(const model::Content content, tx.contents().get(next));
+        for (const model::Content& content : contents) {
             chain.push_back(to_record(content));
-            if (content.state == model::ContentState::rooted) {
-                break;
-            }
-            next = content.parent;
         }
         return chain;
     });

@@ -78,6 +78,32 @@ bool wildcard_match(std::string_view pattern, std::string_view text) {
     return p == pattern.size();
 }
 
+LiteralStart literal_start(std::string_view pattern) {
+    LiteralStart start;
+    for (std::size_t at = 0; at < pattern.size();) {
+        const Element element = element_at(pattern, at);
+        if (element.kind != Element::Kind::literal) {
+            return start;
+        }
+        start.text += element.character;
+        at += element.length;
+    }
+    start.whole = true;
+    return start;
+}
+
+std::optional<std::vector<std::string>> literals(const std::vector<std::string>& patterns) {
+    std::vector<std::string> texts;
+    for (const std::string& pattern : patterns) {
+        LiteralStart start = literal_start(pattern);
+        if (!start.whole) {
+            return std::nullopt;
+        }
+        texts.push_back(std::move(start.text));
+    }
+    return texts;
+}
+
 namespace detail {
 
 Error unknown_filter(const std::string& name) {

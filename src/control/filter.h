@@ -11,6 +11,7 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,6 +29,16 @@ struct Filter {
 // FLT-3: `*` any run, `?` exactly one character, `\` makes the next character literal; anchored at
 // both ends.
 bool wildcard_match(std::string_view pattern, std::string_view text);
+
+// What a pattern says before its first wildcard, escapes resolved; `whole` when it has none. With
+// these a filter becomes a condition of the catalog.
+struct LiteralStart {
+    std::string text;
+    bool whole = false;
+};
+LiteralStart literal_start(std::string_view pattern);
+// The texts of all patterns, if none has a wildcard.
+std::optional<std::vector<std::string>> literals(const std::vector<std::string>& patterns);
 
 inline constexpr std::size_t kMaxFilters = 50;             // FLT-8
 inline constexpr std::size_t kMaxFilterValues = 200;       // FLT-8

@@ -5,6 +5,7 @@
 
 #include "control/api_errors.h"
 #include "control/device_mappings.h"
+#include "control/image_search.h"
 
 namespace kiln::control {
 namespace {
@@ -12,14 +13,11 @@ namespace {
 using model::BlockDeviceMapping;
 using model::BlockDeviceMappings;
 
-constexpr std::size_t kMaxDescription = 255;
-
 Status check_boot(const RegisterImageInput& input) {
     const bool hvm = input.virtualization_type == model::VirtualizationType::hvm;
-    if (!hvm && (input.ena_support || input.sriov_net_simple)) {  // RI-10
+    if (!hvm && input.ena_support) {  // RI-10
         return errors::invalid_parameter_combination(
-            "Enhanced networking (EnaSupport, SriovNetSupport) requires the virtualization type "
-            "hvm.");
+            "Enhanced networking (EnaSupport) requires the virtualization type hvm.");
     }
     if (!hvm && input.boot_mode) {
         return errors::invalid_parameter_combination(
@@ -89,39 +87,39 @@ Error not_authorized(const model::ImageId& id) {
                       fmt::format("Not authorized for images: [{}]", id.str()));
 }
 
-bool may_launch(const model::Image& image, const model::AccountId& account) {
-    const auto& shared = image.launch_permissions.accounts;
-    return image.owner_id == account || image.launch_permissions.everybody ||
-           std::find(shared.begin(), shared.end(), account) != shared.end();
+// DR-4: who could not use an image learns nothing about it once it is gone.
+Result<std::optional<model::Image>> find_here(catalog::Transaction& tx, const Caller& caller,
+                                              const model::ImageId& id) {
+    TRY_ASSIGN(auto image, tx.images().find(id));
+    const bool gone = image && image->state == model::ImageState::deregistered;
+    if (!image || image->region != caller.region || (gone && !may_use(*image, caller.account))) {
+        image.reset();
+    }
+    return image;
+}
+
+Error not_authorized_for_image(const model::ImageId& id) {
+    return Error::api(Code::permission_denied, "AuthFailure",
+                      fmt::format("Not authorized for image:{}", id.str()));
 }
 
 }  // namespace
 
-bool is_valid_image_name(std::string_view name) {
-    constexpr std::string_view kPunctuation = "()[] ./-'@_";
-    return name.size() >= 3 && name.size() <= 128 &&
-           std::all_of(name.begin(), name.end(), [&](char c) {
-               return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                      kPunctuation.find(c) != std::string_view::npos;
-           });
-}
-
-Status Images::check(const RegisterImageInput& input) {
-    if (!is_valid_image_name(input.name)) {
+Status Images::check_name(const std::string& name) {  // IMGN-1
+    if (!is_valid_image_name(name)) {
         return Error::api(Code::invalid_argument, "InvalidAMIName.Malformed",
                           "AMI names must be between 3 and 128 characters long, and may contain "
                           "letters, numbers, "
                           "'(', ')', '.', '-', '/' and '_'");
     }
-    if (input.description.size() > kMaxDescription) {
-        return errors::invalid_parameter_value(
-            fmt::format("The description is longer than {} characters.", kMaxDescription));
-    }
+    return ok();
+}
+
+Status Images::check(const RegisterImageInput& input) {
+    TRY(check_name(input.name));
+    TRY(check_image_description(input.description));
     if (input.block_device_mappings.empty()) {
         return errors::missing_parameter("BlockDeviceMapping");
-    }
-    if (input.root_device_name.empty()) {
-        return errors::missing_parameter("RootDeviceName");
     }
     TRY(check_mapping_list(input.block_device_mappings, input.virtualization_type));
     TRY(check_root(input));
@@ -185,12 +183,14 @@ Result<model::Image> Images::insert(catalog::Transaction& tx, const Caller& call
     TRY(check_name_is_free(tx, caller, input.name));
     model::Image image;
     TRY_ASSIGN(image.block_device_mappings, resolve_mappings(tx, caller, input));
-    image.id = model::make_id<model::ImageId>(parts_.rng);
+    image.id = model::make_id<model::ImageId>(rng_);
     image.owner_id = caller.account;
     image.region = caller.region;
     image.name = input.name;
     image.description = input.description;
-    image.location = caller.account.str() + "/" + input.name;
+    TRY_ASSIGN(const model::Account owner, tx.accounts().get(caller.account));
+    image.owner_alias = owner.alias;
+    image.location = (owner.alias.empty() ? caller.account.str() : owner.alias) + "/" + input.name;
     image.state = model::ImageState::available;  // its snapshots are completed (RI-3)
     image.architecture = input.architecture;
     image.virtualization_type = input.virtualization_type;
@@ -198,11 +198,13 @@ Result<model::Image> Images::insert(catalog::Transaction& tx, const Caller& call
     image.usage_operation = "RunInstances";
     image.root_device_name = input.root_device_name;
     image.ena_support = input.ena_support;
-    image.sriov_net_simple = input.sriov_net_simple;
+    // RI-10: Terraform sends it for paravirtual images too.
+    image.sriov_net_simple =
+        input.sriov_net_simple && input.virtualization_type == model::VirtualizationType::hvm;
     image.boot_mode = input.boot_mode;
     image.tpm_v2 = input.tpm_v2;
     image.imds_v2 = input.imds_v2;
-    image.created = parts_.clock.now();
+    image.created = clock_.now();
     TRY(tx.images().insert(image));
     TRY(put_tags(tx, caller, "image", image.id.str(), tags_for(input.tags, "image")));
     return image;
@@ -212,7 +214,7 @@ Result<model::ImageId> Images::register_image(const Caller& caller,
                                               const RegisterImageInput& input) {
     TRY(check(input));
     TRY_ASSIGN(const model::Image image,
-               parts_.store.run([&](catalog::Transaction& tx) -> Result<model::Image> {
+               store_.run([&](catalog::Transaction& tx) -> Result<model::Image> {
                    TRY_ASSIGN(const model::Image made, insert(tx, caller, input));
                    if (input.dry_run) {
                        return errors::dry_run();  // rolls everything back
@@ -224,15 +226,33 @@ Result<model::ImageId> Images::register_image(const Caller& caller,
 
 Result<model::Image> Images::find_launchable(catalog::Transaction& tx, const Caller& caller,
                                              const model::ImageId& id) {
-    TRY_ASSIGN(const auto image, tx.images().find(id));
-    if (!image || image->region != caller.region) {
+    TRY_ASSIGN(const auto image, find_here(tx, caller, id));
+    if (!image) {
         return errors::images_not_found({id.str()});
     }
-    if (!may_launch(*image, caller.account)) {
+    if (!may_use(*image, caller.account)) {
         return not_authorized(id);  // ERR-2
     }
     TRY(model::next(image->state, model::ImageEvent::launch, id));
     return *image;
+}
+
+Result<model::Image> find_own_image(catalog::Transaction& tx, const Caller& caller,
+                                    const model::ImageId& id) {
+    TRY_ASSIGN(const auto image, find_here(tx, caller, id));
+    if (!image) {
+        return errors::images_not_found({id.str()});
+    }
+    TRY(model::next(image->state, model::ImageEvent::use_attribute, id));
+    if (image->owner_id != caller.account) {
+        return not_authorized_for_image(id);
+    }
+    return *image;
+}
+
+Result<Page<ImageView>> Images::describe(const Caller& caller, const DescribeImagesInput& input) {
+    TRY_ASSIGN(const ImageSearch search, ImageSearch::create(caller, input, clock_.now()));
+    return store_.read([&](catalog::Transaction& tx) { return search.run(tx); });
 }
 
 Result<model::Snapshot> find_readable_snapshot(catalog::Transaction& tx, const Caller& caller,

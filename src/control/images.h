@@ -1,13 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-// Images: registering machine images and finding those a caller may use. An image names snapshots
-// and never changes (IMG-1, IMG-2). Thread-safe, blocking.
+// Images: registering machine images, describing and changing them, and finding those a caller may
+// launch. An image names snapshots and its content never changes (IMG-1, IMG-2); what changes are
+// permissions, description, deprecation, protection and its state.
+//
+// Only the owner changes an image (LP-9): for others it is `AuthFailure` (ERR-2), or as if it did
+// not exist. Thread-safe, blocking.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "control/caller.h"
+#include "control/image_rules.h"
+#include "control/image_views.h"
+#include "control/pagination.h"
 #include "control/parts.h"
 #include "control/tagging.h"
 #include "model/image.h"
@@ -31,9 +39,44 @@ struct RegisterImageInput {
     bool dry_run = false;
 };
 
+struct DescribeImagesInput {
+    std::vector<model::ImageId> ids;
+    std::vector<std::string> owners;         // DI-2: account ids, aliases, "self"
+    std::vector<std::string> executable_by;  // DI-3: account ids, "self", "all"
+    std::vector<Filter> filters;
+    bool include_deprecated = false;
+    bool include_disabled = false;
+    PageRequest page;
+};
+
+// LP-1: whom an image is shared with, as a request says it; exactly one text is not empty.
+struct LaunchPermission {
+    std::string user_id{};
+    std::string group{};
+    std::string organization_arn{};
+    std::string organizational_unit_arn{};
+    friend bool operator==(const LaunchPermission&, const LaunchPermission&) = default;
+};
+
+// LP-3: one of the three.
+struct ImageChange {
+    std::optional<std::string> description;
+    std::optional<std::string> imds_support;
+    std::vector<LaunchPermission> add;
+    std::vector<LaunchPermission> remove;
+};
+
+// Names the image of a request that changes it.
+struct ImageRef {
+    model::ImageId id;
+    bool dry_run = false;
+};
+
 class Images {
   public:
-    explicit Images(const Parts& parts) : parts_(parts) {}
+    Images(catalog::Store& store, io::Clock& clock, io::Rng& rng)
+        : store_(store), clock_(clock), rng_(rng) {}
+    explicit Images(const Parts& parts) : Images(parts.store, parts.clock, parts.rng) {}
 
     // RI-1 .. RI-15, the EBS form.
     Result<model::ImageId> register_image(const Caller& caller, const RegisterImageInput& input);
@@ -44,24 +87,55 @@ class Images {
     // What can be said without the catalog.
     static Status check(const RegisterImageInput& input);
     // IMGN-2.
+    static Status check_name(const std::string& name);
     static Status check_name_is_free(catalog::Transaction& tx, const Caller& caller,
                                      const std::string& name);
 
     // RUN-3: the image, if the caller may launch it now; else the error RunInstances answers
-    // (ERR-2, IMS-2).
+    // (ERR-2, IMS-2, DR-4).
     static Result<model::Image> find_launchable(catalog::Transaction& tx, const Caller& caller,
                                                 const model::ImageId& id);
 
+    // DI-1 .. DI-12.
+    Result<Page<ImageView>> describe(const Caller& caller, const DescribeImagesInput& input);
+
+    // LP-14: the image, if the caller may read this attribute of it.
+    Result<ImageView> describe_attribute(const Caller& caller, const ImageRef& image,
+                                         ImageAttribute attribute);
+    Status modify(const Caller& caller, const ImageRef& image, const ImageChange& change);
+    // LP-10.
+    Status reset_launch_permission(const Caller& caller, const ImageRef& image);
+
+    // DR-1 .. DR-5. The image stays as a tombstone, its snapshots stay.
+    Status deregister(const Caller& caller, const ImageRef& image);
+    // DR-7.
+    Status protect(const Caller& caller, const ImageRef& image, bool with_cooldown);
+    Status unprotect(const Caller& caller, const ImageRef& image);
+    // DR-8, DR-9.
+    Status disable(const Caller& caller, const ImageRef& image);
+    Status enable(const Caller& caller, const ImageRef& image);
+    // DR-10; nothing: not deprecated any more.
+    Status deprecate(const Caller& caller, const ImageRef& image, std::optional<UnixMillis> when);
+
   private:
+    using Edit = std::function<Status(catalog::Transaction&, model::Image&)>;
+
     Result<model::BlockDeviceMappings> resolve_mappings(catalog::Transaction& tx,
                                                         const Caller& caller,
                                                         const RegisterImageInput& input);
+    // Lets `edit` change the caller's image, if its state allows `event`.
+    Status change(const Caller& caller, const ImageRef& image, model::ImageEvent event,
+                  const Edit& edit);
 
-    const Parts parts_;
+    catalog::Store& store_;
+    io::Clock& clock_;
+    io::Rng& rng_;
 };
 
-// IMGN: 3 to 128 letters, digits and ()[] ./-'@_ characters.
-bool is_valid_image_name(std::string_view name);
+// The caller's own image, deregistered ones not; else the error that operations for owners answer
+// (ERR-2, DR-4).
+Result<model::Image> find_own_image(catalog::Transaction& tx, const Caller& caller,
+                                    const model::ImageId& id);
 
 // The snapshot, if the caller may make volumes or images of it (ERR-3, RI-3, SNP-12).
 Result<model::Snapshot> find_readable_snapshot(catalog::Transaction& tx, const Caller& caller,

@@ -4,7 +4,7 @@
 #include <fmt/format.h>
 
 #include "control/api_errors.h"
-#include "control/instance_worker.h"
+#include "control/contents.h"
 #include "util/log.h"
 
 namespace kiln::control {
@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::size_t kBlock = block::kBlockBytes;
 constexpr std::size_t kBuffer = 1U << 20;
+constexpr std::uint32_t kLargestGp2GiB = 16384;
 constexpr std::chrono::seconds kWriteTime{120};
 
 bool all_zero(ByteView block) {
@@ -67,6 +68,15 @@ Status Import::write(ByteView data) {
     return ok();
 }
 
+Status Import::skip_to(std::uint64_t offset) {
+    INVARIANT(offset >= position_ + buffer_.size() && offset <= input_.size_bytes);
+    if (offset > position_ + buffer_.size()) {
+        TRY(flush_buffer());
+        position_ = offset;
+    }
+    return ok();
+}
+
 Status Import::flush_buffer() {
     const std::size_t length = buffer_.size();
     buffer_.resize((length + kBlock - 1) / kBlock * kBlock,
@@ -116,6 +126,7 @@ Result<Imported> Import::finish() {
                    content.size_bytes = layer.size_bytes;
                    content.created = parts_.clock.now();
                    TRY(tx.contents().insert(content));
+                   TRY(queue_destage(tx, parts_, content.id));
                    model::Snapshot snapshot;
                    snapshot.id = snapshot_id_;
                    snapshot.owner_id = caller_.account;
@@ -133,6 +144,7 @@ Result<Imported> Import::finish() {
                    return images.insert(tx, caller_, input_.image);
                }));
     finished_ = true;
+    work_added_();
     return Imported{snapshot_id_, image.id, size_gib_, data_bytes_};
 }
 
@@ -169,6 +181,9 @@ Result<std::unique_ptr<Import>> Imports::begin(const Caller& caller, ImportInput
     model::BlockDeviceMapping root;
     root.device_name = import->input_.image.root_device_name;
     root.ebs.emplace().snapshot_id = import->snapshot_id_;
+    if (import->size_gib_ > kLargestGp2GiB) {  // BDM-17: the default type ends here
+        root.ebs->volume_type = model::VolumeType::gp3;
+    }
     import->input_.image.block_device_mappings = {root};
     TRY(Images::check(import->input_.image));
     TRY(parts_.store.read([&](catalog::Transaction& tx) {
@@ -180,15 +195,19 @@ Result<std::unique_ptr<Import>> Imports::begin(const Caller& caller, ImportInput
 
 Status Imports::clean_up() {
     return parts_.store.run([&](catalog::Transaction& tx) -> Status {
-        catalog::LayerQuery open;
-        open.states = {model::LayerState::open};
-        TRY_ASSIGN(const auto layers, tx.layers().list(open));
+        catalog::LayerQuery unsealed;
+        unsealed.states = {model::LayerState::planned, model::LayerState::open};
+        TRY_ASSIGN(const auto layers, tx.layers().list(unsealed));
         for (const model::LayerRecord& layer : layers) {
             catalog::VolumeQuery user;
             user.active_layer = layer.id;
             user.page.limit = 1;
             TRY_ASSIGN(const auto volumes, tx.volumes().list(user));
-            if (volumes.empty()) {
+            catalog::ContentQuery holder;  // a cut that was interrupted
+            holder.layer = layer.id;
+            holder.page.limit = 1;
+            TRY_ASSIGN(const auto contents, tx.contents().list(holder));
+            if (volumes.empty() && contents.empty()) {
                 TRY(queue_layer_drop(tx, parts_, layer.id));
             }
         }

@@ -37,6 +37,9 @@ class Import {
 
     // The next bytes of the disk, from its beginning to its end.
     Status write(ByteView data);
+    // Zeros up to `offset`, a multiple of 4096 (or the end), not before what was written.
+    Status skip_to(std::uint64_t offset);
+    std::uint64_t size_bytes() const { return input_.size_bytes; }
     Result<Imported> finish();
 
   private:

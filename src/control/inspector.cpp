@@ -23,8 +23,11 @@ Result<model::Volume> Inspector::find(const Caller& caller, const model::VolumeI
     });
 }
 
-InspectedVolume Inspector::describe(model::Volume volume) const {
+Result<InspectedVolume> Inspector::describe(model::Volume volume) const {
     InspectedVolume seen;
+    TRY_ASSIGN(seen.contents, parts_.store.read([&](catalog::Transaction& tx) {
+        return content_chain(tx, volume.base_content);
+    }));
     seen.open = parts_.engine.is_open(block_id(volume.id));
     seen.socket = seen.open ? access_.socket_path(volume.id) : "";
     seen.volume = std::move(volume);
@@ -43,7 +46,7 @@ Result<InspectedInstance> Inspector::instance(const Caller& caller, const model:
             return tx.volumes().list(query);
         }));
     for (const model::Volume& volume : volumes) {
-        seen.volumes.push_back(describe(volume));
+        TRY_ASSIGN(seen.volumes.emplace_back(), describe(volume));
     }
     seen.serial_log = worker_.serial_log(id);
     auto machine = parts_.hypervisor.query(machine_id(id), call_deadline());
@@ -60,9 +63,21 @@ Result<InspectedVolume> Inspector::volume(const Caller& caller, const model::Vol
     return describe(std::move(found));
 }
 
+Result<InspectedSnapshot> Inspector::snapshot(const Caller& caller, const model::SnapshotId& id) {
+    return parts_.store.read([&](catalog::Transaction& tx) -> Result<InspectedSnapshot> {
+        TRY_ASSIGN(const auto found, tx.snapshots().find(id));
+        if (!found || found->owner_id != caller.account || found->region != caller.region ||
+            found->state == model::SnapshotState::deleted) {
+            return errors::snapshot_not_found(id);
+        }
+        TRY_ASSIGN(auto chain, content_chain(tx, found->content));
+        return InspectedSnapshot{*found, std::move(chain)};
+    });
+}
+
 Result<std::string> Inspector::export_volume(const Caller& caller, const model::VolumeId& id) {
     TRY_ASSIGN(const auto found, find(caller, id));
-    TRY(access_.open_read_only(found, call_deadline()));
+    TRY(access_.open_read_only(found.id, call_deadline()));
     return access_.read_only_socket_path(id);
 }
 

@@ -6,14 +6,25 @@
 #include <string>
 
 #include "control/caller.h"
+#include "control/contents.h"
 #include "control/instance_worker.h"
 #include "control/parts.h"
 #include "control/volume_access.h"
+#include "model/snapshot.h"
 
 namespace kiln::control {
 
+// The contents that a volume or snapshot is made of, the newest first.
+using ContentChain = std::vector<model::Content>;
+
+struct InspectedSnapshot {
+    model::Snapshot snapshot;
+    ContentChain contents;
+};
+
 struct InspectedVolume {
     model::Volume volume;
+    ContentChain contents;
     bool open = false;
     std::string socket;  // NBD over this unix socket, while it is open
 };
@@ -32,6 +43,7 @@ class Inspector {
 
     Result<InspectedInstance> instance(const Caller& caller, const model::InstanceId& id);
     Result<InspectedVolume> volume(const Caller& caller, const model::VolumeId& id);
+    Result<InspectedSnapshot> snapshot(const Caller& caller, const model::SnapshotId& id);
     // Exports the volume read-only on a second socket, opening it if nobody has it open; the
     // socket's path.
     Result<std::string> export_volume(const Caller& caller, const model::VolumeId& id);
@@ -39,7 +51,7 @@ class Inspector {
 
   private:
     Result<model::Volume> find(const Caller& caller, const model::VolumeId& id);
-    InspectedVolume describe(model::Volume volume) const;
+    Result<InspectedVolume> describe(model::Volume volume) const;
 
     const Parts parts_;
     VolumeAccess& access_;

@@ -2,6 +2,7 @@
 // The end of a run: the job `instance.end`, and what is given back.
 #include <fmt/format.h>
 
+#include "control/contents.h"
 #include "control/instance_worker.h"
 #include "control/instances.h"
 #include "util/log.h"
@@ -14,9 +15,10 @@ constexpr std::chrono::seconds kStepTime{60};
 // How soon to look again whether a launch that is in the way is over; it wakes us, so this is only
 // a bound.
 constexpr std::int64_t kLaunchPollMs = 500;
+// STP-1: a forced stop asks the guest all the same, and waits only this long.
+constexpr std::chrono::seconds kForcedGrace{10};
 
 constexpr char kAsk[] = "ask";
-constexpr char kWait[] = "wait";
 constexpr char kOff[] = "off";
 
 UnixMillis plus(UnixMillis time, std::int64_t ms) {
@@ -56,48 +58,40 @@ Status release_volume(catalog::Transaction& tx, const Parts& parts, model::Volum
     }
     TRY(tx.volumes().erase(volume.id));
     TRY(tx.tags().erase_resource(volume.id.str()));
-    return queue_layer_drop(tx, parts, volume.active_layer);
+    TRY(queue_layer_drop(tx, parts, volume.active_layer));
+    return release_content(tx, parts, volume.base_content);
 }
 
 }  // namespace
 
 Status begin_end(catalog::Transaction& tx, const Parts& parts, model::Instance& instance,
-                 EndReason reason) {
+                 EndReason reason, EndMode mode) {
     const UnixMillis now = parts.clock.now();
     note_reason(instance, reason, now);
+    instance.forced_off = instance.forced_off || mode != EndMode::orderly;
     if (instance.state == model::InstanceState::terminated) {
         instance.terminated = now;
     }
     TRY(tx.instances().update(instance));
-    catalog::JobQuery running;
-    running.kinds = {kEndJob};
-    running.subject = instance.id.str();
-    TRY_ASSIGN(const auto jobs, tx.jobs().list(running));
-    if (!jobs.empty()) {
+    TRY_ASSIGN(const bool ending, has_job(tx, kEndJob, instance.id));
+    if (ending) {
         TRY(tx.jobs().wake(instance.id.str(), now));
         return ok();
     }
-    return tx.jobs().add(make_job(parts.rng, now, kEndJob, instance.id.str(),
-                                  reason == EndReason::user ? kAsk : kOff));
-}
-
-Status queue_layer_drop(catalog::Transaction& tx, const Parts& parts, const model::LayerId& id) {
-    TRY_ASSIGN(model::LayerRecord layer, tx.layers().get(id));
-    layer.state = model::LayerState::dropping;
-    TRY(tx.layers().update(layer));
-    return tx.jobs().add(make_job(parts.rng, parts.clock.now(), kDropLayerJob, id.str(), "unlink"));
+    const bool ask = reason == EndReason::user && mode != EndMode::at_once;
+    return tx.jobs().add(make_job(parts.rng, now, kEndJob, instance.id.str(), ask ? kAsk : kOff));
 }
 
 Status InstanceWorker::end(const model::Job& job) {
-    // A launch in progress holds the machine and its disks: it sees the new state, and wakes us
-    // when it is over.
-    TRY_ASSIGN(const auto launches, parts_.store.read([&](catalog::Transaction& tx) {
-        catalog::JobQuery query;
-        query.kinds = {kLaunchJob};
-        query.subject = job.subject;
-        return tx.jobs().list(query);
+    // A launch or a reboot in progress holds the machine: it sees the new state, and wakes us when
+    // it is over.
+    const model::InstanceId id(job.subject);
+    TRY_ASSIGN(const bool held, parts_.store.read([&](catalog::Transaction& tx) -> Result<bool> {
+        TRY_ASSIGN(const bool launching, has_job(tx, kLaunchJob, id));
+        TRY_ASSIGN(const bool in_hand, has_hold(tx, id));
+        return launching || in_hand;
     }));
-    if (!launches.empty()) {
+    if (held) {
         return parts_.store.run([&](catalog::Transaction& tx) {
             return tx.jobs().park(job, plus(parts_.clock.now(), kLaunchPollMs));
         });
@@ -105,7 +99,7 @@ Status InstanceWorker::end(const model::Job& job) {
     if (job.step == kAsk) {
         return ask_to_power_off(job);
     }
-    if (job.step == kWait) {
+    if (waits_until(job)) {
         return wait_for_power_off(job);
     }
     return switch_off(job);
@@ -123,25 +117,18 @@ Status InstanceWorker::ask_to_power_off(const model::Job& job) {
                                           id.str(), asked.error().to_string()));
         return switch_off(job);
     }
-    model::Job waiting = job;
-    const UnixMillis until = plus(parts_.clock.now(), parts_.settings.shutdown_grace.count());
-    waiting.step = kWait;
-    waiting.payload = std::to_string(until.value);
-    TRY(parts_.store.run([&](catalog::Transaction& tx) { return tx.jobs().park(waiting, until); }));
-    // It may have powered off between the question and the parking, when its event found nobody to
-    // wake.
-    if (!machine_runs(id)) {
-        TRY(parts_.store.run([&](catalog::Transaction& tx) {
-            return tx.jobs().wake(job.subject, parts_.clock.now());
-        }));
-        work_added_();
-    }
-    return ok();
+    TRY_ASSIGN(const model::Instance instance, load(id));
+    return wait_for_guest(job, instance.forced_off ? std::chrono::milliseconds(kForcedGrace)
+                                                   : parts_.settings.shutdown_grace);
 }
 
 Status InstanceWorker::wait_for_power_off(const model::Job& job) {
-    const UnixMillis until{parse_int<std::int64_t>(job.payload).value_or(0)};
-    if (parts_.clock.now() < until && machine_runs(model::InstanceId(job.subject))) {
+    const model::InstanceId id(job.subject);
+    const UnixMillis until = waits_until(job).value_or(UnixMillis{});
+    TRY_ASSIGN(const model::Instance instance, load(id));
+    // Woken before the time, with the machine still there: somebody would not wait (STP-1).
+    const bool wait = !instance.forced_off && parts_.clock.now() < until;
+    if (wait && machine_runs(id)) {
         return parts_.store.run(
             [&](catalog::Transaction& tx) { return tx.jobs().park(job, until); });
     }
@@ -194,18 +181,6 @@ Status InstanceWorker::commit_off(const model::Job& job) {
             }
         }
         TRY(tx.instances().update(instance));
-        return tx.jobs().finish(job);
-    });
-}
-
-Status InstanceWorker::drop_layer(const model::Job& job) {
-    const model::LayerId id(job.subject);
-    TRY(parts_.engine.drop_layer(block_id(id), Deadline::after(kStepTime)));
-    return parts_.store.run([&](catalog::Transaction& tx) -> Status {
-        TRY_ASSIGN(const auto layer, tx.layers().find(id));
-        if (layer) {
-            TRY(tx.layers().erase(id));
-        }
         return tx.jobs().finish(job);
     });
 }

@@ -3,8 +3,9 @@
 
 #include <fmt/format.h>
 
+#include "control/attachment_worker.h"
+#include "control/capacity.h"
 #include "control/instances.h"
-#include "control/launch.h"
 #include "crypto/hash.h"
 #include "util/encoding.h"
 #include "util/log.h"
@@ -30,13 +31,6 @@ std::string machine_uuid(const model::InstanceId& id) {
                        hex.substr(16, 4), hex.substr(20, 12));
 }
 
-// BDM-15: the volume id without its hyphen, as the guest sees it in /sys/block/*/serial.
-std::string disk_serial(const model::VolumeId& id) {
-    std::string serial = id.str();
-    std::erase(serial, '-');
-    return serial;
-}
-
 bool can_be_retried(const Error& error) {
     switch (error.code()) {
         case Code::unavailable:
@@ -54,7 +48,7 @@ bool can_be_retried(const Error& error) {
 void InstanceWorker::install(JobRunner& runner) {
     runner.handle(kLaunchJob, [this](const model::Job& job) { return launch(job); });
     runner.handle(kEndJob, [this](const model::Job& job) { return end(job); });
-    runner.handle(kDropLayerJob, [this](const model::Job& job) { return drop_layer(job); });
+    runner.handle(kRebootJob, [this](const model::Job& job) { return reboot(job); });
 }
 
 std::string InstanceWorker::instance_directory(const model::InstanceId& id) const {
@@ -69,6 +63,14 @@ Result<model::Instance> InstanceWorker::load(const model::InstanceId& id) {
     return parts_.store.read([&](catalog::Transaction& tx) { return tx.instances().get(id); });
 }
 
+Result<bool> has_job(catalog::Transaction& tx, std::string_view kind, const model::InstanceId& id) {
+    catalog::JobQuery query;
+    query.kinds = {std::string(kind)};
+    query.subject = id.str();
+    TRY_ASSIGN(const auto jobs, tx.jobs().list(query));
+    return !jobs.empty();
+}
+
 Result<std::vector<model::Volume>> InstanceWorker::attached_volumes(const model::InstanceId& id) {
     return parts_.store.read([&](catalog::Transaction& tx) {
         catalog::VolumeQuery query;
@@ -79,7 +81,7 @@ Result<std::vector<model::Volume>> InstanceWorker::attached_volumes(const model:
 
 Status InstanceWorker::open_volumes(const std::vector<model::Volume>& volumes) {
     for (const model::Volume& volume : volumes) {
-        TRY(volumes_.open(volume, step_deadline()));
+        TRY(volumes_.open(volume.id, step_deadline()));
     }
     return ok();
 }
@@ -100,11 +102,7 @@ compute::MachineSpec InstanceWorker::machine_spec(const model::Instance& instanc
     spec.runtime_directory = parts_.settings.runtime_directory + "/" + instance.id.str();
     spec.serial_log = serial_log(instance.id);
     for (const model::Volume& volume : volumes) {
-        compute::DiskSpec disk;
-        disk.id = volume.id.str();
-        disk.serial = disk_serial(volume.id);
-        disk.nbd_socket = volumes_.socket_path(volume.id);
-        disk.device_name = volume.attachment->device;
+        compute::DiskSpec disk = disk_of(volumes_, volume);
         if (model::same_device(volume.attachment->device, instance.root_device_name)) {
             disk.boot_index = 0;
             spec.disks.insert(spec.disks.begin(), disk);
@@ -172,8 +170,12 @@ Status InstanceWorker::give_up_launch(const model::Job& job, const Error& why) {
     const Status done = parts_.store.run([&](catalog::Transaction& tx) -> Status {
         const model::InstanceId id(job.subject);
         TRY_ASSIGN(model::Instance instance, tx.instances().get(id));
-        TRY_ASSIGN(instance.state,
-                   model::next(instance.state, model::InstanceEvent::launch_failed, id));
+        // A first launch that fails ends the instance (RUN-5); a later start leaves it stopped.
+        const auto event = job.step != kStartAgain ? model::InstanceEvent::launch_failed
+                           : instance.state == model::InstanceState::pending
+                               ? model::InstanceEvent::stop
+                               : model::InstanceEvent::start_failed;
+        TRY_ASSIGN(instance.state, model::next(instance.state, event, id));
         const char* code = why.code() == Code::resource_exhausted
                                ? "Server.InsufficientInstanceCapacity"
                                : "Server.InternalError";
@@ -215,6 +217,13 @@ Status InstanceWorker::machine_ended(const model::InstanceId& id, std::uint64_t 
             return ok();  // an earlier run of this instance
         }
         model::Instance& instance = *found;
+        if (instance.state == model::InstanceState::running) {
+            TRY_ASSIGN(const bool held, has_hold(tx, id));
+            if (held) {
+                TRY(tx.jobs().wake(id.str(), parts_.clock.now()));
+                return ok();
+            }
+        }
         if (instance.state == model::InstanceState::running) {  // SHD-1
             const auto event = instance.shutdown_behavior == model::ShutdownBehavior::terminate &&
                                        reason == EndReason::guest

@@ -6,11 +6,13 @@
 //   succeed ends `terminated` instance.end      press the power button, wait, switch off, close the
 //   volumes, commit `stopped` or `terminated` layer.drop        remove the files of a layer nobody
 //   needs any more
+//   instance.reboot     press the power button, wait, reset the machine (RBT-1, RBT-2)
 //
 // Thread-safe, blocking.
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "compute/hypervisor.h"
@@ -23,19 +25,29 @@ namespace kiln::control {
 
 inline constexpr char kLaunchJob[] = "instance.launch";
 inline constexpr char kEndJob[] = "instance.end";
-inline constexpr char kDropLayerJob[] = "layer.drop";
+inline constexpr char kRebootJob[] = "instance.reboot";
+inline constexpr char kCreateImageJob[] = "image.create";  // CI-4; its subject is the instance
+
+// The step of a launch job that is a later start (STP-3): when it fails the instance stays.
+inline constexpr char kStartAgain[] = "start-again";
 
 // Why an instance ends (INS-3).
 enum class EndReason { user, guest, machine_failed };
+// How long its guest may take (STP-1): its time, a moment, none.
+enum class EndMode { orderly, forced, at_once };
 
 // In the transaction that moves `instance` to `stopping`, `shutting-down` or `terminated`: notes
 // the reason, stores the row, and queues the work (or wakes it, if the instance was ending
-// already).
+// already: a mode other than `orderly` then ends the guest's time).
 Status begin_end(catalog::Transaction& tx, const Parts& parts, model::Instance& instance,
-                 EndReason reason);
+                 EndReason reason, EndMode mode = EndMode::orderly);
 
-// In the transaction that gave up the last name of a layer.
-Status queue_layer_drop(catalog::Transaction& tx, const Parts& parts, const model::LayerId& id);
+// Whether work of this kind is under way for the instance.
+Result<bool> has_job(catalog::Transaction& tx, std::string_view kind, const model::InstanceId& id);
+// Whether its guest is being powered off only to go on again: a reboot, or an image.
+Result<bool> has_hold(catalog::Transaction& tx, const model::InstanceId& id);
+// Until when such a job, or an end, waits for the guest; nothing before it asked.
+std::optional<UnixMillis> waits_until(const model::Job& job);
 
 class InstanceWorker {
   public:
@@ -48,6 +60,16 @@ class InstanceWorker {
 
     // The machine of `id`, in its run `generation`, is off or gone.
     Status machine_ended(const model::InstanceId& id, std::uint64_t generation, EndReason reason);
+
+    // For a job that holds the instance (has_hold()). True when its guest is off, or had its time;
+    // false when the job was parked, to be called again: for its turn, or for the guest.
+    Result<bool> take_hold(const model::Job& job);
+    // Nothing runs when this returns.
+    Status cut_off(const model::InstanceId& id);
+    // The machine goes on, from its firmware. Nothing if the instance is ending.
+    Status go_on(const model::InstanceId& id);
+    // Ends the job.
+    Status give_back(const model::Job& job);
 
     // After a restart (D17): volumes of live machines are exported again, then their machines
     // adopted; what happened meanwhile is noted. Before jobs run.
@@ -69,7 +91,10 @@ class InstanceWorker {
     Status wait_for_power_off(const model::Job& job);
     Status switch_off(const model::Job& job);
     Status commit_off(const model::Job& job);
-    Status drop_layer(const model::Job& job);
+
+    Status reboot(const model::Job& job);
+    // Parks the job for as long as the guest may take to power off; `grace` from now.
+    Status wait_for_guest(model::Job job, std::chrono::milliseconds grace);
 
     Status open_volumes(const std::vector<model::Volume>& volumes);
     Result<std::vector<model::Volume>> attached_volumes(const model::InstanceId& id);

@@ -108,19 +108,26 @@ Result<ReservationPage> Instances::describe(const Caller& caller,
     });
 }
 
+Result<model::MetadataOptions> Instances::modify_metadata_options(
+    const Caller& caller, const ModifyMetadataOptionsInput& input) {
+    return control::modify_metadata_options(parts_.store, caller, input);
+}
+
 Result<std::vector<StateChange>> Instances::terminate(const Caller& caller,
-                                                      const std::vector<model::InstanceId>& ids,
-                                                      bool dry_run) {
-    if (ids.empty()) {
+                                                      const TerminateInput& input) {
+    if (input.ids.empty()) {
         return errors::missing_parameter("InstanceId");
     }
+    const EndMode mode = input.skip_os_shutdown ? EndMode::at_once
+                         : input.force          ? EndMode::forced
+                                                : EndMode::orderly;
     std::optional<Error> refusal;
     auto changes =
         parts_.store.run([&](catalog::Transaction& tx) -> Result<std::vector<StateChange>> {
-            TRY_ASSIGN(auto instances, find_instances(tx, caller, ids));
+            TRY_ASSIGN(auto instances, find_instances(tx, caller, input.ids));
             std::set<std::string> protected_zones;
             refusal = protected_error(instances, protected_zones);
-            if (dry_run) {
+            if (input.dry_run) {
                 return errors::dry_run();
             }
             std::vector<StateChange> made;
@@ -131,8 +138,10 @@ Result<std::vector<StateChange>> Instances::terminate(const Caller& caller,
                 const model::InstanceState previous = instance.state;
                 TRY_ASSIGN(instance.state,
                            model::next(previous, model::InstanceEvent::terminate, instance.id));
-                if (instance.state != previous) {
-                    TRY(begin_end(tx, parts_, instance, EndReason::user));
+                const bool hurry = mode != EndMode::orderly &&
+                                   instance.state == model::InstanceState::shutting_down;
+                if (instance.state != previous || hurry) {
+                    TRY(begin_end(tx, parts_, instance, EndReason::user, mode));
                 }
                 made.push_back({instance.id, previous, instance.state});
             }

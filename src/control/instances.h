@@ -13,6 +13,7 @@
 #include "control/instance_types.h"
 #include "control/instance_views.h"
 #include "control/launch_network.h"
+#include "control/metadata_options.h"
 #include "control/pagination.h"
 #include "control/parts.h"
 #include "control/tagging.h"
@@ -31,6 +32,9 @@ struct RunInstancesInput {
     bool disable_api_termination = false;
     bool disable_api_stop = false;
     bool ebs_optimized = false;
+    std::string key_name;  // empty: none
+    Bytes user_data;
+    MetadataOptionsInput metadata_options;
     std::vector<TagSpecification> tags;
     std::string client_token;
     std::string request_hash;  // of the other parameters (IDM-2)
@@ -54,6 +58,13 @@ struct StateChange {
     model::InstanceState current;
 };
 
+struct TerminateInput {
+    std::vector<model::InstanceId> ids;
+    bool force = false;             // STP-1, TRM-2
+    bool skip_os_shutdown = false;  // STP-1, TRM-2
+    bool dry_run = false;
+};
+
 class Instances {
   public:
     // `work_added` is called after a transaction that queued a job.
@@ -62,9 +73,9 @@ class Instances {
 
     Result<ReservationView> run(const Caller& caller, const RunInstancesInput& input);
     Result<ReservationPage> describe(const Caller& caller, const DescribeInstancesInput& input);
-    Result<std::vector<StateChange>> terminate(const Caller& caller,
-                                               const std::vector<model::InstanceId>& ids,
-                                               bool dry_run);
+    Result<std::vector<StateChange>> terminate(const Caller& caller, const TerminateInput& input);
+    Result<model::MetadataOptions> modify_metadata_options(const Caller& caller,
+                                                           const ModifyMetadataOptionsInput& input);
 
   private:
     const Parts parts_;

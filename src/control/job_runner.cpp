@@ -11,24 +11,26 @@ namespace {
 
 // One node: the leases of its earlier life are its own to give back.
 constexpr char kOwner[] = "local";
-// Longer than any step takes; a step that hangs past it may be begun by another thread, which its
-// idempotence allows.
-constexpr std::int64_t kLeaseMs = 10 * 60 * 1000;
+// Several times within a lease, so that a busy catalog costs none.
+constexpr std::chrono::milliseconds kRenewEvery{kJobLeaseMs / 4};
 // How long to sleep when nothing is due: only a bound, since poke() ends it.
 constexpr std::chrono::seconds kIdle{30};
 
 }  // namespace
 
-void JobRunner::handle(std::string kind, Handler handler) {
-    kinds_.push_back(kind);
+void JobRunner::handle(std::string kind, Handler handler, const std::string& lane) {
+    lanes_[lane].push_back(kind);
     handlers_.emplace(std::move(kind), std::move(handler));
 }
 
 Status JobRunner::start(std::size_t threads) {
     TRY(store_.run([](catalog::Transaction& tx) { return tx.jobs().release(kOwner); }));
-    for (std::size_t i = 0; i < threads; ++i) {
-        threads_.emplace_back([this] { run(); });
+    for (const auto& [lane, kinds] : lanes_) {
+        for (std::size_t i = 0; i < (lane == kMainLane ? threads : 1); ++i) {
+            threads_.emplace_back([this, lane = lane, kinds = kinds] { run(lane, kinds); });
+        }
     }
+    threads_.emplace_back([this] { renew_leases(); });
     return ok();
 }
 
@@ -53,8 +55,8 @@ void JobRunner::poke() {
     wake_.notify_all();
 }
 
-void JobRunner::run() {
-    pthread_setname_np(pthread_self(), "jobs");
+void JobRunner::run(const std::string& lane, const Kinds& kinds) {
+    pthread_setname_np(pthread_self(), lane.substr(0, 15).c_str());
     while (true) {
         std::uint64_t seen = 0;
         {
@@ -65,15 +67,15 @@ void JobRunner::run() {
             // Before looking: a poke that comes while we look must not be slept over.
             seen = pokes_;
         }
-        if (!turn()) {
-            sleep_until_due(seen);
+        if (!turn(kinds)) {
+            sleep_until_due(kinds, seen);
         }
     }
 }
 
-bool JobRunner::turn() {
+bool JobRunner::turn(const Kinds& kinds) {
     const auto leased = store_.run([&](catalog::Transaction& tx) {
-        return tx.jobs().lease_next({kinds_, kOwner, clock_.now(), kLeaseMs});
+        return tx.jobs().lease_next({kinds, kOwner, clock_.now(), kJobLeaseMs});
     });
     if (!leased) {
         log_error("jobs", "cannot lease: " + leased.error().to_string());
@@ -87,7 +89,15 @@ bool JobRunner::turn() {
 }
 
 void JobRunner::carry_out(const model::Job& job) {
+    {
+        MutexLock lock(mutex_);
+        running_[job.id] = job;
+    }
     const Status done = handlers_.at(job.kind)(job);
+    {
+        MutexLock lock(mutex_);
+        running_.erase(job.id);
+    }
     if (done) {
         return;
     }
@@ -102,10 +112,42 @@ void JobRunner::carry_out(const model::Job& job) {
     }
 }
 
-void JobRunner::sleep_until_due(std::uint64_t seen) {
+void JobRunner::renew_leases() {
+    pthread_setname_np(pthread_self(), "job leases");
+    while (true) {
+        std::vector<model::Job> running;
+        {
+            MutexLock lock(mutex_);
+            const auto until = std::chrono::steady_clock::now() + kRenewEvery;
+            while (!stopping_ && wake_.wait_until(lock, until)) {
+            }
+            if (stopping_) {
+                return;
+            }
+            for (const auto& [id, job] : running_) {
+                running.push_back(job);
+            }
+        }
+        renew(running);
+    }
+}
+
+void JobRunner::renew(const std::vector<model::Job>& running) {
+    for (const model::Job& job : running) {
+        const Status renewed = store_.run([&](catalog::Transaction& tx) {
+            return tx.jobs().renew(job, UnixMillis{clock_.now().value + kJobLeaseMs});
+        });
+        // A job that has just been parked or finished has no lease to renew.
+        if (!renewed && renewed.error().code() != Code::failed_precondition) {
+            log_warn("jobs", "cannot renew a lease: " + renewed.error().to_string());
+        }
+    }
+}
+
+void JobRunner::sleep_until_due(const Kinds& kinds, std::uint64_t seen) {
     auto until = std::chrono::steady_clock::now() + kIdle;
     const auto due =
-        store_.read([&](catalog::Transaction& tx) { return tx.jobs().next_due(kinds_); });
+        store_.read([&](catalog::Transaction& tx) { return tx.jobs().next_due(kinds); });
     if (due && *due) {
         const std::int64_t wait_ms = std::max<std::int64_t>((*due)->value - clock_.now().value, 0);
         until =

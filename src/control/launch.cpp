@@ -4,10 +4,13 @@
 #include <fmt/format.h>
 
 #include "control/api_errors.h"
+#include "control/capacity.h"
 #include "control/device_mappings.h"
 #include "control/images.h"
 #include "control/instance_worker.h"
 #include "control/job_runner.h"
+#include "control/key_pairs.h"
+#include "control/machine_fit.h"
 #include "util/strings.h"
 
 namespace kiln::control {
@@ -16,12 +19,7 @@ namespace {
 constexpr char kAction[] = "RunInstances";
 constexpr std::size_t kMaxClientToken = 64;  // IDM-1
 constexpr std::int64_t kMaxInstancesPerCall = 1000;
-constexpr std::size_t kMaxDevices = 28;  // BDM-13; also what the machine has slots for
-
-bool lists(std::string_view comma_separated, std::string_view wanted) {
-    const auto parts = split(comma_separated, ',');
-    return std::find(parts.begin(), parts.end(), wanted) != parts.end();
-}
+constexpr std::size_t kMaxUserData = 16'384;  // RUN-4
 
 model::BootMode boot_mode_of(const model::Image& image, const InstanceType& type) {  // BM-1
     if (image.boot_mode == model::BootMode::uefi ||
@@ -31,21 +29,7 @@ model::BootMode boot_mode_of(const model::Image& image, const InstanceType& type
     return model::BootMode::legacy_bios;
 }
 
-model::LayerRecord fresh_layer(io::Rng& rng, UnixMillis now, std::uint64_t size_bytes) {
-    model::LayerRecord layer;
-    layer.id = model::make_id<model::LayerId>(rng);
-    layer.size_bytes = size_bytes;
-    layer.created = now;
-    return layer;
-}
-
 }  // namespace
-
-std::uint64_t guest_memory_mib(const Settings& settings, const InstanceType& type) {
-    return settings.guest_memory_cap_mib == 0
-               ? type.memory_mib
-               : std::min(type.memory_mib, settings.guest_memory_cap_mib);
-}
 
 Status Launch::check() const {
     if (input_.min_count < 1 || input_.max_count < 1) {
@@ -63,51 +47,20 @@ Status Launch::check() const {
             Code::invalid_argument, "InvalidClientToken",
             fmt::format("The client token is longer than {} characters.", kMaxClientToken));
     }
-    TRY(check_network(input_.network, input_.max_count));
-    return check_tag_specifications(input_.tags, {"instance", "volume", "network-interface"});
-}
-
-Status Launch::check_image(const model::Image& image, const InstanceType& type) const {  // RUN-3
-    const std::string_view architecture = model::to_string(image.architecture);
-    if (!lists(type.family->architectures, architecture)) {
+    if (input_.user_data.size() > kMaxUserData) {
         return errors::invalid_parameter_value(
-            fmt::format("The architecture '{}' of the specified instance type does not match the "
-                        "architecture '{}' of "
-                        "the specified AMI. Specify an instance type and an AMI that have matching "
-                        "architectures, and "
-                        "try again.",
-                        type.family->architectures, architecture));
+            fmt::format("User data is limited to {} bytes", kMaxUserData));
     }
-    const std::string_view virtualization = model::to_string(image.virtualization_type);
-    if (!lists(type.family->virtualization_types, virtualization)) {
-        return errors::invalid_parameter_combination(
-            fmt::format("Non-Windows instances with a virtualization type of '{}' are currently "
-                        "not supported for this "
-                        "instance type.",
-                        virtualization));
-    }
-    if (image.virtualization_type == model::VirtualizationType::paravirtual) {
-        return errors::unsupported(
-            "Booting paravirtual images is not built yet; register the image as hvm.");
-    }
-    if (type.ena_required() && !image.ena_support) {
-        return errors::invalid_parameter_combination(
-            fmt::format("Enhanced networking with the Elastic Network Adapter (ENA) is required "
-                        "for the '{}' instance "
-                        "type. Ensure that you are using an AMI that is enabled for ENA.",
-                        type.name));
-    }
-    if (image.boot_mode == model::BootMode::uefi && !type.uefi()) {  // BM-1
-        return errors::invalid_parameter_combination(fmt::format(
-            "The boot mode uefi of the AMI is not supported by the instance type {}.", type.name));
-    }
-    if (image.tpm_v2) {
-        return errors::unsupported("Instances with a TPM are not built yet.");
+    TRY(check_metadata_options(input_.metadata_options));
+    TRY(check_network(input_.network, input_.max_count));
+    TRY(check_tag_specifications(input_.tags, {"instance", "volume", "network-interface"}));
+    if (input_.metadata_options.instance_tags_enabled.value_or(false)) {
+        TRY(check_metadata_tags(tags_for(input_.tags, "instance")));
     }
     return ok();
 }
 
-Result<std::vector<Launch::VolumePlan>> Launch::plan_volumes(
+Result<std::vector<VolumePlan>> Launch::plan_volumes(
     catalog::Transaction& tx, const model::Image& image,
     const model::BlockDeviceMappings& mappings) const {
     std::vector<VolumePlan> plans;
@@ -115,40 +68,16 @@ Result<std::vector<Launch::VolumePlan>> Launch::plan_volumes(
         if (!mapping.ebs) {
             continue;  // BDM-2: an instance store device the type may or may not have
         }
-        VolumePlan plan{mapping.device_name, *mapping.ebs, {}};
-        model::EbsBlockDevice& ebs = plan.ebs;
-        if (ebs.encrypted.value_or(false) || !ebs.kms_key_id.empty()) {
-            return errors::unsupported(
-                "Encrypted volumes are not built yet; leave out Encrypted and KmsKeyId.");
-        }
-        if (!ebs.snapshot_id.empty()) {
-            // The image's own snapshots are readable through the image, whoever owns them.
-            const bool of_image =
-                std::any_of(image.block_device_mappings.begin(), image.block_device_mappings.end(),
-                            [&](const auto& entry) {
-                                return entry.ebs && entry.ebs->snapshot_id == ebs.snapshot_id;
-                            });
-            model::Snapshot snapshot;
-            if (of_image) {
-                TRY_ASSIGN(snapshot, tx.snapshots().get(ebs.snapshot_id));
-            } else {
-                TRY_ASSIGN(snapshot, find_readable_snapshot(tx, caller_, ebs.snapshot_id));
-            }
-            ebs.volume_size_gib = ebs.volume_size_gib.value_or(snapshot.volume_size_gib);
-            if (*ebs.volume_size_gib < snapshot.volume_size_gib) {  // BDM-12
-                return errors::invalid_mapping(fmt::format(
-                    "Volume of size {}GB is smaller than snapshot '{}', expect size >= {}GB",
-                    *ebs.volume_size_gib, snapshot.id.str(), snapshot.volume_size_gib));
-            }
-            plan.base = snapshot.content;
-        }
-        if (!ebs.volume_size_gib) {  // BDM-3
-            return errors::missing_parameter("size or snapshotId");
-        }
-        ebs.volume_type = ebs.volume_type.value_or(model::VolumeType::gp2);  // BDM-7
-        TRY(check_volume_limits(*ebs.volume_type, *ebs.volume_size_gib, ebs));
+        // The image's own snapshots are readable through the image, whoever owns them.
+        const bool of_image =
+            std::any_of(image.block_device_mappings.begin(), image.block_device_mappings.end(),
+                        [&](const auto& entry) {
+                            return entry.ebs && entry.ebs->snapshot_id == mapping.ebs->snapshot_id;
+                        });
+        TRY_ASSIGN(VolumePlan plan, plan_volume(tx, caller_, *mapping.ebs, of_image));
+        plan.device = mapping.device_name;
         const bool root = model::same_device(mapping.device_name, image.root_device_name);
-        ebs.delete_on_termination = ebs.delete_on_termination.value_or(root);  // BDM-8
+        plan.ebs.delete_on_termination = plan.ebs.delete_on_termination.value_or(root);  // BDM-8
         plans.push_back(std::move(plan));
     }
     if (plans.size() > kMaxDevices) {
@@ -162,60 +91,21 @@ Result<std::vector<Launch::VolumePlan>> Launch::plan_volumes(
     return plans;
 }
 
-Result<std::size_t> Launch::how_many(catalog::Transaction& tx, const InstanceType& type) const {
-    const auto wanted = static_cast<std::size_t>(input_.max_count);
-    const auto host_mib = parts_.hypervisor.host_memory_mib();
-    if (!host_mib) {
-        return wanted;
-    }
-    catalog::InstanceQuery live;
-    live.states = {model::InstanceState::pending, model::InstanceState::running,
-                   model::InstanceState::stopping, model::InstanceState::shutting_down};
-    TRY_ASSIGN(const auto instances, tx.instances().list(live));
-    std::uint64_t used_mib = 0;
-    for (const model::Instance& instance : instances) {
-        if (const InstanceType* known = find_instance_type(instance.instance_type)) {
-            used_mib += guest_memory_mib(parts_.settings, *known);
-        }
-    }
-    const auto usable = static_cast<std::uint64_t>(static_cast<double>(*host_mib) *
-                                                   parts_.settings.memory_overcommit);
-    const std::uint64_t each = guest_memory_mib(parts_.settings, type);
-    const std::uint64_t fit = usable > used_mib ? (usable - used_mib) / each : 0;
-    if (fit < static_cast<std::uint64_t>(input_.min_count)) {  // RUN-1: none if fewer than MinCount
-        return Error::api(
-            Code::resource_exhausted, "InsufficientInstanceCapacity",
-            fmt::format(
-                "We currently do not have sufficient {} capacity: {} MiB of memory are free and "
-                "each instance takes {} MiB.",
-                type.name, usable > used_mib ? usable - used_mib : 0, each));
-    }
-    return static_cast<std::size_t>(std::min<std::uint64_t>(fit, wanted));
+Result<ClientToken> Launch::client_token(catalog::Transaction& tx) const {
+    TRY_ASSIGN(auto scope, token_scope(tx, parts_, caller_, input_.availability_zone,
+                                       input_.network.subnet));  // IDM-6
+    return ClientToken{kAction, std::move(scope), input_.client_token, input_.request_hash};
 }
 
 Result<std::optional<std::vector<model::Instance>>> Launch::replay(catalog::Transaction& tx) {
     using Found = std::optional<std::vector<model::Instance>>;
-    if (input_.client_token.empty()) {
-        return Found();
-    }
-    model::IdempotencyToken token;
-    token.account = caller_.account;
-    TRY_ASSIGN(token.scope, token_scope(tx, parts_, caller_, input_.availability_zone,
-                                        input_.network.subnet));  // IDM-6
-    token.action = kAction;
-    token.token = input_.client_token;
-    TRY_ASSIGN(const auto known, tx.tokens().find(token.id()));
+    TRY_ASSIGN(const ClientToken token, client_token(tx));
+    TRY_ASSIGN(const auto known, find_result(tx, caller_, token));
     if (!known) {
         return Found();
     }
-    if (known->request_hash != input_.request_hash) {  // IDM-2
-        return Error::api(
-            Code::invalid_argument, "IdempotentParameterMismatch",
-            "Arguments on this idempotent request are inconsistent with arguments used in previous "
-            "request(s).");
-    }
     catalog::InstanceQuery query;
-    query.reservations = {model::ReservationId(known->result)};
+    query.reservations = {model::ReservationId(*known)};
     TRY_ASSIGN(auto instances, tx.instances().list(query));
     const bool gone =
         std::all_of(instances.begin(), instances.end(), [](const model::Instance& instance) {
@@ -254,6 +144,8 @@ model::Instance Launch::draft(const model::Image& image, const InstanceType& typ
     instance.boot_mode = image.boot_mode;
     instance.current_boot_mode = boot_mode_of(image, type);
     instance.product_codes = image.product_codes;
+    instance.user_data = input_.user_data;
+    instance.metadata_options = launch_metadata_options(input_.metadata_options, image);
     instance.shutdown_behavior = input_.shutdown_behavior;
     instance.disable_api_termination = input_.disable_api_termination;
     instance.disable_api_stop = input_.disable_api_stop;
@@ -267,26 +159,12 @@ Status Launch::insert_instance(catalog::Transaction& tx, const model::Instance& 
     TRY(put_tags(tx, caller_, "network-interface", instance.network_interface_id.str(),
                  tags_for(input_.tags, "network-interface")));
     for (const VolumePlan& plan : volumes) {
-        const std::uint64_t size_bytes = std::uint64_t{*plan.ebs.volume_size_gib} * kGiB;
-        const model::LayerRecord layer = fresh_layer(parts_.rng, instance.created, size_bytes);
-        TRY(tx.layers().insert(layer));
-        model::Volume volume;
-        volume.id = model::make_id<model::VolumeId>(parts_.rng);
-        volume.owner_id = caller_.account;
-        volume.region = caller_.region;
-        volume.availability_zone = instance.availability_zone;
+        TRY_ASSIGN(model::Volume volume, make_volume(tx, parts_, caller_, plan,
+                                                     instance.availability_zone, instance.created));
         volume.state = model::VolumeState::in_use;
-        volume.size_gib = *plan.ebs.volume_size_gib;
-        volume.type = *plan.ebs.volume_type;
-        volume.iops = plan.ebs.iops;
-        volume.throughput_mibps = plan.ebs.throughput_mibps;
-        volume.snapshot_id = plan.ebs.snapshot_id;
-        volume.base_content = plan.base;
-        volume.active_layer = layer.id;
         volume.attachment =
             model::VolumeAttachment{instance.id, plan.device, model::AttachmentState::attaching,
                                     *plan.ebs.delete_on_termination, instance.created};
-        volume.created = instance.created;
         TRY(tx.volumes().insert(volume));
         TRY(put_tags(tx, caller_, "volume", volume.id.str(), tags_for(input_.tags, "volume")));
     }
@@ -307,13 +185,24 @@ Result<std::vector<model::Instance>> Launch::run(catalog::Transaction& tx) {
         return errors::invalid_parameter_value(
             fmt::format("Invalid value '{}' for InstanceType.", wanted_type));
     }
-    TRY(check_image(image, *type));
+    TRY(check_fit({.architecture = image.architecture,
+                   .virtualization_type = image.virtualization_type,
+                   .ena_support = image.ena_support,
+                   .boot_mode = image.boot_mode,
+                   .tpm_v2 = image.tpm_v2},
+                  *type));
     TRY(check_mapping_list(input_.block_device_mappings, image.virtualization_type));
     TRY_ASSIGN(const auto mappings,
                merge_launch_mappings(image.block_device_mappings, input_.block_device_mappings,
                                      image.root_device_name));
     TRY_ASSIGN(const auto volumes, plan_volumes(tx, image, mappings));
-    TRY_ASSIGN(const std::size_t fit, how_many(tx, *type));
+    model::KeyPair key;
+    if (!input_.key_name.empty()) {  // RUN-6
+        TRY_ASSIGN(key, find_key_pair(tx, caller_, input_.key_name));
+    }
+    TRY_ASSIGN(const std::size_t fit,
+               find_capacity(tx, parts_, *type, static_cast<std::size_t>(input_.min_count),
+                             static_cast<std::size_t>(input_.max_count)));
     TRY_ASSIGN(const LaunchNetwork network,
                plan_network(tx, parts_, caller_, input_.network, input_.availability_zone,
                             static_cast<std::size_t>(input_.min_count), fit));
@@ -324,6 +213,8 @@ Result<std::vector<model::Instance>> Launch::run(catalog::Transaction& tx) {
 
     std::vector<model::Instance> made;
     model::Instance instance = draft(image, *type, mappings);
+    instance.key_name = key.name;
+    instance.public_key = key.public_key;
     instance.reservation_id = model::make_id<model::ReservationId>(parts_.rng);
     for (std::size_t i = 0; i < count; ++i) {
         instance.id = model::make_id<model::InstanceId>(parts_.rng);
@@ -334,18 +225,8 @@ Result<std::vector<model::Instance>> Launch::run(catalog::Transaction& tx) {
     }
     image.last_launched = instance.created;  // RUN-12
     TRY(tx.images().update(image));
-    if (!input_.client_token.empty()) {
-        model::IdempotencyToken token;
-        token.account = caller_.account;
-        TRY_ASSIGN(token.scope, token_scope(tx, parts_, caller_, input_.availability_zone,
-                                            input_.network.subnet));
-        token.action = kAction;
-        token.token = input_.client_token;
-        token.request_hash = input_.request_hash;
-        token.result = instance.reservation_id.str();
-        token.created = instance.created;
-        TRY(tx.tokens().insert(token));
-    }
+    TRY_ASSIGN(const ClientToken token, client_token(tx));
+    TRY(remember_result(tx, caller_, token, instance.reservation_id.str(), instance.created));
     return made;
 }
 

@@ -5,7 +5,9 @@
 // One owner thread: the one that runs the transaction.
 #pragma once
 
+#include "control/idempotency.h"
 #include "control/instances.h"
+#include "control/volume_plan.h"
 
 namespace kiln::control {
 
@@ -19,19 +21,11 @@ class Launch {
     Result<std::vector<model::Instance>> run(catalog::Transaction& tx);
 
   private:
-    // One volume to be made for each instance.
-    struct VolumePlan {
-        std::string device;
-        model::EbsBlockDevice ebs;  // resolved
-        model::ContentId base;
-    };
-
+    Result<ClientToken> client_token(catalog::Transaction& tx) const;
     Result<std::optional<std::vector<model::Instance>>> replay(catalog::Transaction& tx);
-    Status check_image(const model::Image& image, const InstanceType& type) const;
     Result<std::vector<VolumePlan>> plan_volumes(catalog::Transaction& tx,
                                                  const model::Image& image,
                                                  const model::BlockDeviceMappings& mappings) const;
-    Result<std::size_t> how_many(catalog::Transaction& tx, const InstanceType& type) const;
     model::Instance draft(const model::Image& image, const InstanceType& type,
                           const model::BlockDeviceMappings& mappings) const;
     Status insert_instance(catalog::Transaction& tx, const model::Instance& instance,
@@ -41,8 +35,5 @@ class Launch {
     const Caller& caller_;
     const RunInstancesInput& input_;
 };
-
-// The memory a machine of this type is really given (D21).
-std::uint64_t guest_memory_mib(const Settings& settings, const InstanceType& type);
 
 }  // namespace kiln::control

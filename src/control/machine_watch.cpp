@@ -15,6 +15,7 @@ std::optional<EndReason> end_reason(const compute::MachineEvent& event) {
         case compute::MachineEvent::Kind::shutdown_host:
         case compute::MachineEvent::Kind::exited:
             return EndReason::machine_failed;
+        case compute::MachineEvent::Kind::disk_released:
         case compute::MachineEvent::Kind::reset:
         case compute::MachineEvent::Kind::panic:  // SHD-1: a crash without power-off leaves it
                                                   // running
@@ -31,20 +32,26 @@ void MachineWatch::on_event(const compute::MachineId& id, std::uint64_t generati
                             const compute::MachineEvent& event) {
     log_info("machines", fmt::format("{}: {}{}", id.str(), compute::to_string(event.kind),
                                      event.disk.empty() ? "" : " on " + event.disk));
-    const auto reason = end_reason(event);
-    if (!reason) {
+    if (event.kind == compute::MachineEvent::Kind::disk_released) {
+        note("the release of " + event.disk,
+             [this, disk = event.disk] { return attachments_->disk_released(disk); });
         return;
     }
-    Status queued = executor_.submit([this, id, generation, why = *reason] {
-        const Status noted = worker_->machine_ended(model::InstanceId(id.str()), generation, why);
-        if (!noted) {
-            log_error("machines", fmt::format("the end of {} was not noted: {}", id.str(),
-                                              noted.error().to_string()));
+    if (const auto reason = end_reason(event)) {
+        note("the end of " + id.str(), [this, id, generation, why = *reason] {
+            return worker_->machine_ended(model::InstanceId(id.str()), generation, why);
+        });
+    }
+}
+
+void MachineWatch::note(std::string what, std::function<Status()> work) {
+    Status queued = executor_.submit([what, work = std::move(work)] {
+        if (const Status noted = work(); !noted) {
+            log_error("machines", what + " was not noted: " + noted.error().to_string());
         }
     });
     if (!queued) {
-        log_error("machines", fmt::format("the end of {} was not noted: {}", id.str(),
-                                          queued.error().to_string()));
+        log_error("machines", what + " was not noted: " + queued.error().to_string());
     }
 }
 

@@ -6,6 +6,7 @@
 #pragma once
 
 #include "compute/hypervisor.h"
+#include "control/attachment_worker.h"
 #include "control/instance_worker.h"
 #include "util/executor.h"
 
@@ -14,12 +15,19 @@ namespace kiln::control {
 class MachineWatch final : public compute::MachineEvents {
   public:
     explicit MachineWatch(Executor& executor) : executor_(executor) {}
-    void set_worker(InstanceWorker& worker) { worker_ = &worker; }
+    void set_workers(InstanceWorker& worker, AttachmentWorker& attachments) {
+        worker_ = &worker;
+        attachments_ = &attachments;
+    }
     void on_event(const compute::MachineId& id, std::uint64_t generation,
                   const compute::MachineEvent& event) override;
 
   private:
+    // Does `work` on the executor; what fails is logged as "`what` was not noted".
+    void note(std::string what, std::function<Status()> work);
+
     Executor& executor_;
+    AttachmentWorker* attachments_ = nullptr;
     InstanceWorker* worker_ = nullptr;
 };
 

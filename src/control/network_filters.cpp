@@ -3,6 +3,7 @@
 // DescribeInstances has for an instance's interface. Older clients write some names in camel case.
 #include "control/network_filters.h"
 
+#include "control/metadata_facts.h"
 #include "control/network_names.h"
 #include "control/networks.h"
 
@@ -110,8 +111,7 @@ void add_facts(Getters<View>& getters, const std::string& prefix, Get instance_o
     fact("mac-address", [](const Instance& i) { return i.mac; });
     fact("network-interface-id", [](const Instance& i) { return i.network_interface_id.str(); });
     fact("owner-id", [](const Instance& i) { return i.owner_id.str(); });
-    fact("private-dns-name",
-         [](const Instance& i) { return private_dns_name(i.region, i.private_ip); });
+    fact("private-dns-name", [](const Instance& i) { return private_dns_name(i); });
     fact("private-ip-address", [](const Instance& i) { return i.private_ip; });
     fact("requester-managed", [](const Instance&) { return boolean(false); });
     fact("source-dest-check", [](const Instance& i) { return boolean(i.source_dest_check); });
@@ -168,7 +168,7 @@ void add_interface_filters(InstanceGetters& getters) {
     add_fact<InstanceView>(
         getters, "private-dns-name",
         [](const InstanceView& view) -> const Instance& { return view.instance; },
-        [](const Instance& i) { return private_dns_name(i.region, i.private_ip); });
+        [](const Instance& i) { return private_dns_name(i); });
     for (const char* name : {"subnet-id", "vpc-id"}) {
         getters[name] = getters.at(std::string("network-interface.") + name);
     }

@@ -5,16 +5,6 @@
 
 namespace kiln::control {
 
-std::string private_dns_name(std::string_view region, std::string_view address) {
-    if (address.empty()) {
-        return {};
-    }
-    std::string dashed(address);
-    std::replace(dashed.begin(), dashed.end(), '.', '-');
-    return region == "us-east-1" ? fmt::format("ip-{}.ec2.internal", dashed)
-                                 : fmt::format("ip-{}.{}.compute.internal", dashed, region);
-}
-
 std::string arn(std::string_view region, const model::AccountId& owner, std::string_view type,
                 std::string_view id) {
     return fmt::format("arn:aws:ec2:{}:{}:{}/{}", region, owner.str(), type, id);

@@ -10,10 +10,6 @@
 
 namespace kiln::control {
 
-// "ip-172-31-5-10.ec2.internal" in us-east-1, "ip-172-31-5-10.eu-west-1.compute.internal"
-// elsewhere; empty for an instance without address.
-std::string private_dns_name(std::string_view region, std::string_view address);
-
 // "arn:aws:ec2:us-east-1:111111111111:subnet/subnet-..."
 std::string arn(std::string_view region, const model::AccountId& owner, std::string_view type,
                 std::string_view id);

@@ -30,6 +30,12 @@ struct Settings {
     // How long a guest may take to power off after the button was pressed, before it is switched
     // off.
     std::chrono::milliseconds shutdown_grace = std::chrono::seconds(120);
+    // D8: with more sealed layers than this below it that are not destaged, a snapshot waits.
+    std::size_t max_undestaged_layers = 64;
+    // Garbage collection: how often it runs by itself, and how long a pack that nothing names is
+    // kept for reads that are under way.
+    std::chrono::milliseconds gc_period = std::chrono::hours(1);
+    std::chrono::milliseconds gc_grace = std::chrono::minutes(1);
 };
 
 struct Parts {

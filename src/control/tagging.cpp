@@ -12,25 +12,8 @@ namespace {
 constexpr std::size_t kMaxKey = 128;
 constexpr std::size_t kMaxValue = 256;
 
-// Characters, not bytes: tags are Unicode.
-std::size_t character_count(std::string_view text) {
-    return static_cast<std::size_t>(std::count_if(text.begin(), text.end(), [](char c) {
-        return (static_cast<unsigned char>(c) & 0xC0) != 0x80;
-    }));
-}
-
 Status check_tag(const model::Tag& tag) {
-    if (tag.key.empty()) {
-        return errors::invalid_parameter_value("Tag key cannot be null or empty");
-    }
-    if (equals_ignore_case(std::string_view(tag.key).substr(0, 4), "aws:")) {
-        return errors::invalid_parameter_value(
-            "Tag keys starting with 'aws:' are reserved for internal use");
-    }
-    if (character_count(tag.key) > kMaxKey) {
-        return errors::invalid_parameter_value(
-            fmt::format("Tag key exceeds the maximum length of {} characters", kMaxKey));
-    }
+    TRY(check_tag_key(tag.key));
     if (character_count(tag.value) > kMaxValue) {
         return errors::invalid_parameter_value(
             fmt::format("Tag value exceeds the maximum length of {} characters", kMaxValue));
@@ -38,10 +21,28 @@ Status check_tag(const model::Tag& tag) {
     return ok();
 }
 
-Status check_tags(const std::vector<model::Tag>& tags) {
-    if (tags.empty()) {
-        return errors::invalid_parameter_value("Tag specification must have at least one tag");
+}  // namespace
+
+bool is_reserved_tag(std::string_view key) {
+    return equals_ignore_case(key.substr(0, 4), "aws:");
+}
+
+Status check_tag_key(std::string_view key) {
+    if (key.empty()) {
+        return errors::invalid_parameter_value("Tag key cannot be null or empty");
     }
+    if (is_reserved_tag(key)) {
+        return errors::invalid_parameter_value(
+            "Tag keys starting with 'aws:' are reserved for internal use");
+    }
+    if (character_count(key) > kMaxKey) {
+        return errors::invalid_parameter_value(
+            fmt::format("Tag key exceeds the maximum length of {} characters", kMaxKey));
+    }
+    return ok();
+}
+
+Status check_tags(const std::vector<model::Tag>& tags) {
     if (tags.size() > kMaxTagsPerResource) {
         return Error::api(
             Code::resource_exhausted, "TagLimitExceeded",
@@ -58,8 +59,6 @@ Status check_tags(const std::vector<model::Tag>& tags) {
     return ok();
 }
 
-}  // namespace
-
 Status check_tag_specifications(const std::vector<TagSpecification>& specifications,
                                 const std::vector<std::string_view>& allowed) {
     std::set<std::string_view> types;
@@ -75,6 +74,9 @@ Status check_tag_specifications(const std::vector<TagSpecification>& specificati
         }
         if (!types.insert(specification.resource_type).second) {
             return errors::invalid_parameter_value("Duplicate tag specification");
+        }
+        if (specification.tags.empty()) {
+            return errors::invalid_parameter_value("Tag specification must have at least one tag");
         }
         TRY(check_tags(specification.tags));
     }

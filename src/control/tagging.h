@@ -22,6 +22,12 @@ struct TagSpecification {
 
 inline constexpr std::size_t kMaxTagsPerResource = 50;  // TAG-1
 
+// TAG-2: keys that begin with `aws:`, in any case.
+bool is_reserved_tag(std::string_view key);
+Status check_tag_key(std::string_view key);
+// Every tag well-formed, each key once, and no more of them than one resource takes.
+Status check_tags(const std::vector<model::Tag>& tags);
+
 // `allowed`: the resource types this operation creates.
 Status check_tag_specifications(const std::vector<TagSpecification>& specifications,
                                 const std::vector<std::string_view>& allowed);

@@ -1,7 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "control/volume_access.h"
 
+#include <algorithm>
+
+#include "control/contents.h"
+#include "util/log.h"
+
 namespace kiln::control {
+
+VolumeHold::~VolumeHold() {
+    if (access_ != nullptr) {
+        access_->release(ids_);
+    }
+}
 
 std::string VolumeAccess::socket_path(const model::VolumeId& id) const {
     return parts_.settings.runtime_directory + "/" + id.str() + ".sock";
@@ -11,89 +22,217 @@ std::string VolumeAccess::read_only_socket_path(const model::VolumeId& id) const
     return parts_.settings.runtime_directory + "/" + id.str() + ".ro.sock";
 }
 
-Status VolumeAccess::open_stack(const model::Volume& volume, Deadline deadline) {
-    const block::VolumeId id = block_id(volume.id);
-    if (parts_.engine.is_open(id)) {
+Result<VolumeHold> VolumeAccess::hold(std::vector<model::VolumeId> ids, Deadline deadline) {
+    MutexLock lock(mutex_);
+    const auto busy = [&](const model::VolumeId& id)
+                          REQUIRES(mutex_) { return held_.contains(id); };
+    while (std::any_of(ids.begin(), ids.end(), busy)) {
+        if (deadline.passed()) {
+            return Error(Code::deadline_exceeded, "the volume is busy");
+        }
+        free_.wait_until(lock, Deadline::clock::now() + deadline.left());
+    }
+    held_.insert(ids.begin(), ids.end());
+    return VolumeHold(*this, std::move(ids));
+}
+
+void VolumeAccess::release(const std::vector<model::VolumeId>& ids) {
+    {
+        MutexLock lock(mutex_);
+        for (const model::VolumeId& id : ids) {
+            held_.erase(id);
+        }
+    }
+    free_.notify_all();
+}
+
+VolumeAccess::Exports VolumeAccess::exports(const model::VolumeId& id) {
+    MutexLock lock(mutex_);
+    const auto entry = exports_.find(id);
+    return entry == exports_.end() ? Exports{} : entry->second;
+}
+
+void VolumeAccess::note(const model::VolumeId& id, Exports exports) {
+    MutexLock lock(mutex_);
+    exports_[id] = exports;
+}
+
+std::vector<model::VolumeId> VolumeAccess::open_volumes() {
+    MutexLock lock(mutex_);
+    std::vector<model::VolumeId> ids;
+    for (const auto& [id, exports] : exports_) {
+        ids.push_back(id);
+    }
+    return ids;
+}
+
+Result<VolumeAccess::Plan> VolumeAccess::plan(const model::VolumeId& id) {
+    return parts_.store.read([&](catalog::Transaction& tx) -> Result<Plan> {
+        TRY_ASSIGN(const model::Volume volume, tx.volumes().get(id));
+        TRY_ASSIGN(const model::LayerRecord active, tx.layers().get(volume.active_layer));
+        Plan plan;
+        plan.spec.id = block_id(id);
+        plan.spec.size_bytes = volume.size_gib * kGiB;
+        plan.spec.base = block_id(volume.base_content);
+        plan.spec.active = block_id(volume.active_layer);
+        plan.spec.create_active = active.state == model::LayerState::planned;
+        TRY_ASSIGN(const auto chain, content_chain(tx, volume.base_content));
+        for (const model::Content& content : chain) {
+            if (content.layer.empty()) {
+                continue;
+            }
+            TRY_ASSIGN(model::LayerRecord layer, tx.layers().get(content.layer));
+            if (layer.state == model::LayerState::open) {
+                plan.unsealed.push_back(std::move(layer));
+            }
+        }
+        return plan;
+    });
+}
+
+Status VolumeAccess::seal(const model::LayerRecord& layer, Deadline deadline) {
+    TRY(parts_.engine.seal_layer(block_id(layer.id), layer.size_bytes, deadline),
+        "seal layer " + layer.id.str());
+    return parts_.store.run(
+        [&](catalog::Transaction& tx) { return mark_sealed(tx, parts_, layer.id); });
+}
+
+Status VolumeAccess::open_planned(const model::VolumeId& id, Deadline deadline) {
+    TRY_ASSIGN(const Plan plan, plan(id));
+    for (const model::LayerRecord& layer : plan.unsealed) {
+        TRY(seal(layer, deadline));
+    }
+    TRY(parts_.engine.open_volume(plan.spec, deadline));
+    if (!plan.spec.create_active) {
         return ok();
     }
-    block::VolumeSpec spec;
-    spec.id = id;
-    spec.size_bytes = volume.size_gib * kGiB;
-    spec.base = block_id(volume.base_content);
-    spec.active = block_id(volume.active_layer);
-    spec.create_active = true;
-    TRY(parts_.engine.open_volume(spec, deadline), "open volume " + volume.id.str());
-    exports_[volume.id] = {};
+    // Before anybody can write to it: from now on these files may not be missing.
+    const Status noted = parts_.store.run([&](catalog::Transaction& tx) -> Status {
+        TRY_ASSIGN(model::LayerRecord layer,
+                   tx.layers().get(model::LayerId(plan.spec.active.str())));
+        layer.state = model::LayerState::open;
+        return tx.layers().update(layer);
+    });
+    if (!noted) {
+        const Status closed = parts_.engine.close_volume(plan.spec.id, deadline);
+        static_cast<void>(closed);  // the first error is the one to tell
+    }
+    return noted;
+}
+
+Status VolumeAccess::open_stack(const model::VolumeId& id, Deadline deadline) {
+    if (parts_.engine.is_open(block_id(id))) {
+        return ok();
+    }
+    Status opened = open_planned(id, deadline);
+    // A layer may have been taken out of the catalog and dropped between the engine's question and
+    // its opening the file. Then the second answer does not name it any more.
+    if (!opened &&
+        (opened.error().code() == Code::not_found || opened.error().code() == Code::data_loss)) {
+        log_warn("volumes", "opening " + id.str() + " once more: " + opened.error().to_string());
+        opened = open_planned(id, deadline);
+    }
+    if (!opened) {
+        return std::move(opened).error().with("open volume " + id.str());
+    }
+    note(id, {});
     return ok();
 }
 
 Status VolumeAccess::close_unless_exported(const model::VolumeId& id, Deadline deadline) {
-    const auto entry = exports_.find(id);
-    if (entry != exports_.end() && (entry->second.machine || entry->second.read_only)) {
+    const Exports left = exports(id);
+    if (left.machine || left.read_only) {
         return ok();
     }
-    exports_.erase(id);
-    return parts_.engine.is_open(block_id(id)) ? parts_.engine.close_volume(block_id(id), deadline)
-                                               : ok();
+    {
+        MutexLock lock(mutex_);
+        exports_.erase(id);
+    }
+    if (!parts_.engine.is_open(block_id(id))) {
+        return ok();
+    }
+    Status closed = parts_.engine.close_volume(block_id(id), deadline);
+    closed_();
+    return closed;
 }
 
-Status VolumeAccess::open(const model::Volume& volume, Deadline deadline) {
-    MutexLock lock(mutex_);
-    TRY(open_stack(volume, deadline));
-    if (exports_[volume.id].machine) {
+Status VolumeAccess::open(const model::VolumeId& id, Deadline deadline) {
+    TRY_ASSIGN(const VolumeHold held, hold({id}, deadline));
+    TRY(open_stack(id, deadline));
+    Exports now = exports(id);
+    if (now.machine) {
         return ok();
     }
-    Status exported =
-        parts_.engine.export_volume(block_id(volume.id), socket_path(volume.id), false, deadline);
+    Status exported = parts_.engine.export_volume(block_id(id), socket_path(id), false, deadline);
     if (!exported) {
-        const Status closed = close_unless_exported(volume.id, deadline);
+        const Status closed = close_unless_exported(id, deadline);
         static_cast<void>(closed);  // the first error is the one to tell
-        return std::move(exported).error().with("export volume " + volume.id.str());
+        return std::move(exported).error().with("export volume " + id.str());
     }
-    exports_[volume.id].machine = true;
+    now.machine = true;
+    note(id, now);
     return ok();
 }
 
 Status VolumeAccess::close(const model::VolumeId& id, Deadline deadline) {
-    MutexLock lock(mutex_);
-    const auto entry = exports_.find(id);
-    if (entry != exports_.end() && entry->second.machine && entry->second.read_only) {
-        TRY(parts_.engine.unexport_volume(block_id(id), socket_path(id), deadline));
-        entry->second.machine = false;
-        return ok();
-    }
-    if (entry != exports_.end()) {
-        entry->second.machine = false;
+    TRY_ASSIGN(const VolumeHold held, hold({id}, deadline));
+    Exports now = exports(id);
+    if (now.machine) {
+        if (now.read_only) {
+            TRY(parts_.engine.unexport_volume(block_id(id), socket_path(id), deadline));
+        }
+        now.machine = false;
+        note(id, now);
     }
     return close_unless_exported(id, deadline);
 }
 
 Status VolumeAccess::close_all(const model::VolumeId& id, Deadline deadline) {
-    MutexLock lock(mutex_);
-    exports_.erase(id);
+    TRY_ASSIGN(const VolumeHold held, hold({id}, deadline));
+    note(id, {});
     return close_unless_exported(id, deadline);
 }
 
-Status VolumeAccess::open_read_only(const model::Volume& volume, Deadline deadline) {
-    MutexLock lock(mutex_);
-    TRY(open_stack(volume, deadline));
-    if (exports_[volume.id].read_only) {
+Status VolumeAccess::open_read_only(const model::VolumeId& id, Deadline deadline) {
+    TRY_ASSIGN(const VolumeHold held, hold({id}, deadline));
+    TRY(open_stack(id, deadline));
+    Exports now = exports(id);
+    if (now.read_only) {
         return ok();
     }
-    TRY(parts_.engine.export_volume(block_id(volume.id), read_only_socket_path(volume.id), true,
-                                    deadline));
-    exports_[volume.id].read_only = true;
+    Status exported =
+        parts_.engine.export_volume(block_id(id), read_only_socket_path(id), true, deadline);
+    if (!exported) {
+        const Status closed = close_unless_exported(id, deadline);
+        static_cast<void>(closed);  // the first error is the one to tell
+        return exported;
+    }
+    now.read_only = true;
+    note(id, now);
     return ok();
 }
 
 Status VolumeAccess::close_read_only(const model::VolumeId& id, Deadline deadline) {
-    MutexLock lock(mutex_);
-    const auto entry = exports_.find(id);
-    if (entry == exports_.end() || !entry->second.read_only) {
+    TRY_ASSIGN(const VolumeHold held, hold({id}, deadline));
+    Exports now = exports(id);
+    if (!now.read_only) {
         return ok();
     }
     TRY(parts_.engine.unexport_volume(block_id(id), read_only_socket_path(id), deadline));
-    entry->second.read_only = false;
+    now.read_only = false;
+    note(id, now);
+    return close_unless_exported(id, deadline);
+}
+
+Status VolumeAccess::open_held(const VolumeHold& hold, const model::VolumeId& id,
+                               Deadline deadline) {
+    INVARIANT(std::find(hold.ids_.begin(), hold.ids_.end(), id) != hold.ids_.end());
+    return open_stack(id, deadline);
+}
+
+Status VolumeAccess::close_held(const VolumeHold& hold, const model::VolumeId& id,
+                                Deadline deadline) {
+    INVARIANT(std::find(hold.ids_.begin(), hold.ids_.end(), id) != hold.ids_.end());
     return close_unless_exported(id, deadline);
 }
 

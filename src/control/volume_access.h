@@ -1,12 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 // VolumeAccess: opens volumes in the engine and gives each its sockets, and takes them away again.
 // A volume has a read-write socket while a machine uses it, and a read-only one while somebody
-// looks at it; it is open while it has either. All calls may be repeated; they end in the state
-// asked for. Thread-safe, blocking: calls for one volume are serial.
+// looks at it; it is open while it has either, or while it is being cut. All calls may be repeated;
+// they end in the state asked for.
+//
+// The catalog says what a volume is made of, and it is asked under the volume's hold, since a cut
+// changes it. Files of an active layer are made only while the layer is `planned`; a layer below
+// that an interrupted cut left unsealed is sealed before the volume opens.
+//
+// Thread-safe, blocking. Whoever works on a volume holds it: opening, closing and cutting one
+// volume are serial, and different volumes do not wait for each other.
 #pragma once
 
+#include <functional>
 #include <map>
+#include <set>
 #include <string>
+#include <vector>
 
 #include "control/parts.h"
 #include "model/volume.h"
@@ -16,35 +26,79 @@
 
 namespace kiln::control {
 
+class VolumeAccess;
+
+// The right to open, close or cut these volumes; given back at its end. One owner thread.
+class VolumeHold {
+  public:
+    VolumeHold(VolumeHold&& other) noexcept
+        : access_(std::exchange(other.access_, nullptr)), ids_(std::move(other.ids_)) {}
+    VolumeHold& operator=(VolumeHold&&) = delete;
+    ~VolumeHold();
+
+  private:
+    friend class VolumeAccess;
+    VolumeHold(VolumeAccess& access, std::vector<model::VolumeId> ids)
+        : access_(&access), ids_(std::move(ids)) {}
+    VolumeAccess* access_;
+    std::vector<model::VolumeId> ids_;
+};
+
 class VolumeAccess {
   public:
-    explicit VolumeAccess(const Parts& parts) : parts_(parts) {}
+    // `closed` is called after a volume was closed: layers may have come free.
+    explicit VolumeAccess(
+        const Parts& parts, std::function<void()> closed = [] {})
+        : parts_(parts), closed_(std::move(closed)) {}
 
     std::string socket_path(const model::VolumeId& id) const;
     std::string read_only_socket_path(const model::VolumeId& id) const;
 
-    // For a machine. Creates the active layer's files at the first time.
-    Status open(const model::Volume& volume, Deadline deadline) EXCLUDES(mutex_);
+    // For a machine.
+    Status open(const model::VolumeId& id, Deadline deadline);
     // The machine is off: ends its export. Whoever looks at the volume may go on.
-    Status close(const model::VolumeId& id, Deadline deadline) EXCLUDES(mutex_);
+    Status close(const model::VolumeId& id, Deadline deadline);
     // Ends both exports: the volume is about to go.
-    Status close_all(const model::VolumeId& id, Deadline deadline) EXCLUDES(mutex_);
+    Status close_all(const model::VolumeId& id, Deadline deadline);
 
-    Status open_read_only(const model::Volume& volume, Deadline deadline) EXCLUDES(mutex_);
-    Status close_read_only(const model::VolumeId& id, Deadline deadline) EXCLUDES(mutex_);
+    Status open_read_only(const model::VolumeId& id, Deadline deadline);
+    Status close_read_only(const model::VolumeId& id, Deadline deadline);
+
+    // Waits until nobody else holds one of them; all at once, so that two holds never wait for each
+    // other.
+    Result<VolumeHold> hold(std::vector<model::VolumeId> ids, Deadline deadline) EXCLUDES(mutex_);
+    // For a cut, with the hold: open without a socket, and closed again unless it has one.
+    Status open_held(const VolumeHold& hold, const model::VolumeId& id, Deadline deadline);
+    Status close_held(const VolumeHold& hold, const model::VolumeId& id, Deadline deadline);
+
+    std::vector<model::VolumeId> open_volumes() EXCLUDES(mutex_);
 
   private:
+    friend class VolumeHold;
     struct Exports {
         bool machine = false;
         bool read_only = false;
     };
-    Status open_stack(const model::Volume& volume, Deadline deadline) REQUIRES(mutex_);
-    Status close_unless_exported(const model::VolumeId& id, Deadline deadline) REQUIRES(mutex_);
+    // What it takes to open a volume, as the catalog says now.
+    struct Plan {
+        block::VolumeSpec spec;
+        std::vector<model::LayerRecord> unsealed;
+    };
+    void release(const std::vector<model::VolumeId>& ids) EXCLUDES(mutex_);
+    Result<Plan> plan(const model::VolumeId& id);
+    Status open_stack(const model::VolumeId& id, Deadline deadline);
+    Status open_planned(const model::VolumeId& id, Deadline deadline);
+    Status seal(const model::LayerRecord& layer, Deadline deadline);
+    Status close_unless_exported(const model::VolumeId& id, Deadline deadline);
+    Exports exports(const model::VolumeId& id) EXCLUDES(mutex_);
+    void note(const model::VolumeId& id, Exports exports) EXCLUDES(mutex_);
 
     const Parts parts_;
-    // Held over the engine's calls: opening and closing one volume must not overlap, and both are
-    // rare.
+    const std::function<void()> closed_;
     Mutex mutex_;
+    CondVar free_;
+    std::set<model::VolumeId> held_ GUARDED_BY(mutex_);
+    // Every open volume. An entry changes only under the volume's hold.
     std::map<model::VolumeId, Exports> exports_ GUARDED_BY(mutex_);
 };
 

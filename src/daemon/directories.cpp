@@ -34,6 +34,7 @@ std::string default_runtime_directory(const std::string& store_uuid) {
 Status prepare_data_directory(const std::string& path) {
     TRY(make_directories(path, 0700));
     TRY(make_directories(path + "/layers", 0700));
+    TRY(make_directories(path + "/objects", 0700));
     return make_directories(path + "/instances", 0700);
 }
 

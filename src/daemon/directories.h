@@ -3,7 +3,8 @@
 //
 //   DIR/lock            held while a daemon uses the directory
 //   DIR/catalog.sqlite  everything but bytes
-//   DIR/layers/         the bytes
+//   DIR/layers/         the bytes volumes write
+//   DIR/objects/        the bytes of images and snapshots, in packs
 //   DIR/instances/<id>/ runtime record and serial log of each instance
 //   DIR/credentials, DIR/config   the first account, in the form of AWS clients (profile `kiln`),
 //   mode 0600 DIR/endpoint        the URL the service listens on, while it runs RUNTIME unix

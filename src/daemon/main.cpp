@@ -4,6 +4,7 @@
 
 #include "cli/client.h"
 #include "cli/commands.h"
+#include "compute/network/process.h"
 #include "daemon/serve.h"
 
 namespace {
@@ -39,6 +40,11 @@ void add_serve(CLI::App& app, kiln::daemon::ServeOptions& options, std::function
         ->add_option("--shutdown-grace", options.shutdown_grace_s,
                      "seconds a guest may take to power off")
         ->capture_default_str();
+    command
+        ->add_option(
+            "--gc-grace", options.gc_grace_s,
+            "seconds that bytes nothing names are kept after garbage collection found them")
+        ->capture_default_str();
     command->add_option("--ready-fd", options.ready_fd, "write one byte here once the API answers");
     command->add_flag("--verbose", options.verbose, "log details");
     command->callback([&options, run] {
@@ -46,6 +52,23 @@ void add_serve(CLI::App& app, kiln::daemon::ServeOptions& options, std::function
             options.data_directory = kiln::cli::default_data_directory();
         }
         *run = [&options] { return kiln::daemon::serve(options); };
+    });
+}
+
+struct GuestNetworkOptions {
+    std::string config;
+    int control_fd = -1;
+};
+
+// Started by the service, one per instance; of no use to people, hence not shown.
+void add_guest_network(CLI::App& app, GuestNetworkOptions& options, std::function<int()>* run) {
+    CLI::App* command = app.add_subcommand("guest-network", "")->group("");
+    command->add_option("--config", options.config)->required();
+    command->add_option("--control-fd", options.control_fd);
+    command->callback([&options, run] {
+        *run = [&options] {
+            return kiln::compute::run_guest_network(options.config, options.control_fd);
+        };
     });
 }
 
@@ -58,6 +81,8 @@ int main(int argc, char** argv) {
     kiln::daemon::ServeOptions options;
     std::function<int()> run;
     add_serve(app, options, &run);
+    GuestNetworkOptions guest_network;
+    add_guest_network(app, guest_network, &run);
     kiln::cli::add_commands(app, &run);
     CLI11_PARSE(app, argc, argv);
     return run();

@@ -4,13 +4,16 @@
 #include <fmt/format.h>
 
 #include <filesystem>
+#include <future>
 
 #include "api/ec2/handlers.h"
 #include "api/sts/handlers.h"
 #include "catalog/sqlite_store.h"
 #include "compute/qemu/qemu_hypervisor.h"
+#include "control/chunk_index.h"
 #include "control/topology_file.h"
 #include "daemon/directories.h"
+#include "objects/file_object_store.h"
 #include "util/log.h"
 #include "util/strings.h"
 
@@ -108,14 +111,38 @@ Status Server::open_storage() {
     settings_.memory_overcommit = options_.memory_overcommit;
     settings_.shutdown_grace = std::chrono::seconds(options_.shutdown_grace_s);
 
+    settings_.gc_grace = std::chrono::seconds(options_.gc_grace_s);
+    return open_engine();
+}
+
+Status Server::open_engine() {
     lookups_ = std::make_unique<Executor>("lookups", 2, kSmallQueue);
+    index_ = std::make_unique<Executor>("index", 2, kSmallQueue);
     contents_ = std::make_unique<control::CatalogContents>(*store_, *lookups_);
     block::EngineOptions engine;
     engine.directory = data_ + "/layers";
     engine.store_uuid = store_->uuid();
     engine.durable = !options_.ephemeral;
-    TRY_ASSIGN(engine_, block::Engine::create(engine, *contents_, *clock_, *rng_),
+    block::ImageTier images;
+    // Set by the engine's own thread, before anything is put.
+    auto cleaned = std::make_shared<std::promise<Status>>();
+    images.objects =
+        [this, cleaned](io::Io& io,
+                        io::Scheduler& scheduler) -> Result<std::unique_ptr<objects::ObjectStore>> {
+        auto store = std::make_unique<objects::FileObjectStore>(
+            io, scheduler,
+            objects::FileStoreOptions{.directory = data_ + "/objects",
+                                      .durable = !options_.ephemeral});
+        store->clean([cleaned](Status status) { cleaned->set_value(std::move(status)); });
+        return std::unique_ptr<objects::ObjectStore>(std::move(store));
+    };
+    images.index = [this](io::Scheduler& scheduler) -> std::unique_ptr<block::ChunkIndex> {
+        return std::make_unique<control::CatalogChunkIndex>(*store_, *index_, *clock_, scheduler);
+    };
+    TRY_ASSIGN(engine_,
+               block::Engine::create(engine, std::move(images), *contents_, *clock_, *rng_),
                "open the block engine");
+    TRY(cleaned->get_future().get(), "clean up " + data_ + "/objects");
     log_info("daemon", "block engine on " + engine_->backend_name());
     return ok();
 }
@@ -148,22 +175,41 @@ void Server::make_use_cases() {
         new control::Parts{*store_, *engine_, *hypervisor_, *clock_, *rng_, topology_, settings_});
     jobs_ = std::make_unique<control::JobRunner>(*store_, *clock_);
     const auto poke = [this] { jobs_->poke(); };
-    volumes_ = std::make_unique<control::VolumeAccess>(*parts_);
+    volumes_ = std::make_unique<control::VolumeAccess>(
+        *parts_, [this] { content_worker_->volume_closed(); });
+    content_worker_ = std::make_unique<control::ContentWorker>(*parts_, *volumes_, poke);
+    content_worker_->install(*jobs_);
+    cuts_ = std::make_unique<control::Cuts>(*parts_, *volumes_, poke);
+    snapshots_ = std::make_unique<control::Snapshots>(*parts_, *cuts_, poke);
+    gc_ = std::make_unique<control::Gc>(*parts_, poke);
+    gc_->install(*jobs_);
     worker_ = std::make_unique<control::InstanceWorker>(*parts_, *volumes_, poke);
     worker_->install(*jobs_);
-    watch_->set_worker(*worker_);
+    create_images_ = std::make_unique<control::CreateImages>(*parts_, *cuts_, *worker_, poke);
+    create_images_->install(*jobs_);
+    attachments_ = std::make_unique<control::AttachmentWorker>(*parts_, *volumes_, poke);
+    attachments_->install(*jobs_);
+    watch_->set_workers(*worker_, *attachments_);
     accounts_ = std::make_unique<control::Accounts>(*store_, *clock_, *rng_);
     images_ = std::make_unique<control::Images>(*parts_);
+    tags_ = std::make_unique<control::ResourceTags>(*store_);
     instances_ = std::make_unique<control::Instances>(*parts_, poke);
+    power_ = std::make_unique<control::InstancePower>(*parts_, poke);
+    attributes_ = std::make_unique<control::InstanceAttributes>(*parts_);
+    statuses_ = std::make_unique<control::InstanceStatuses>(*parts_, *worker_);
+    volume_requests_ = std::make_unique<control::Volumes>(*parts_, *volumes_, poke);
     imports_ = std::make_unique<control::Imports>(*parts_, poke);
     networks_ = std::make_unique<control::Networks>(*parts_);
     security_groups_ = std::make_unique<control::SecurityGroups>(*parts_);
+    key_pairs_ = std::make_unique<control::KeyPairs>(*store_, *clock_, *rng_);
     inspector_ = std::make_unique<control::Inspector>(*parts_, *volumes_, *worker_);
 }
 
 Status Server::recover() {
+    TRY(cuts_->recover());
     TRY(imports_->clean_up());
     TRY(drop_orphan_layers());
+    TRY(gc_->ensure_job());
     return worker_->recover();
 }
 
@@ -184,14 +230,37 @@ Status Server::drop_orphan_layers() {
 }
 
 Status Server::open_api() {
-    const api::Services services{*accounts_,  *images_,   *instances_,       *imports_,
-                                 *inspector_, *networks_, *security_groups_, topology_};
+    const api::Services services{.accounts = *accounts_,
+                                 .images = *images_,
+                                 .create_images = *create_images_,
+                                 .instances = *instances_,
+                                 .power = *power_,
+                                 .attributes = *attributes_,
+                                 .statuses = *statuses_,
+                                 .volumes = *volume_requests_,
+                                 .imports = *imports_,
+                                 .inspector = *inspector_,
+                                 .networks = *networks_,
+                                 .security_groups = *security_groups_,
+                                 .topology = topology_,
+                                 .tags = *tags_,
+                                 .key_pairs = *key_pairs_,
+                                 .snapshots = *snapshots_,
+                                 .gc = *gc_};
     api::add_image_handlers(registry_, services);
+    api::add_image_attribute_handlers(registry_, services);
+    api::add_tag_handlers(registry_, services);
+    api::add_create_image_handler(registry_, services);
     api::add_instance_handlers(registry_, services);
+    api::add_instance_power_handlers(registry_, services);
+    api::add_instance_attribute_handlers(registry_, services);
+    api::add_volume_handlers(registry_, services);
     api::add_instance_type_handlers(registry_, services);
     api::add_network_handlers(registry_, services);
     api::add_security_group_handlers(registry_, services);
     api::add_region_handlers(registry_, services);
+    api::add_key_pair_handlers(registry_, services);
+    api::add_snapshot_handlers(registry_, services);
     api::add_sts_handlers(registry_);
     kiln_api_ = std::make_unique<api::KilnApi>(services, registry_, *clock_);
     door_ = std::make_unique<api::Door>(services, registry_, *kiln_api_, *clock_, *rng_);
@@ -238,6 +307,9 @@ void Server::stop() {
     stopped_ = true;
     if (http_) {
         http_->stop(kStopGrace);
+    }
+    if (content_worker_) {
+        content_worker_->stop();
     }
     if (jobs_) {
         jobs_->stop();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Server: the parts of a running service, made in the order they need each other (D17) and ended in
 // the reverse: lock, catalog, block engine, hypervisor; then what a killed predecessor left
-// (imports, layers, guests); then jobs; the API last. One owner thread.
+// (cuts, imports, layers, guests); then jobs; the API last. One owner thread.
 #pragma once
 
 #include <memory>
@@ -12,12 +12,15 @@
 #include "catalog/store.h"
 #include "compute/fake/fake_hypervisor.h"
 #include "control/content_store.h"
+#include "control/content_worker.h"
+#include "control/gc.h"
 #include "control/imports.h"
 #include "control/inspector.h"
 #include "control/job_runner.h"
 #include "control/machine_watch.h"
 #include "control/networks.h"
 #include "control/security_groups.h"
+#include "control/snapshots.h"
 #include "daemon/options.h"
 #include "net/http_server.h"
 #include "util/executor.h"
@@ -39,6 +42,7 @@ class Server {
   private:
     Server(ServeOptions options, control::Topology topology);
     Status open_storage();
+    Status open_engine();
     Status open_hypervisor();
     void make_use_cases();
     Status recover();
@@ -59,6 +63,7 @@ class Server {
     control::Settings settings_;
     std::unique_ptr<catalog::Store> store_;
     std::unique_ptr<Executor> lookups_;  // catalog reads for the block engine
+    std::unique_ptr<Executor> index_;    // its chunk index
     std::unique_ptr<control::CatalogContents> contents_;
     std::unique_ptr<block::Engine> engine_;
     std::unique_ptr<Executor> events_;  // machine events
@@ -68,12 +73,24 @@ class Server {
     std::unique_ptr<control::Parts> parts_;
     std::unique_ptr<control::JobRunner> jobs_;
     std::unique_ptr<control::VolumeAccess> volumes_;
+    std::unique_ptr<control::ContentWorker> content_worker_;
+    std::unique_ptr<control::Cuts> cuts_;
+    std::unique_ptr<control::Snapshots> snapshots_;
+    std::unique_ptr<control::Gc> gc_;
     std::unique_ptr<control::InstanceWorker> worker_;
     std::unique_ptr<control::Accounts> accounts_;
     std::unique_ptr<control::Images> images_;
+    std::unique_ptr<control::ResourceTags> tags_;
     std::unique_ptr<control::Instances> instances_;
+    std::unique_ptr<control::AttachmentWorker> attachments_;
+    std::unique_ptr<control::Volumes> volume_requests_;
+    std::unique_ptr<control::CreateImages> create_images_;
+    std::unique_ptr<control::InstancePower> power_;
+    std::unique_ptr<control::InstanceAttributes> attributes_;
+    std::unique_ptr<control::InstanceStatuses> statuses_;
     std::unique_ptr<control::Imports> imports_;
     std::unique_ptr<control::Inspector> inspector_;
+    std::unique_ptr<control::KeyPairs> key_pairs_;
     std::unique_ptr<control::Networks> networks_;
     std::unique_ptr<control::SecurityGroups> security_groups_;
     api::Registry registry_;

@@ -35,16 +35,19 @@ struct Content {
     friend bool operator==(const Content&, const Content&) = default;
 };
 
-enum class LayerState { open, sealed, dropping };
+// `planned`: the row came first, its files are made at the first opening. Only then may they be
+// made: files of an `open` layer that are missing are lost.
+enum class LayerState { planned, open, sealed, dropping };
 constexpr auto enum_names(LayerState) {
-    return std::to_array<EnumName<LayerState>>({{LayerState::open, "open"},
+    return std::to_array<EnumName<LayerState>>({{LayerState::planned, "planned"},
+                                                {LayerState::open, "open"},
                                                 {LayerState::sealed, "sealed"},
                                                 {LayerState::dropping, "dropping"}});
 }
 
 struct LayerRecord {
     LayerId id;
-    LayerState state = LayerState::open;
+    LayerState state = LayerState::planned;
     std::uint64_t size_bytes = 0;
     std::uint32_t key_algorithm = 0;  // D11: 0 is plain
     Bytes key_record_id;              // 16 bytes, or none

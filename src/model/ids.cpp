@@ -93,6 +93,13 @@ Result<SnapshotId> parse_snapshot_id(std::string_view text) {
     return SnapshotId(text_of(text));
 }
 
+Result<KeyPairId> parse_key_pair_id(std::string_view text) {
+    if (!is_well_formed_id(KeyPairIdTag::kPrefix, text)) {
+        return invalid_value(text, "keyPairId", KeyPairIdTag::kPrefix);
+    }
+    return KeyPairId(text_of(text));
+}
+
 Result<VpcId> parse_vpc_id(std::string_view text) {
     return parse_expecting<VpcId>(text, "InvalidVpcID.Malformed");
 }

@@ -48,6 +48,9 @@ struct SecurityGroupIdTag {
 struct SecurityGroupRuleIdTag {
     static constexpr std::string_view kPrefix = "sgr";
 };
+struct KeyPairIdTag {
+    static constexpr std::string_view kPrefix = "key";
+};
 // Not known to EC2: bytes (content), a file of them (layer), a cut over several volumes, a piece of
 // durable work.
 struct ContentIdTag {
@@ -76,6 +79,7 @@ using SubnetId = StrongId<SubnetIdTag>;
 using VpcId = StrongId<VpcIdTag>;
 using SecurityGroupId = StrongId<SecurityGroupIdTag>;
 using SecurityGroupRuleId = StrongId<SecurityGroupRuleIdTag>;
+using KeyPairId = StrongId<KeyPairIdTag>;
 using ContentId = StrongId<ContentIdTag>;
 using LayerId = StrongId<LayerIdTag>;
 using SnapshotSetId = StrongId<SnapshotSetIdTag>;
@@ -121,6 +125,7 @@ Result<SubnetId> parse_subnet_id(std::string_view text);
 Result<NetworkInterfaceId> parse_network_interface_id(std::string_view text);
 Result<SecurityGroupId> parse_security_group_id(std::string_view text);
 Result<SecurityGroupRuleId> parse_security_group_rule_id(std::string_view text);
+Result<KeyPairId> parse_key_pair_id(std::string_view text);
 // InvalidUserID.Malformed
 Result<AccountId> parse_account_id(std::string_view text);
 

@@ -47,8 +47,8 @@ enum class ImageEvent {
     creation_failed,      // IMS-4
     found_invalid,        // parts of an instance store image are not what its manifest says
     launch,               // IMS-2; changes nothing
-    use_attribute,        // describe, modify or reset an attribute; changes nothing
-    share,                // IMS-3: change launch permissions; changes nothing
+    use_attribute,        // look at an attribute, protect from deregistration; changes nothing
+    modify,               // IMS-3, DR-8: permissions, description, deprecation; changes nothing
     disable,              // DR-8
     enable,               // DR-9
     deregister,           // DR-1
@@ -60,7 +60,7 @@ constexpr auto enum_names(ImageEvent) {
          {ImageEvent::found_invalid, "found-invalid"},
          {ImageEvent::launch, "launch"},
          {ImageEvent::use_attribute, "use-attribute"},
-         {ImageEvent::share, "share"},
+         {ImageEvent::modify, "modify"},
          {ImageEvent::disable, "disable"},
          {ImageEvent::enable, "enable"},
          {ImageEvent::deregister, "deregister"}});
@@ -71,6 +71,15 @@ constexpr auto enum_names(ImageType) {
     return std::to_array<EnumName<ImageType>>({{ImageType::machine, "machine"},
                                                {ImageType::kernel, "kernel"},
                                                {ImageType::ramdisk, "ramdisk"}});
+}
+
+// DR-7.
+enum class DeregistrationProtection { disabled, without_cooldown, with_cooldown };
+constexpr auto enum_names(DeregistrationProtection) {
+    return std::to_array<EnumName<DeregistrationProtection>>(
+        {{DeregistrationProtection::disabled, "disabled"},
+         {DeregistrationProtection::without_cooldown, "enabled-without-cooldown"},
+         {DeregistrationProtection::with_cooldown, "enabled-with-cooldown"}});
 }
 
 // Who may launch, besides the owner.
@@ -113,6 +122,9 @@ struct Image {
 
     UnixMillis created;
     std::optional<UnixMillis> last_launched;
+    std::optional<UnixMillis> deprecation_time;  // TIME-2: a whole minute
+    DeregistrationProtection deregistration_protection = DeregistrationProtection::disabled;
+    std::optional<UnixMillis> cooldown_until;  // DR-7: protected so long, though disabled
     InstanceId source_instance_id;
     ImageId source_image_id;
     std::string source_image_region;

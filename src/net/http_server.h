@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// HttpServer: HTTP/1.1 on one address. It speaks the protocol (keep-alive, chunked bodies, Expect:
-// 100-continue, HEAD, Upgrade, TLS when given a certificate) and knows nothing about what is asked
-// for: every request goes to one handler.
+// HttpServer: HTTP/1.1 on an address, on unix sockets, or both. It speaks the protocol (keep-alive,
+// chunked bodies, Expect: 100-continue, HEAD, Upgrade, TLS when given a certificate) and knows
+// nothing about what is asked for: every request goes to one handler.
 //
 // What it answers by itself: 400 malformed, 408 header too slow, 417 an expectation other than
 // 100-continue, 431 header too large, 501 unknown transfer coding, 503 executor queue full (body
@@ -14,6 +14,10 @@
 //
 // Pipelined requests are answered one after the other. Beyond `max_connections` connections wait in
 // the kernel's backlog.
+//
+// Unix listeners share the server's one I/O thread and executor, so hundreds of them cost a
+// descriptor each. Every request says by which it came, and none can take more than its share:
+// connections and requests at once are bounded for each.
 //
 // Thread model: thread-safe. One I/O thread accepts, shakes hands and reads request headers; it
 // never runs handlers and never waits. Handlers run on the caller's executor, where their reads and
@@ -47,8 +51,9 @@ struct HttpRequest {
     std::string query;  // the part after '?', still encoded; empty when there is none
     Headers headers;
     std::optional<std::uint64_t>
-        content_length;  // absent for a chunked body; 0 when there is no body
-    std::string peer;    // "127.0.0.1:40512"
+        content_length;    // absent for a chunked body; 0 when there is no body
+    std::string peer;      // "127.0.0.1:40512", or "unix"
+    std::string listener;  // UnixListenerOptions::label; empty for the address
     bool tls = false;
 };
 
@@ -107,8 +112,18 @@ struct CannedResponse {
     std::string body;
 };
 
+// A unix socket to listen on besides.
+struct UnixListenerOptions {
+    std::string path;                    // at most 107 bytes; a socket file left there is replaced
+    std::string label;                   // not empty, one of its own; stands in each HttpRequest
+    unsigned mode = 0600;                // of the file
+    std::optional<std::uint32_t> owner;  // user (and group) the file is given to
+    std::size_t max_connections = 16;    // at once; further ones wait in the backlog
+    std::size_t max_requests = 2;        // handled at once; further ones wait for their turn
+};
+
 struct HttpServerOptions {
-    std::string address = "127.0.0.1";  // numeric, IPv4 or IPv6
+    std::string address = "127.0.0.1";  // numeric, IPv4 or IPv6; empty: unix listeners only
     std::uint16_t port = 0;             // 0: any free one, see port()
     // PEM files; both or neither. With them the port speaks TLS (1.2 or later) only.
     std::string tls_certificate_path;
@@ -119,6 +134,8 @@ struct HttpServerOptions {
 
     std::size_t max_connections = kMaxConnections;
     std::size_t max_header_bytes = kMaxHeaderBytes;
+    // A body that the handler left unread is skipped up to this length; else the connection closes.
+    std::uint64_t max_drain_bytes = kDrainBytes;
     std::chrono::milliseconds header_timeout = kHeaderTimeout;
     std::chrono::milliseconds idle_timeout = kIdleTimeout;
     std::chrono::milliseconds body_read_timeout = kBodyReadTimeout;
@@ -134,10 +151,17 @@ class HttpServer {
     HttpServer(const HttpServer&) = delete;
     HttpServer& operator=(const HttpServer&) = delete;
 
-    virtual std::uint16_t port() const = 0;
-    // Stops listening, closes idle connections, lets requests in progress finish for up to `grace`,
-    // then cuts them and all tunnels off and waits for the handlers. Idempotent; not from a
-    // handler.
+    virtual std::uint16_t port() const = 0;  // 0 without an address
+    // Listens on one more socket; requests are served from here on. TLS is for the address alone.
+    // already_exists for a label in use, invalid_argument for a path that is too long,
+    // failed_precondition after stop(). Not from a handler.
+    virtual Status listen_unix(UnixListenerOptions options) = 0;
+    // Removes the socket file; then closes the listener's idle connections and, after the answer,
+    // those with a request. An unknown label is no error.
+    virtual void close_listener(const std::string& label) = 0;
+    // Stops listening (unix sockets' files go), closes idle connections, lets requests in progress
+    // finish for up to `grace`, then cuts them and all tunnels off and waits for the handlers.
+    // Idempotent; not from a handler.
     virtual void stop(std::chrono::milliseconds grace) = 0;
 
   protected:

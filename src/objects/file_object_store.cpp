@@ -269,10 +269,16 @@ CallPtr FileObjectStore::remove(std::string name, CallOptions options, io::Callb
     }
     const std::string path = state_->path(name);
     state_->files->forget(path);
-    // Without fsync of the directory: a removed object that is back after a loss of power is
-    // unreferenced, and whoever removes asks again.
     state_->io.submit(io::Op::unlink(path), [call, state = state_](Result<std::uint64_t> result) {
-        call->finish(as_status(std::move(result)));
+        if (!result || !state->options.durable) {
+            call->finish(as_status(std::move(result)));
+            return;
+        }
+        // Also when nothing was there: it may have been removed before the power went, and be on
+        // the medium still. Whoever removes forgets the name then, and nobody lists.
+        state->io.submit(
+            io::Op::sync_dir(state->options.directory),
+            [call](Result<std::uint64_t> synced) { call->finish(as_status(std::move(synced))); });
     });
     return call;
 }

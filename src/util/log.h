@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Logging: one line per event on standard error, "time level component: message". Never log secrets: keys, user data,
-// signatures and tokens stay out by not being passed here.
+// Logging: one line per event on standard error, "time level component: message". Never log
+// secrets: keys, user data, signatures and tokens stay out by not being passed here.
 //
 //   log_info("daemon", fmt::format("listening on {}", url));
 //
@@ -11,7 +11,8 @@
 
 namespace kiln {
 
-enum class LogLevel { debug, info, warn, error };
+// `off` is for programs that cause errors on purpose, by the thousand.
+enum class LogLevel { debug, info, warn, error, off };
 
 void set_log_level(LogLevel level);
 void log_message(LogLevel level, std::string_view component, std::string_view message);

@@ -15,6 +15,8 @@ namespace kiln {
 std::vector<std::string_view> split(std::string_view text, char separator);
 std::string_view trim(std::string_view text);
 std::string to_lower(std::string_view text);  // ASCII only
+// Characters, not bytes, of UTF-8 text: what limits on names and descriptions count.
+std::size_t character_count(std::string_view text);
 bool equals_ignore_case(std::string_view a, std::string_view b);
 
 // The whole text as a decimal number in range of T; nothing else around it.

@@ -151,6 +151,18 @@ def test_RI_the_mistakes_of_register_image(service):
     refused("InvalidParameterValue", BlockDeviceMappings=[root, {"DeviceName": "/dev/sdb", "Ebs": {"VolumeSize": 20000}}])
     refused("UnknownVolumeType", BlockDeviceMappings=[dict(root, Ebs={"SnapshotId": snapshot, "VolumeType": "gp9"})])
     refused("BootForVolumeTypeUnsupported", BlockDeviceMappings=[dict(root, Ebs={"SnapshotId": snapshot, "VolumeType": "st1"})])
+    refused("InvalidBlockDeviceMapping", RootDeviceName="")
+    refused("MissingParameter", BlockDeviceMappings=[])
+    refused("InvalidBlockDeviceMapping", BlockDeviceMappings=[{"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 8}}])
+    refused("InvalidParameterCombination", BlockDeviceMappings=[dict(root, Ebs={"SnapshotId": snapshot, "Encrypted": False})])
+    refused("InvalidParameterCombination", BlockDeviceMappings=[dict(root, Ebs={"SnapshotId": snapshot, "KmsKeyId": "k"})])
+    refused("InvalidParameterCombination", VirtualizationType="paravirtual", EnaSupport=True)
+    refused("InvalidParameterCombination", Architecture="arm64", BootMode="legacy-bios")
+    refused("InvalidParameterValue", SriovNetSupport="fast")
+    refused("InvalidParameterValue", BootMode="floppy")
+    refused("InvalidParameterValue", Description="x" * 256)
+    refused("UnsupportedOperation", ImageLocation="bucket/manifest.xml")
+    refused("UnsupportedOperation", UefiData="AAAA")
     missing = {"DeviceName": "/dev/xvda", "Ebs": {"SnapshotId": "snap-0123456789abcdef0"}}
     refused("InvalidSnapshot.NotFound", BlockDeviceMappings=[missing])
     refused("InvalidParameterCombination", TpmSupport="v2.0")
@@ -179,7 +191,7 @@ def test_RUN_the_mistakes_of_run_instances_leave_no_instance(service):
     refused("InvalidParameterCombination", MinCount=2)
     refused("InvalidParameterValue", MinCount=0, MaxCount=0)
     refused("InvalidZone.NotFound", Placement={"AvailabilityZone": "eu-west-1a"})
-    refused("UnsupportedOperation", KeyName="mine")
+    refused("InvalidKeyPair.NotFound", KeyName="mine")
     refused("UnsupportedOperation", LaunchTemplate={"LaunchTemplateName": "t"})
     resize = [{"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 0}}]
     refused("InvalidBlockDeviceMapping", BlockDeviceMappings=resize)
@@ -220,7 +232,8 @@ def test_an_import_that_is_refused_or_cut_short_leaves_nothing(service):
     assert done.returncode == 1 and "The disk is empty" in done.stderr, done.stderr
     done = service.run("import", "/nonexistent", "--name", "nothing", check=False)
     assert done.returncode == 1 and "/nonexistent" in done.stderr, done.stderr
-    assert sorted(os.listdir(layers)) == before
+    # The first import is stored in the background, and its layer may go meanwhile.
+    assert set(os.listdir(layers)) <= set(before)
 
 
 def half_an_import(kiln, name):

@@ -225,6 +225,35 @@ def test_SG_10_groups_at_launch(service):
     expect("InvalidNetworkInterfaceID.NotFound", ec2.describe_network_interfaces, NetworkInterfaceIds=[front["NetworkInterfaceId"]])
 
 
+def test_TAG_3_network_records_can_be_tagged(service):
+    ec2 = service.client("ec2")
+    group = ec2.create_security_group(GroupName="tagged", Description="x")["GroupId"]
+    (rule,) = ec2.describe_security_group_rules(Filters=[{"Name": "group-id", "Values": [group]}])["SecurityGroupRules"]
+    (instance,) = launch(service)
+    interface = instance["NetworkInterfaces"][0]["NetworkInterfaceId"]
+    subnet = ec2.describe_subnets()["Subnets"][0]
+    ids = [group, rule["SecurityGroupRuleId"], interface, subnet["SubnetId"], subnet["VpcId"]]
+    ec2.create_tags(Resources=ids, Tags=[{"Key": "team", "Value": "a"}])
+    tagged = [{"Name": "tag:team", "Values": ["a"]}]
+    found = {t["ResourceId"]: t["ResourceType"] for t in ec2.describe_tags(Filters=tagged)["Tags"]}
+    assert found == dict(zip(ids, ["security-group", "security-group-rule", "network-interface", "subnet", "vpc"])), found
+    assert len(ec2.describe_vpcs(Filters=tagged)["Vpcs"]) == len(ec2.describe_subnets(Filters=tagged)["Subnets"]) == 1
+    assert [g["GroupId"] for g in ec2.describe_security_groups(Filters=tagged)["SecurityGroups"]] == [group]
+    for code, unknown in (
+        ("InvalidGroup.NotFound", "sg-0123456789abcdef0"),
+        ("InvalidSecurityGroupRuleId.NotFound", "sgr-0123456789abcdef0"),
+        ("InvalidNetworkInterfaceID.NotFound", "eni-0123456789abcdef0"),
+        ("InvalidSubnetID.NotFound", UNKNOWN_SUBNET),
+        ("InvalidVpcID.NotFound", "vpc-0123456789abcdef0"),
+        ("InvalidVpcID.Malformed", "vpc-1"),
+    ):
+        expect(code, ec2.create_tags, Resources=[group, unknown], Tags=[{"Key": "k", "Value": "v"}])
+    end(ec2, [instance["InstanceId"]])
+    ec2.delete_security_group(GroupId=group)
+    # TAG-8: the tags went with group, rule and interface.
+    assert {t["ResourceType"] for t in ec2.describe_tags(Filters=tagged)["Tags"]} == {"subnet", "vpc"}
+
+
 def test_ACC_accounts_have_networks_of_their_own(service):
     made = json.loads(service.run("account", "create", "--name", "other", "--id", "123456789012").stdout)
     assert made["accountId"] == "123456789012"

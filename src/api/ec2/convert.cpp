@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "api/ec2/metadata_options.h"
 #include "api/ec2/network_convert.h"
 
 namespace kiln::api::ec2 {
@@ -32,6 +33,8 @@ void drop_zero(std::optional<std::uint32_t>& value) {
         value.reset();
     }
 }
+
+}  // namespace
 
 Result<model::EbsBlockDevice> to_ebs(const EbsBlockDevice& ebs) {
     if (given(ebs.outpost_arn)) {
@@ -67,6 +70,8 @@ Result<model::EbsBlockDevice> to_ebs(const EbsBlockDevice& ebs) {
     out.kms_key_id = ebs.kms_key_id.value_or("");
     return out;
 }
+
+namespace {
 
 InstanceBlockDeviceMapping from_volume(const model::Volume& volume) {  // BDM-14
     InstanceBlockDeviceMapping mapping;
@@ -133,6 +138,8 @@ Instance from_instance(const control::InstanceView& view) {
     to.key_name = unless_empty(from.key_name);
     to.client_token = from.client_token;
     fill_network(view, to);
+    to.metadata_options = from_metadata_options(
+        from.metadata_options, from.state == model::InstanceState::pending ? "pending" : "applied");
     Placement& placement = to.placement.emplace();
     placement.availability_zone = from.availability_zone;
     placement.tenancy = "default";
@@ -211,6 +218,18 @@ InstanceState from_state(model::InstanceState state) {
     out.code = model::state_code(state);
     out.name = text_of(state);
     return out;
+}
+
+List<InstanceStateChange> from_changes(const std::vector<control::StateChange>& changes) {
+    List<InstanceStateChange> list;
+    list.give();
+    for (const control::StateChange& change : changes) {
+        InstanceStateChange& out = list.emplace_back();
+        out.instance_id = change.id.str();
+        out.previous_state = from_state(change.previous);
+        out.current_state = from_state(change.current);
+    }
+    return list;
 }
 
 Reservation from_reservation(const control::ReservationView& view) {

@@ -9,10 +9,11 @@
 
 #include "api/generated/ec2/block_device_mapping.h"
 #include "api/generated/ec2/filter.h"
+#include "api/generated/ec2/instance_state_change.h"
 #include "api/generated/ec2/reservation.h"
 #include "api/generated/ec2/tag_specification.h"
 #include "control/filter.h"
-#include "control/instance_views.h"
+#include "control/instances.h"
 #include "control/tagging.h"
 #include "model/block_device.h"
 #include "util/result.h"
@@ -31,12 +32,14 @@ template <class E>
 Result<E> to_enum(const std::optional<std::string>& text, std::string_view parameter, E absent);
 Error bad_enum(std::string_view value, std::string_view parameter);
 
+Result<model::EbsBlockDevice> to_ebs(const EbsBlockDevice& ebs);
 Result<model::BlockDeviceMappings> to_mappings(const List<BlockDeviceMapping>& list);
 std::vector<control::TagSpecification> to_tags(const List<TagSpecification>& list);
 std::vector<control::Filter> to_filters(const List<Filter>& list);
 List<Tag> from_tags(const std::vector<model::Tag>& tags);
 Reservation from_reservation(const control::ReservationView& view);
 InstanceState from_state(model::InstanceState state);
+List<InstanceStateChange> from_changes(const std::vector<control::StateChange>& changes);  // INS-2
 
 // For StartInstances and its kind: well-formed ids, at least one.
 Result<std::vector<model::InstanceId>> to_instance_ids(const List<std::string>& ids);

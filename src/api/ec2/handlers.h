@@ -10,10 +10,18 @@
 namespace kiln::api {
 
 void add_image_handlers(Registry& registry, Services services);
+void add_image_attribute_handlers(Registry& registry, Services services);
+void add_create_image_handler(Registry& registry, Services services);
 void add_instance_handlers(Registry& registry, Services services);
+void add_instance_power_handlers(Registry& registry, Services services);
+void add_instance_attribute_handlers(Registry& registry, Services services);
+void add_volume_handlers(Registry& registry, Services services);
 void add_instance_type_handlers(Registry& registry, Services services);
 void add_network_handlers(Registry& registry, Services services);
 void add_security_group_handlers(Registry& registry, Services services);
 void add_region_handlers(Registry& registry, Services services);
+void add_tag_handlers(Registry& registry, Services services);
+void add_key_pair_handlers(Registry& registry, Services services);
+void add_snapshot_handlers(Registry& registry, Services services);
 
 }  // namespace kiln::api

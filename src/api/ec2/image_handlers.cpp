@@ -2,7 +2,16 @@
 #include "api/context.h"
 #include "api/ec2/convert.h"
 #include "api/ec2/handlers.h"
+#include "api/ec2/image_convert.h"
+#include "api/generated/ec2/deregister_image.h"
+#include "api/generated/ec2/disable_image.h"
+#include "api/generated/ec2/disable_image_deprecation.h"
+#include "api/generated/ec2/disable_image_deregistration_protection.h"
+#include "api/generated/ec2/enable_image.h"
+#include "api/generated/ec2/enable_image_deprecation.h"
+#include "api/generated/ec2/enable_image_deregistration_protection.h"
 #include "api/generated/ec2/register_image.h"
+#include "control/api_errors.h"
 
 namespace kiln::api {
 namespace {
@@ -57,6 +66,102 @@ Result<control::RegisterImageInput> to_input(const RegisterImageRequest& request
     return input;
 }
 
+Result<DescribeImagesResult> describe(const Services& services, const Context& context,
+                                      const DescribeImagesRequest& request) {
+    control::DescribeImagesInput input;
+    for (const std::string& id : request.image_ids) {
+        TRY_ASSIGN(input.ids.emplace_back(), model::parse_image_id(id));
+    }
+    input.owners = request.owners.items();
+    input.executable_by = request.executable_users.items();
+    input.filters = to_filters(request.filters);
+    input.include_deprecated = request.include_deprecated.value_or(false);
+    input.include_disabled = request.include_disabled.value_or(false);
+    if (request.max_results.has_value()) {
+        input.page.max_results = *request.max_results;
+    }
+    input.page.next_token = request.next_token.value_or("");
+    input.page.binding = context.request_hash;
+    if (request.dry_run.value_or(false)) {
+        return control::errors::dry_run();
+    }
+    TRY_ASSIGN(const auto page, services.images.describe(context.caller, input));
+    DescribeImagesResult result;
+    result.images.give();
+    for (const control::ImageView& image : page.items) {
+        result.images.push_back(from_image(image));
+    }
+    if (!page.next_token.empty()) {
+        result.next_token = page.next_token;
+    }
+    return result;
+}
+
+Result<DeregisterImageResult> deregister(const Services& services, const Context& context,
+                                         const DeregisterImageRequest& request) {
+    TRY_ASSIGN(const auto image, to_image_ref(request));
+    if (request.delete_associated_snapshots.value_or(false)) {
+        return not_built("DeleteAssociatedSnapshots");
+    }
+    TRY(services.images.deregister(context.caller, image));
+    DeregisterImageResult result;  // DR-3
+    result.return_ = true;
+    result.delete_snapshot_results.give();
+    return result;
+}
+
+// An operation that changes one image and answers true. Two of the operations answer it as a text.
+template <class Op, class Change>
+void add_change(Registry& registry, Change change) {
+    registry.add<Op>(
+        [change](Context& context,
+                 const typename Op::Request& request) -> Result<typename Op::Response> {
+            TRY_ASSIGN(const auto image, to_image_ref(request));
+            TRY(change(context.caller, image, request));
+            typename Op::Response response;
+            if constexpr (std::is_same_v<decltype(response.return_), Scalar<bool>>) {
+                response.return_ = true;
+            } else {
+                response.return_ = "true";
+            }
+            return response;
+        });
+}
+
+void add_lifecycle_handlers(Registry& registry, Services services) {
+    using control::Caller;
+    using control::ImageRef;
+    control::Images& images = services.images;
+    add_change<ops::EnableImage>(
+        registry, [&images](const Caller& caller, const ImageRef& image, const auto&) {
+            return images.enable(caller, image);
+        });
+    add_change<ops::DisableImage>(
+        registry, [&images](const Caller& caller, const ImageRef& image, const auto&) {
+            return images.disable(caller, image);
+        });
+    add_change<ops::EnableImageDeregistrationProtection>(
+        registry, [&images](const Caller& caller, const ImageRef& image, const auto& request) {
+            return images.protect(caller, image, request.with_cooldown.value_or(false));
+        });
+    add_change<ops::DisableImageDeregistrationProtection>(
+        registry, [&images](const Caller& caller, const ImageRef& image, const auto&) {
+            return images.unprotect(caller, image);
+        });
+    add_change<ops::EnableImageDeprecation>(
+        registry,
+        [&images](const Caller& caller, const ImageRef& image, const auto& request) -> Status {
+            if (!request.deprecate_at.has_value()) {
+                return control::errors::missing_parameter("DeprecateAt");
+            }
+            return images.deprecate(caller, image, *request.deprecate_at);
+        });
+    add_change<ops::DisableImageDeprecation>(
+        registry, [&images](const Caller& caller, const ImageRef& image, const auto&) {
+            return images.deprecate(caller, image, std::nullopt);
+        });
+}
+
 }  // namespace
 
 void add_image_handlers(Registry& registry, Services services) {
@@ -69,6 +174,15 @@ void add_image_handlers(Registry& registry, Services services) {
             result.image_id = id.str();
             return result;
         });
+    registry.add<ops::DescribeImages>(
+        [services](Context& context, const DescribeImagesRequest& request) {
+            return describe(services, context, request);
+        });
+    registry.add<ops::DeregisterImage>(
+        [services](Context& context, const DeregisterImageRequest& request) {
+            return deregister(services, context, request);
+        });
+    add_lifecycle_handlers(registry, services);
 }
 
 }  // namespace kiln::api

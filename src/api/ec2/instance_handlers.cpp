@@ -2,8 +2,10 @@
 #include "api/context.h"
 #include "api/ec2/convert.h"
 #include "api/ec2/handlers.h"
+#include "api/ec2/metadata_options.h"
 #include "api/ec2/network_convert.h"
 #include "api/generated/ec2/describe_instances.h"
+#include "api/generated/ec2/modify_instance_metadata_options.h"
 #include "api/generated/ec2/run_instances.h"
 #include "api/generated/ec2/terminate_instances.h"
 #include "control/api_errors.h"
@@ -19,9 +21,6 @@ Status refuse_unbuilt(const RunInstancesRequest& request) {
         std::string_view name;
     };
     const Parameter parameters[] = {
-        {given(request.key_name), "KeyName"},
-        {given(request.user_data), "UserData"},
-        {request.metadata_options.has_value(), "MetadataOptions"},
         {request.launch_template.has_value(), "LaunchTemplate"},
         {given(request.kernel_id), "KernelId"},
         {given(request.ramdisk_id), "RamdiskId"},
@@ -103,6 +102,11 @@ Result<control::RunInstancesInput> to_input(const Context& context,
     input.disable_api_termination = request.disable_api_termination.value_or(false);
     input.disable_api_stop = request.disable_api_stop.value_or(false);
     input.ebs_optimized = request.ebs_optimized.value_or(false);
+    input.key_name = request.key_name.value_or("");
+    TRY_ASSIGN(input.user_data, to_user_data(request.user_data));
+    if (request.metadata_options) {
+        TRY_ASSIGN(input.metadata_options, to_metadata_options(*request.metadata_options));
+    }
     input.tags = to_tags(request.tag_specifications);
     input.client_token = request.client_token.value_or("");
     input.request_hash = context.request_hash;
@@ -137,23 +141,29 @@ Result<DescribeInstancesResult> describe(const Services& services, const Context
 
 Result<TerminateInstancesResult> terminate(const Services& services, const Context& context,
                                            const TerminateInstancesRequest& request) {
-    if (request.force.value_or(false)) {
-        return not_built("Force");
-    }
-    if (request.skip_os_shutdown.value_or(false)) {
-        return not_built("SkipOsShutdown");
-    }
-    TRY_ASSIGN(const auto ids, to_instance_ids(request.instance_ids));
-    TRY_ASSIGN(const auto changes,
-               services.instances.terminate(context.caller, ids, request.dry_run.value_or(false)));
+    control::TerminateInput input;
+    TRY_ASSIGN(input.ids, to_instance_ids(request.instance_ids));
+    input.force = request.force.value_or(false);
+    input.skip_os_shutdown = request.skip_os_shutdown.value_or(false);
+    input.dry_run = request.dry_run.value_or(false);
+    TRY_ASSIGN(const auto changes, services.instances.terminate(context.caller, input));
     TerminateInstancesResult result;
-    result.terminating_instances.give();
-    for (const control::StateChange& change : changes) {
-        InstanceStateChange& out = result.terminating_instances.emplace_back();
-        out.instance_id = change.id.str();
-        out.previous_state = from_state(change.previous);
-        out.current_state = from_state(change.current);
-    }
+    result.terminating_instances = from_changes(changes);
+    return result;
+}
+
+Result<ModifyInstanceMetadataOptionsResult> modify_metadata(
+    const Services& services, const Context& context,
+    const ModifyInstanceMetadataOptionsRequest& request) {
+    control::ModifyMetadataOptionsInput input;
+    TRY_ASSIGN(input.id, model::parse_instance_id(request.instance_id.value_or("")));
+    TRY_ASSIGN(input.options, to_metadata_options(request));
+    input.dry_run = request.dry_run.value_or(false);
+    TRY_ASSIGN(const auto options,
+               services.instances.modify_metadata_options(context.caller, input));
+    ModifyInstanceMetadataOptionsResult result;
+    result.instance_id = input.id.str();
+    result.instance_metadata_options = from_metadata_options(options, "pending");
     return result;
 }
 
@@ -169,6 +179,10 @@ void add_instance_handlers(Registry& registry, Services services) {
     registry.add<ops::DescribeInstances>(
         [services](Context& context, const DescribeInstancesRequest& request) {
             return describe(services, context, request);
+        });
+    registry.add<ops::ModifyInstanceMetadataOptions>(
+        [services](Context& context, const ModifyInstanceMetadataOptionsRequest& request) {
+            return modify_metadata(services, context, request);
         });
     registry.add<ops::TerminateInstances>(
         [services](Context& context, const TerminateInstancesRequest& request) {

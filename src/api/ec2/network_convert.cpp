@@ -3,6 +3,7 @@
 
 #include "api/ec2/convert.h"
 #include "control/api_errors.h"
+#include "control/metadata_facts.h"
 #include "control/network_names.h"
 
 namespace kiln::api::ec2 {
@@ -24,10 +25,6 @@ List<GroupIdentifier> groups_of(const control::InstanceView& view) {
     return list;
 }
 
-std::string dns_name_of(const model::Instance& instance) {
-    return control::private_dns_name(instance.region, instance.private_ip);
-}
-
 std::string attachment_id_of(const model::Instance& instance) {
     return control::derived_id("eni-attach", instance.network_interface_id.str());
 }
@@ -38,7 +35,7 @@ InstanceNetworkInterface instance_interface(const control::InstanceView& view) {
     to.network_interface_id = from.network_interface_id.str();
     to.mac_address = from.mac;
     to.owner_id = from.owner_id.str();
-    to.private_dns_name = dns_name_of(from);
+    to.private_dns_name = control::private_dns_name(from);
     to.private_ip_address = from.private_ip;
     to.source_dest_check = from.source_dest_check;
     to.status = "in-use";
@@ -177,7 +174,7 @@ void fill_network(const control::InstanceView& view, Instance& to) {
     to.vpc_id = unless_empty(from.vpc_id.str());
     to.private_ip_address = unless_empty(from.private_ip);
     to.public_ip_address = unless_empty(from.public_ip);
-    to.private_dns_name = dns_name_of(from);
+    to.private_dns_name = control::private_dns_name(from);
     to.source_dest_check = from.source_dest_check;
     to.security_groups = groups_of(view);
     to.network_interfaces.push_back(instance_interface(view));
@@ -251,7 +248,7 @@ NetworkInterface from_interface(const control::InterfaceView& view) {
     to.interface_type = "interface";
     to.mac_address = from.mac;
     to.owner_id = from.owner_id.str();
-    to.private_dns_name = dns_name_of(from);
+    to.private_dns_name = control::private_dns_name(from);
     to.private_ip_address = from.private_ip;
     to.requester_managed = false;
     to.source_dest_check = from.source_dest_check;

@@ -20,6 +20,22 @@ std::string_view accelerator_name(compute::Accelerator accelerator) {
     return "";
 }
 
+json chain_json(const control::ContentChain& chain) {
+    json out = json::array();
+    for (const model::Content& content : chain) {
+        json& one = out.emplace_back(json{{"contentId", content.id.str()},
+                                          {"state", model::to_string(content.state)},
+                                          {"sizeBytes", content.size_bytes}});
+        if (!content.layer.empty()) {
+            one["layer"] = content.layer.str();
+        }
+        if (!content.root_digest.empty()) {
+            one["root"] = content.root_digest;
+        }
+    }
+    return out;
+}
+
 json volume_json(const control::InspectedVolume& seen) {
     const model::Volume& volume = seen.volume;
     json out{{"volumeId", volume.id.str()},
@@ -27,6 +43,7 @@ json volume_json(const control::InspectedVolume& seen) {
              {"sizeGiB", volume.size_gib},
              {"baseContent", volume.base_content.str()},
              {"activeLayer", volume.active_layer.str()},
+             {"contents", chain_json(seen.contents)},
              {"open", seen.open}};
     if (seen.open) {
         out["socket"] = seen.socket;
@@ -42,6 +59,14 @@ json volume_json(const control::InspectedVolume& seen) {
 
 std::string to_json(const control::InspectedVolume& seen) {
     return volume_json(seen).dump();
+}
+
+std::string to_json(const control::InspectedSnapshot& seen) {
+    return json{{"snapshotId", seen.snapshot.id.str()},
+                {"state", model::to_string(seen.snapshot.state)},
+                {"volumeId", seen.snapshot.volume_id.str()},
+                {"contents", chain_json(seen.contents)}}
+        .dump();
 }
 
 std::string to_json(const control::InspectedInstance& seen) {

@@ -10,5 +10,6 @@ namespace kiln::api {
 
 std::string to_json(const control::InspectedInstance& seen);
 std::string to_json(const control::InspectedVolume& seen);
+std::string to_json(const control::InspectedSnapshot& seen);
 
 }  // namespace kiln::api

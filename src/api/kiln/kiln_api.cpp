@@ -10,6 +10,7 @@
 #include "api/kiln/json.h"
 #include "control/api_errors.h"
 #include "crypto/hash.h"
+#include "net/extent_stream.h"
 #include "util/encoding.h"
 #include "util/log.h"
 #include "util/strings.h"
@@ -22,6 +23,8 @@ using nlohmann::json;
 constexpr std::chrono::seconds kCallTime{60};
 // A large disk over a slow line; every single read has the server's own, shorter limit.
 constexpr std::chrono::hours kImportTime{24};
+// How long one answer about a run of garbage collection may wait for its end; then one asks again.
+constexpr std::chrono::seconds kGcWait{20};
 constexpr std::size_t kImportPiece = 1U << 20;
 constexpr std::size_t kMaxJsonBody = 64U << 10;
 
@@ -85,7 +88,7 @@ Result<E> take_enum(Query& query, const std::string& name, E otherwise) {
     return *value;
 }
 
-Result<control::ImportInput> to_import(const net::HttpRequest& request) {
+Result<control::ImportInput> to_import(const net::HttpRequest& request, bool& extents) {
     TRY_ASSIGN(Query query, parse_query(request.query));
     control::ImportInput input;
     input.image.name = take(query, "name");
@@ -105,6 +108,12 @@ Result<control::ImportInput> to_import(const net::HttpRequest& request) {
         return control::errors::missing_parameter("size");
     }
     input.size_bytes = *size;
+    const std::string encoding = take(query, "encoding", "raw");
+    extents = encoding == "extents";
+    if (!extents && encoding != "raw") {
+        return control::errors::invalid_parameter_value(
+            fmt::format("Invalid value '{}' for encoding; it is raw or extents.", encoding));
+    }
     if (!query.empty()) {
         return Error::api(Code::invalid_argument, "UnknownParameter",
                           "The parameter " + query.begin()->first + " is not recognized");
@@ -170,6 +179,9 @@ Result<std::string> KilnApi::answer(const net::HttpRequest& request, const Conte
         (method == "POST" || method == "DELETE")) {
         return export_volume(request, context, std::string(parts[1]));
     }
+    if (parts.size() == 1 && parts[0] == "gc" && (method == "POST" || method == "GET")) {
+        return collect_garbage(request, context);
+    }
     if (parts.size() == 1 && parts[0] == "operations" && method == "GET") {
         return operations();
     }
@@ -179,10 +191,53 @@ Result<std::string> KilnApi::answer(const net::HttpRequest& request, const Conte
     return no_such_path(request);
 }
 
+namespace {
+
+// Gives an import what a request's body holds.
+class DiskIntake {
+  public:
+    DiskIntake(control::Import& import, bool extents)
+        : import_(import), decoder_(import.size_bytes()), extents_(extents) {}
+
+    Status take(ByteView piece) {
+        if (!extents_) {
+            return import_.write(piece);
+        }
+        return as_client_error(
+            decoder_.feed(piece, [this](std::uint64_t offset, ByteView data) -> Status {
+                TRY(import_.skip_to(offset));
+                return import_.write(data);
+            }));
+    }
+    Status finish() {
+        if (!extents_) {
+            return ok();
+        }
+        TRY(as_client_error(decoder_.finish()));
+        return import_.skip_to(import_.size_bytes());
+    }
+
+  private:
+    static Status as_client_error(Status status) {
+        if (!status && status.error().code() == Code::invalid_argument) {
+            return control::errors::invalid_parameter_value(status.error().message());
+        }
+        return status;
+    }
+
+    control::Import& import_;
+    net::ExtentDecoder decoder_;
+    const bool extents_;
+};
+
+}  // namespace
+
 Result<std::string> KilnApi::import(const net::HttpRequest& request, const Context& context,
                                     net::BodyReader& body) {
-    TRY_ASSIGN(control::ImportInput input, to_import(request));
+    bool extents = false;
+    TRY_ASSIGN(control::ImportInput input, to_import(request, extents));
     TRY_ASSIGN(const auto import, services_.imports.begin(context.caller, std::move(input)));
+    DiskIntake intake(*import, extents);
     const Deadline deadline = Deadline::after(kImportTime);
     Bytes piece(kImportPiece);
     while (true) {
@@ -190,8 +245,9 @@ Result<std::string> KilnApi::import(const net::HttpRequest& request, const Conte
         if (length == 0) {
             break;
         }
-        TRY(import->write(ByteView(piece).first(length)));
+        TRY(intake.take(ByteView(piece).first(length)));
     }
+    TRY(intake.finish());
     TRY_ASSIGN(const control::Imported made, import->finish());
     return json{{"imageId", made.image_id.str()},
                 {"snapshotId", made.snapshot_id.str()},
@@ -204,6 +260,11 @@ Result<std::string> KilnApi::inspect(const Context& context, const std::string& 
     if (id.starts_with("i-")) {
         TRY_ASSIGN(const auto instance_id, model::parse_instance_id(id));
         TRY_ASSIGN(const auto seen, services_.inspector.instance(context.caller, instance_id));
+        return to_json(seen);
+    }
+    if (id.starts_with("snap-")) {
+        TRY_ASSIGN(const auto snapshot_id, model::parse_snapshot_id(id));
+        TRY_ASSIGN(const auto seen, services_.inspector.snapshot(context.caller, snapshot_id));
         return to_json(seen);
     }
     TRY_ASSIGN(const auto volume_id, model::parse_volume_id(id));
@@ -221,6 +282,33 @@ Result<std::string> KilnApi::export_volume(const net::HttpRequest& request, cons
     TRY_ASSIGN(const std::string socket,
                services_.inspector.export_volume(context.caller, volume_id));
     return json{{"socket", socket}, {"uri", "nbd+unix:///?socket=" + socket}}.dump();
+}
+
+Result<std::string> KilnApi::collect_garbage(const net::HttpRequest& request,
+                                             const Context& context) {
+    if (!context.caller.administrator) {
+        return Error::api(Code::permission_denied, "UnauthorizedOperation",
+                          "Only an administrator may collect garbage.");
+    }
+    std::uint64_t run = 0;
+    if (request.method == "POST") {
+        TRY_ASSIGN(run, services_.gc.request());
+    } else {
+        TRY_ASSIGN(Query query, parse_query(request.query));
+        const auto wanted = parse_int<std::uint64_t>(take(query, "run"));
+        if (!wanted || !query.empty()) {
+            return control::errors::invalid_parameter_value("The query is run=NUMBER.");
+        }
+        run = *wanted;
+    }
+    TRY_ASSIGN(const control::GcReport report, services_.gc.wait(run, Deadline::after(kGcWait)));
+    return json{{"run", report.run},
+                {"over", report.over},
+                {"packsRemoved", report.packs_removed},
+                {"bytesRemoved", report.bytes_removed},
+                {"packsKept", report.packs_kept},
+                {"bytesKept", report.bytes_kept}}
+        .dump();
 }
 
 Result<std::string> KilnApi::operations() const {

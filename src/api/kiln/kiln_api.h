@@ -2,12 +2,17 @@
 // KilnApi: what EC2 has no call for, as JSON under /kiln/v1/, signed with the service name `kiln`.
 //
 //   POST   /kiln/v1/imports?name=&size=&...    the body is a raw disk -> {imageId, snapshotId, ...}
-//   GET    /kiln/v1/inspect/{id}               where an instance or a volume really is
+//   GET    /kiln/v1/inspect/{id}               where an instance, a volume or a snapshot really is
 //   POST   /kiln/v1/volumes/{id}/export        a read-only NBD socket on this host -> {socket}
 //   DELETE /kiln/v1/volumes/{id}/export
+//   POST   /kiln/v1/gc                         a run of garbage collection -> {run, over, ...};
+//                                              administrators
+//   GET    /kiln/v1/gc?run=                    the same answer about a run asked for before; both
+//                                              wait for its end for some seconds
 //   GET    /kiln/v1/operations                 every operation of the service models, and which are
-//   built POST   /kiln/v1/accounts                   {name, id?} -> {accountId, accessKeyId,
-//   secretAccessKey}; administrators
+//                                              built
+//   POST   /kiln/v1/accounts                   {name, id?} -> {accountId, accessKeyId,
+//                                              secretAccessKey}; administrators
 //
 // Errors: {"code": ..., "message": ..., "requestId": ...} with the status of the same error in EC2.
 // Thread-safe.
@@ -46,6 +51,7 @@ class KilnApi {
     Result<std::string> inspect(const Context& context, const std::string& id);
     Result<std::string> export_volume(const net::HttpRequest& request, const Context& context,
                                       const std::string& id);
+    Result<std::string> collect_garbage(const net::HttpRequest& request, const Context& context);
     Result<std::string> operations() const;
     Result<std::string> create_account(const Context& context, net::BodyReader& body);
 

@@ -7,7 +7,6 @@ namespace kiln::block {
 namespace {
 
 constexpr std::size_t kMaxRunsPerRecord = kMaxRecordPayload / 8;
-constexpr std::uint64_t kNoMoreAllocation = ~0ULL;
 
 // Appends a run, merged with the last one where they touch and split where a run cannot hold it.
 void add_run(std::vector<BlockRange>& runs, BlockRange run) {
@@ -35,14 +34,76 @@ Journal::Journal(io::Io& io, io::Scheduler& scheduler, Options options)
       scheduler_(scheduler),
       file_(options.file),
       ring_bytes_(options.ring_bytes),
-      file_bytes_(options.file_bytes),
+      max_ring_bytes_(options.max_ring_bytes),
+      head_(options.head),
       written_(options.next),
       next_seq_(options.next.seq),
-      last_change_seq_(options.last_change_seq) {}
+      last_change_seq_(options.last_change_seq) {
+    INVARIANT(used() <= ring_bytes_ && ring_bytes_ >= kMinJournalRing);
+}
+
+std::uint64_t Journal::room() const {
+    return ring_bytes_ - journal_reserve(ring_bytes_);
+}
+
+JournalPosition Journal::written() const {
+    INVARIANT(!completing_);
+    return written_;
+}
 
 bool Journal::fits(std::size_t bytes, bool change) const {
-    const std::uint64_t room = ring_bytes_ - (change ? kJournalReserve : 0);
-    return written_.position + queued_bytes_ + bytes <= room;
+    const std::uint64_t end = written_.position + queued_bytes_ + bytes;
+    const std::uint64_t reserve = change ? journal_reserve(ring_bytes_) : 0;
+    return end + reserve <= head_ + ring_bytes_ && (lap_end_ == 0 || end + reserve <= lap_end_);
+}
+
+std::uint64_t Journal::larger_ring() const {
+    const std::uint64_t needed =
+        waiting_.empty() ? 0 : 2 * record_bytes(8 * waiting_.front().runs.size());
+    std::uint64_t ring = 2 * ring_bytes_;
+    while (ring < needed) {
+        ring *= 2;
+    }
+    return std::min(ring, max_ring_bytes_);
+}
+
+bool Journal::stay_in_lap(std::uint64_t head) {
+    const std::uint64_t end = head - place(head) + ring_bytes_;
+    if (written_.position + queued_bytes_ + journal_reserve(ring_bytes_) > end) {
+        return false;
+    }
+    lap_end_ = end;
+    return true;
+}
+
+void Journal::advance(std::uint64_t head, std::uint64_t ring_bytes) {
+    INVARIANT(head >= head_ && head <= written_.position);
+    if (ring_bytes != ring_bytes_) {
+        // The same places, counted in the new ring.
+        INVARIANT(lap_end_ != 0 && written_.position + queued_bytes_ <= lap_end_);
+        const std::uint64_t base = head - place(head);
+        head -= base;
+        written_.position -= base;
+        batch_end_.position -= base;
+        ring_bytes_ = ring_bytes;
+    }
+    head_ = head;
+    lap_end_ = 0;
+}
+
+void Journal::admit_waiting() {
+    while (!waiting_.empty() && fits(record_bytes(8 * waiting_.front().runs.size()), true)) {
+        Waiting next = std::move(waiting_.front());
+        waiting_.pop_front();
+        enqueue_runs(next.type, next.runs, std::move(next.done));
+    }
+}
+
+void Journal::refuse_waiting(const Error& error) {
+    for (Waiting& change : waiting_) {
+        fail_later(std::move(change.done), error);
+    }
+    waiting_.clear();
 }
 
 void Journal::fail_later(Done done, Error error) {
@@ -60,10 +121,17 @@ void Journal::append_runs(RecordType type, const std::vector<BlockRange>& runs, 
         add_run(split, run);
     }
     INVARIANT(!split.empty() && split.size() <= kMaxRunsPerRecord);
-    if (!fits(record_bytes(8 * split.size()), true)) {
-        fail_later(std::move(done), Error(Code::out_of_space, "the layer's journal is full"));
-        return;
+    const std::size_t bytes = record_bytes(8 * split.size());
+    if (bytes + journal_reserve(max_ring_bytes_) > max_ring_bytes_) {
+        fail_later(std::move(done), Error(Code::out_of_space, "the layer's journal is too small"));
+    } else if (!waiting_.empty() || !fits(bytes, true)) {
+        waiting_.push_back({type, std::move(split), std::move(done)});
+    } else {
+        enqueue_runs(type, split, std::move(done));
     }
+}
+
+void Journal::enqueue_runs(RecordType type, const std::vector<BlockRange>& split, Done done) {
     const bool merge = !queue_.empty() && !queue_.back().closed && queue_.back().type == type &&
                        queue_.back().runs.size() + split.size() <= kMaxRunsPerRecord;
     if (!merge) {
@@ -140,38 +208,26 @@ void Journal::start_batch() {
         queue_.pop_front();
     }
     if (!batch_.empty()) {
-        allocate_then_write();
-    }
-}
-
-void Journal::allocate_then_write() {
-    const std::uint64_t needed = kJournalHeaderBytes + batch_end_.position;
-    if (needed <= file_bytes_) {
         write_batch();
-        return;
     }
-    // Doubling; space that is reserved first cannot run out in the middle of a record.
-    const std::uint64_t room =
-        file_bytes_ - std::min<std::uint64_t>(file_bytes_, kJournalHeaderBytes);
-    const std::uint64_t wanted = std::max(2 * room, needed - kJournalHeaderBytes);
-    const std::uint64_t length = kJournalHeaderBytes + std::min(wanted, ring_bytes_);
-    io_.submit(io::Op::allocate(file_, file_bytes_, length - file_bytes_),
-               [this, length](Result<std::uint64_t> result) {
-                   if (result) {
-                       file_bytes_ = length;
-                   } else if (result.error().code() == Code::unsupported) {
-                       file_bytes_ = kNoMoreAllocation;
-                   } else {
-                       fail_all(std::move(result.error()).with("extend the journal"));
-                       return;
-                   }
-                   write_batch();
-               });
 }
 
 void Journal::write_batch() {
-    io_.submit(io::Op::write(file_, kJournalHeaderBytes + written_.position, buffer_),
-               [this](Result<std::uint64_t> result) { batch_written(std::move(result)); });
+    // A batch across the ring's end is written in two parts, in their order: what a process that
+    // ended wrote must have no gaps.
+    const std::uint64_t at = place(written_.position);
+    const std::size_t first = std::min<std::uint64_t>(buffer_.size(), ring_bytes_ - at);
+    const ByteView all = buffer_;
+    io_.submit(io::Op::write(file_, kJournalHeaderBytes + at, all.first(first)),
+               [this, rest = all.subspan(first)](Result<std::uint64_t> result) {
+                   if (!result || rest.empty()) {
+                       batch_written(std::move(result));
+                       return;
+                   }
+                   io_.submit(
+                       io::Op::write(file_, kJournalHeaderBytes, rest),
+                       [this](Result<std::uint64_t> more) { batch_written(std::move(more)); });
+               });
 }
 
 void Journal::batch_written(Result<std::uint64_t> result) {
@@ -188,11 +244,13 @@ void Journal::batch_written(Result<std::uint64_t> result) {
     if (!queue_.empty()) {
         kick();
     }
+    completing_ = true;
     for (Entry& entry : batch) {
         for (Done& done : entry.done) {
             done(ok());
         }
     }
+    completing_ = false;
 }
 
 void Journal::fail_all(const Error& error) {
@@ -203,9 +261,7 @@ void Journal::fail_all(const Error& error) {
     }
     queue_.clear();
     queued_bytes_ = 0;
-    next_seq_ = written_.seq;
-    last_change_seq_ = std::min(last_change_seq_, written_.seq - 1);
-    ++rollbacks_;
+    refuse_waiting(error);
     for (Entry& entry : entries) {
         for (Done& done : entry.done) {
             done(error);
@@ -218,15 +274,33 @@ void Journal::sync(Done done) {
         fail_later(std::move(done), *failed_);
         return;
     }
-    io_.submit(io::Op::sync_data(file_), [this, seq = written_seq(), done = std::move(done)](
-                                             Result<std::uint64_t> result) mutable {
+    sync_waiting_.push_back(std::move(done));
+    if (syncing_.empty()) {
+        start_sync();
+    }
+}
+
+// One at a time: where a sync fails the kernel gives up what it could not write, and another one in
+// flight beside it says that all is well.
+void Journal::start_sync() {
+    syncing_.swap(sync_waiting_);
+    io_.submit(io::Op::sync_data(file_), [this, seq = written_seq()](Result<std::uint64_t> result) {
+        auto finished = std::exchange(syncing_, {});
         if (!result) {
             failed_ = Error(Code::io_error, "sync the journal: " + result.error().message());
-            done(*failed_);
-            return;
+        } else {
+            synced_seq_ = std::max(synced_seq_, seq);
         }
-        synced_seq_ = std::max(synced_seq_, seq);
-        done(ok());
+        if (failed_) {
+            for (Done& done : std::exchange(sync_waiting_, {})) {
+                finished.push_back(std::move(done));
+            }
+        } else if (!sync_waiting_.empty()) {
+            start_sync();
+        }
+        for (Done& done : finished) {
+            done(failed_ ? Status(*failed_) : ok());
+        }
     });
 }
 

@@ -118,8 +118,8 @@ Result<Record> decode_record(const RawRecord& raw, std::uint64_t layer_blocks) {
     return out;
 }
 
-void find_leftovers(ByteView ring, JournalEnd& end) {
-    std::size_t at = end.next.position;
+void find_leftovers(ByteView ring, std::uint64_t start, JournalEnd& end) {
+    std::size_t at = end.next.position - start;
     while (at + kRecordHeaderBytes <= ring.size()) {
         if (get_le<std::uint64_t>(&ring[at]) < end.next.seq) {  // zeros, nearly always
             at += 8;
@@ -131,7 +131,10 @@ void find_leftovers(ByteView ring, JournalEnd& end) {
             continue;
         }
         at += raw->bytes();
-        end.leftovers_end = at;
+        end.leftovers_end = start + at;
+        if (static_cast<RecordType>(raw->type) == RecordType::ckpt && raw->payload.size() == 8) {
+            end.ckpt_beyond = std::max(end.ckpt_beyond, get_le<std::uint64_t>(&raw->payload[0]));
+        }
         if (static_cast<RecordType>(raw->type) == RecordType::flushed &&
             raw->payload.size() == 16 && get_le<std::uint64_t>(&raw->payload[8]) >= end.next.seq) {
             end.synced_beyond = true;
@@ -226,12 +229,21 @@ void append_record(RecordType type, ByteView payload, JournalPosition& at, Bytes
 Result<JournalEnd> scan_journal(ByteView ring, const JournalPosition& head,
                                 std::uint64_t layer_blocks,
                                 const std::function<Status(const Record&)>& visit) {
-    JournalEnd end{.next = head};
     if (head.position > ring.size()) {
         return Error(Code::data_loss, "the journal is shorter than its head");
     }
+    Bytes unrolled(ring.begin(), ring.end());
+    std::rotate(unrolled.begin(), unrolled.begin() + static_cast<std::ptrdiff_t>(head.position),
+                unrolled.end());
+    return scan_unrolled(unrolled, head, layer_blocks, visit);
+}
+
+Result<JournalEnd> scan_unrolled(ByteView ring, const JournalPosition& head,
+                                 std::uint64_t layer_blocks,
+                                 const std::function<Status(const Record&)>& visit) {
+    JournalEnd end{.next = head};
     while (true) {
-        const auto raw = parse_raw(ring.subspan(end.next.position));
+        const auto raw = parse_raw(ring.subspan(end.next.position - head.position));
         if (!raw || raw->seq != end.next.seq || raw->prev_crc != end.next.prev_crc) {
             break;
         }
@@ -239,7 +251,7 @@ Result<JournalEnd> scan_journal(ByteView ring, const JournalPosition& head,
         TRY(visit(record));
         end.next = {end.next.position + raw->bytes(), raw->seq + 1, raw->crc};
     }
-    find_leftovers(ring, end);
+    find_leftovers(ring, head.position, end);
     return end;
 }
 

@@ -61,11 +61,16 @@ struct JournalEnd {
     JournalPosition next;  // where the next record goes
     std::uint64_t leftovers_end =
         0;  // position behind the last self-consistent later record; 0 = there is none
-    bool synced_beyond = false;  // one of them says that records beyond the end had been durable
+    bool synced_beyond = false;     // one of them says that records beyond the end had been durable
+    std::uint64_t ckpt_beyond = 0;  // the highest generation of a CKPT among them
 };
 
-// Visits the chained records from `head` on. data_loss for a chained record that breaks a rule, or
-// what `visit` returns.
+// Visits the chained records from `head` on; `unrolled` is the ring from there, or the first part
+// of it. data_loss for a chained record that breaks a rule, or what `visit` returns.
+Result<JournalEnd> scan_unrolled(ByteView unrolled, const JournalPosition& head,
+                                 std::uint64_t layer_blocks,
+                                 const std::function<Status(const Record&)>& visit);
+// The same for a ring as it lies in its file; the head's position is its place there.
 Result<JournalEnd> scan_journal(ByteView ring, const JournalPosition& head,
                                 std::uint64_t layer_blocks,
                                 const std::function<Status(const Record&)>& visit);

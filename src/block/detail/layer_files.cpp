@@ -12,7 +12,7 @@ std::string base_path(const LayerContext& context, const LayerId& layer) {
     return context.directory + "/" + std::string(kPrefix) + layer.str();
 }
 
-// Unlinks one file after the other; the last one first in `paths`.
+// Unlinks one file after the other, the last of `paths` first, and makes it durable.
 void unlink_all(const LayerContext& context, std::vector<std::string> paths, Done done) {
     if (paths.empty()) {
         if (!context.durable) {
@@ -104,32 +104,33 @@ void list_layer_files(const LayerContext& context,
 void remove_layer_files(const LayerContext& context, const LayerId& layer, Done done) {
     auto names = std::make_unique<std::vector<std::string>>();
     auto* into = names.get();
-    context.io.submit(io::Op::list(context.directory, into),
-                      [&context, layer, names = std::move(names),
-                       done = std::move(done)](Result<std::uint64_t> result) mutable {
-                          if (!result) {
-                              done(result.error());
-                              return;
-                          }
-                          std::vector<std::string> paths;
-                          for (const std::string& name : *names) {
-                              if (layer_of_file(name) == layer) {
-                                  paths.push_back(context.directory + "/" + name);
-                              }
-                          }
-                          // unlink_all takes from the end: .map, .map.new, .jnl, then shards.
-                          std::sort(paths.begin(), paths.end(),
-                                    [](const std::string& a, const std::string& b) {
-                                        const auto rank = [](const std::string& path) {
-                                            return path.ends_with(".map")       ? 3
-                                                   : path.ends_with(".map.new") ? 2
-                                                   : path.ends_with(".jnl")     ? 1
-                                                                                : 0;
-                                        };
-                                        return std::pair(rank(a), a) < std::pair(rank(b), b);
-                                    });
-                          unlink_all(context, std::move(paths), std::move(done));
-                      });
+    context.io.submit(
+        io::Op::list(context.directory, into),
+        [&context, layer, names = std::move(names),
+         done = std::move(done)](Result<std::uint64_t> result) mutable {
+            if (!result) {
+                done(result.error());
+                return;
+            }
+            std::vector<std::string> map;
+            std::vector<std::string> rest;
+            for (const std::string& name : *names) {
+                if (layer_of_file(name) == layer) {
+                    (name.ends_with(".map") ? map : rest).push_back(context.directory + "/" + name);
+                }
+            }
+            // The map goes for good first: a layer with a map has all its files, also
+            // when the power goes in between and a row still names it.
+            unlink_all(
+                context, std::move(map),
+                [&context, rest = std::move(rest), done = std::move(done)](Status status) mutable {
+                    if (!status || rest.empty()) {
+                        done(std::move(status));
+                        return;
+                    }
+                    unlink_all(context, std::move(rest), std::move(done));
+                });
+        });
 }
 
 }  // namespace kiln::block

@@ -2,8 +2,15 @@
 #include "block/detail/layer_opener.h"
 
 #include "block/detail/join.h"
+#include "block/limits.h"
 
 namespace kiln::block {
+namespace {
+
+// Of the journal of a sealed layer: what a checkpoint leaves, at most.
+constexpr std::uint64_t kFirstWindow = 2 * kShortReplayBytes;
+
+}  // namespace
 
 void open_local_layer(const LayerContext& context, LayerOpen open,
                       io::Callback<Result<std::shared_ptr<Layer>>> done) {
@@ -53,89 +60,6 @@ void LayerOpener::fail(Error error) {
     join->ready();
 }
 
-// --- creation: journal, then the map under another name, then its name ---
-
-void LayerOpener::create_journal() {
-    created_ = true;
-    const Geometry& geometry = context_.geometry;
-    std::uint8_t seed[4];
-    context_.rng.fill(seed);
-    superblock_ =
-        Superblock{.store_uuid = context_.store_uuid,
-                   .volume_id = open_.volume.str(),
-                   .layer_id = open_.layer.str(),
-                   .size_bytes = open_.size_bytes,
-                   .page_blocks = geometry.page_blocks,
-                   .shard_bytes = geometry.shard_bytes,
-                   .generation = 1,
-                   .boot_id = context_.boot_id,
-                   .key = {},
-                   .ring_bytes = geometry.journal_bytes,
-                   .head = {.position = 0, .seq = 1, .prev_crc = get_le<std::uint32_t>(seed)}};
-    step(io::Op::open(journal_path(context_, open_.layer),
-                      {.write = true, .create = true, .truncate = true}),
-         [this](std::uint64_t file) { fill_journal(io::FileId{static_cast<std::int64_t>(file)}); });
-}
-
-void LayerOpener::fill_journal(io::FileId file) {
-    journal_ = file;
-    bytes_ = encode_journal_header({.store_uuid = superblock_.store_uuid,
-                                    .volume_id = superblock_.volume_id,
-                                    .layer_id = superblock_.layer_id,
-                                    .ring_bytes = superblock_.ring_bytes,
-                                    .chain_seed = superblock_.head.prev_crc});
-    const std::uint64_t length =
-        kJournalHeaderBytes +
-        std::min(context_.geometry.journal_first_bytes, superblock_.ring_bytes);
-    context_.io.submit(
-        io::Op::allocate(journal_, 0, length), [self = shared_from_this()](Value allocated) {
-            // A file system without preallocation extends the file as it is written.
-            if (!allocated && allocated.error().code() != Code::unsupported) {
-                self->fail(std::move(allocated.error()));
-                return;
-            }
-            self->step(
-                io::Op::write(self->journal_, 0, self->bytes_), [&opener = *self](std::uint64_t) {
-                    opener.step_if_durable(io::Op::sync(opener.journal_), [&opener](std::uint64_t) {
-                        opener.step(io::Op::close(opener.journal_), [&opener](std::uint64_t) {
-                            opener.journal_ = {};
-                            opener.create_map();
-                        });
-                    });
-                });
-        });
-}
-
-void LayerOpener::create_map() {
-    bytes_ = encode_superblock(superblock_);
-    bytes_.resize(kMapHeaderBytes, 0);
-    const std::string path = map_path(context_, open_.layer) + ".new";
-    step(io::Op::open(path, {.write = true, .create = true, .truncate = true}),
-         [this](std::uint64_t file) {
-             map_ = io::FileId{static_cast<std::int64_t>(file)};
-             step(io::Op::write(map_, 0, bytes_), [this](std::uint64_t) {
-                 step_if_durable(io::Op::sync(map_), [this](std::uint64_t) { publish_map(); });
-             });
-         });
-}
-
-void LayerOpener::publish_map() {
-    const std::string path = map_path(context_, open_.layer);
-    step(io::Op::close(map_), [this, path](std::uint64_t) {
-        map_ = {};
-        // The journal's name first: a map without journal would be a damaged layer, not a missing
-        // one.
-        step_if_durable(io::Op::sync_dir(context_.directory), [this, path](std::uint64_t) {
-            step(io::Op::rename(path + ".new", path), [this](std::uint64_t) {
-                step_if_durable(io::Op::sync_dir(context_.directory),
-                                [this](std::uint64_t) { open_map(); });
-            });
-        });
-    });
-}
-
-// --- opening ---
-
 void LayerOpener::open_map() {
     context_.io.submit(io::Op::open(map_path(context_, open_.layer), {.write = open_.writable}),
                        [self = shared_from_this()](Value file) {
@@ -152,9 +76,9 @@ void LayerOpener::open_map() {
 }
 
 void LayerOpener::read_map() {
-    map_data_ = io::Buffer(kMapHeaderBytes);
-    step(io::Op::read(map_, 0, map_data_.mutable_view()), [this](std::uint64_t got) {
-        auto superblock = choose_superblock(map_data_.view().first(got));
+    buffer_ = io::Buffer(kMapHeaderBytes);
+    step(io::Op::read(map_, 0, buffer_.mutable_view()), [this](std::uint64_t got) {
+        auto superblock = choose_superblock(buffer_.view().first(got));
         if (!superblock) {
             fail(std::move(superblock.error()));
             return;
@@ -164,8 +88,20 @@ void LayerOpener::read_map() {
             fail(std::move(status.error()));
             return;
         }
-        open_journal();
+        read_pages();
     });
+}
+
+void LayerOpener::read_pages() {
+    load_map(context_.io, context_.scheduler, map_, superblock_,
+             [self = shared_from_this()](Result<LoadedMap> loaded) {
+                 if (!loaded) {
+                     self->fail(std::move(loaded.error()));
+                     return;
+                 }
+                 self->map_pages_.emplace(*std::move(loaded));
+                 self->open_journal();
+             });
 }
 
 Status LayerOpener::check_superblock() const {
@@ -182,6 +118,11 @@ Status LayerOpener::check_superblock() const {
         return Error(Code::data_loss, "it has " + std::to_string(superblock_.size_bytes) +
                                           " bytes instead of " + std::to_string(open_.size_bytes));
     }
+    if (!superblock_.map_pages && MapLayout(superblock_.size_bytes, superblock_.page_blocks,
+                                            context_.geometry.directory_pages)
+                                          .directories() > kMaxDirectories) {
+        return Error(Code::unsupported, "its pages are too small for checkpoints");
+    }
     return ok();
 }
 
@@ -197,45 +138,85 @@ void LayerOpener::open_journal() {
             }
             self->journal_ = io::FileId{static_cast<std::int64_t>(*file)};
             self->step(io::Op::size(self->journal_),
-                       [&opener = *self](std::uint64_t bytes) { opener.read_journal(bytes); });
+                       [&opener = *self](std::uint64_t bytes) { opener.check_length(bytes); });
         });
 }
 
-void LayerOpener::read_journal(std::uint64_t file_bytes) {
+void LayerOpener::check_length(std::uint64_t file_bytes) {
     if (file_bytes < kJournalHeaderBytes ||
-        file_bytes > kJournalHeaderBytes + superblock_.ring_bytes) {
+        file_bytes > kJournalHeaderBytes + superblock_.max_ring_bytes) {
         fail(Error(Code::data_loss, "its journal has an impossible length"));
         return;
     }
-    journal_bytes_ = file_bytes;
-    journal_data_ = io::Buffer(file_bytes);
-    step(io::Op::read(journal_, 0, journal_data_.mutable_view()), [this](std::uint64_t got) {
-        if (got != journal_bytes_) {
-            fail(Error(Code::data_loss, "its journal ends early"));
-            return;
-        }
+    // A layer from before there were checkpoints has what its file has; its head never moved.
+    const std::uint64_t room =
+        (file_bytes - kJournalHeaderBytes + kBlockBytes - 1) / kBlockBytes * kBlockBytes;
+    ring_bytes_ = superblock_.map_pages
+                      ? superblock_.ring_bytes
+                      : std::clamp(room, kMinJournalRing, superblock_.max_ring_bytes);
+    buffer_ = io::Buffer(kJournalHeaderBytes);
+    step(io::Op::read(journal_, 0, buffer_.mutable_view()), [this](std::uint64_t) {
         if (Status status = check_journal(); !status) {
             fail(std::move(status.error()));
             return;
         }
-        replay();
+        // A sealed layer was checkpointed before, and nothing behind its seal matters.
+        read_journal(open_.writable ? ring_bytes_ : std::min(kFirstWindow, ring_bytes_));
     });
 }
 
+void LayerOpener::read_journal(std::uint64_t window) {
+    buffer_ = io::Buffer(window);
+    // What the file does not have was never written.
+    std::memset(buffer_.data(), 0, window);
+    const std::uint64_t head = superblock_.head.position;
+    const std::uint64_t first = std::min(window, ring_bytes_ - head);
+    const MutableByteView into = buffer_.mutable_view();
+    auto join = Join::create([self = shared_from_this()](Status status) {
+        if (status) {
+            self->replay();
+        } else {
+            self->fail(std::move(status.error()));
+        }
+    });
+    context_.io.submit(io::Op::read(journal_, kJournalHeaderBytes + head, into.first(first)),
+                       join->arm_io());
+    if (first < window) {
+        context_.io.submit(io::Op::read(journal_, kJournalHeaderBytes, into.subspan(first)),
+                           join->arm_io());
+    }
+    join->ready();
+}
+
 Status LayerOpener::check_journal() const {
-    TRY_ASSIGN(const JournalHeader header,
-               decode_journal_header(journal_data_.view().first(kJournalHeaderBytes)));
+    TRY_ASSIGN(const JournalHeader header, decode_journal_header(buffer_.view()));
     if (header.store_uuid != superblock_.store_uuid || header.layer_id != superblock_.layer_id ||
-        header.volume_id != superblock_.volume_id || header.ring_bytes != superblock_.ring_bytes) {
+        header.volume_id != superblock_.volume_id ||
+        header.ring_bytes != superblock_.max_ring_bytes) {
         return Error(Code::data_loss, "its journal belongs to another layer");
     }
     return ok();
 }
 
+bool LayerOpener::seal_in_buffer() const {
+    bool sealed = false;
+    const auto look = [&](const Record& record) {
+        sealed = sealed || record.type == RecordType::freeze;
+        return ok();
+    };
+    return scan_unrolled(buffer_.view(), superblock_.head, superblock_.size_bytes / kBlockBytes,
+                         look) &&
+           sealed;
+}
+
 void LayerOpener::replay() {
-    auto state = replay_journal(superblock_, journal_data_.view().subspan(kJournalHeaderBytes),
+    if (buffer_.size() < ring_bytes_ && !seal_in_buffer()) {
+        read_journal(std::min<std::uint64_t>(8 * buffer_.size(), ring_bytes_));
+        return;
+    }
+    auto state = replay_journal(superblock_, std::move(map_pages_->presence), buffer_.view(),
                                 context_.boot_id);
-    journal_data_ = {};
+    buffer_ = {};
     if (!state) {
         fail(std::move(state.error()));
         return;
@@ -261,27 +242,49 @@ void LayerOpener::replayed(Replayed state) {
         fail(Error(Code::failed_precondition, "it is sealed"));
         return;
     }
-    if (!open_.writable || state.boot_id == context_.boot_id) {
-        finish(std::move(state), false);
+    settle_map(std::move(state));
+}
+
+// The process before may have written this superblock and ended before its sync. What the older one
+// needs is overwritten from now on, so this one must be durable.
+void LayerOpener::settle_map(Replayed state) {
+    if (!open_.writable || superblock_.generation == 1) {
+        clear_leftovers(std::move(state));
         return;
     }
-    clear_leftovers(std::move(state));
+    step_if_durable(io::Op::sync_data(map_),
+                    [this, state = std::move(state)](std::uint64_t) mutable {
+                        clear_leftovers(std::move(state));
+                    });
 }
 
 // Records that the loss of power tore off must not look like damage, or come back, later.
 void LayerOpener::clear_leftovers(Replayed state) {
     const JournalEnd end = state.end;
-    if (end.leftovers_end == 0) {
-        finish(std::move(state), true);
+    const bool new_boot = open_.writable && state.boot_id != context_.boot_id;
+    if (!new_boot || end.leftovers_end == 0) {
+        finish(std::move(state), new_boot);
         return;
     }
-    bytes_.assign(end.leftovers_end - end.next.position, 0);
-    step(io::Op::write(journal_, kJournalHeaderBytes + end.next.position, bytes_),
-         [this, state = std::move(state)](std::uint64_t) mutable {
-             step_if_durable(io::Op::sync_data(journal_),
-                             [this, state = std::move(state)](std::uint64_t) mutable {
-                                 finish(std::move(state), true);
-                             });
+    write_zeros(end.next.position, end.leftovers_end, [this, state = std::move(state)]() mutable {
+        step_if_durable(io::Op::sync_data(journal_),
+                        [this, state = std::move(state)](std::uint64_t) mutable {
+                            finish(std::move(state), true);
+                        });
+    });
+}
+
+void LayerOpener::write_zeros(std::uint64_t position, std::uint64_t end, io::Callback<> then) {
+    const std::uint64_t place = position % ring_bytes_;
+    bytes_.assign(std::min(end - position, ring_bytes_ - place), 0);
+    step(io::Op::write(journal_, kJournalHeaderBytes + place, bytes_),
+         [this, next = position + bytes_.size(), end,
+          then = std::move(then)](std::uint64_t) mutable {
+             if (next < end) {
+                 write_zeros(next, end, std::move(then));
+             } else {
+                 then();
+             }
          });
 }
 
@@ -291,10 +294,14 @@ void LayerOpener::finish(Replayed state, bool new_boot) {
                                     .writable = open_.writable,
                                     .superblock = superblock_,
                                     .map = map_,
+                                    .tables = std::move(map_pages_->tables),
                                     .journal = journal_,
-                                    .journal_file_bytes = journal_bytes_,
+                                    .ring_bytes = ring_bytes_,
                                     .state = std::move(state)});
     if (!new_boot) {
+        if (open_.writable) {
+            layer->maybe_checkpoint();
+        }
         done_(std::shared_ptr<Layer>(std::move(layer)));
         return;
     }
@@ -302,6 +309,7 @@ void LayerOpener::finish(Replayed state, bool new_boot) {
     opened.append_boot(
         [self = shared_from_this(), layer = std::move(layer)](Status written) mutable {
             if (written) {
+                static_cast<LocalLayer&>(*layer).maybe_checkpoint();
                 self->done_(std::shared_ptr<Layer>(std::move(layer)));
                 return;
             }

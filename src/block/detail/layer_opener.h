@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// LayerOpener: the steps from names to an open LocalLayer: creation, superblock, journal, replay,
-// boot record. Keeps itself alive until it has answered, and closes what it opened when it fails.
-// Thread model: one owner thread.
+// LayerOpener: the steps from names to an open LocalLayer: creation, superblock, map pages,
+// journal, replay, boot record. Keeps itself alive until it has answered, and closes what it opened
+// when it fails. Thread model: one owner thread.
 #pragma once
 
 #include "block/local_layer.h"
@@ -31,13 +31,19 @@ class LayerOpener : public std::enable_shared_from_this<LayerOpener> {
 
     void open_map();
     void read_map();
+    void read_pages();
     void open_journal();
-    void read_journal(std::uint64_t file_bytes);
+    void check_length(std::uint64_t file_bytes);
+    // The first `window` bytes of the ring from the head on.
+    void read_journal(std::uint64_t window);
     Status check_superblock() const;
     Status check_journal() const;
+    bool seal_in_buffer() const;
     void replay();
     void replayed(Replayed state);
+    void settle_map(Replayed state);
     void clear_leftovers(Replayed state);
+    void write_zeros(std::uint64_t position, std::uint64_t end, io::Callback<> then);
     void finish(Replayed state, bool new_boot);
 
     const LayerContext& context_;
@@ -47,10 +53,10 @@ class LayerOpener : public std::enable_shared_from_this<LayerOpener> {
     io::FileId map_;
     io::FileId journal_;
     Superblock superblock_;
-    std::uint64_t journal_bytes_ = 0;
-    Bytes bytes_;  // what is being written
-    io::Buffer map_data_;
-    io::Buffer journal_data_;
+    std::optional<LoadedMap> map_pages_;
+    std::uint64_t ring_bytes_ = 0;
+    Bytes bytes_;        // what is being written
+    io::Buffer buffer_;  // what is being read
 };
 
 }  // namespace kiln::block

@@ -3,6 +3,7 @@
 
 #include <bit>
 
+#include "block/detail/text_field.h"
 #include "util/check.h"
 
 namespace kiln::block {
@@ -42,10 +43,25 @@ PresenceMap::Page& PresenceMap::touch(std::uint64_t page) {
     return *slot;
 }
 
+PresenceMap::Page& PresenceMap::touch_to_change(std::uint64_t number) {
+    Page& page = touch(number);
+    if (page.frozen) {
+        Bytes& copy = copies_[number];
+        copy.resize(page_blocks_ / 4);
+        put(page, copy);
+        page.frozen = false;
+    }
+    if (!page.dirty) {
+        page.dirty = true;
+        dirty_.push_back(number);
+    }
+    return page;
+}
+
 void PresenceMap::set(BlockRange range, BlockState state) {
     INVARIANT(state != BlockState::absent && range.end() <= blocks_ && range.first <= range.end());
     while (range.count > 0) {
-        Page& page = touch(range.first / page_blocks_);
+        Page& page = touch_to_change(range.first / page_blocks_);
         const std::uint64_t in_page = range.first % page_blocks_;
         const std::uint64_t bit = in_page % 64;
         const std::uint64_t count = std::min(range.count, 64 - bit);
@@ -141,6 +157,73 @@ std::vector<BlockRange> PresenceMap::with(BlockRange range, BlockState state) co
         range.count -= found.count;
     }
     return parts;
+}
+
+void PresenceMap::put(const Page& page, MutableByteView slot) const {
+    INVARIANT(slot.size() >= page_blocks_ / 4);
+    const std::size_t words = page.data.size();
+    for (std::size_t i = 0; i < words; ++i) {
+        put_le(&slot[8 * i], page.data[i]);
+        put_le(&slot[8 * (words + i)], page.zero[i]);
+    }
+}
+
+Status PresenceMap::load(std::uint64_t number, ByteView slot) {
+    INVARIANT(number < (blocks_ + page_blocks_ - 1) / page_blocks_);
+    if (slot.size() < page_blocks_ / 4 || !all_zero(slot.subspan(page_blocks_ / 4))) {
+        return Error(Code::data_loss, "a page of the map has a wrong length");
+    }
+    Page& page = touch(number);
+    const std::size_t words = page.data.size();
+    for (std::size_t i = 0; i < words; ++i) {
+        page.data[i] = get_le<std::uint64_t>(&slot[8 * i]);
+        page.zero[i] = get_le<std::uint64_t>(&slot[8 * (words + i)]);
+        const std::uint64_t first = number * page_blocks_ + 64 * i;
+        const std::uint64_t inside =
+            std::min<std::uint64_t>(64, blocks_ - std::min(blocks_, first));
+        const std::uint64_t legal = inside == 0 ? 0 : mask_of(0, inside);
+        if ((page.data[i] & page.zero[i]) != 0 || ((page.data[i] | page.zero[i]) & ~legal) != 0) {
+            return Error(Code::data_loss, "a page of the map has impossible bits");
+        }
+    }
+    return ok();
+}
+
+void PresenceMap::freeze() {
+    INVARIANT(frozen_.empty() && copies_.empty());
+    frozen_.swap(dirty_);
+    std::sort(frozen_.begin(), frozen_.end());
+    for (const std::uint64_t number : frozen_) {
+        Page& page = touch(number);
+        page.dirty = false;
+        page.frozen = true;
+    }
+}
+
+void PresenceMap::take(std::uint64_t number, MutableByteView slot) {
+    const auto copy = copies_.find(number);
+    if (copy != copies_.end()) {
+        std::copy(copy->second.begin(), copy->second.end(), slot.begin());
+        copies_.erase(copy);
+        return;
+    }
+    Page& page = touch(number);
+    INVARIANT(page.frozen);
+    put(page, slot);
+    page.frozen = false;
+}
+
+void PresenceMap::unfreeze(bool written) {
+    for (const std::uint64_t number : frozen_) {
+        Page& page = touch(number);
+        page.frozen = false;
+        if (!written && !page.dirty) {
+            page.dirty = true;
+            dirty_.push_back(number);
+        }
+    }
+    frozen_.clear();
+    copies_.clear();
 }
 
 bool PresenceMap::any_data(BlockRange range) const {

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // PresenceMap: absent, zero or data for each block of a layer, in two bits, in pages that exist
-// only where something was set: an empty 64 TiB layer costs 8 KiB. Thread model: one owner thread.
+// only where something was set: an empty 64 TiB layer costs 8 KiB.
+//
+// For checkpoints it knows which pages changed. freeze() holds those fixed as they are now; a
+// frozen page that changes before it is taken is copied first. Thread model: one owner thread.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <vector>
 
@@ -25,21 +29,38 @@ class PresenceMap {
     std::vector<BlockRange> with(BlockRange range, BlockState state) const;
     bool any_data(BlockRange range) const;
 
+    // Fills a page from the planes of its slot in a map file. data_loss for bits that cannot be.
+    Status load(std::uint64_t page, ByteView slot);
+    // From now until unfreeze(), frozen() are the pages that changed since the last freeze().
+    void freeze();
+    const std::vector<std::uint64_t>& frozen() const { return frozen_; }
+    // Puts the planes of a frozen page, as they were at freeze(), in a slot. Once for each page.
+    void take(std::uint64_t page, MutableByteView slot);
+    // `written`: what was taken is in force. Else the pages count as changed again.
+    void unfreeze(bool written);
+
   private:
     static constexpr std::uint64_t kPagesPerDirectory = 1024;
     struct Page {
         std::vector<std::uint64_t> data;
         std::vector<std::uint64_t> zero;
+        bool dirty = false;
+        bool frozen = false;  // not yet taken, and as it was
     };
     using Directory = std::vector<std::unique_ptr<Page>>;
 
     const Page* find(std::uint64_t page) const;
     Page& touch(std::uint64_t page);
+    Page& touch_to_change(std::uint64_t page);
+    void put(const Page& page, MutableByteView slot) const;
     BlockRun run_in_page(std::uint64_t first, std::uint64_t limit) const;
 
     const std::uint64_t blocks_;
     const std::uint64_t page_blocks_;
     std::vector<std::unique_ptr<Directory>> directories_;
+    std::vector<std::uint64_t> dirty_;
+    std::vector<std::uint64_t> frozen_;
+    std::map<std::uint64_t, Bytes> copies_;  // of frozen pages that changed before they were taken
 };
 
 }  // namespace kiln::block

@@ -8,11 +8,12 @@ namespace {
 
 class Replayer {
   public:
-    explicit Replayer(const Superblock& superblock)
-        : state_{
-              .presence = PresenceMap(superblock.size_bytes / kBlockBytes, superblock.page_blocks),
-              .end = {},
-              .boot_id = superblock.boot_id} {}
+    Replayer(const Superblock& superblock, PresenceMap checkpointed)
+        : state_{.presence = std::move(checkpointed),
+                 .end = {},
+                 .boot_id = superblock.boot_id,
+                 .last_change_seq = superblock.head.seq - 1,
+                 .through_seq = superblock.head.seq - 1} {}
 
     Status visit(const Record& record) {
         if (state_.frozen) {
@@ -73,12 +74,12 @@ class Replayer {
 
 }  // namespace
 
-Result<Replayed> replay_journal(const Superblock& superblock, ByteView ring,
-                                const std::string& boot_id) {
-    Replayer replayer(superblock);
+Result<Replayed> replay_journal(const Superblock& superblock, PresenceMap checkpointed,
+                                ByteView ring, const std::string& boot_id) {
+    Replayer replayer(superblock, std::move(checkpointed));
     TRY_ASSIGN(const JournalEnd end,
-               scan_journal(ring, superblock.head, superblock.size_bytes / kBlockBytes,
-                            [&](const Record& record) { return replayer.visit(record); }));
+               scan_unrolled(ring, superblock.head, superblock.size_bytes / kBlockBytes,
+                             [&](const Record& record) { return replayer.visit(record); }));
     Replayed& state = replayer.state();
     const bool same_boot = state.boot_id == boot_id;
     if (end.next.seq <= superblock.floor_seq) {
@@ -86,7 +87,8 @@ Result<Replayed> replay_journal(const Superblock& superblock, ByteView ring,
                                           std::to_string(end.next.seq - 1) + ", and " +
                                           std::to_string(superblock.floor_seq) + " was written");
     }
-    if (end.leftovers_end != 0 && (same_boot || end.synced_beyond || state.frozen)) {
+    if (end.leftovers_end != 0 && (same_boot || end.synced_beyond || state.frozen ||
+                                   end.ckpt_beyond > superblock.generation)) {
         return Error(Code::data_loss,
                      "the journal is damaged after record " + std::to_string(end.next.seq - 1));
     }

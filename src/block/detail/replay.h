@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Replay: from the bytes of a journal to the state of its layer, by the rules of
-// docs/formats/layer.md ("Recovery"), the boot-id rule included. Bounded by the journal's size.
+// Replay: from the checkpointed presence and the bytes of a journal to the state of a layer, by the
+// rules of docs/formats/layer.md ("Recovery"), the boot-id rule included. Bounded by the journal's
+// size.
 // Thread model: pure function.
 #pragma once
 
@@ -18,8 +19,8 @@ struct Replayed {
     std::uint64_t through_seq = 0;      // the last durable one
 };
 
-// data_loss as the rules say. `boot_id` is this host's.
-Result<Replayed> replay_journal(const Superblock& superblock, ByteView ring,
-                                const std::string& boot_id);
+// data_loss as the rules say. `ring` is unrolled, from the head on; `boot_id` is this host's.
+Result<Replayed> replay_journal(const Superblock& superblock, PresenceMap checkpointed,
+                                ByteView ring, const std::string& boot_id);
 
 }  // namespace kiln::block

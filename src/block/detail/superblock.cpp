@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "block/detail/superblock.h"
 
+#include "block/detail/map_format.h"
 #include "block/detail/text_field.h"
 #include "block/ids.h"
 #include "block/limits.h"
@@ -11,9 +12,11 @@ namespace {
 
 constexpr std::string_view kMagic = "KILNLAYR";
 constexpr std::uint16_t kVersion = 1;
-// map_pages, data_crc, extent_mapped and encrypted have bits, and no reader yet.
-constexpr std::uint16_t kKnownFeatures = 0;
-constexpr std::size_t kFieldsEnd = 336;
+// data_crc, extent_mapped and encrypted have bits, and no reader yet.
+constexpr std::uint16_t kMapPages = 1;
+constexpr std::uint16_t kKnownFeatures = kMapPages;
+constexpr std::size_t kMapFields = 336;
+constexpr std::size_t kFieldsEnd = 368;
 
 std::uint32_t crc_of(ByteView bytes) {
     const std::uint8_t zeros[4] = {};
@@ -41,8 +44,9 @@ Status check_header(ByteView bytes) {
 Status check_fields(const Superblock& s) {
     const Geometry geometry{.shard_bytes = s.shard_bytes,
                             .page_blocks = s.page_blocks,
-                            .journal_bytes = s.ring_bytes,
-                            .journal_first_bytes = kBlockBytes};
+                            .directory_pages = s.map_pages ? s.directory_pages : 1,
+                            .journal_bytes = s.max_ring_bytes,
+                            .journal_first_bytes = s.map_pages ? s.ring_bytes : kMinJournalRing};
     if (!geometry.check() || s.size_bytes == 0 || s.size_bytes % kBlockBytes != 0 ||
         s.size_bytes > kMaxVolumeBytes) {
         return Error(Code::data_loss, "the sizes in the superblock are impossible");
@@ -50,8 +54,16 @@ Status check_fields(const Superblock& s) {
     if (!valid_id(s.layer_id) || !valid_id(s.volume_id) || s.generation == 0 || s.head.seq == 0) {
         return Error(Code::data_loss, "the ids in the superblock are impossible");
     }
-    if (s.head.position != 0) {
-        return Error(Code::unsupported, "the journal head moved: a checkpointed layer");
+    const bool in_ring = s.map_pages
+                             ? s.ring_bytes <= s.max_ring_bytes && s.head.position < s.ring_bytes &&
+                                   s.head.position % 8 == 0
+                             : s.head.position == 0;
+    if (!in_ring) {
+        return Error(Code::data_loss, "the journal head in the superblock is impossible");
+    }
+    if (s.map_pages &&
+        MapLayout(s.size_bytes, s.page_blocks, s.directory_pages).directories() > kMaxDirectories) {
+        return Error(Code::data_loss, "the superblock tells of too many directories");
     }
     if (s.key.algorithm != 0) {
         return Error(Code::unsupported, "an encrypted layer");
@@ -61,11 +73,28 @@ Status check_fields(const Superblock& s) {
 
 }  // namespace
 
+void put_map_entry(std::uint8_t* at, const MapEntry& entry) {
+    put_le(at, entry.crc);
+    put_le(at + 4, entry.slot);
+    put_le(at + 8, entry.gen);
+}
+
+Result<MapEntry> get_map_entry(const std::uint8_t* at, std::uint64_t max_gen) {
+    const MapEntry entry{.crc = get_le<std::uint32_t>(at),
+                         .slot = get_le<std::uint32_t>(at + 4),
+                         .gen = get_le<std::uint64_t>(at + 8)};
+    if (entry.slot > 1 || entry.gen > max_gen || (!entry.exists() && entry != MapEntry{})) {
+        return Error(Code::data_loss, "an entry of the map is impossible");
+    }
+    return entry;
+}
+
 Bytes encode_superblock(const Superblock& s) {
     Bytes bytes(kSuperblockBytes, 0);
     std::uint8_t* at = bytes.data();
     std::memcpy(at, kMagic.data(), kMagic.size());
     put_le<std::uint16_t>(at + 8, kVersion);
+    put_le<std::uint16_t>(at + 10, s.map_pages ? kMapPages : 0);
     put_text(at + 16, kStoreUuidField, s.store_uuid);
     put_text(at + 56, kIdField, s.volume_id);
     put_text(at + 120, kIdField, s.layer_id);
@@ -79,11 +108,16 @@ Bytes encode_superblock(const Superblock& s) {
     put_le(at + 264, s.key.algorithm);
     std::memcpy(at + 272, s.key.record_id.data(), s.key.record_id.size());
     std::memcpy(at + 288, s.key.check_value.data(), s.key.check_value.size());
-    put_le(at + 296, s.ring_bytes);
+    put_le(at + 296, s.max_ring_bytes);
     put_le(at + 304, s.head.position);
     put_le(at + 312, s.head.seq);
     put_le(at + 320, s.head.prev_crc);
     put_le(at + 328, s.floor_seq);
+    if (s.map_pages) {
+        put_le(at + kMapFields, s.directory_pages);
+        put_map_entry(at + 344, s.root);
+        put_le(at + 360, s.ring_bytes);
+    }
     put_le(at + 12, crc_of(bytes));
     return bytes;
 }
@@ -104,16 +138,25 @@ Result<Superblock> decode_superblock(ByteView bytes) {
     s.key.algorithm = get_le<std::uint32_t>(at + 264);
     std::memcpy(s.key.record_id.data(), at + 272, s.key.record_id.size());
     std::memcpy(s.key.check_value.data(), at + 288, s.key.check_value.size());
-    s.ring_bytes = get_le<std::uint64_t>(at + 296);
+    s.max_ring_bytes = get_le<std::uint64_t>(at + 296);
     s.head.position = get_le<std::uint64_t>(at + 304);
     s.head.seq = get_le<std::uint64_t>(at + 312);
     s.head.prev_crc = get_le<std::uint32_t>(at + 320);
     s.floor_seq = get_le<std::uint64_t>(at + 328);
+    s.map_pages = (get_le<std::uint16_t>(at + 10) & kMapPages) != 0;
+    if (s.map_pages) {
+        s.directory_pages = get_le<std::uint32_t>(at + kMapFields);
+        TRY_ASSIGN(s.root, get_map_entry(at + 344, s.generation));
+        s.ring_bytes = get_le<std::uint64_t>(at + 360);
+    } else {
+        s.ring_bytes = s.max_ring_bytes;
+    }
     if (get_le<std::uint32_t>(at + 192) != kBlockBytes) {
         return Error(Code::unsupported, "a layer with other than 4096-byte blocks");
     }
     if (!all_zero(bytes.subspan(268, 4)) || !all_zero(bytes.subspan(324, 4)) ||
-        !all_zero(bytes.subspan(kFieldsEnd))) {
+        !all_zero(bytes.subspan(kMapFields + 4, 4)) ||
+        !all_zero(bytes.subspan(s.map_pages ? kFieldsEnd : kMapFields))) {
         return Error(Code::data_loss, "reserved bytes of the superblock are not zero");
     }
     TRY(check_fields(s));

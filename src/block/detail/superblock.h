@@ -25,6 +25,15 @@ struct JournalPosition {
     std::uint32_t prev_crc = 0;
 };
 
+// Names one slot of the map file and vouches for its bytes.
+struct MapEntry {
+    std::uint32_t crc = 0;
+    std::uint32_t slot = 0;
+    std::uint64_t gen = 0;  // of the checkpoint that wrote it; 0: nothing was ever set below
+    bool exists() const { return gen != 0; }
+    friend bool operator==(const MapEntry&, const MapEntry&) = default;
+};
+
 // How the bytes are encrypted; all zero: they are not. Nothing writes other values yet.
 struct LayerKey {
     std::uint32_t algorithm = 0;
@@ -43,10 +52,19 @@ struct Superblock {
     std::string boot_id;  // in effect at the journal head
     std::uint64_t fencing_token = 0;
     LayerKey key;
-    std::uint64_t ring_bytes = 0;
-    JournalPosition head;
+    std::uint64_t max_ring_bytes = 0;
+    JournalPosition head;  // its position is a place in the ring
     std::uint64_t floor_seq = 0;
+    // With the feature map_pages; else there are no pages, and the ring has max_ring_bytes.
+    bool map_pages = false;
+    std::uint32_t directory_pages = 0;
+    MapEntry root;
+    std::uint64_t ring_bytes = 0;
 };
+
+void put_map_entry(std::uint8_t* at, const MapEntry& entry);
+// data_loss for an entry that no checkpoint up to `max_gen` writes.
+Result<MapEntry> get_map_entry(const std::uint8_t* at, std::uint64_t max_gen);
 
 Bytes encode_superblock(const Superblock& superblock);
 // data_loss for damaged bytes; unsupported for another version or an unknown feature.

@@ -2,15 +2,13 @@
 #include "block/detail/volume_owner.h"
 
 #include "block/detail/join.h"
-#include "block/limits.h"
-#include "block/local_layer.h"
 #include "util/log.h"
 
 namespace kiln::block {
 namespace {
 
 Status check_spec(const VolumeSpec& spec) {
-    if (!valid_id(spec.id.str()) || !valid_id(spec.active.str())) {
+    if (!valid_id(spec.active.str())) {
         return Error(Code::invalid_argument,
                      "a volume or layer id must be 1-63 of a-z, 0-9 and '-'");
     }
@@ -24,49 +22,11 @@ Status check_spec(const VolumeSpec& spec) {
 
 }  // namespace
 
-Result<std::vector<ContentRecord>> check_chain(std::vector<ContentRecord> chain,
-                                               const ContentId& base, std::uint64_t volume_bytes) {
-    if (chain.empty() || chain.front().id != base || chain.size() > kMaxChainLayers) {
-        return Error(Code::data_loss, "the chain of content " + base.str() + " is broken");
-    }
-    if (chain.front().size_bytes > volume_bytes) {
-        return Error(Code::invalid_argument,
-                     "the volume is smaller than its content " + base.str());
-    }
-    for (std::size_t i = 0; i < chain.size(); ++i) {
-        const ContentRecord& record = chain[i];
-        const bool last = i + 1 == chain.size();
-        const ContentId next = last ? ContentId() : chain[i + 1].id;
-        if (record.state == ContentState::rooted) {
-            return Error(Code::unsupported, "content " + record.id.str() +
-                                                " is in the image tier, which is not built");
-        }
-        if (record.layer.empty() || record.parent != next) {
-            return Error(Code::data_loss,
-                         "the chain of content " + base.str() + " is broken at " + record.id.str());
-        }
-        // A larger parent would show through behind the end of its child.
-        if (!last && chain[i + 1].size_bytes > record.size_bytes) {
-            return Error(Code::data_loss,
-                         "content " + record.id.str() + " is smaller than its parent");
-        }
-    }
-    return chain;
-}
-
-struct VolumeOwner::Opening {
-    VolumeSpec spec;
-    std::vector<ContentRecord> chain;
-    std::size_t next = 0;
-    Stack stack;
-    Done done;
-};
-
 VolumeOwner::~VolumeOwner() {
-    INVARIANT(volumes_.empty());
+    INVARIANT(volumes_.empty() && cuts_.empty() && !destage_);
 }
 
-Result<Volume*> VolumeOwner::find(const VolumeId& id) {
+Result<OpenVolume*> VolumeOwner::find_open(const VolumeId& id) {
     const auto found = volumes_.find(id);
     if (found == volumes_.end()) {
         return Error(Code::failed_precondition, "volume " + id.str() + " is not open");
@@ -75,126 +35,102 @@ Result<Volume*> VolumeOwner::find(const VolumeId& id) {
         return Error(Code::failed_precondition,
                      "volume " + id.str() + " is being opened or closed");
     }
-    return found->second->volume.get();
+    return found->second.get();
+}
+
+Result<Volume*> VolumeOwner::find(const VolumeId& id) {
+    TRY_ASSIGN(OpenVolume * volume, find_open(id));
+    return volume->volume.get();
+}
+
+EngineCounters VolumeOwner::counters() const {
+    return {.layers_created = layers_.created(),
+            .layers_opened = layers_.opened(),
+            .chunk_reads = parts_.images.store.gets(),
+            .packs_written = packs_written_,
+            .cuts = cut_count_};
 }
 
 // --- open ---
 
+Status VolumeOwner::check_new(const VolumeId& id) const {
+    if (!valid_id(id.str())) {
+        return Error(Code::invalid_argument,
+                     "a volume or layer id must be 1-63 of a-z, 0-9 and '-'");
+    }
+    if (volumes_.contains(id)) {
+        return Error(Code::failed_precondition, "volume " + id.str() + " is open");
+    }
+    return ok();
+}
+
+OpenVolume& VolumeOwner::enter(const VolumeId& id) {
+    auto& volume = volumes_[id];
+    volume = std::make_unique<OpenVolume>();
+    volume->id = id;
+    return *volume;
+}
+
 void VolumeOwner::open(VolumeSpec spec, Done done) {
-    if (Status status = check_spec(spec); !status) {
-        done(std::move(status));
+    Status fine = check_new(spec.id);
+    if (fine) {
+        fine = check_spec(spec);
+    }
+    if (!fine) {
+        done(std::move(fine));
         return;
     }
-    if (volumes_.contains(spec.id)) {
-        done(Error(Code::failed_precondition, "volume " + spec.id.str() + " is open"));
+    enter(spec.id).base = spec.base;
+    StackOpener::start(parts_,
+                       {.base = spec.base,
+                        .volume_bytes = spec.size_bytes,
+                        .active = LayerOpen{.layer = spec.active,
+                                            .volume = spec.id,
+                                            .size_bytes = spec.size_bytes,
+                                            .writable = true,
+                                            .create = spec.create_active}},
+                       [this, id = spec.id, size = spec.size_bytes,
+                        done = std::move(done)](Result<OpenedStack> stack) mutable {
+                           opened(id, size, std::move(stack), std::move(done));
+                       });
+}
+
+void VolumeOwner::open_content(const VolumeId& name, const ContentId& content, Done done) {
+    if (Status fine = check_new(name); !fine) {
+        done(std::move(fine));
         return;
     }
-    auto entry = std::make_unique<Entry>();
-    entry->layers.push_back(spec.active);
-    for (const auto& [id, other] : volumes_) {
-        if (other->layers.front() == spec.active) {
-            done(Error(Code::failed_precondition,
-                       "layer " + spec.active.str() + " is active in volume " + id.str()));
-            return;
-        }
-    }
-    volumes_.emplace(spec.id, std::move(entry));
-    auto opening = std::make_shared<Opening>();
-    opening->spec = std::move(spec);
-    opening->done = std::move(done);
-    if (opening->spec.base.empty()) {
-        open_active(std::move(opening));
+    if (content.empty()) {
+        done(Error(Code::invalid_argument, "no content is named"));
         return;
     }
-    // The answer may come on another thread.
-    const ContentId base = opening->spec.base;
-    contents_.chain(base, [this, opening](Result<std::vector<ContentRecord>> chain) {
-        context_.scheduler.post([this, opening, chain = std::move(chain)]() mutable {
-            open_chain(std::move(opening), std::move(chain));
-        });
-    });
+    enter(name).base = content;
+    StackOpener::start(parts_, {.base = content},
+                       [this, name, done = std::move(done)](Result<OpenedStack> stack) mutable {
+                           const std::uint64_t size = stack ? stack->chain.front().size_bytes : 0;
+                           opened(name, size, std::move(stack), std::move(done));
+                       });
 }
 
-void VolumeOwner::open_chain(std::shared_ptr<Opening> opening,
-                             Result<std::vector<ContentRecord>> chain) {
-    if (chain) {
-        chain = check_chain(*std::move(chain), opening->spec.base, opening->spec.size_bytes);
-    }
-    if (!chain) {
-        open_failed(std::move(opening), std::move(chain.error()));
+void VolumeOwner::opened(const VolumeId& id, std::uint64_t size_bytes, Result<OpenedStack> stack,
+                         Done done) {
+    if (!stack) {
+        erase(id);
+        done(std::move(stack.error()).with("open volume " + id.str()));
         return;
     }
-    opening->chain = *std::move(chain);
-    Entry& entry = *volumes_.at(opening->spec.id);
-    for (const ContentRecord& record : opening->chain) {
-        entry.layers.push_back(record.layer);
+    OpenVolume& volume = *volumes_.at(id);
+    volume.active = std::move(stack->active);
+    volume.layers = std::move(stack->layers);
+    for (const ContentRecord& record : stack->chain) {
+        volume.contents.push_back(record.id);
     }
-    open_active(std::move(opening));
-}
-
-void VolumeOwner::open_active(std::shared_ptr<Opening> opening) {
-    const VolumeSpec& spec = opening->spec;
-    open_local_layer(context_,
-                     {.layer = spec.active,
-                      .volume = spec.id,
-                      .size_bytes = spec.size_bytes,
-                      .writable = true,
-                      .create = spec.create_active},
-                     [this, opening](Result<std::shared_ptr<Layer>> layer) {
-                         if (!layer) {
-                             open_failed(opening, std::move(layer.error()));
-                             return;
-                         }
-                         opening->stack.active = *std::move(layer);
-                         open_next(opening);
-                     });
-}
-
-void VolumeOwner::open_next(std::shared_ptr<Opening> opening) {
-    if (opening->next == opening->chain.size()) {
-        opened(std::move(opening));
-        return;
-    }
-    const ContentRecord& record = opening->chain[opening->next++];
-    open_local_layer(context_,
-                     {.layer = record.layer, .volume = {}, .size_bytes = record.size_bytes},
-                     [this, opening](Result<std::shared_ptr<Layer>> layer) {
-                         if (!layer) {
-                             // For a content, files that are missing are lost.
-                             Error error = std::move(layer.error());
-                             const bool missing = error.code() == Code::not_found;
-                             open_failed(opening, missing ? Error(Code::data_loss, error.message())
-                                                          : std::move(error));
-                             return;
-                         }
-                         opening->stack.sealed.push_back(*std::move(layer));
-                         open_next(opening);
-                     });
-}
-
-void VolumeOwner::open_failed(std::shared_ptr<Opening> opening, Error error) {
-    auto join = Join::create([this, opening, error = std::move(error)](Status) mutable {
-        erase(opening->spec.id);
-        opening->done(std::move(error).with("open volume " + opening->spec.id.str()));
-    });
-    if (opening->stack.active) {
-        opening->stack.active->close(join->arm());
-    }
-    for (const auto& layer : opening->stack.sealed) {
-        layer->close(join->arm());
-    }
-    join->ready();
-}
-
-void VolumeOwner::opened(std::shared_ptr<Opening> opening) {
-    Entry& entry = *volumes_.at(opening->spec.id);
-    entry.volume =
-        std::make_unique<Volume>(context_.scheduler, opening->spec.id, opening->spec.size_bytes,
-                                 std::make_shared<const Stack>(std::move(opening->stack)));
-    entry.state = State::open;
-    auto settled = std::move(entry.settled);
-    entry.settled.clear();
-    opening->done(ok());
+    volume.volume = std::make_unique<Volume>(
+        context_.scheduler, id, size_bytes, std::make_shared<const Stack>(std::move(stack->stack)));
+    volume.state = State::open;
+    auto settled = std::move(volume.settled);
+    volume.settled.clear();
+    done(ok());
     for (io::Callback<>& callback : settled) {
         callback();
     }
@@ -202,36 +138,60 @@ void VolumeOwner::opened(std::shared_ptr<Opening> opening) {
 
 // --- close ---
 
-void VolumeOwner::close_exports(Entry& entry, io::Callback<> done) {
+void VolumeOwner::close_exports(OpenVolume& volume, io::Callback<> done) {
     auto join = Join::create([done = std::move(done)](Status) mutable { done(); });
-    for (auto& [path, server] : entry.exports) {
+    for (auto& [path, server] : volume.exports) {
         server->close([armed = join->arm()]() mutable { armed(ok()); });
     }
     join->ready();
 }
 
 void VolumeOwner::close(const VolumeId& id, bool seal, Done done) {
-    if (const auto volume = find(id); !volume) {
-        done(volume.error());
+    const auto found = find_open(id);
+    if (!found) {
+        done(found.error());
         return;
     }
-    Entry& entry = *volumes_.at(id);
-    entry.state = State::closing;
-    close_exports(entry, [this, id, seal, &entry, done = std::move(done)]() mutable {
-        entry.exports.clear();
-        auto closed = [this, id, done = std::move(done)](Status status) mutable {
-            erase(id);
-            if (!status) {
-                log_error("block", "close volume " + id.str() + ": " + status.error().message());
-            }
-            done(std::move(status));
-        };
-        if (seal) {
-            entry.volume->seal_and_close({}, std::move(closed));
-        } else {
-            entry.volume->close(std::move(closed));
+    OpenVolume& volume = **found;
+    if (seal && volume.volume->read_only()) {
+        done(Error(Code::failed_precondition, "volume " + id.str() + " is a content, read-only"));
+        return;
+    }
+    volume.state = State::closing;
+    io::Callback<> work = [this, &volume, seal, done = std::move(done)]() mutable {
+        close_exports(volume, [this, &volume, seal, done = std::move(done)]() mutable {
+            volume.exports.clear();
+            closing(volume, seal, std::move(done));
+        });
+    };
+    if (volume.busy == 0) {
+        work();
+    } else {
+        volume.idle = std::move(work);  // what is under way needs the volume to the end
+    }
+}
+
+void VolumeOwner::closing(OpenVolume& volume, bool seal, Done done) {
+    // A sealed layer above an unsealed one would be a content that cannot be opened.
+    Status refused =
+        seal && volume.seal_failed
+            ? Status(Error(Code::failed_precondition, "a layer below could not be sealed"))
+            : ok();
+    auto closed = [this, id = volume.id, refused, done = std::move(done)](Status status) mutable {
+        erase(id);
+        if (status) {
+            status = std::move(refused);
         }
-    });
+        if (!status) {
+            log_error("block", "close volume " + id.str() + ": " + status.error().message());
+        }
+        done(std::move(status));
+    };
+    if (seal && refused) {
+        volume.volume->seal_and_close({}, std::move(closed));
+    } else {
+        volume.volume->close(std::move(closed));
+    }
 }
 
 void VolumeOwner::erase(const VolumeId& id) {
@@ -244,16 +204,21 @@ void VolumeOwner::erase(const VolumeId& id) {
 }
 
 void VolumeOwner::close_all(io::Callback<> done) {
-    if (volumes_.empty()) {
-        done();
+    if (destage_) {
+        destage_->cancel();
+        destage_ended_ = [this, done = std::move(done)]() mutable { close_all(std::move(done)); };
         return;
     }
-    auto& [id, entry] = *volumes_.begin();
-    if (entry->state == State::open) {
+    if (volumes_.empty()) {
+        layers_.when_idle(std::move(done));
+        return;
+    }
+    auto& [id, volume] = *volumes_.begin();
+    if (volume->state == State::open) {
         close(VolumeId(id), false,
               [this, done = std::move(done)](Status) mutable { close_all(std::move(done)); });
     } else {
-        entry->settled.push_back(
+        volume->settled.push_back(
             [this, done = std::move(done)]() mutable { close_all(std::move(done)); });
     }
 }
@@ -265,6 +230,10 @@ void VolumeOwner::add_export(const VolumeId& id, const std::string& socket_path,
     const auto volume = find(id);
     if (!volume) {
         done(volume.error());
+        return;
+    }
+    if (!read_only && (*volume)->read_only()) {
+        done(Error(Code::failed_precondition, "volume " + id.str() + " is a content, read-only"));
         return;
     }
     for (const auto& [other, entry] : volumes_) {
@@ -306,14 +275,7 @@ void VolumeOwner::drop_layer(const LayerId& layer, Done done) {
         done(Error(Code::invalid_argument, "not a layer id"));
         return;
     }
-    for (const auto& [id, entry] : volumes_) {
-        if (std::find(entry->layers.begin(), entry->layers.end(), layer) != entry->layers.end()) {
-            done(Error(Code::failed_precondition,
-                       "layer " + layer.str() + " is in use by volume " + id.str()));
-            return;
-        }
-    }
-    remove_layer_files(context_, layer, std::move(done));
+    layers_.drop(layer, std::move(done));
 }
 
 }  // namespace kiln::block

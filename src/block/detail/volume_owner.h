@@ -1,70 +1,104 @@
 // SPDX-License-Identifier: Apache-2.0
-// VolumeOwner: the open volumes of one reactor and their exports; the asynchronous half of Engine.
-// Opening builds the stack: the active layer, then the sealed layers of the base content's chain.
+// VolumeOwner: the open volumes of one reactor and their exports; the asynchronous half of Engine,
+// whose header says what the calls mean. Works without threads, on any Io.
 //
 // Each volume goes opening -> open -> closing; in `opening` and `closing` every call is
-// failed_precondition. Thread model: one owner thread. Destroyed after close_all() completed.
+// failed_precondition. Completions may run inside the call. Thread model: one owner thread.
+// Destroyed after close_all() completed.
 #pragma once
 
+#include <list>
 #include <map>
 #include <memory>
 #include <string>
 
+#include "block/detail/cut.h"
+#include "block/detail/destage_run.h"
+#include "block/detail/layer_care.h"
 #include "block/detail/layer_files.h"
+#include "block/detail/open_volume.h"
 #include "block/engine.h"
-#include "block/export/nbd_export.h"
-#include "block/volume.h"
 
 namespace kiln::block {
 
 class VolumeOwner {
   public:
-    VolumeOwner(io::Sockets& sockets, ContentStore& contents, LayerContext context)
-        : sockets_(sockets), contents_(contents), context_(std::move(context)) {}
+    VolumeOwner(io::Sockets& sockets, ContentStore& contents, LayerContext context,
+                ImageSide images)
+        : sockets_(sockets),
+          context_(std::move(context)),
+          layers_(context_),
+          parts_{context_.scheduler, contents, layers_, images} {}
     ~VolumeOwner();
 
     void open(VolumeSpec spec, Done done);
+    void open_content(const VolumeId& name, const ContentId& content, Done done);
     // `seal`: the active layer is sealed on the way.
     void close(const VolumeId& id, bool seal, Done done);
-    // Also waits for volumes being opened, and closes them.
+    // Also ends a destage, waits for volumes being opened, and closes them.
     void close_all(io::Callback<> done);
     void add_export(const VolumeId& id, const std::string& socket_path, bool read_only, Done done);
     void remove_export(const VolumeId& id, const std::string& socket_path, Done done);
+
+    void cut(std::vector<CutMember> members, std::string set_id, Done done);
+    void freeze_of(const LayerId& layer, io::Callback<Result<std::optional<Freeze>>> done) {
+        read_freeze(layers_, layer, std::move(done));
+    }
+    void seal_layer(const LayerId& layer, std::uint64_t size_bytes, Done done) {
+        block::seal_layer(layers_, layer, size_bytes, std::move(done));
+    }
+    void destage(const ContentId& content, std::uint64_t epoch,
+                 io::Callback<Result<DestagedContent>> done);
+    void cancel_destage();
+    void content_rooted(const ContentId& content, Done done);
+
     void drop_layer(const LayerId& layer, Done done);
     void list_layers(io::Callback<Result<std::vector<LayerId>>> done) {
         list_layer_files(context_, std::move(done));
     }
+    EngineCounters counters() const;
 
     Result<Volume*> find(const VolumeId& id);
     bool is_open(const VolumeId& id) const { return volumes_.contains(id); }
 
   private:
-    enum class State { opening, open, closing };
-    struct Entry {
-        State state = State::opening;
-        std::vector<LayerId> layers;  // that this volume uses
-        std::unique_ptr<Volume> volume;
-        std::map<std::string, std::unique_ptr<nbd::Export>> exports;
-        std::vector<io::Callback<>> settled;  // run once it is open, or gone
+    using State = OpenVolume::State;
+    // A cut whose instant is still to come.
+    struct PendingCut {
+        std::vector<Cut::Member> members;
+        std::string set_id;
+        Done done;
+        bool started = false;
     };
-    struct Opening;
 
-    void open_chain(std::shared_ptr<Opening> opening, Result<std::vector<ContentRecord>> chain);
-    void open_active(std::shared_ptr<Opening> opening);
-    void open_next(std::shared_ptr<Opening> opening);
-    void open_failed(std::shared_ptr<Opening> opening, Error error);
-    void opened(std::shared_ptr<Opening> opening);
+    // volume_owner.cpp
+    Result<OpenVolume*> find_open(const VolumeId& id);
+    Status check_new(const VolumeId& id) const;
+    OpenVolume& enter(const VolumeId& id);
+    void opened(const VolumeId& id, std::uint64_t size_bytes, Result<OpenedStack> stack, Done done);
+    void closing(OpenVolume& volume, bool seal, Done done);
     void erase(const VolumeId& id);
-    void close_exports(Entry& entry, io::Callback<> done);
+    static void close_exports(OpenVolume& volume, io::Callback<> done);
+
+    // volume_owner_contents.cpp
+    Result<std::vector<Cut::Member>> check_cut(const std::vector<CutMember>& members,
+                                               const std::string& set_id);
+    void start_cuts();
+    void start_cut(std::list<PendingCut>::iterator cut);
+    void restack_if_on(const VolumeId& id, const ContentId& content, Done done);
+    void restack(OpenVolume& volume, Done done);
+    void take_stack(OpenVolume& volume, OpenedStack opened, Done done);
 
     io::Sockets& sockets_;
-    ContentStore& contents_;
     const LayerContext context_;
-    std::map<VolumeId, std::unique_ptr<Entry>> volumes_;
+    LayerUses layers_;
+    const EngineParts parts_;
+    std::map<VolumeId, std::unique_ptr<OpenVolume>> volumes_;
+    std::list<PendingCut> cuts_;  // in the order of the calls
+    std::shared_ptr<DestageRun> destage_;
+    io::Callback<> destage_ended_;
+    std::uint64_t cut_count_ = 0;
+    std::uint64_t packs_written_ = 0;
 };
-
-// Which layers the chain of a base content stands for, top first. Refuses what cannot be read.
-Result<std::vector<ContentRecord>> check_chain(std::vector<ContentRecord> chain,
-                                               const ContentId& base, std::uint64_t volume_bytes);
 
 }  // namespace kiln::block

@@ -24,7 +24,7 @@ Superblock superblock() {
             .generation = 1,
             .boot_id = "boot-1",
             .key = {},
-            .ring_bytes = 64 << 10,
+            .max_ring_bytes = 64 << 10,
             .head = {.position = 0, .seq = 1, .prev_crc = kSeed}};
 }
 
@@ -53,8 +53,8 @@ Bytes with_repaired_chain(ByteView input) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const ByteView input(data, size);
     for (const char* boot : {"boot-1", "boot-2"}) {
-        (void)replay_journal(superblock(), input, boot);
-        (void)replay_journal(superblock(), with_repaired_chain(input), boot);
+        (void)replay_journal(superblock(), PresenceMap(4096, 64), input, boot);
+        (void)replay_journal(superblock(), PresenceMap(4096, 64), with_repaired_chain(input), boot);
     }
     if (size >= kJournalHeaderBytes) {
         (void)decode_journal_header(input.first(kJournalHeaderBytes));

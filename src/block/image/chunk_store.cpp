@@ -56,21 +56,22 @@ void ChunkStore::locate(const DomainId& domain, std::vector<ChunkId> ids) {
                                   if (!located_at) {
                                       loaded({domain, ids[i]}, located_at.error());
                                   } else {
-                                      located({domain, ids[i]}, (*located_at)[i]);
+                                      located({domain, ids[i]}, (*located_at)[i], 1);
                                   }
                               }
                               pump();
                           });
 }
 
-void ChunkStore::located(const ChunkKey& key, const std::optional<ChunkLocation>& at) {
+void ChunkStore::located(const ChunkKey& key, const std::optional<ChunkLocation>& at,
+                         unsigned attempt) {
     if (!at) {
         loaded(key, Error(Code::data_loss, "no pack holds " + key.id.hex()));
     } else if (at->entry.type != loads_.at(key).type || at->entry.id != key.id ||
                at->entry.plain_bytes > kMaxPlainBytes || at->entry.stored_bytes > kMaxPlainBytes) {
         loaded(key, Error(Code::data_loss, "the index is wrong about " + key.id.hex()));
     } else {
-        waiting_.push_back({key, *at});
+        waiting_.push_back({key, *at, attempt});
     }
 }
 
@@ -80,23 +81,42 @@ void ChunkStore::pump() {
         waiting_.pop_front();
         ++in_flight_;
         ++gets_;
-        context_.objects.get(
-            pack_name(context_.store_uuid, get.at.pack), get.at.entry.offset,
-            kEntryHeaderBytes + std::uint64_t{get.at.entry.stored_bytes},
-            {.timeout = kObjectTimeout}, [this, get](Result<Bytes> stored) {
-                --in_flight_;
-                pump();
-                if (stored) {
-                    open(get, *std::move(stored));
-                    return;
-                }
-                // The index names the pack, so its absence is no answer but damage.
-                const bool gone = stored.error().code() == Code::not_found;
-                loaded(get.key, gone ? Error(Code::data_loss,
-                                             "a pack is missing: " + stored.error().message())
-                                     : std::move(stored.error()));
-            });
+        context_.objects.get(pack_name(context_.store_uuid, get.at.pack), get.at.entry.offset,
+                             kEntryHeaderBytes + std::uint64_t{get.at.entry.stored_bytes},
+                             {.timeout = kObjectTimeout}, [this, get](Result<Bytes> stored) {
+                                 --in_flight_;
+                                 pump();
+                                 if (stored) {
+                                     open(get, *std::move(stored));
+                                     return;
+                                 }
+                                 if (stored.error().code() == Code::not_found) {
+                                     locate_again(get, std::move(stored.error()));
+                                 } else {
+                                     loaded(get.key, std::move(stored.error()));
+                                 }
+                             });
     }
+}
+
+// A collected pack leaves the index before its object goes. If the index still names the same pack,
+// its absence is no answer but damage.
+void ChunkStore::locate_again(const Get& get, Error missing) {
+    context_.index.lookup(
+        get.key.domain, {get.key.id}, LookupFor::reading,
+        [this, get, missing = std::move(missing)](Result<Located> found) {
+            if (!found) {
+                loaded(get.key, std::move(found.error()));
+                return;
+            }
+            const std::optional<ChunkLocation>& at = found->front();
+            if (at && (at->pack == get.at.pack || get.attempt == kMaxLocateAttempts)) {
+                loaded(get.key, Error(Code::data_loss, "a pack is missing: " + missing.message()));
+            } else {
+                located(get.key, at, get.attempt + 1);
+            }
+            pump();
+        });
 }
 
 void ChunkStore::open(const Get& get, Bytes stored) {

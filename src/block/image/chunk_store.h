@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // ChunkStore: plaintext by id: cache, index, pack, decode, verify. Every chunk and node that comes
 // out matches its id; anything else is data_loss, never zeros. Requests for an id that is being
-// loaded join it.
+// loaded join it. A pack that was collected between the look at the index and the read is looked
+// for anew.
 //
 // ImageContext is what all of the image tier works with; everything in it outlives every user, and
 // a ChunkStore its fetches. Thread model: one owner thread.
@@ -64,11 +65,13 @@ class ChunkStore {
     struct Get {
         ChunkKey key;
         ChunkLocation at;
+        unsigned attempt = 1;
     };
     static void give(const Waiter& waiter, const Result<BytesPtr>& result);
     void locate(const DomainId& domain, std::vector<ChunkId> ids);
-    void located(const ChunkKey& key, const std::optional<ChunkLocation>& at);
+    void located(const ChunkKey& key, const std::optional<ChunkLocation>& at, unsigned attempt);
     void pump();
+    void locate_again(const Get& get, Error missing);
     void open(const Get& get, Bytes stored);
     void loaded(const ChunkKey& key, Result<BytesPtr> result);
 

@@ -23,6 +23,17 @@ inline constexpr std::size_t kBatchChunks = 16;
 inline constexpr std::size_t kPacksInFlight = 2;
 // Reads of one request in flight at the store.
 inline constexpr std::size_t kGetsInFlight = 32;
+// How often a read looks for another pack when garbage collection took the one it had found. Each
+// time takes a whole collection, so a second time is rare already.
+inline constexpr unsigned kMaxLocateAttempts = 4;
+// A mark reads this many nodes at a time and asks the index for so many ids in one question, two
+// questions at a time: guests' reads go first.
+inline constexpr std::size_t kMarkReads = 4;
+inline constexpr std::size_t kMarkBatch = 512;
+inline constexpr std::size_t kMarkLookups = 2;
+// Nodes a mark remembers so as to walk shared subtrees once: about 20 MiB, enough for
+// 64 GiB of unique data.
+inline constexpr std::size_t kMarkRemembered = 256U << 10;
 // One object call. An 8 MiB pack over a slow link takes seconds.
 inline constexpr std::chrono::seconds kObjectTimeout{60};
 // The host-wide cache of nodes and decoded chunks.

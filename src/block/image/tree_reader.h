@@ -22,6 +22,7 @@ class TreeReader : public std::enable_shared_from_this<TreeReader> {
     TreeReader(ChunkStore& store, RootRecord root) : store_(store), root_(std::move(root)) {}
 
     const RootRecord& root() const { return root_; }
+    ChunkStore& store() const { return store_; }
     // Any range inside the geometry's capacity, at most kMaxRequestBytes.
     void read(std::uint64_t offset, MutableByteView into, Done done);
 

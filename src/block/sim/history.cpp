@@ -12,9 +12,22 @@ constexpr std::uint64_t kPatience = 200'000;
 
 }  // namespace
 
-Process::Process(io::SimMachine& machine, SimCatalog& catalog, const Geometry& geometry)
+Process::Process(io::SimMachine& machine, SimCatalog& catalog, const SimSizes& sizes)
     : rng(machine.random),
       reactor(machine),
+      objects(reactor, reactor, {.directory = "/objects", .durable = true, .open_files = 4}),
+      index(catalog, reactor),
+      worker(reactor),
+      cache(sizes.cache_bytes),
+      images{.objects = objects,
+             .index = index,
+             .worker = worker,
+             .scheduler = reactor,
+             .rng = rng,
+             .cache = cache,
+             .store_uuid = "simulated-store",
+             .pack_target_bytes = sizes.pack_bytes},
+      store(images),
       owner(reactor.sockets(), catalog,
             LayerContext{.io = reactor,
                          .scheduler = reactor,
@@ -22,8 +35,13 @@ Process::Process(io::SimMachine& machine, SimCatalog& catalog, const Geometry& g
                          .directory = "/store",
                          .store_uuid = "simulated-store",
                          .boot_id = machine.boot_id(),
-                         .geometry = geometry}) {
+                         .geometry = sizes.layers},
+            ImageSide{store, sizes.trees}) {
     catalog.set_scheduler(reactor);
+}
+
+std::string outcome(const Status& status) {
+    return status ? "ok" : status.error().to_string();
 }
 
 HistoryReport run_history(const HistoryOptions& options) {
@@ -35,10 +53,22 @@ History::History(const HistoryOptions& options)
       machine_(options.seed),
       random_(machine_.random),
       catalog_(machine_.random) {
-    geometry_.shard_bytes = random_.one_in(2) ? 32U << 10 : 128U << 10;
-    geometry_.page_blocks = 64;
-    geometry_.journal_bytes = (8U << 10) << random_.below(4);
-    geometry_.journal_first_bytes = 4U << 10 << random_.below(2);
+    Geometry& geometry = sizes_.layers;
+    geometry.shard_bytes = random_.one_in(2) ? 32U << 10 : 128U << 10;
+    geometry.page_blocks = 64;
+    // Rings so small that they are filled, used again and enlarged many times.
+    geometry.journal_bytes = (2U << 10) << random_.below(6);
+    geometry.journal_first_bytes =
+        std::min<std::uint64_t>(geometry.journal_bytes, (2U << 10) << random_.below(3));
+    geometry.checkpoint_bytes = 256U << 2 * random_.below(4);
+    geometry.directory_pages = 1U << random_.below(3);
+    // Up to 2 MiB.
+    sizes_.trees =
+        random_.one_in(2)
+            ? ImageGeometry{.chunk_bytes = 4096, .leaf_chunks = 2, .fan_out = 4, .height = 4}
+            : ImageGeometry{.chunk_bytes = 16384, .leaf_chunks = 2, .fan_out = 8, .height = 2};
+    sizes_.pack_bytes = (8U << 10) << random_.below(4);
+    sizes_.cache_bytes = random_.one_in(2) ? 1U << 20 : 16U << 10;
     faults_ = options.faults >= 0 ? options.faults > 0 : random_.one_in(4);
     if (options_.verbose) {
         machine_.trace = [this](const std::string& text) { note(text); };
@@ -63,36 +93,59 @@ void History::fail(std::string what) {
     }
 }
 
-// What may go wrong without being a bug: a journal without checkpoints fills up; and whatever the
-// device refuses.
-bool History::allowed(const Error& error, bool change) const {
-    if (error.code() == Code::data_loss || error.code() == Code::invalid_argument) {
-        return false;
+// What may go wrong without being a bug: whatever the device refuses.
+bool History::allowed(const Error& error) const {
+    return process_->faulty && error.code() != Code::data_loss &&
+           error.code() != Code::invalid_argument;
+}
+
+void History::judge(const std::string& what, const Error& error) {
+    if (!allowed(error)) {
+        fail(what + ": " + error.to_string());
     }
-    return process_->faulty || (change && error.code() == Code::out_of_space);
 }
 
 HistoryReport History::run() {
     for (std::uint64_t left = random_.between(3, 8); left > 0 && report_.failure.empty(); --left) {
         run_process();
     }
+    if (report_.failure.empty() && random_.one_in(3)) {
+        finale();
+    }
+    if (process_ && !process_->alive) {
+        (void)process_.release();  // something in it never completed: it cannot be destroyed
+    }
     return std::move(report_);
 }
 
-void History::run_process() {
-    process_ = std::make_unique<Process>(machine_, catalog_, geometry_);
-    Process& process = *process_;
-    process.last_step = random_.one_in(2) ? random_.below(400) : random_.between(200, 1600);
+void History::start_process() {
+    process_ = std::make_unique<Process>(machine_, catalog_, sizes_);
+    process_->last_step = random_.one_in(2) ? random_.below(400) : random_.between(200, 2000);
     note("process starts, " + machine_.boot_id());
-    recover();
+}
+
+bool History::step() {
+    ++process_->steps;
+    return report_.failure.empty() && process_->reactor.step();
+}
+
+void History::run_process() {
+    start_process();
+    Process& process = *process_;
+    if (recover()) {
+        process.recovered = true;
+        process.faulty = faults_ && random_.one_in(2);
+        if (process.faulty) {
+            machine_.disk.set_faults(
+                {.read_error = 2, .write_error = 2, .sync_error = 2, .no_space = 20});
+        }
+        note(process.faulty ? "recovered, with faults" : "recovered");
+    }
     while (report_.failure.empty() && process.steps < process.last_step) {
-        ++process.steps;
-        if (process.recovered && random_.one_in(6)) {
+        if (random_.one_in(6)) {
+            ++process.steps;
             act();
-        } else if (!process.reactor.step()) {
-            if (!process.recovered) {
-                fail("recovery stands still");
-            }
+        } else if (!step()) {
             act();
         }
         if (machine_.disk.failed_syncs() > 0) {
@@ -102,46 +155,12 @@ void History::run_process() {
     end_process();
 }
 
-void History::recover() {
-    process_->owner.list_layers(mine([this](Result<std::vector<LayerId>> layers) {
-        if (!layers) {
-            fail("list layers: " + layers.error().to_string());
-            return;
+// Until nothing is left to happen.
+void History::drain() {
+    for (std::uint64_t patience = kPatience; step();) {
+        if (--patience == 0) {
+            fail("the process does not come to rest");
         }
-        drop_unnamed(*std::move(layers), false);
-    }));
-}
-
-// D31: files that no row names are unlinked at start.
-void History::drop_unnamed(std::vector<LayerId> layers, bool dropped) {
-    std::erase_if(layers, [&](const LayerId& layer) { return catalog_.names(layer); });
-    if (!layers.empty() && dropped) {
-        fail("layer " + layers.front().str() + " is there after it was dropped");
-        return;
-    }
-    if (layers.empty()) {
-        process_->recovered = true;
-        process_->faulty = faults_ && random_.one_in(2);
-        if (process_->faulty) {
-            machine_.disk.set_faults(
-                {.read_error = 2, .write_error = 2, .sync_error = 2, .no_space = 20});
-        }
-        note(process_->faulty ? "recovered, with faults" : "recovered");
-        return;
-    }
-    auto join = std::make_shared<std::size_t>(layers.size());
-    for (const LayerId& layer : layers) {
-        note("recovery drops layer " + layer.str());
-        process_->owner.drop_layer(
-            layer, mine([this, join](Status status) {
-                if (!status) {
-                    fail("drop layer: " + status.error().to_string());
-                } else if (--*join == 0) {
-                    process_->owner.list_layers(mine([this](Result<std::vector<LayerId>> rest) {
-                        drop_unnamed(rest ? *std::move(rest) : std::vector<LayerId>{}, true);
-                    }));
-                }
-            }));
     }
 }
 
@@ -152,29 +171,22 @@ void History::end_process() {
         // A sync that failed is not repeated by the kernel, and a new process cannot know of it:
         // only a new boot shows what is left.
         crash(io::Crash::power_loss);
-    } else if (random_.one_in(5)) {
+    } else if (process_->recovered && random_.one_in(5)) {
         end_in_order();
     } else {
         crash(random_.one_in(2) ? io::Crash::power_loss : io::Crash::process_kill);
     }
-    process_.reset();
 }
 
 void History::end_in_order() {
     note("process ends in good order");
     machine_.disk.set_faults({});
     for (const auto& [id, volume] : catalog_.volumes) {
-        if (volume->state == SimVolume::State::open && !volume->reading) {
+        if (volume->state == State::open && !volume->reading && !volume->planned) {
             close(volume, [] {});
         }
     }
-    std::uint64_t patience = kPatience;
-    while (process_->reactor.step()) {
-        if (--patience == 0) {
-            fail("the process does not come to an end");
-            break;
-        }
-    }
+    drain();
     crash(random_.one_in(2) ? io::Crash::power_loss : io::Crash::process_kill);
 }
 
@@ -184,6 +196,8 @@ void History::crash(io::Crash kind) {
     ++report_.counts[power ? "power losses" : "kills"];
     process_->alive = false;
     process_->reactor.crash(kind);
+    catalog_.crash();
+    settle_volumes(power);
     bool closed = false;
     process_->owner.close_all([&closed] { closed = true; });
     std::uint64_t patience = kPatience;
@@ -191,22 +205,31 @@ void History::crash(io::Crash kind) {
     }
     if (!closed) {
         fail("after the device failed, an operation never completed");
-        (void)process_.release();  // cannot be destroyed; the run ends here
+    } else {
+        process_.reset();
     }
-    settle_volumes(power);
 }
 
 void History::settle_volumes(bool power_lost) {
     for (const auto& [id, volume] : catalog_.volumes) {
-        volume->state = SimVolume::State::closed;
+        volume->state = State::closed;
         volume->changes_in_flight = 0;
         volume->reading = false;
+        volume->planned = false;
+        volume->broken = false;
+        volume->cuts = 0;
+        if (!volume->oracle) {
+            continue;
+        }
         if (power_lost) {
-            volume->oracle.power_lost();
+            volume->oracle->power_lost();
             volume->after_loss = true;
         } else {
-            volume->oracle.process_ended();
+            volume->oracle->process_ended();
         }
+    }
+    for (auto& [number, set] : catalog_.sets) {
+        set.truth->answered();
     }
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// History: one seed's life of a store: processes that work on volumes and end (killed, with the
-// power, or in good order) at a random step, the next one recovering what is there. After each
-// opening the whole volume is read and judged by its oracle.
+// History: one seed's life of a store: processes that work on volumes and contents and end (killed,
+// with the power, or in good order) at a random step, the next one recovering what is there. What
+// is read is judged: by the oracle of a volume, by the instant of a cut, by what a content was seen
+// to hold before. Some histories end with a thorough look at everything, and with its removal.
 //
 // The same seed gives the same history, byte for byte. What a process may do is a table of actions
 // (actions.cpp); a new kind of work is a new line there. Thread model: one owner thread.
@@ -14,7 +15,9 @@
 #include <string_view>
 
 #include "block/detail/volume_owner.h"
-#include "block/sim/world.h"
+#include "block/sim/catalog.h"
+#include "io/sim_reactor.h"
+#include "objects/file_object_store.h"
 
 namespace kiln::block::sim {
 
@@ -33,17 +36,39 @@ struct HistoryReport {
 
 HistoryReport run_history(const HistoryOptions& options);
 
+// The sizes of a history, small, so that borders are met.
+struct SimSizes {
+    Geometry layers{};
+    ImageGeometry trees{};
+    std::uint32_t pack_bytes = 0;
+    std::size_t cache_bytes = 0;
+};
+
 // One process: everything that ends with it.
 struct Process {
-    Process(io::SimMachine& machine, SimCatalog& catalog, const Geometry& geometry);
+    Process(io::SimMachine& machine, SimCatalog& catalog, const SimSizes& sizes);
     io::SimRng rng;
     io::SimReactor reactor;
+    objects::FileObjectStore objects;
+    SimChunkIndex index;
+    InlineWorker worker;
+    ImageCache cache;
+    ImageContext images;
+    ChunkStore store;
     VolumeOwner owner;
     bool alive = true;
     bool recovered = false;
-    bool faulty = false;  // operations may fail for no reason of their own
+    bool faulty = false;    // operations may fail for no reason of their own
+    bool thorough = false;  // the last one
     std::uint64_t steps = 0;
     std::uint64_t last_step = 0;  // the process ends here
+    // Work under way, of which there is one at a time.
+    bool destaging = false;
+    bool cancelled = false;  // the destage
+    bool collecting = false;
+    std::set<ContentId> unlayering;  // from rooted to without layer
+    std::set<LayerId> unnamed;       // to be dropped when nobody uses them any more
+    std::size_t views = 0;
 };
 
 class History {
@@ -52,7 +77,7 @@ class History {
     HistoryReport run();
 
   private:
-    using VolumeRef = std::shared_ptr<SimVolume>;
+    using State = SimVolume::State;
     struct Action {
         std::string_view name;
         std::uint32_t weight;
@@ -61,16 +86,20 @@ class History {
     };
     static const Action kActions[];
 
-    // history.cpp
+    // history.cpp: processes
+    void start_process();
     void run_process();
-    void recover();
-    void drop_unnamed(std::vector<LayerId> layers, bool dropped);
+    bool step();
+    void drain();
     void end_process();
     void end_in_order();
     void crash(io::Crash kind);
     void settle_volumes(bool power_lost);
     void fail(std::string what);
     void note(std::string step);
+    bool allowed(const Error& error) const;
+    // Fails the history unless the error is allowed.
+    void judge(const std::string& what, const Error& error);
     // A callback of this process: it is dropped once the process is dead.
     template <class F>
     auto mine(F work) {
@@ -80,42 +109,112 @@ class History {
             }
         };
     }
-    bool allowed(const Error& error, bool change) const;
+    // Steps until start(completion) has completed; nothing when the process is to end before.
+    template <class T, class Start>
+    std::optional<Result<T>> await(Start start) {
+        auto result = std::make_shared<std::optional<Result<T>>>();
+        start(io::Callback<Result<T>>(
+            mine([result](Result<T> value) { result->emplace(std::move(value)); })));
+        while (!result->has_value()) {
+            if (process_->steps >= process_->last_step) {
+                return std::nullopt;
+            }
+            if (!step()) {
+                fail("the process stands still");
+                return std::nullopt;
+            }
+        }
+        return std::move(*result);
+    }
 
-    // actions.cpp
+    // recovery.cpp: what a process does before anything else. False: it is over before that.
+    bool recover();
+    bool expect(const std::string& what, const std::optional<Status>& status);
+    bool recover_set(std::uint64_t number);
+    std::optional<bool> sealed_for(const LayerId& layer, const std::string& set, bool& missing);
+    bool seal_member(const SimSet::Member& member, bool missing);
+    bool recover_sealing(const VolumeRef& volume);
+    bool remove_left_packs();
+    bool commit_now(std::function<void()> change);
+    bool drop_unnamed();
+
+    // actions.cpp: volumes
     void act();
-    VolumeRef pick(SimVolume::State state);
+    VolumeRef pick(State state);
     bool create_volume();
-    bool clone_content();
     bool open_volume();
     bool close_volume();
     bool delete_volume();
-    bool delete_content();
     bool write();
     bool zero();
     bool flush();
     bool check_read();
     bool racing_read();
-    bool cut();
-
     void open(const VolumeRef& volume);
     void opened(const VolumeRef& volume, Status status);
     // Reads all of a volume that is quiet, and judges it.
     void verify(const VolumeRef& volume, std::function<void(bool)> then);
+    std::string verified(const VolumeRef& volume, ByteView bytes);
     void close(const VolumeRef& volume, std::function<void()> then);
-    void seal(const VolumeRef& volume);
-    void drop(const LayerId& layer);
+    void write_cells(const VolumeRef& volume, std::uint64_t first, std::uint64_t count, Value value,
+                     bool durable);
     std::pair<std::uint64_t, std::uint64_t> random_cells(const SimVolume& volume, bool blocks);
+
+    // cuts.cpp
+    bool cut();
+    void plan_cut(const std::vector<VolumeRef>& volumes);
+    void start_cut(std::uint64_t number, const std::vector<VolumeRef>& volumes);
+    void cut_ended(std::uint64_t number, const std::vector<VolumeRef>& volumes, Status status);
+    void take_back(std::uint64_t number, const std::vector<VolumeRef>& volumes);
+    void complete_set(std::uint64_t number);
+    bool seal();
+    void seal_volume(const VolumeRef& volume);
+    void complete_sealing(const VolumeRef& volume);
+
+    // contents.cpp
+    bool clone_content();
+    void clone(const SimContent& content, std::uint64_t more_bytes);
+    bool delete_snapshot();
+    bool look();
+    void look_at(const ContentId& content);
+    void look_ended(const VolumeId& name, std::uint64_t lease);
+    bool destage();
+    void run_destage(const ContentId& content);
+    void destaged(const ContentId& content, std::uint64_t lease, Result<DestagedContent> result);
+    bool cancel_destage();
+    void unlayer(const ContentId& content);
+    void forget(std::function<void()> change, std::function<void()> then);
+    void drop(const LayerId& layer);
+    bool drop_layers();
+
+    // collect.cpp
+    bool collect();
+    void mark(std::function<void(std::set<PackId>)> then);
+    void condemn(const std::set<PackId>& reached);
+    void wait_for_leases(std::uint64_t epoch);
+    void trash(const std::set<PackId>& reached);
+    void remove_packs(std::vector<PackId> packs);
+
+    // finale.cpp
+    void finale();
+    void look_at_everything();
+    void destage_everything();
+    void compare_roots();
+    void write_again(const SimContent& content);
+    void delete_everything();
 
     const HistoryOptions options_;
     HistoryReport report_;
     io::SimMachine machine_;
     io::SimRandom& random_;
     SimCatalog catalog_;
-    Geometry geometry_;
+    SimSizes sizes_;
     bool faults_ = false;
     Value next_value_ = 1;
+    std::uint64_t next_lease_ = 1;
     std::unique_ptr<Process> process_;
 };
+
+std::string outcome(const Status& status);
 
 }  // namespace kiln::block::sim

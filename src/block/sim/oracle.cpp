@@ -7,36 +7,9 @@
 #include "util/encoding.h"
 
 namespace kiln::block::sim {
-namespace {
 
-void fill_cell(std::uint8_t* at, std::uint64_t cell, Value value) {
-    if (value == 0) {
-        std::memset(at, 0, kCellBytes);
-        return;
-    }
-    std::uint64_t word = cell << 32 | value;
-    for (std::size_t i = 0; i < kCellBytes; i += 8) {
-        put_le(at + i, word);
-        word = word * 0x9e3779b97f4a7c15ULL + 1;
-    }
-}
-
-bool holds(const std::uint8_t* at, std::uint64_t cell, Value value) {
-    std::uint8_t expected[kCellBytes];
-    fill_cell(expected, cell, value);
-    return std::memcmp(at, expected, kCellBytes) == 0;
-}
-
-}  // namespace
-
-void fill_cells(MutableByteView bytes, std::uint64_t first_cell, Value value) {
-    INVARIANT(bytes.size() % kCellBytes == 0);
-    for (std::size_t at = 0; at < bytes.size(); at += kCellBytes) {
-        fill_cell(bytes.data() + at, first_cell + at / kCellBytes, value);
-    }
-}
-
-Oracle::Oracle(const std::vector<Value>& content) : cells_(content.size()) {
+Oracle::Oracle(Moments& moments, const std::vector<Value>& content)
+    : moments_(&moments), cells_(content.size()) {
     for (std::size_t i = 0; i < content.size(); ++i) {
         cells_[i].push_back(Version{.value = content[i], .begun = 1, .ended = 1, .ok = true});
     }
@@ -44,24 +17,26 @@ Oracle::Oracle(const std::vector<Value>& content) : cells_(content.size()) {
 
 Oracle::ChangeId Oracle::begin(std::uint64_t first_cell, std::uint64_t count, Value value) {
     const ChangeId id = next_change_++;
-    ++now_;
+    const std::uint64_t now = moment();
     in_flight_[id] = {first_cell, count};
     for (std::uint64_t i = first_cell; i < first_cell + count; ++i) {
-        cells_[i].push_back(Version{.value = value, .change = id, .begun = now_});
+        cells_[i].push_back(Version{.value = value, .change = id, .begun = now});
     }
+    tell([&](Window& window) { window.begin(id, first_cell, count, value, now); });
     return id;
 }
 
 void Oracle::end(ChangeId id, bool ok, bool is_durable) {
     const Change change = in_flight_.at(id);
     in_flight_.erase(id);
-    ++now_;
+    const std::uint64_t now = moment();
+    tell([&](Window& window) { window.end(id, change.first, change.count, ok, now); });
     for (std::uint64_t i = change.first; i < change.first + change.count; ++i) {
         Cell& cell = cells_[i];
         const auto own = std::find_if(cell.begin(), cell.end(),
                                       [id](const Version& v) { return v.change == id; });
         INVARIANT(own != cell.end());
-        own->ended = now_;
+        own->ended = now;
         own->ok = ok;
         if (!ok) {
             continue;
@@ -94,11 +69,14 @@ void Oracle::flushed(std::uint64_t begun) {
 }
 
 void Oracle::process_ended() {
-    ++now_;
+    const std::uint64_t now = moment();
+    for (const auto& [id, change] : in_flight_) {
+        tell([&](Window& window) { window.end(id, change.first, change.count, false, now); });
+    }
     in_flight_.clear();
     for (Cell& cell : cells_) {
         for (Version& version : cell) {
-            version.ended = version.ended == 0 ? now_ : version.ended;
+            version.ended = version.ended == 0 ? now : version.ended;
         }
     }
 }
@@ -116,13 +94,13 @@ void Oracle::power_lost() {
 
 std::string Oracle::check(std::uint64_t first_cell, ByteView bytes, bool medium) {
     INVARIANT(in_flight_.empty());
-    ++now_;
+    const std::uint64_t now = moment();
     for (std::uint64_t i = 0; i < bytes.size() / kCellBytes; ++i) {
         const std::uint64_t index = first_cell + i;
         const std::uint8_t* at = bytes.data() + i * kCellBytes;
         Cell& cell = cells_[index];
         const auto found = std::find_if(cell.rbegin(), cell.rend(), [&](const Version& v) {
-            return v.visible && holds(at, index, v.value);
+            return v.visible && cell_holds(at, index, v.value);
         });
         if (found == cell.rend()) {
             return complain(cell, index, {at, kCellBytes});
@@ -132,7 +110,7 @@ std::string Oracle::check(std::uint64_t first_cell, ByteView bytes, bool medium)
         }
         // As if it had been written just now: no other version may be seen any more.
         Version seen = *found;
-        seen.begun = seen.ended = now_;
+        seen.begun = seen.ended = now;
         seen.ok = true;
         if (medium) {
             cell.clear();
@@ -148,22 +126,34 @@ std::string Oracle::check(std::uint64_t first_cell, ByteView bytes, bool medium)
 }
 
 std::string Oracle::complain(const Cell& cell, std::uint64_t index, ByteView bytes) {
-    std::string text = "block " + std::to_string(index * kCellBytes / 4096) + " byte " +
-                       std::to_string(index * kCellBytes % 4096) + " (cell " +
-                       std::to_string(index) + ") holds ";
-    const auto value = get_le<Value>(bytes.data());
-    const auto place = get_le<std::uint32_t>(bytes.data() + 4);
-    if (holds(bytes.data(), place, value)) {
-        text += "value " + std::to_string(value) + " of cell " + std::to_string(place);
-    } else {
-        text += "bytes never written: " + hex_encode(bytes.first(16));
-    }
+    std::string text = describe_cell(index, bytes);
     text += "; versions:";
     for (const Version& v : cell) {
         text += " " + std::to_string(v.value) + (v.visible ? "" : "(gone)") +
                 (v.ok ? "" : "(not acknowledged)");
     }
     return text;
+}
+
+template <class F>
+void Oracle::tell(F work) {
+    std::erase_if(windows_, [](const auto& window) { return window.expired(); });
+    for (const auto& window : windows_) {
+        work(*window.lock());
+    }
+}
+
+std::shared_ptr<Window> Oracle::watch(std::uint64_t first_cell, std::uint64_t count) {
+    auto window = std::make_shared<Window>(first_cell, count);
+    for (std::uint64_t i = first_cell; i < first_cell + count; ++i) {
+        for (const Version& v : cells_[i]) {
+            if (v.visible) {
+                window->add(i, {v.value, v.change, v.begun, v.ended, v.ok});
+            }
+        }
+    }
+    windows_.push_back(window);
+    return window;
 }
 
 std::vector<Value> Oracle::settled() const {

@@ -11,40 +11,38 @@
 //   - an operation that failed or was in flight may have happened, cell by cell;
 //   - what was read while nothing was in flight is settled; after a loss of power it is on the
 //   medium.
-// Thread model: one owner thread.
+// The moments of all volumes come from one Moments. Thread model: one owner thread.
 #pragma once
 
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <string>
 #include <vector>
 
+#include "block/sim/window.h"
 #include "util/bytes.h"
 
 namespace kiln::block::sim {
-
-inline constexpr std::uint64_t kCellBytes = 64;
-
-using Value = std::uint32_t;  // 0: zeros
-
-// The bytes of a cell. Says where they belong, so that misplaced ones are found.
-void fill_cells(MutableByteView bytes, std::uint64_t first_cell, Value value);
 
 class Oracle {
   public:
     using ChangeId = std::uint32_t;
 
     // All of it durable.
-    explicit Oracle(const std::vector<Value>& content);
+    Oracle(Moments& moments, const std::vector<Value>& content);
 
     std::uint64_t cells() const { return cells_.size(); }
     ChangeId begin(std::uint64_t first_cell, std::uint64_t count, Value value);
     void end(ChangeId change, bool ok, bool durable);
     // The moment a flush begins, for flushed().
-    std::uint64_t moment() { return ++now_; }
+    std::uint64_t moment() { return moments_->next(); }
     void flushed(std::uint64_t begun);
     void process_ended();
     void power_lost();
+
+    // What may be read of these cells from now on, for as long as the window is held.
+    std::shared_ptr<Window> watch(std::uint64_t first_cell, std::uint64_t count);
 
     // What was read while nothing was in flight; empty if it is legal. Settles those cells.
     // `medium`: the first read after a loss of power.
@@ -67,13 +65,16 @@ class Oracle {
         std::uint64_t count = 0;
     };
 
+    template <class F>
+    void tell(F work);
     static void durable(Cell& cell, const Version& winner);
     static std::string complain(const Cell& cell, std::uint64_t index, ByteView bytes);
 
+    Moments* moments_;
     std::vector<Cell> cells_;
+    std::vector<std::weak_ptr<Window>> windows_;
     std::map<ChangeId, Change> in_flight_;
     ChangeId next_change_ = 1;
-    std::uint64_t now_ = 1;
 };
 
 }  // namespace kiln::block::sim

@@ -241,7 +241,7 @@ TEST_CASE("a content whose answer comes late, on another thread, is waited for")
     EngineOptions options;
     options.directory = dir / "layers";
     options.store_uuid = "store";
-    auto engine = Engine::create(options, late, *clock, *rng);
+    auto engine = Engine::create(options, make_memory_tier(), late, *clock, *rng);
     REQUIRE(engine);
     const VolumeSpec spec{kVolume, kBytes, ContentId("c"), LayerId("l-1"), true};
     CHECK((*engine)
@@ -262,7 +262,7 @@ TEST_CASE("impossible options are refused") {
     EngineOptions good;
     good.directory = dir / "layers";
     good.store_uuid = "store";
-    CHECK(Engine::create(good, contents, *clock, *rng));
+    CHECK(Engine::create(good, make_memory_tier(), contents, *clock, *rng));
     for (int i = 0; i < 4; ++i) {
         EngineOptions bad = good;
         switch (i) {
@@ -279,7 +279,7 @@ TEST_CASE("impossible options are refused") {
                 bad.geometry.page_blocks = 100;
                 break;
         }
-        const auto engine = Engine::create(bad, contents, *clock, *rng);
+        const auto engine = Engine::create(bad, make_memory_tier(), contents, *clock, *rng);
         REQUIRE(!engine);
         CHECK(engine.error().code() == Code::invalid_argument);
     }

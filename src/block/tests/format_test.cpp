@@ -37,7 +37,7 @@ Superblock sample_superblock() {
             .boot_id = "c5e3cb44-5f0d-4f27-a8a4-aaaaaaaaaaaa",
             .fencing_token = 5,
             .key = {},
-            .ring_bytes = 64ULL << 20,
+            .max_ring_bytes = 64ULL << 20,
             .head = {.position = 0, .seq = 1, .prev_crc = 0x12345678},
             .floor_seq = 17};
 }
@@ -113,7 +113,7 @@ TEST_CASE("any changed byte of a superblock is noticed") {
 TEST_CASE("another version and unknown features are refused by name, not as damage") {
     for (const std::size_t at : {8U, 10U}) {
         Bytes bytes = encode_superblock(sample_superblock());
-        bytes[at] += 1;
+        bytes[at] += 2;  // bit 1 is map_pages
         std::memset(&bytes[12], 0, 4);
         put_le(&bytes[12], crc32c(bytes));
         const auto decoded = decode_superblock(bytes);
@@ -250,5 +250,27 @@ TEST_CASE("random bytes never crash the parsers") {
         }
         (void)scan(noise);
         CHECK(!decode_superblock(noise));
+    }
+}
+
+TEST_CASE("a scan follows the records across the ring's end") {
+    const Bytes bytes =
+        encode_all(sample_records(), {.position = 0, .seq = 1, .prev_crc = 0x12345678});
+    Bytes ring(bytes.size() + 64, 0);
+    for (std::size_t head = 0; head < ring.size(); head += 8) {
+        std::fill(ring.begin(), ring.end(), 0);
+        for (std::size_t i = 0; i < bytes.size(); ++i) {
+            ring[(head + i) % ring.size()] = bytes[i];
+        }
+        std::size_t seen = 0;
+        const auto end = scan_journal(ring, {.position = head, .seq = 1, .prev_crc = 0x12345678},
+                                      kManyBlocks, [&](const Record&) {
+                                          ++seen;
+                                          return ok();
+                                      });
+        REQUIRE(end);
+        CHECK(seen == 6);
+        CHECK(end->next.position == head + bytes.size());
+        CHECK(end->leftovers_end == 0);
     }
 }

@@ -28,7 +28,7 @@ struct Acked {
     TestContents contents;
     const auto clock = io::make_system_clock();
     const auto rng = io::make_system_rng();
-    auto engine = Engine::create(options, contents, *clock, *rng);
+    auto engine = Engine::create(options, make_memory_tier(), contents, *clock, *rng);
     if (!engine ||
         !(*engine)->open_volume({kVolume, kBlocks * kBlockBytes, ContentId(), LayerId("l-1"), true},
                                 soon())) {
@@ -106,7 +106,7 @@ TEST_CASE("I2, P16: kill -9 under load loses no acknowledged write, five times o
         TestContents contents;
         const auto clock = io::make_system_clock();
         const auto rng = io::make_system_rng();
-        auto engine = Engine::create(options, contents, *clock, *rng);
+        auto engine = Engine::create(options, make_memory_tier(), contents, *clock, *rng);
         REQUIRE(engine);
         const auto opened = (*engine)->open_volume(
             {kVolume, kBlocks * kBlockBytes, ContentId(), LayerId("l-1"), false}, soon());

@@ -196,7 +196,11 @@ class TestEngine {
         start();
     }
     void start() {
-        auto made = Engine::create(options, contents, *clock_, *rng_);
+        ImageTier tier = images.tier();
+        if (change_tier) {
+            change_tier(tier);
+        }
+        auto made = Engine::create(options, std::move(tier), contents, *clock_, *rng_);
         REQUIRE_MESSAGE(made, made.error().to_string());
         engine_ = *std::move(made);
     }
@@ -212,7 +216,9 @@ class TestEngine {
 
     TempDir dir;
     TestContents contents;
+    KeptImages images;
     EngineOptions options;
+    std::function<void(ImageTier&)> change_tier;  // before each start
 
   private:
     std::unique_ptr<io::Clock> clock_;

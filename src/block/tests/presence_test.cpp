@@ -60,3 +60,39 @@ TEST_CASE("presence beyond the layer is absent, and 64 TiB of nothing is one run
     CHECK(map.run(blocks - 1, 100).count == 1);
     CHECK(map.run(blocks - 1, 100).state == BlockState::zero);
 }
+
+TEST_CASE("a frozen page is taken as it was, and what changes meanwhile is for the next freeze") {
+    PresenceMap map(300, 64);
+    map.set({10, 5}, BlockState::data);
+    map.set({70, 1}, BlockState::zero);
+    map.freeze();
+    CHECK(map.frozen() == std::vector<std::uint64_t>{0, 1});
+    map.set({10, 1}, BlockState::zero);
+    map.set({200, 1}, BlockState::data);
+    PresenceMap other(300, 64);
+    for (const std::uint64_t page : map.frozen()) {
+        Bytes slot(4096, 0);
+        map.take(page, slot);
+        REQUIRE(other.load(page, slot));
+    }
+    CHECK(other.run(10, 10).state == BlockState::data);
+    CHECK(other.run(10, 10).count == 5);
+    CHECK(other.run(70, 1).state == BlockState::zero);
+    CHECK(other.run(200, 1).state == BlockState::absent);
+    map.set({71, 1}, BlockState::zero);  // after it was taken
+    SUBCASE("written") {
+        map.unfreeze(true);
+        map.freeze();
+        CHECK(map.frozen() == std::vector<std::uint64_t>{0, 1, 3});
+    }
+    SUBCASE("given up") {
+        map.set({270, 1}, BlockState::data);
+        map.unfreeze(false);
+        map.freeze();
+        CHECK(map.frozen() == std::vector<std::uint64_t>{0, 1, 3, 4});
+    }
+    CHECK(map.run(10, 1).state == BlockState::zero);
+    // What was read from a file is no change.
+    other.freeze();
+    CHECK(other.frozen().empty());
+}

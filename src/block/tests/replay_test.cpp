@@ -23,7 +23,7 @@ Superblock superblock(std::uint64_t floor_seq = 0) {
             .generation = 1,
             .boot_id = "boot-1",
             .key = {},
-            .ring_bytes = 64 << 10,
+            .max_ring_bytes = 64 << 10,
             .head = {.position = 0, .seq = 1, .prev_crc = 7},
             .floor_seq = floor_seq};
 }
@@ -62,7 +62,7 @@ Result<Replayed> replay(const Journaled& journal, const std::string& boot_id,
                         std::uint64_t floor = 0) {
     Bytes ring = journal.bytes;
     ring.resize(16384);
-    return replay_journal(superblock(floor), ring, boot_id);
+    return replay_journal(superblock(floor), PresenceMap(100, 64), ring, boot_id);
 }
 
 }  // namespace
@@ -144,4 +144,33 @@ TEST_CASE("a journal that ends before the superblock's floor is damaged") {
     CHECK(replay(Journaled().set(1).set(2), "boot-1", 2));
     CHECK(replay(Journaled().set(1).set(2), "boot-1", 3).error().code() == Code::data_loss);
     CHECK(replay(Journaled(), "boot-1", 1).error().code() == Code::data_loss);
+}
+
+TEST_CASE("replay begins with the checkpointed presence, at the head") {
+    Journaled journal;
+    journal.set(1).set(2).zero(3).flushed(3);
+    Superblock later = superblock();
+    later.head = {
+        .position = 8000, .seq = 3, .prev_crc = get_le<std::uint32_t>(&journal.bytes[52])};
+    PresenceMap checkpointed(100, 64);
+    checkpointed.set({1, 2}, BlockState::data);
+    const auto state_now = replay_journal(later, std::move(checkpointed),
+                                          ByteView(journal.bytes).subspan(64), "boot-1");
+    CHECK(state(state_now, 2) == BlockState::data);
+    CHECK(state(state_now, 3) == BlockState::zero);
+    CHECK(state(state_now, 4) == BlockState::absent);
+    CHECK(state_now->end.next.seq == 5);
+    CHECK(state_now->end.next.position == 8000 + journal.bytes.size() - 64);
+}
+
+TEST_CASE("a checkpoint record behind a gap, newer than the superblock, is data loss on any boot") {
+    for (const std::uint64_t generation : {1U, 2U}) {
+        Journaled journal;
+        journal.set(1).set(2).add({.type = RecordType::ckpt, .generation = generation});
+        journal.bytes[40] ^= 1;
+        const auto found = replay(journal, "boot-2");
+        CHECK(found.has_value() == (generation == 1));
+    }
+    // Reached in the chain it only says that nothing is missing.
+    CHECK(replay(Journaled().set(1).add({.type = RecordType::ckpt, .generation = 2}), "boot-2"));
 }

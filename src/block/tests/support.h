@@ -7,10 +7,13 @@
 #include <random>
 
 #include "block/content_store.h"
+#include "block/engine.h"
+#include "block/image/memory_chunk_index.h"
 #include "block/local_layer.h"
 #include "block/memory_layer.h"
 #include "io/buffer.h"
 #include "io/tests/support.h"
+#include "objects/memory_object_store.h"
 
 namespace kiln::block::testing {
 
@@ -63,10 +66,18 @@ class GateIo final : public io::Io {
     }
     void release() {
         hold = nullptr;
+        release([](const io::Op&) { return true; });
+    }
+    // Of what is held, lets these go; the others stay, and `hold` goes on.
+    void release(const std::function<bool(const io::Op&)>& which) {
         auto waiting = std::move(held);
         held.clear();
         for (auto& [op, done] : waiting) {
-            pass(std::move(op), std::move(done));
+            if (which(op)) {
+                pass(std::move(op), std::move(done));
+            } else {
+                held.push_back({std::move(op), std::move(done)});
+            }
         }
     }
     int in_flight() const { return *in_flight_; }  // passed on and not completed
@@ -186,23 +197,128 @@ inline std::uint64_t test_seed() {
     return given != nullptr ? std::strtoull(given, nullptr, 10) : std::random_device{}();
 }
 
+// An image tier in memory that outlives the engines made on it, one at a time.
+class KeptImages {
+  public:
+    ImageTier tier(ImageGeometry geometry = {}) {
+        ImageTier made;
+        made.objects = [state = state_](io::Io&, io::Scheduler& scheduler)
+            -> Result<std::unique_ptr<objects::ObjectStore>> {
+            return std::make_unique<Objects>(state, scheduler);
+        };
+        made.index = [state = state_](io::Scheduler& scheduler) {
+            return std::make_unique<Index>(state, scheduler);
+        };
+        made.geometry = geometry;
+        return made;
+    }
+    // Of the last engine that ended.
+    std::map<std::string, objects::SharedBytes>& objects() { return state_->objects; }
+    std::map<PackId, MemoryChunkIndex::Pack>& packs() { return state_->packs; }
+
+  private:
+    struct State {
+        std::map<std::string, objects::SharedBytes> objects;
+        std::map<PackId, MemoryChunkIndex::Pack> packs;
+    };
+    class Objects final : public objects::ObjectStore {
+      public:
+        Objects(std::shared_ptr<State> state, io::Scheduler& scheduler)
+            : state_(std::move(state)), store_(scheduler) {
+            store_.contents = state_->objects;
+        }
+        ~Objects() override { state_->objects = store_.contents; }
+        objects::CallPtr put(std::string name, objects::SharedBytes content,
+                             objects::CallOptions options, Done done) override {
+            return store_.put(std::move(name), std::move(content), options, std::move(done));
+        }
+        objects::CallPtr get(std::string name, std::uint64_t offset, std::uint64_t length,
+                             objects::CallOptions options,
+                             io::Callback<Result<Bytes>> done) override {
+            return store_.get(std::move(name), offset, length, options, std::move(done));
+        }
+        objects::CallPtr get_tail(std::string name, std::uint64_t length,
+                                  objects::CallOptions options,
+                                  io::Callback<Result<objects::Tail>> done) override {
+            return store_.get_tail(std::move(name), length, options, std::move(done));
+        }
+        objects::CallPtr remove(std::string name, objects::CallOptions options,
+                                Done done) override {
+            return store_.remove(std::move(name), options, std::move(done));
+        }
+
+      private:
+        const std::shared_ptr<State> state_;
+        objects::MemoryObjectStore store_;
+    };
+    class Index final : public ChunkIndex {
+      public:
+        Index(std::shared_ptr<State> state, io::Scheduler& scheduler)
+            : state_(std::move(state)), index_(scheduler) {
+            for (const auto& [id, pack] : state_->packs) {
+                index_.insert(pack.header, pack.bytes, pack.entries, [](Status) {});
+            }
+        }
+        ~Index() override { state_->packs = index_.packs(); }
+        void lookup(const DomainId& domain, std::vector<ChunkId> ids, LookupFor purpose,
+                    io::Callback<Result<Located>> done) override {
+            index_.lookup(domain, std::move(ids), purpose, std::move(done));
+        }
+        void begin_pack(const PackHeader& pack, Done done) override {
+            index_.begin_pack(pack, std::move(done));
+        }
+        void insert(const PackHeader& pack, std::uint64_t pack_bytes,
+                    std::vector<PackEntry> entries, Done done) override {
+            index_.insert(pack, pack_bytes, std::move(entries), std::move(done));
+        }
+        void remove(const PackId& pack, Done done) override {
+            index_.remove(pack, std::move(done));
+        }
+
+      private:
+        const std::shared_ptr<State> state_;
+        MemoryChunkIndex index_;
+    };
+    const std::shared_ptr<State> state_ = std::make_shared<State>();
+};
+
+inline ImageTier make_memory_tier() {
+    return KeptImages().tier();
+}
+
 // Contents in memory.
 class TestContents final : public ContentStore {
   public:
     void chain(const ContentId& id, ChainDone done) override {
+        auto found = find(id);
+        if (late) {
+            waiting.push_back([done = std::move(done), found = std::move(found)] { done(found); });
+        } else {
+            done(std::move(found));
+        }
+    }
+    void answer() {
+        for (const auto& give : std::exchange(waiting, {})) {
+            give();
+        }
+    }
+    std::map<ContentId, ContentRecord> records;
+    bool late = false;  // what was found waits for answer()
+    std::vector<std::function<void()>> waiting;
+
+  private:
+    Result<std::vector<ContentRecord>> find(const ContentId& id) const {
         std::vector<ContentRecord> found;
         for (ContentId at = id; !at.empty();) {
             const auto record = records.find(at);
             if (record == records.end()) {
-                done(Error(Code::not_found, "content " + at.str()));
-                return;
+                return Error(Code::not_found, "content " + at.str());
             }
             found.push_back(record->second);
-            at = record->second.parent;
+            at = record->second.state == ContentState::rooted ? ContentId() : record->second.parent;
         }
-        done(std::move(found));
+        return found;
     }
-    std::map<ContentId, ContentRecord> records;
 };
 
 }  // namespace kiln::block::testing

@@ -125,6 +125,9 @@ void fields(V& v, T& x) {
     v.field("state_reason", x.state_reason);
     v.field("owner_alias", x.owner_alias);
     v.field("last_launched", x.last_launched);
+    v.field("deprecation", x.deprecation_time);
+    v.field("deregistration_protection", x.deregistration_protection);
+    v.field("cooldown_until", x.cooldown_until);
     v.field("source_instance", x.source_instance_id);
     v.field("source_image", x.source_image_id);
     v.field("source_image_region", x.source_image_region);
@@ -136,6 +139,7 @@ void fields(V& v, T& x) {
         for (const auto& account : x.launch_permissions.accounts) {
             v.link("image.launch_account", account.str());
         }
+        v.link("image.owner_alias", x.owner_alias);
     }
 }
 
@@ -207,6 +211,7 @@ void instance_machine(V& v, T& x) {
     v.field("tpm_v2", x.tpm_v2);
     v.field("product_codes", x.product_codes);
     v.field("key_name", x.key_name);
+    v.field("public_key", x.public_key);
     v.field("user_data", x.user_data);
 }
 
@@ -232,6 +237,7 @@ void fields(V& v, T& x) {
     v.field("shutdown", x.shutdown_behavior);
     v.field("protect_terminate", x.disable_api_termination);
     v.field("protect_stop", x.disable_api_stop);
+    v.field("forced_off", x.forced_off);
     v.field("vpc", x.vpc_id);
     v.field("interface", x.network_interface_id);
     v.field("groups", x.security_groups);
@@ -240,6 +246,18 @@ void fields(V& v, T& x) {
     v.field("no_public_ip", x.no_public_ip);
     v.field("source_dest_check", x.source_dest_check);
     instance_machine(v, x);
+}
+
+template <class V, Is<model::KeyPair> T>
+void fields(V& v, T& x) {
+    v.column("id", x.id);
+    v.column("region", x.region);
+    v.column("owner", x.owner_id);
+    v.column("name", x.name);
+    v.column("created", x.created);
+    v.field("type", x.type);
+    v.field("fingerprint", x.fingerprint);
+    v.field("public_key", x.public_key);
 }
 
 template <class V, Is<model::Vpc> T>
@@ -358,6 +376,8 @@ template <>
 inline constexpr std::string_view kTable<model::Volume> = "volumes";
 template <>
 inline constexpr std::string_view kTable<model::Instance> = "instances";
+template <>
+inline constexpr std::string_view kTable<model::KeyPair> = "key_pairs";
 template <>
 inline constexpr std::string_view kTable<model::Vpc> = "vpcs";
 template <>

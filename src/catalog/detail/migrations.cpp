@@ -32,9 +32,8 @@ std::span<const Migration> migrations() {
     // A function-local table: the scripts it names are initialised in other source files.
     static const Migration kSteps[] = {
         {1, "initial", k0001Initial},
-        // 2 and 3 are given to work that lands beside this.
-        {2, "reserved", ""},
-        {3, "reserved", ""},
+        {2, "packs", k0002Packs},
+        {3, "key pairs", k0003KeyPairs},
         {4, "network", k0004Network},
     };
     return kSteps;

@@ -48,6 +48,18 @@ void Conditions::link(std::string_view kind, const std::string& target) {
     raw(kLinked, {std::string(kind), target});
 }
 
+void Conditions::either(const std::vector<Statement>& alternatives) {
+    std::string text;
+    std::vector<SqlValue> params;
+    for (const Statement& alternative : alternatives) {
+        text += (text.empty() ? "(" : " OR ") + alternative.sql;
+        params.insert(params.end(), alternative.params.begin(), alternative.params.end());
+    }
+    if (!text.empty()) {
+        raw(text + ")", std::move(params));
+    }
+}
+
 void Conditions::tags(const std::vector<TagCondition>& conditions) {
     for (const TagCondition& tag : conditions) {
         std::string text = "id IN (SELECT resource_id FROM tags WHERE account = ? AND tag_key = ?";
@@ -91,11 +103,55 @@ Conditions conditions(const AccessKeyQuery& query) {
     return where;
 }
 
+namespace {
+
+template <class T>
+Statement one_of(std::string_view before, const std::vector<T>& values, std::string_view after) {
+    Statement statement{std::string(before) + "(?", {to_sql(values[0])}};
+    for (std::size_t i = 1; i < values.size(); ++i) {
+        statement.sql += ",?";
+        statement.params.push_back(to_sql(values[i]));
+    }
+    statement.sql.append(")").append(after);
+    return statement;
+}
+
+// DI-2
+std::vector<Statement> either_owner(const ImageQuery& query) {
+    std::vector<Statement> either{
+        one_of("id IN (SELECT source FROM links WHERE kind = 'image.owner_alias' AND target IN ",
+               query.owner_aliases, ")")};
+    if (!query.owners.empty()) {
+        either.push_back(one_of("owner IN ", query.owners, ""));
+    }
+    return either;
+}
+
+// DI-3
+std::vector<Statement> either_permission(const ImageQuery& query) {
+    std::vector<Statement> either;
+    if (!query.shared_with.empty()) {
+        either.push_back(one_of(
+            "id IN (SELECT source FROM links WHERE kind = 'image.launch_account' AND target IN ",
+            query.shared_with, ")"));
+    }
+    if (query.or_shared_with_all) {
+        either.push_back({"everybody = 1", {}});
+    }
+    return either;
+}
+
+}  // namespace
+
 Conditions conditions(const ImageQuery& query) {
     Conditions where;
     where.any_of("id", query.ids);
     where.text("region", query.region);
-    where.any_of("owner", query.owners);
+    if (query.owner_aliases.empty()) {
+        where.any_of("owner", query.owners);
+    } else {
+        where.either(either_owner(query));
+    }
     where.any_of("state", query.states);
     where.any_of("name", query.names);
     where.prefix("name", query.name_prefix);
@@ -105,9 +161,7 @@ Conditions conditions(const ImageQuery& query) {
         where.raw("(owner = ? OR everybody = 1 OR " + std::string(kLinked) + ")",
                   {account, std::string("image.launch_account"), account});
     }
-    if (query.shared_with) {
-        where.link("image.launch_account", query.shared_with->str());
-    }
+    where.either(either_permission(query));
     if (query.uses_snapshot) {
         where.link("image.snapshot", query.uses_snapshot->str());
     }
@@ -153,6 +207,16 @@ Conditions conditions(const InstanceQuery& query) {
     where.equal("subnet", query.subnet);
     where.text("private_ip", query.private_ip);
     where.before("terminated", query.terminated_before);
+    where.tags(query.tags);
+    return where;
+}
+
+Conditions conditions(const KeyPairQuery& query) {
+    Conditions where;
+    where.any_of("id", query.ids);
+    where.text("region", query.region);
+    where.any_of("owner", query.owners);
+    where.any_of("name", query.names);
     where.tags(query.tags);
     return where;
 }
@@ -224,6 +288,21 @@ Conditions conditions(const TagQuery& query) {
     where.any_of("tag_key", query.keys);
     where.any_of("tag_value", query.values);
     return where;
+}
+
+Statement tag_page(const TagQuery& query, const std::optional<TagCursor>& after,
+                   std::size_t limit) {
+    Conditions where = conditions(query);
+    if (after) {
+        where.raw("(tag_key, tag_value, resource_id) > (?, ?, ?)",
+                  {after->key, after->value, after->resource_id});
+    }
+    std::string tail = " ORDER BY tag_key, tag_value, resource_id";
+    if (limit != 0) {
+        tail += " LIMIT " + std::to_string(limit);
+    }
+    return std::move(where).select(
+        "resource_id, account, region, resource_type, tag_key, tag_value", "tags", tail);
 }
 
 }  // namespace kiln::catalog::detail

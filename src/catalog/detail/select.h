@@ -48,6 +48,8 @@ class Conditions {
     void before(std::string_view column, const std::optional<UnixMillis>& time);
     void prefix(std::string_view column, const std::string& value);
     void link(std::string_view kind, const std::string& target);
+    // Any of the conditions, each as it stands.
+    void either(const std::vector<Statement>& alternatives);
     void tags(const std::vector<TagCondition>& conditions);
     void raw(std::string_view text, std::vector<SqlValue> params);
 
@@ -70,6 +72,7 @@ Conditions conditions(const ImageQuery& query);
 Conditions conditions(const SnapshotQuery& query);
 Conditions conditions(const VolumeQuery& query);
 Conditions conditions(const InstanceQuery& query);
+Conditions conditions(const KeyPairQuery& query);
 Conditions conditions(const VpcQuery& query);
 Conditions conditions(const SubnetQuery& query);
 Conditions conditions(const SecurityGroupQuery& query);
@@ -78,5 +81,7 @@ Conditions conditions(const LayerQuery& query);
 Conditions conditions(const TokenQuery& query);
 Conditions conditions(const JobQuery& query);
 Conditions conditions(const TagQuery& query);
+// Tags::page.
+Statement tag_page(const TagQuery& query, const std::optional<TagCursor>& after, std::size_t limit);
 
 }  // namespace kiln::catalog::detail

@@ -15,11 +15,13 @@
 #include <variant>
 #include <vector>
 
+#include "util/bytes.h"
 #include "util/result.h"
 
 namespace kiln::catalog::detail {
 
-using SqlValue = std::variant<std::monostate, std::int64_t, std::string>;
+// Byte strings are for the chunk index alone: elsewhere documents hold them as text.
+using SqlValue = std::variant<std::monostate, std::int64_t, std::string, Bytes>;
 using SqlRow = std::vector<SqlValue>;
 
 struct Statement {

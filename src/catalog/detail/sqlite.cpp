@@ -48,6 +48,10 @@ SqlValue column(sqlite3_stmt* stmt, int index) {
             const auto* text = reinterpret_cast<const char*>(sqlite3_column_text(stmt, index));
             return std::string(text, static_cast<std::size_t>(sqlite3_column_bytes(stmt, index)));
         }
+        case SQLITE_BLOB: {
+            const auto* bytes = static_cast<const std::uint8_t*>(sqlite3_column_blob(stmt, index));
+            return Bytes(bytes, bytes + sqlite3_column_bytes(stmt, index));
+        }
         default:
             return std::monostate{};
     }
@@ -146,6 +150,8 @@ Status SqliteConnection::bind(sqlite3_stmt* stmt, const std::vector<SqlValue>& p
             // The parameters outlive the step.
             code = sqlite3_bind_text64(stmt, at, text->data(), text->size(), SQLITE_STATIC,
                                        SQLITE_UTF8);
+        } else if (const auto* bytes = std::get_if<Bytes>(&params[i])) {
+            code = sqlite3_bind_blob64(stmt, at, bytes->data(), bytes->size(), SQLITE_STATIC);
         }
         if (code != SQLITE_OK) {
             return failed(code, sqlite3_sql(stmt));

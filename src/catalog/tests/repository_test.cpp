@@ -23,6 +23,7 @@ ROWS(Image, images)
 ROWS(Snapshot, snapshots)
 ROWS(Volume, volumes)
 ROWS(Instance, instances)
+ROWS(KeyPair, key_pairs)
 ROWS(Vpc, vpcs)
 ROWS(Subnet, subnets)
 ROWS(SecurityGroup, security_groups)
@@ -102,6 +103,7 @@ TEST_CASE_TEMPLATE("every kind of value lives: inserted, read, listed, changed, 
     check_life(*store, full_snapshot(), [](Snapshot& x) { x.completed.reset(); });
     check_life(*store, full_volume(), [](Volume& x) { x.attachment.reset(); });
     check_life(*store, full_instance(), [](Instance& x) { x.state_reason.reset(); });
+    check_life(*store, full_key_pair(), [](KeyPair& x) { x.fingerprint.clear(); });
     check_life(*store, full_vpc(), [](Vpc& x) { x.is_default = false; });
     check_life(*store, full_subnet(), [](Subnet& x) { x.map_public_ip = false; });
     check_life(*store, full_security_group(), [](SecurityGroup& x) { x.rules.clear(); });
@@ -118,6 +120,7 @@ TEST_CASE_TEMPLATE("a value with nothing but defaults comes back as it was", Bac
     check_life(*store, Snapshot{}, [](Snapshot&) {});
     check_life(*store, Volume{}, [](Volume&) {});
     check_life(*store, Instance{}, [](Instance&) {});
+    check_life(*store, KeyPair{}, [](KeyPair&) {});
     check_life(*store, Vpc{}, [](Vpc&) {});
     check_life(*store, Subnet{}, [](Subnet&) {});
     check_life(*store, SecurityGroup{}, [](SecurityGroup&) {});
@@ -231,6 +234,7 @@ TEST_CASE_TEMPLATE("images are selected by owner, region, state, name, snapshot 
     Image abroad = small_image(5);
     abroad.region = "eu-west-1";
     abroad.state = ImageState::pending;
+    everybodys.owner_alias = "amazon";
     for (const Image& image : {own, shared, hidden, everybodys, abroad}) {
         REQUIRE(insert(*store, image).has_value());
     }
@@ -250,7 +254,13 @@ TEST_CASE_TEMPLATE("images are selected by owner, region, state, name, snapshot 
     // DI-1, DI-3
     CHECK(ids(*store, {.region = "us-east-1", .visible_to = kAlice}) == Ids{id(1), id(2), id(4)});
     CHECK(ids(*store, {.visible_to = kBob}) == Ids{id(2), id(3), id(4)});
-    CHECK(ids(*store, {.shared_with = kCarol}) == Ids{id(2)});
+    CHECK(ids(*store, {.shared_with = {kCarol}}) == Ids{id(2)});
+    CHECK(ids(*store, {.shared_with = {kBob}, .or_shared_with_all = true}) == Ids{id(4)});
+    CHECK(ids(*store, {.shared_with = {kCarol, kAlice}, .or_shared_with_all = true}) ==
+          Ids{id(2), id(4)});
+    // DI-2
+    CHECK(ids(*store, {.owner_aliases = {"amazon", "aws-marketplace"}}) == Ids{id(4)});
+    CHECK(ids(*store, {.owners = {kBob}, .owner_aliases = {"amazon"}}) == Ids{id(2), id(3), id(4)});
 
     // What no longer names a snapshot or an account is not found by it any more.
     own.block_device_mappings.clear();
@@ -262,7 +272,7 @@ TEST_CASE_TEMPLATE("images are selected by owner, region, state, name, snapshot 
                 })
                 .has_value());
     CHECK(ids(*store, {.uses_snapshot = SnapshotId("snap-1")}).empty());
-    CHECK(ids(*store, {.shared_with = kAlice}).empty());
+    CHECK(ids(*store, {.shared_with = {kAlice}}).empty());
     REQUIRE(
         store->run([&](Transaction& tx) { return tx.images().erase(everybodys.id); }).has_value());
     CHECK(ids(*store, {.uses_snapshot = SnapshotId("snap-2")}).empty());

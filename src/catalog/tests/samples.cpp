@@ -77,6 +77,9 @@ Image full_image() {
     image.uefi_data = "QUJD";
     image.product_codes = {{"code", "marketplace"}};
     image.last_launched = UnixMillis{5};
+    image.deprecation_time = UnixMillis{60'000};
+    image.deregistration_protection = DeregistrationProtection::with_cooldown;
+    image.cooldown_until = UnixMillis{7};
     image.source_instance_id = InstanceId(id_of("i", 1));
     image.source_image_id = ImageId(id_of("ami", 1));
     image.source_image_region = "eu-west-1";
@@ -162,11 +165,13 @@ Instance full_instance() {
     instance.tpm_v2 = true;
     instance.product_codes = {{"code", "devpay"}};
     instance.key_name = "key";
+    instance.public_key = "ssh-rsa AAAA";
     instance.user_data = Bytes{0, 1, 0xff, 0x80};
     instance.metadata_options = {true, 2, false, true, true};
     instance.shutdown_behavior = ShutdownBehavior::terminate;
     instance.disable_api_termination = true;
     instance.disable_api_stop = true;
+    instance.forced_off = true;
     instance.vpc_id = VpcId(id_of("vpc", 1));
     instance.subnet_id = SubnetId(id_of("subnet", 1));
     instance.network_interface_id = NetworkInterfaceId(id_of("eni", 1));
@@ -177,6 +182,19 @@ Instance full_instance() {
     instance.no_public_ip = true;
     instance.source_dest_check = false;
     return instance;
+}
+
+KeyPair full_key_pair() {
+    KeyPair pair;
+    pair.id = KeyPairId(id_of("key", 1));
+    pair.owner_id = kAlice;
+    pair.region = "us-east-1";
+    pair.name = "a key";
+    pair.type = KeyType::ed25519;
+    pair.fingerprint = "odzmoB4gyxi1jn9vGD4c+bOpt1XUX1JUyaHaWHHCO2w=";
+    pair.public_key = "ssh-ed25519 AAAA";
+    pair.created = UnixMillis{14};
+    return pair;
 }
 
 Vpc full_vpc() {

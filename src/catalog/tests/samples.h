@@ -28,6 +28,7 @@ model::Image full_image();
 model::Snapshot full_snapshot();
 model::Volume full_volume();
 model::Instance full_instance();
+model::KeyPair full_key_pair();
 model::Vpc full_vpc();
 model::Subnet full_subnet();
 model::SecurityGroup full_security_group();

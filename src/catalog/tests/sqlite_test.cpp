@@ -218,7 +218,31 @@ TEST_CASE("what queries select on by itself is found through an index") {
     indexed(ImageQuery{.region = region, .owners = {kAlice}, .name_prefix = "x"}, "images");
     indexed(ImageQuery{.region = region, .visible_to = kAlice}, "images");
     indexed(ImageQuery{.uses_snapshot = SnapshotId("snap-1")}, "images");
-    indexed(ImageQuery{.shared_with = kAlice}, "images");
+    indexed(ImageQuery{.shared_with = {kAlice}}, "images");
+    // What DescribeImages asks for: the states that may be seen are a condition that must not lead.
+    const std::vector<ImageState> seen = {ImageState::pending, ImageState::available,
+                                          ImageState::failed};
+    in_order(ImageQuery{.region = region, .owners = {kAlice}, .states = seen}, "images");
+    indexed(ImageQuery{.region = region, .owner_aliases = {"amazon"}, .states = seen}, "images");
+    indexed(ImageQuery{.region = region,
+                       .visible_to = kAlice,
+                       .shared_with = {kAlice, kBob},
+                       .or_shared_with_all = true,
+                       .states = seen},
+            "images");
+    for (const ImageQuery& query :
+         {ImageQuery{.region = region, .visible_to = kAlice, .states = seen, .names = {"x"}},
+          ImageQuery{.region = region,
+          .visible_to = kAlice,
+          .states = seen,
+          .uses_snapshot = SnapshotId("snap-1")},
+          ImageQuery{.region = region,
+          .visible_to = kAlice,
+          .states = seen,
+          .tags = {{kAlice, "Name", {"x"}}}}}) {
+        indexed(query, "images");
+        CHECK(plan(query, "images").find("images_state") == std::string::npos);
+    }
     indexed(ImageQuery{.ids = {ImageId("ami-1"), ImageId("ami-2")}}, "images");
     indexed(ImageQuery{.region = region, .tags = {{kAlice, "Name", {"x"}}}}, "images");
     in_order(SnapshotQuery{.region = region, .owners = {kAlice}}, "snapshots");
@@ -241,9 +265,23 @@ TEST_CASE("what queries select on by itself is found through an index") {
     indexed(SubnetQuery{.vpc = model::VpcId("vpc-1")}, "subnets");
     in_order(SecurityGroupQuery{.region = region, .owners = {kAlice}}, "security_groups");
     indexed(SecurityGroupQuery{.vpc = model::VpcId("vpc-1"), .names = {"x"}}, "security_groups");
+    in_order(VpcQuery{.region = region, .owners = {kAlice}}, "vpcs");
+    in_order(SubnetQuery{.region = region, .owners = {kAlice}}, "subnets");
+    indexed(SubnetQuery{.vpc = model::VpcId("vpc-1")}, "subnets");
+    in_order(SecurityGroupQuery{.region = region, .owners = {kAlice}}, "security_groups");
+    indexed(SecurityGroupQuery{.vpc = model::VpcId("vpc-1"), .names = {"x"}}, "security_groups");
     indexed(ContentQuery{.parent = ContentId("c")}, "contents");
     in_order(LayerQuery{.states = {LayerState::sealed}}, "layers");
     indexed(TokenQuery{.result = "r-1"}, "tokens");
+    for (const TagQuery& query : {TagQuery{.account = kAlice, .region = region},
+                                  TagQuery{.account = kAlice, .region = region, .keys = {"k"}}}) {
+        detail::Statement page = detail::tag_page(query, TagCursor{"k", "v", "ami-1"}, 100);
+        page.sql = "EXPLAIN QUERY PLAN " + page.sql;
+        const std::string text = ask(backend.path(), page, 3);
+        CAPTURE(text);
+        CHECK(text.find("SEARCH") != std::string::npos);
+        CHECK(text.find("TEMP B-TREE") == std::string::npos);
+    }
     in_order(TokenQuery{.created_before = UnixMillis{1}}, "tokens");
     indexed(JobQuery{.subject = "i-1"}, "jobs");
 }

@@ -133,3 +133,36 @@ TEST_CASE_TEMPLATE("single facts are set, overwritten and kept", Backend, KILN_S
     CHECK(**fact == "two");
     CHECK_FALSE(store->read([](Transaction& tx) { return tx.meta().find("none"); })->has_value());
 }
+
+TEST_CASE_TEMPLATE("tags are paged by key, value and resource, and a page begins after its cursor",
+                   Backend, KILN_STORE_BACKENDS) {
+    Backend backend;
+    auto store = backend.open();
+    put(*store, kAlice, id_of("ami", 2), {{"app", "web"}, {"app ", "x y"}, {"zone", ""}});
+    put(*store, kAlice, id_of("ami", 1), {{"app", "web"}, {"zone", "b"}});
+    put(*store, kBob, id_of("ami", 1), {{"app", "aaa"}});
+    std::vector<std::string> seen;
+    std::optional<TagCursor> after;
+    for (int pages = 0; pages < 10; ++pages) {
+        const auto page =
+            store->read([&](Transaction& tx) { return tx.tags().page(kAlice, {}, after, 2); });
+        REQUIRE(page.has_value());
+        for (const TagRecord& record : *page) {
+            seen.push_back(record.tag.key + "=" + record.tag.value + "@" +
+                           record.target.resource_id.substr(20));
+            after = TagCursor{record.tag.key, record.tag.value, record.target.resource_id};
+        }
+        if (page->size() < 2) {
+            break;
+        }
+    }
+    CHECK(seen ==
+          std::vector<std::string>{"app=web@1", "app=web@2", "app =x y@2", "zone=@2", "zone=b@1"});
+    const auto narrowed = store->read([&](Transaction& tx) {
+        return tx.tags().page(kAlice, {.resource_ids = {id_of("ami", 1)}, .keys = {"zone"}},
+                              std::nullopt, 0);
+    });
+    REQUIRE(narrowed.has_value());
+    REQUIRE(narrowed->size() == 1);
+    CHECK(narrowed->front().tag.value == "b");
+}

@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "compute/check_spec.h"
@@ -98,6 +99,20 @@ void FakeHost::obey_power_button(bool obey) {
     obey_power_button_ = obey;
 }
 
+void FakeHost::release_disks(bool release) {
+    MutexLock lock(mutex_);
+    release_disks_ = release;
+    for (auto& [id, machine] : machines_) {
+        for (const std::string& disk :
+             release ? std::exchange(machine.asked_for, {}) : std::set<std::string>()) {
+            std::erase_if(machine.spec.disks, [&](const DiskSpec& d) { return d.id == disk; });
+            MachineEvent event = event_of(MachineEvent::Kind::disk_released);
+            event.disk = disk;
+            tell(machine, event);
+        }
+    }
+}
+
 void FakeHost::fail_next_start(Error error) {
     MutexLock lock(mutex_);
     next_start_error_ = std::move(error);
@@ -139,6 +154,9 @@ class FakeHypervisor final : public Hypervisor {
                               Deadline deadline) override;
     Status power_down(const MachineId& id, Deadline deadline) override;
     Status reset(const MachineId& id, Deadline deadline) override;
+    Status attach_disk(const MachineId& id, const DiskSpec& disk, Deadline deadline) override;
+    Result<bool> detach_disk(const MachineId& id, const std::string& disk,
+                             Deadline deadline) override;
     Status kill(const MachineId& id, Deadline deadline) override;
     Result<MachineInfo> query(const MachineId& id, Deadline deadline) override;
     std::vector<MachineId> machines() override;
@@ -249,6 +267,40 @@ Status FakeHypervisor::power_down(const MachineId& id, Deadline /*deadline*/) {
 Status FakeHypervisor::reset(const MachineId& id, Deadline /*deadline*/) {
     TRY_ASSIGN([[maybe_unused]] const MachineInfo info, look(id));
     return host_.play(id, MachineState::running, event_of(MachineEvent::Kind::reset));
+}
+
+Status FakeHypervisor::attach_disk(const MachineId& id, const DiskSpec& disk,
+                                   Deadline /*deadline*/) {
+    TRY_ASSIGN([[maybe_unused]] const MachineInfo info, look(id));
+    MutexLock lock(host_.mutex_);
+    auto& disks = host_.machines_.at(id).spec.disks;
+    const bool present =
+        std::any_of(disks.begin(), disks.end(), [&](const DiskSpec& d) { return d.id == disk.id; });
+    if (!present) {
+        disks.push_back(disk);
+    }
+    return ok();
+}
+
+Result<bool> FakeHypervisor::detach_disk(const MachineId& id, const std::string& disk,
+                                         Deadline /*deadline*/) {
+    TRY_ASSIGN([[maybe_unused]] const MachineInfo info, look(id));
+    MutexLock lock(host_.mutex_);
+    auto& machine = host_.machines_.at(id);
+    const auto found = std::find_if(machine.spec.disks.begin(), machine.spec.disks.end(),
+                                    [&](const DiskSpec& d) { return d.id == disk; });
+    if (found == machine.spec.disks.end()) {
+        return true;
+    }
+    if (found->boot_index == 0U) {
+        return Error(Code::failed_precondition, "the root disk cannot be unplugged");
+    }
+    if (!host_.release_disks_) {
+        machine.asked_for.insert(disk);
+        return false;
+    }
+    machine.spec.disks.erase(found);
+    return true;
 }
 
 Status FakeHypervisor::kill(const MachineId& id, Deadline /*deadline*/) {

@@ -11,6 +11,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "compute/hypervisor.h"
@@ -35,6 +36,8 @@ class FakeHost {
     Status crash(const MachineId& id) EXCLUDES(mutex_);
     // Whether machines power off when asked; true at first. For all, present and future.
     void obey_power_button(bool obey) EXCLUDES(mutex_);
+    // Whether guests let go of disks when asked; true at first. Turned on again, held ones go.
+    void release_disks(bool release) EXCLUDES(mutex_);
     // The next start fails with this error.
     void fail_next_start(Error error) EXCLUDES(mutex_);
     // Appends to the machine's serial log.
@@ -49,6 +52,7 @@ class FakeHost {
     struct Machine {
         MachineSpec spec;
         MachineState state = MachineState::running;
+        std::set<std::string> asked_for;  // disks the guest is to let go
     };
 
     Status play(const MachineId& id, MachineState state, MachineEvent event) EXCLUDES(mutex_);
@@ -58,6 +62,7 @@ class FakeHost {
     Mutex mutex_;
     std::map<MachineId, Machine> machines_ GUARDED_BY(mutex_);
     bool obey_power_button_ GUARDED_BY(mutex_) = true;
+    bool release_disks_ GUARDED_BY(mutex_) = true;
     std::optional<Error> next_start_error_ GUARDED_BY(mutex_);
     Listener listener_ GUARDED_BY(mutex_);  // the attached hypervisor; at most one
 };

@@ -132,10 +132,6 @@ void add_inherited(Arguments& args, const MachineSpec& spec, const ArgvFacts& fa
     }
 }
 
-std::string port_name(std::size_t number) {
-    return fmt::format("port{}", number);
-}
-
 // The root disk stands on the root bus, where virtio devices also speak the legacy interface of old
 // guests; it can never be detached from a running machine. All others stand behind root ports,
 // because only those can be unplugged.
@@ -149,12 +145,11 @@ void add_disks(Arguments& args, const MachineSpec& spec) {
     }
     std::size_t next_port = 0;
     for (const auto& disk : spec.disks) {
-        // A day: a guest waits for a daemon that is being repaired; it never sees an error because
-        // we were away.
         args.add("-blockdev",
                  fmt::format("driver=nbd,node-name={},server.type=unix,server.path={},export={},"
-                             "reconnect-delay=86400,discard=unmap",
-                             disk.id, escape(disk.nbd_socket), escape(disk.nbd_export)));
+                             "reconnect-delay={},discard=unmap",
+                             disk.id, escape(disk.nbd_socket), escape(disk.nbd_export),
+                             kReconnectSeconds));
         const bool root = disk.boot_index == 0U;
         const std::string place = root ? fmt::format("addr={:#x}", kRootDiskSlot)
                                        : fmt::format("bus={}", port_name(next_port++));
@@ -167,6 +162,10 @@ void add_disks(Arguments& args, const MachineSpec& spec) {
 }
 
 }  // namespace
+
+std::string port_name(std::size_t number) {
+    return fmt::format("port{}", number);
+}
 
 std::vector<ChildFileSlot> child_files(const MachineSpec& spec) {
     std::vector<ChildFileSlot> slots = {

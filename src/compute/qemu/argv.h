@@ -20,6 +20,13 @@ namespace kiln::compute {
 
 // Root ports that stand empty at start: as many volumes can be attached to the running machine.
 inline constexpr unsigned kSparePorts = 8;
+// More disks than any instance may have.
+inline constexpr std::size_t kMaxPorts = 64;
+// How long a guest's request waits for a disk's server to come back: a guest waits for a daemon
+// that is being repaired; it never sees an error because we were away.
+inline constexpr unsigned kReconnectSeconds = 86400;
+
+std::string port_name(std::size_t number);
 
 // Descriptors QEMU inherits, beginning with number 3.
 enum class ChildFile { qmp, qmp_spare, agent, serial, uefi_variables, nic };

@@ -148,8 +148,8 @@ Result<MachineInfo> QemuDriver::start(const MachineSpec& spec, Deadline deadline
 
 Result<MachineInfo> QemuDriver::launch(const MachineSpec& spec, Deadline deadline) {
     TRY_ASSIGN(HeldMachine held, prepare_launch(spec, facts_), "start " + spec.id.str());
-    const auto machine =
-        std::make_shared<Machine>(std::move(held.record), held.process.take_pidfd());
+    const auto machine = std::make_shared<Machine>(std::move(held.record),
+                                                   held.process.take_pidfd(), spec.directory);
     TRY(publish(machine));
     const Status up = bring_up(held.process, machine, deadline);
     if (up) {
@@ -257,7 +257,7 @@ Result<MachinePtr> QemuDriver::find_recorded(const MachineId& id, const std::str
     if (const auto granted = grant_sockets(*record); !granted) {
         log_warn("compute", id.str() + ": " + granted.error().to_string());
     }
-    auto machine = std::make_shared<Machine>(std::move(*record), std::move(*pidfd));
+    auto machine = std::make_shared<Machine>(std::move(*record), std::move(*pidfd), directory);
     TRY(publish(machine));
     return machine;
 }

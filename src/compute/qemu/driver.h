@@ -32,8 +32,12 @@ class QemuDriver final : public Hypervisor {
         return command(id, "system_powerdown", deadline);
     }
     Status reset(const MachineId& id, Deadline deadline) override {
-        return command(id, "system_reset", deadline);
+        TRY(command(id, "system_reset", deadline));
+        return command(id, "cont", deadline);  // does nothing to a machine that runs
     }
+    Status attach_disk(const MachineId& id, const DiskSpec& disk, Deadline deadline) override;
+    Result<bool> detach_disk(const MachineId& id, const std::string& disk,
+                             Deadline deadline) override;
     Status kill(const MachineId& id, Deadline deadline) override;
     Result<MachineInfo> query(const MachineId& id, Deadline deadline) override;
     std::vector<MachineId> machines() override EXCLUDES(mutex_);
@@ -77,6 +81,8 @@ class QemuDriver final : public Hypervisor {
     Status connect(const MachinePtr& machine, const std::string& path, Deadline deadline);
     Status connect_any(const MachinePtr& machine, Deadline deadline);
     Status kill(Machine& machine, Deadline deadline);
+    // Adds a socket to the runtime record, and gives it to the machine's user.
+    Status record_sockets(Machine& machine, const std::string& socket);
 
     // On the supervisor thread.
     bool on_control(const MachinePtr& machine, QmpClient& client);

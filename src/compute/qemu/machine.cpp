@@ -44,6 +44,16 @@ std::optional<MachineEvent> translate_event(const QmpMessage& message) {
         event.no_space = message.flag("nospace");
         return event;
     }
+    if (message.name == "DEVICE_DELETED") {
+        // It comes twice, first for the path of the virtio back end, which has no id.
+        const std::string_view device = message.string("device");
+        if (!device.starts_with(kDiskDevicePrefix)) {
+            return std::nullopt;
+        }
+        event.kind = MachineEvent::Kind::disk_released;
+        event.disk = device.substr(kDiskDevicePrefix.size());
+        return event;
+    }
     return std::nullopt;
 }
 

@@ -19,11 +19,15 @@ namespace kiln::compute {
 
 // One live process. Shared by the table, the supervisor's handlers and callers in progress.
 struct Machine {
-    Machine(RuntimeRecord record_in, UniqueFd pidfd_in)
-        : record(std::move(record_in)), pidfd(std::move(pidfd_in)) {}
+    Machine(RuntimeRecord record_in, UniqueFd pidfd_in, std::string directory_in)
+        : record(std::move(record_in)),
+          pidfd(std::move(pidfd_in)),
+          directory(std::move(directory_in)),
+          sockets(record.disk_sockets) {}
 
-    const RuntimeRecord record;
+    const RuntimeRecord record;  // but for the disk sockets: `sockets`
     const UniqueFd pidfd;
+    const std::string directory;  // where the record is
     // False while start() may still fail: nobody hears of a machine that never was.
     std::atomic<bool> reporting{false};
 
@@ -32,8 +36,12 @@ struct Machine {
     std::shared_ptr<QmpClient> control GUARDED_BY(mutex);  // none: never had, or reported lost
     bool control_suspect GUARDED_BY(mutex) = false;        // ended; the process may be ending too
     bool exited GUARDED_BY(mutex) = false;
+    std::vector<std::string> sockets GUARDED_BY(mutex);  // of its disks, plugged ones included
 };
 using MachinePtr = std::shared_ptr<Machine>;
+
+// The device of a disk has this before the disk's id.
+inline constexpr std::string_view kDiskDevicePrefix = "disk-";
 
 // `status` as query-status answers it.
 MachineState state_from_status(std::string_view status);

@@ -3,6 +3,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "util/check.h"
+
 namespace kiln::compute {
 namespace {
 
@@ -83,8 +85,14 @@ Result<QmpMessage> parse_qmp_line(std::string_view line) {
     return malformed("neither greeting, event, return nor error");
 }
 
-std::string encode_qmp_command(std::uint64_t id, std::string_view name) {
-    return Json{{"execute", name}, {"id", id}}.dump() + "\n";
+std::string encode_qmp_command(std::uint64_t id, std::string_view name,
+                               std::string_view arguments) {
+    Json command = {{"execute", name}, {"id", id}};
+    if (!arguments.empty()) {
+        command["arguments"] = Json::parse(arguments, nullptr, false);
+        INVARIANT(command["arguments"].is_object());
+    }
+    return command.dump() + "\n";
 }
 
 }  // namespace kiln::compute

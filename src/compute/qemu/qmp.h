@@ -35,7 +35,8 @@ struct QmpMessage {
 // data_loss when the line is not a QMP message.
 Result<QmpMessage> parse_qmp_line(std::string_view line);
 
-// With the line feed.
-std::string encode_qmp_command(std::uint64_t id, std::string_view name);
+// With the line feed. `arguments` is a JSON object of our own making, or empty.
+std::string encode_qmp_command(std::uint64_t id, std::string_view name,
+                               std::string_view arguments = {});
 
 }  // namespace kiln::compute

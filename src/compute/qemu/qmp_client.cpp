@@ -37,9 +37,10 @@ Status QmpClient::handshake(Deadline deadline) {
     return ok();
 }
 
-Result<QmpMessage> QmpClient::execute(std::string_view command, Deadline deadline) {
+Result<QmpMessage> QmpClient::execute(std::string_view command, std::string_view arguments,
+                                      Deadline deadline) {
     MutexLock lock(mutex_);
-    TRY_ASSIGN(const std::uint64_t id, send_command(command));
+    TRY_ASSIGN(const std::uint64_t id, send_command(command, arguments));
     const auto slot = waiting_.emplace(id, std::nullopt).first;
     while (!slot->second && !closed_) {
         if (!changed_.wait_until(lock, deadline.at()) && deadline.passed()) {
@@ -61,7 +62,8 @@ Result<QmpMessage> QmpClient::execute(std::string_view command, Deadline deadlin
     return Error(Code::deadline_exceeded, "QMP " + std::string(command) + ": no answer in time");
 }
 
-Result<std::uint64_t> QmpClient::send_command(std::string_view command) {
+Result<std::uint64_t> QmpClient::send_command(std::string_view command,
+                                              std::string_view arguments) {
     if (closed_) {
         return Error(Code::unavailable, "QMP " + std::string(command) + ": " + why_closed_);
     }
@@ -69,7 +71,7 @@ Result<std::uint64_t> QmpClient::send_command(std::string_view command) {
         return Error(Code::unavailable, "QMP: too many unanswered commands");
     }
     const std::uint64_t id = next_id_++;
-    const std::string line = encode_qmp_command(id, command);
+    const std::string line = encode_qmp_command(id, command, arguments);
     // Under the lock so that lines do not mix. It does not block: a command is far smaller than the
     // socket's buffer.
     const ssize_t sent =

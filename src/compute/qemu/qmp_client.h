@@ -35,7 +35,11 @@ class QmpClient {
     // Waits for the greeting and leaves negotiation mode. Once, before any other command.
     Status handshake(Deadline deadline) EXCLUDES(mutex_);
     // The reply; a failure becomes an Error (failed_precondition) with QEMU's words.
-    Result<QmpMessage> execute(std::string_view command, Deadline deadline) EXCLUDES(mutex_);
+    Result<QmpMessage> execute(std::string_view command, Deadline deadline) EXCLUDES(mutex_) {
+        return execute(command, {}, deadline);
+    }
+    Result<QmpMessage> execute(std::string_view command, std::string_view arguments,
+                               Deadline deadline) EXCLUDES(mutex_);
 
     struct Input {
         std::vector<QmpMessage> events;
@@ -50,7 +54,8 @@ class QmpClient {
     void take_message(QmpMessage message, std::vector<QmpMessage>& events) EXCLUDES(mutex_);
     // Lines of buffer_ into events and answers. False on a line that is no QMP.
     bool take_lines(std::vector<QmpMessage>& events) EXCLUDES(mutex_);
-    Result<std::uint64_t> send_command(std::string_view command) REQUIRES(mutex_);
+    Result<std::uint64_t> send_command(std::string_view command, std::string_view arguments)
+        REQUIRES(mutex_);
 
     const UniqueFd socket_;
     std::string buffer_;  // supervisor thread only: the unfinished line

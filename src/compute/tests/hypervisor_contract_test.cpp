@@ -109,6 +109,46 @@ CONTRACT("SHD-1: a guest shutdown is told, and the process waits to be ended") {
     CHECK(world.events.wait(Kind::exited));
 }
 
+CONTRACT("RBT-1: a machine that shut down starts again by a reset, as the same process") {
+    World world;
+    const auto hypervisor = world.open();
+    const MachineSpec spec = world.spec("i-1");
+    const auto started = hypervisor->start(spec, soon());
+    REQUIRE(started);
+    world.wait_booted(spec);
+    world.guest_power_off(spec);
+    REQUIRE(world.events.wait(Kind::shutdown_guest));
+    REQUIRE(eventually(
+        [&] { return hypervisor->query(spec.id, soon())->state == MachineState::shut_down; }));
+    REQUIRE(hypervisor->reset(spec.id, soon()));
+    world.wait_booted(spec, 2);
+    const auto info = hypervisor->query(spec.id, soon());
+    CHECK(info->state == MachineState::running);
+    CHECK(info->pid == started->pid);
+}
+
+CONTRACT("VOL-4: a running machine takes one more disk, once; its root cannot be unplugged") {
+    World world;
+    const auto hypervisor = world.open();
+    const MachineSpec spec = world.spec("i-1");
+    REQUIRE(hypervisor->start(spec, soon()));
+    DiskSpec extra = world.spec("i-2").disks[0];  // served, and nobody's
+    extra.id = "extra";
+    extra.boot_index.reset();
+    const Status attached = hypervisor->attach_disk(spec.id, extra, soon());
+    REQUIRE_MESSAGE(attached, attached.error().to_string());
+    CHECK(hypervisor->attach_disk(spec.id, extra, soon()));
+    const auto unknown = hypervisor->detach_disk(spec.id, "other", soon());
+    REQUIRE(unknown);
+    CHECK(*unknown);
+    const auto root = hypervisor->detach_disk(spec.id, spec.disks[0].id, soon());
+    REQUIRE_FALSE(root);
+    CHECK(root.error().code() == Code::failed_precondition);
+    CHECK(hypervisor->query(spec.id, soon())->state == MachineState::running);
+    CHECK(hypervisor->attach_disk(MachineId("i-9"), extra, soon()).error().code() ==
+          Code::not_found);
+}
+
 CONTRACT("STP-1: a guest that obeys the power button shuts down") {
     World world;
     const auto hypervisor = world.open();

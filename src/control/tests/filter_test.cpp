@@ -66,3 +66,15 @@ TEST_CASE("FLT-6 FLT-7 FLT-8: an unknown, empty or oversized filter is refused")
           "FilterLimitExceeded");
     CHECK_FALSE(filters.check({{"name", {std::string(256, 'x')}}}));
 }
+
+TEST_CASE("FLT-3: the start of a pattern that has no wildcard is known, escapes resolved") {
+    CHECK(literal_start("web").text == "web");
+    CHECK(literal_start("web").whole);
+    CHECK(literal_start("we\\*b*x").text == "we*b");
+    CHECK_FALSE(literal_start("we\\*b*x").whole);
+    CHECK(literal_start("?x").text.empty());
+    CHECK(literal_start("").whole);
+    CHECK(literal_start("a\\").text == "a\\");
+    CHECK(*literals({"a", "\\?"}) == std::vector<std::string>{"a", "?"});
+    CHECK_FALSE(literals({"a", "b*"}).has_value());
+}

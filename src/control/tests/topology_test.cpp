@@ -7,6 +7,7 @@
 
 #include "control/default_network.h"
 #include "control/instance_types.h"
+#include "control/metadata_facts.h"
 #include "control/network_names.h"
 #include "control/topology_file.h"
 #include "util/strings.h"
@@ -45,10 +46,13 @@ TEST_CASE("TOP-2: what is not JSON is told with line and column") {
 }
 
 TEST_CASE("NET-5: names follow from the address and the region") {
-    CHECK(private_dns_name("us-east-1", "172.31.5.10") == "ip-172-31-5-10.ec2.internal");
-    CHECK(private_dns_name("eu-west-1", "172.31.5.10") ==
-          "ip-172-31-5-10.eu-west-1.compute.internal");
-    CHECK(private_dns_name("eu-west-1", "").empty());
+    model::Instance instance;
+    CHECK(private_dns_name(instance).empty());
+    instance.private_ip = "172.31.5.10";
+    instance.region = "us-east-1";
+    CHECK(private_dns_name(instance) == "ip-172-31-5-10.ec2.internal");
+    instance.region = "eu-west-1";
+    CHECK(private_dns_name(instance) == "ip-172-31-5-10.eu-west-1.compute.internal");
     CHECK(derived_id("eni-attach", "eni-0a1b") == "eni-attach-0a1b");
     CHECK(arn("eu-west-1", model::AccountId("111111111111"), "subnet", "subnet-1") ==
           "arn:aws:ec2:eu-west-1:111111111111:subnet/subnet-1");

@@ -45,6 +45,9 @@ TEST_CASE("ID-4: a malformed id is refused with the code of its kind") {
     CHECK(parse_image_id("ami-x").error().api_code() == "InvalidAMIID.Malformed");
     CHECK(parse_image_id("ami-x").error().message() == "Invalid id: \"ami-x\"");
     CHECK(parse_instance_id("ami-12345678").error().api_code() == "InvalidInstanceID.Malformed");
+    CHECK(parse_key_pair_id("key-12345678").has_value());
+    CHECK(parse_key_pair_id("kp-1").error().message() ==
+          "Value (kp-1) for parameter keyPairId is invalid. Expected: 'key-...'.");
     CHECK(parse_volume_id("v").error().message() ==
           "Value (v) for parameter volumeId is invalid. Expected: 'vol-...'.");
     CHECK(parse_snapshot_id("snap-").error().api_code() == "InvalidParameterValue");

@@ -112,7 +112,7 @@ TEST_CASE("IMS-2, IMS-3: launch and sharing want an available image") {
         CHECK(launch.error().api_code() == "InvalidAMIID.Unavailable");
         CHECK(launch.error().message() ==
               "The image ID 'ami-0123456789abcdef0' is no longer available");
-        CHECK_FALSE(next(state, ImageEvent::share, kImage).has_value());
+        CHECK_FALSE(next(state, ImageEvent::modify, kImage).has_value());
     }
 }
 

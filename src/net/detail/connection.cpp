@@ -33,9 +33,11 @@ void split_target(HttpRequest& request) {
 
 }  // namespace
 
-Connection::Connection(const ConnectionHost& host, std::shared_ptr<Stream> stream,
-                       std::unique_ptr<Reactor::Watch> watch, std::string peer)
+Connection::Connection(const ConnectionHost& host, std::shared_ptr<const Entrance> entrance,
+                       std::shared_ptr<Stream> stream, std::unique_ptr<Reactor::Watch> watch,
+                       std::string peer)
     : host_(host),
+      entrance_(std::move(entrance)),
       stream_(std::move(stream)),
       watch_(std::move(watch)),
       timer_(host.reactor.timer()),
@@ -51,6 +53,11 @@ void Connection::close_if_idle() {
     if (state_ == State::handshake || state_ == State::head || state_ == State::lingering) {
         close();
     }
+}
+
+void Connection::retire() {
+    retired_ = true;
+    close_if_idle();
 }
 
 void Connection::wait_for(Wait wait, void (Connection::*next)()) {
@@ -149,7 +156,8 @@ HttpRequest Connection::make_request() const {
         request.content_length = 0;
     }
     request.peer = peer_;
-    request.tls = !host_.options.tls_certificate_path.empty();
+    request.listener = entrance_->label;
+    request.tls = entrance_->tls;
     return request;
 }
 
@@ -179,7 +187,7 @@ void Connection::on_head() {
         return;
     }
     state_ = State::handling;
-    if (!host_.run([self = shared_from_this()] { self->run_handler(); })) {
+    if (!host_.run(*entrance_, [self = shared_from_this()] { self->run_handler(); })) {
         // The body, if there is one, is not waited for.
         const bool close = !parser_->done() || !parser_->keep_alive() || !parser_->is_http_11();
         answer(host_.options.overload ? host_.options.overload(request_)
@@ -199,7 +207,7 @@ void Connection::run_handler() {
 }
 
 void Connection::on_handled(Outcome outcome) {
-    if (outcome == Outcome::keep && !host_.stopping) {
+    if (outcome == Outcome::keep && !host_.stopping && !retired_) {
         start_head();
     } else if (outcome == Outcome::keep || outcome == Outcome::linger) {
         linger();
@@ -231,7 +239,7 @@ void Connection::step_answer() {
         }
     }
     out_.clear();
-    if (close_after_answer_ || host_.stopping) {
+    if (close_after_answer_ || host_.stopping || retired_) {
         linger();
     } else {
         start_head();

@@ -21,9 +21,17 @@
 #include "net/detail/message_parser.h"
 #include "net/detail/reactor.h"
 #include "net/detail/stream.h"
+#include "net/detail/turns.h"
 #include "net/http_server.h"
 
 namespace kiln::net::detail {
+
+// Where a connection came in. Shared by its connections, immutable.
+struct Entrance {
+    std::string label;             // HttpRequest::listener
+    std::shared_ptr<Turns> turns;  // null: every request goes to the executor at once
+    bool tls = false;
+};
 
 // What a connection needs of its server. Outlives it.
 struct ConnectionHost {
@@ -33,19 +41,22 @@ struct ConnectionHost {
     const std::atomic<bool>& stopping;
     // Runs the task on the executor and counts it while it runs; false when the executor refuses
     // it.
-    std::function<bool(std::function<void()> task)> run;
+    std::function<bool(const Entrance& entrance, std::function<void()> task)> run;
     // Forgets the connection.
     std::function<void(class Connection*)> closed;
 };
 
 class Connection : public std::enable_shared_from_this<Connection> {
   public:
-    Connection(const ConnectionHost& host, std::shared_ptr<Stream> stream,
-               std::unique_ptr<Reactor::Watch> watch, std::string peer);
+    Connection(const ConnectionHost& host, std::shared_ptr<const Entrance> entrance,
+               std::shared_ptr<Stream> stream, std::unique_ptr<Reactor::Watch> watch,
+               std::string peer);
 
     void start();
     // Closes unless a request is being handled or answered.
     void close_if_idle();
+    // Closes at once, or after the answer that is being made.
+    void retire();
 
   private:
     enum class State { handshake, head, handling, answering, lingering, closed };
@@ -71,6 +82,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     void on_timeout();
 
     const ConnectionHost& host_;
+    const std::shared_ptr<const Entrance> entrance_;
     std::shared_ptr<Stream> stream_;
     std::unique_ptr<Reactor::Watch> watch_;
     std::unique_ptr<Reactor::Timer> timer_;
@@ -84,6 +96,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     std::string out_;          // the canned answer being sent
     std::size_t out_at_ = 0;
     bool close_after_answer_ = false;
+    bool retired_ = false;
     std::uint64_t lingered_bytes_ = 0;
 };
 

@@ -94,7 +94,7 @@ bool Exchange::must_close() const {
     }
     // What is left of the body will be skipped if that is cheap, and if it is certain to come.
     const std::optional<std::uint64_t> left = parser_.remaining();
-    return continue_expected_ || !left || *left > kDrainBytes;
+    return continue_expected_ || !left || *left > options_.max_drain_bytes;
 }
 
 bool Exchange::bodyless_answer() const {

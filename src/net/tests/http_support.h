@@ -37,6 +37,7 @@ class TestServer {
 class RawClient {
   public:
     explicit RawClient(std::uint16_t port);
+    explicit RawClient(const std::string& socket_path);
     // False when the peer is gone.
     bool say(std::string_view text);
     // Reads until `text` was seen, the peer closes or patience ends; returns what came, from the

@@ -222,6 +222,41 @@ TEST_CASE("a cancelled or late put ends at once and leaves neither object nor te
     }
 }
 
+TEST_CASE("files: a removed object does not come back after a loss of power") {
+    for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+        CAPTURE(seed);
+        io::SimMachine machine(seed);
+        const auto wait = [](io::SimReactor& reactor, auto start) {
+            std::optional<Status> result;
+            start([&](Status status) { result = std::move(status); });
+            while (!result && reactor.step()) {
+            }
+            REQUIRE((result && *result));
+        };
+        {
+            io::SimReactor reactor(machine);
+            FileObjectStore store(reactor, reactor, {.directory = "/objects"});
+            wait(reactor, [&](auto done) {
+                store.put("a", std::make_shared<const Bytes>(Bytes{1}), {}, done);
+            });
+            wait(reactor, [&](auto done) { store.remove("a", {}, done); });
+            reactor.crash(io::Crash::power_loss);
+            while (reactor.step()) {
+            }
+        }
+        io::SimReactor reactor(machine);
+        FileObjectStore store(reactor, reactor, {.directory = "/objects"});
+        std::optional<Code> found;
+        store.get("a", 0, 1, {}, [&](Result<Bytes> bytes) {
+            found = bytes ? Code::internal : bytes.error().code();
+        });
+        while (!found && reactor.step()) {
+        }
+        REQUIRE(found);
+        CHECK(*found == Code::not_found);
+    }
+}
+
 TEST_CASE("files: what a dead writer left is cleaned, objects stay") {
     TestReactor reactor;
     TempDir dir;

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "api/codec/operation.h"
+#include "api/generated/ec2/attribute_boolean_value.h"
 
 namespace kiln::api::ec2 {
 
@@ -10,10 +11,6 @@ struct DescribeVpcAttributeRequest {
     std::optional<std::string> attribute;  // required; enableDnsSupport | enableDnsHostnames | enableNetworkAddressUsageMetrics
     std::optional<std::string> vpc_id;  // required
     Scalar<bool> dry_run;
-};
-
-struct AttributeBooleanValue {
-    Scalar<bool> value;
 };
 
 struct DescribeVpcAttributeResult {

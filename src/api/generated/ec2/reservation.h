@@ -3,8 +3,11 @@
 #pragma once
 
 #include "api/codec/value.h"
+#include "api/generated/ec2/enclave_options.h"
 #include "api/generated/ec2/group_identifier.h"
+#include "api/generated/ec2/instance_block_device_mapping.h"
 #include "api/generated/ec2/instance_ipv6_address.h"
+#include "api/generated/ec2/instance_metadata_options_response.h"
 #include "api/generated/ec2/instance_state.h"
 #include "api/generated/ec2/operator_response.h"
 #include "api/generated/ec2/placement.h"
@@ -13,22 +16,6 @@
 #include "api/generated/ec2/tag.h"
 
 namespace kiln::api::ec2 {
-
-struct EbsInstanceBlockDevice {
-    Scalar<UnixMillis> attach_time;
-    Scalar<bool> delete_on_termination;
-    std::optional<std::string> status;  // attaching | attached | detaching | detached
-    std::optional<std::string> volume_id;
-    std::optional<std::string> associated_resource;
-    std::optional<std::string> volume_owner_id;
-    std::optional<OperatorResponse> operator_;
-    Scalar<std::int32_t> ebs_card_index;
-};
-
-struct InstanceBlockDeviceMapping {
-    std::optional<std::string> device_name;
-    std::optional<EbsInstanceBlockDevice> ebs;
-};
 
 struct IamInstanceProfile {
     std::optional<std::string> arn;
@@ -144,19 +131,6 @@ struct HibernationOptions {
 
 struct LicenseConfiguration {
     std::optional<std::string> license_configuration_arn;
-};
-
-struct InstanceMetadataOptionsResponse {
-    std::optional<std::string> state;  // pending | applied
-    std::optional<std::string> http_tokens;  // optional | required
-    Scalar<std::int32_t> http_put_response_hop_limit;
-    std::optional<std::string> http_endpoint;  // disabled | enabled
-    std::optional<std::string> http_protocol_ipv6;  // disabled | enabled
-    std::optional<std::string> instance_metadata_tags;  // disabled | enabled
-};
-
-struct EnclaveOptions {
-    Scalar<bool> enabled;
 };
 
 struct PrivateDnsNameOptionsResponse {

@@ -4,7 +4,9 @@
 
 #include "api/codec/operation.h"
 #include "api/generated/ec2/block_device_mapping.h"
+#include "api/generated/ec2/enclave_options_request.h"
 #include "api/generated/ec2/instance_ipv6_address.h"
+#include "api/generated/ec2/operator_request.h"
 #include "api/generated/ec2/placement.h"
 #include "api/generated/ec2/reservation.h"
 #include "api/generated/ec2/tag_specification.h"
@@ -81,10 +83,6 @@ struct InstanceMetadataOptionsRequest {
     std::optional<std::string> instance_metadata_tags;  // disabled | enabled
 };
 
-struct EnclaveOptionsRequest {
-    Scalar<bool> enabled;
-};
-
 struct PrivateDnsNameOptionsRequest {
     std::optional<std::string> hostname_type;  // ip-name | resource-name
     Scalar<bool> enable_resource_name_dns_a_record;
@@ -97,10 +95,6 @@ struct InstanceMaintenanceOptionsRequest {
 
 struct InstanceNetworkPerformanceOptionsRequest {
     std::optional<std::string> bandwidth_weighting;  // default | vpc-1 | ebs-1
-};
-
-struct OperatorRequest {
-    std::optional<std::string> principal;
 };
 
 struct InstanceSecondaryInterfacePrivateIpAddressRequest {

@@ -3,7 +3,7 @@
 #pragma once
 
 #include "api/codec/operation.h"
-#include "api/generated/ec2/instance_state.h"
+#include "api/generated/ec2/instance_state_change.h"
 
 namespace kiln::api::ec2 {
 
@@ -12,12 +12,6 @@ struct TerminateInstancesRequest {
     Scalar<bool> force;
     Scalar<bool> skip_os_shutdown;
     Scalar<bool> dry_run;
-};
-
-struct InstanceStateChange {
-    std::optional<std::string> instance_id;
-    std::optional<InstanceState> current_state;
-    std::optional<InstanceState> previous_state;
 };
 
 struct TerminateInstancesResult {

@@ -22,8 +22,10 @@ bool legal(const Oracle& oracle, std::vector<Value> values) {
     return copy.check(0, cells(std::move(values)), false).empty();
 }
 
+Moments moments;
+
 Oracle written(bool flushed) {
-    Oracle oracle({1, 1});
+    Oracle oracle(moments, {1, 1});
     oracle.end(oracle.begin(0, 2, 2), true, false);
     if (flushed) {
         oracle.flushed(oracle.moment());
@@ -54,7 +56,7 @@ TEST_CASE("a loss of power brings back what no flush covered, cell by cell, and 
 }
 
 TEST_CASE("a flush does not cover a write that was in flight when it began") {
-    Oracle oracle({1});
+    Oracle oracle(moments, {1});
     const auto change = oracle.begin(0, 1, 2);
     const auto begun = oracle.moment();
     oracle.end(change, true, false);
@@ -65,7 +67,7 @@ TEST_CASE("a flush does not cover a write that was in flight when it began") {
 }
 
 TEST_CASE("a durable write needs no flush; one that failed may be there or not") {
-    Oracle oracle({1, 1});
+    Oracle oracle(moments, {1, 1});
     oracle.end(oracle.begin(0, 1, 2), true, true);
     oracle.end(oracle.begin(1, 1, 3), false, false);
     CHECK(legal(oracle, {2, 3}));
@@ -86,7 +88,7 @@ TEST_CASE("what was seen in peace stays; after a loss of power it is on the medi
 }
 
 TEST_CASE("misplaced and mixed bytes are told from legal ones") {
-    Oracle oracle({1, 1});
+    Oracle oracle(moments, {1, 1});
     Bytes bytes = cells({1, 1});
     std::copy_n(bytes.begin(), kCellBytes, bytes.begin() + kCellBytes);
     CHECK(oracle.check(0, bytes, false).find("value 1 of cell 0") != std::string::npos);

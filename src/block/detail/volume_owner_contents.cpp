@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: Apache-2.0
+// VolumeOwner, second part: cuts, destage, and what follows when a content is rooted.
+#include <algorithm>
+#include <set>
+
+#include "block/detail/join.h"
+#include "block/detail/volume_owner.h"
+
+namespace kiln::block {
+
+// --- cuts ---
+
+Result<std::vector<Cut::Member>> VolumeOwner::check_cut(const std::vector<CutMember>& members,
+                                                        const std::string& set_id) {
+    if (members.empty() || !valid_id(set_id)) {
+        return Error(Code::invalid_argument, "a cut has members, and an id as a layer has");
+    }
+    std::set<VolumeId> volumes;
+    std::set<LayerId> successors;
+    std::vector<Cut::Member> found;
+    for (const CutMember& member : members) {
+        if (!valid_id(member.successor.str()) || member.content.empty()) {
+            return Error(Code::invalid_argument, "a cut names a successor and a content for each");
+        }
+        if (!volumes.insert(member.volume).second || !successors.insert(member.successor).second) {
+            return Error(Code::invalid_argument, "a volume or layer is twice in the cut");
+        }
+        TRY_ASSIGN(OpenVolume * volume, find_open(member.volume));
+        if (volume->volume->read_only()) {
+            return Error(Code::failed_precondition,
+                         "volume " + member.volume.str() + " is a content, read-only");
+        }
+        found.push_back({*volume, member.successor, member.content, member.layer});
+    }
+    return found;
+}
+
+void VolumeOwner::cut(std::vector<CutMember> members, std::string set_id, Done done) {
+    auto checked = check_cut(members, set_id);
+    if (!checked) {
+        done(std::move(checked.error()));
+        return;
+    }
+    for (const Cut::Member& member : *checked) {
+        ++member.volume.busy;
+    }
+    cuts_.push_back({*std::move(checked), std::move(set_id), std::move(done)});
+    start_cuts();
+}
+
+// Those that no earlier one stands before: the instants of one volume come in the order of the
+// calls, as the catalog wrote the successors.
+void VolumeOwner::start_cuts() {
+    std::set<const OpenVolume*> taken;
+    for (auto cut = cuts_.begin(); cut != cuts_.end(); ++cut) {
+        bool free = true;
+        for (const Cut::Member& member : cut->members) {
+            free = taken.insert(&member.volume).second && free;
+        }
+        if (free && !cut->started) {
+            start_cut(cut);
+        }
+    }
+}
+
+void VolumeOwner::start_cut(std::list<PendingCut>::iterator cut) {
+    cut->started = true;
+    Cut::start(
+        parts_, cut->members, cut->set_id,
+        [this, cut](bool swapped) {
+            cut_count_ += swapped ? 1 : 0;
+            cuts_.erase(cut);
+            start_cuts();
+        },
+        std::move(cut->done));
+}
+
+// --- destage ---
+
+void VolumeOwner::destage(const ContentId& content, std::uint64_t epoch,
+                          io::Callback<Result<DestagedContent>> done) {
+    if (content.empty()) {
+        done(Error(Code::invalid_argument, "no content is named"));
+        return;
+    }
+    if (destage_) {
+        done(Error(Code::failed_precondition, "another content is being destaged"));
+        return;
+    }
+    destage_ = DestageRun::start(
+        parts_, content, epoch,
+        [this, content, done = std::move(done)](Result<WrittenTree> tree) mutable {
+            destage_.reset();
+            if (tree) {
+                packs_written_ += tree->packs_written.size();
+                done(DestagedContent{.root_digest = tree->root.hex(),
+                                     .packs_written = std::move(tree->packs_written),
+                                     .packs_hit = {tree->packs_hit.begin(), tree->packs_hit.end()},
+                                     .chunks_written = tree->chunks_written,
+                                     .chunks_hit = tree->chunks_hit,
+                                     .chunks_zero = tree->chunks_zero,
+                                     .stored_bytes = tree->stored_bytes});
+            } else {
+                done(std::move(tree.error()).with("destage content " + content.str()));
+            }
+            if (destage_ended_) {
+                io::Callback<> task = std::move(destage_ended_);
+                task();
+            }
+        });
+}
+
+void VolumeOwner::cancel_destage() {
+    if (destage_) {
+        destage_->cancel();
+    }
+}
+
+// --- a content became a tree ---
+
+void VolumeOwner::content_rooted(const ContentId& content, Done done) {
+    const auto join = Join::create(std::move(done));
+    for (auto& [id, volume] : volumes_) {
+        if (volume->state == State::open) {
+            restack_if_on(id, content, join->arm());
+            continue;
+        }
+        // Being opened it may have been told the old chain; being closed it lets go of its layers.
+        volume->settled.push_back([this, id = id, content, done = join->arm()]() mutable {
+            restack_if_on(id, content, std::move(done));
+        });
+    }
+    join->ready();
+}
+
+void VolumeOwner::restack_if_on(const VolumeId& id, const ContentId& content, Done done) {
+    const auto found = find_open(id);
+    if (!found || (*found)->volume->read_only() ||
+        std::ranges::find((*found)->contents, content) == (*found)->contents.end()) {
+        context_.scheduler.post([done = std::move(done)]() mutable { done(ok()); });
+        return;
+    }
+    OpenVolume& volume = **found;
+    ++volume.busy;
+    restack(volume, [&volume, done = std::move(done)](Status status) mutable {
+        volume.release();
+        done(std::move(status));
+    });
+}
+
+void VolumeOwner::restack(OpenVolume& volume, Done done) {
+    StackOpener::start(parts_,
+                       {.base = volume.base,
+                        .volume_bytes = volume.volume->size_bytes(),
+                        .at_hand = volume.layers},
+                       [this, &volume, changes = volume.changes,
+                        done = std::move(done)](Result<OpenedStack> opened) mutable {
+                           if (opened && volume.changes == changes) {
+                               take_stack(volume, *std::move(opened), std::move(done));
+                           } else if (opened) {
+                               // Cut meanwhile: what was found is of the time before.
+                               restack(volume, std::move(done));
+                           } else {
+                               done(std::move(opened.error()).with("volume " + volume.id.str()));
+                           }
+                       });
+}
+
+void VolumeOwner::take_stack(OpenVolume& volume, OpenedStack opened, Done done) {
+    const auto join = Join::create(std::move(done));
+    const auto stays = [&](const std::shared_ptr<Layer>& layer) {
+        return std::ranges::find(opened.stack.sealed, layer) != opened.stack.sealed.end();
+    };
+    for (const auto& layer : volume.layers) {
+        if (!stays(layer)) {
+            // Closed by whoever uses it last.
+            layer->on_closed([done = join->arm()]() mutable { done(ok()); });
+        }
+    }
+    const Stack& old = *volume.volume->stack();
+    opened.stack.active = old.active;
+    opened.stack.unsealed = static_cast<std::size_t>(std::count_if(
+        old.sealed.begin(), old.sealed.begin() + static_cast<std::ptrdiff_t>(old.unsealed), stays));
+    volume.layers = std::move(opened.layers);
+    volume.contents.clear();
+    for (const ContentRecord& record : opened.chain) {
+        volume.contents.push_back(record.id);
+    }
+    ++volume.changes;
+    volume.volume->replace_stack(std::make_shared<const Stack>(std::move(opened.stack)));
+    join->ready();
+}
+
+}  // namespace kiln::block

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+// LocalLayer's checkpoints (docs/formats/layer.md, "Checkpoint"): presence is held fixed, a flush
+// makes durable what it says, the changed pages and a new superblock are written, and the journal
+// behind them is free. Reads, changes and flushes go on meanwhile.
+#include "block/limits.h"
+#include "block/local_layer.h"
+
+namespace kiln::block {
+
+std::uint64_t LocalLayer::checkpoint_at() const {
+    return std::min(context_.geometry.checkpoint_bytes, journal_.room() / 2);
+}
+
+bool LocalLayer::replay_is_long() const {
+    return journal_.used() > std::min(kShortReplayBytes, checkpoint_at() / 2);
+}
+
+void LocalLayer::maybe_checkpoint() {
+    if (failed_) {
+        journal_.refuse_waiting(*failed_);
+        return;
+    }
+    if (checkpoint_ != Checkpoint::none || sealed_) {
+        return;
+    }
+    // On a full device only a change that cannot do without tries again.
+    if (journal_.waiting() || (!device_full_ && journal_.used() >= checkpoint_at())) {
+        start_checkpoint(true, [](Status) {});
+    }
+}
+
+void LocalLayer::start_checkpoint(bool grow, Done done) {
+    INVARIANT(checkpoint_ == Checkpoint::none);
+    checkpoint_ = Checkpoint::wanted;
+    grow_ = grow;
+    not_grown_.reset();
+    checkpoint_done_ = std::move(done);
+    if (!flushing_) {
+        begin_checkpoint_later();
+    }
+}
+
+// From the loop, not from a completion of the journal: there some of the presence that the records
+// written so far stand for is still to be set.
+void LocalLayer::begin_checkpoint_later() {
+    context_.scheduler.post([this] {
+        if (failed_) {
+            finish_checkpoint(*failed_);
+            return;
+        }
+        covered_ = journal_.written();
+        presence_.freeze();
+        checkpoint_ = Checkpoint::flushing;
+        start_flush();
+    });
+}
+
+void LocalLayer::checkpoint_flushed(Status status) {
+    checkpoint_ = Checkpoint::writing;
+    if (!status) {
+        finish_checkpoint(std::move(status));
+        return;
+    }
+    map_.write_pages(presence_, [this](Status written) {
+        if (!written) {
+            finish_checkpoint(std::move(written));
+        } else if (grow_ && journal_.ring_bytes() < map_.superblock().max_ring_bytes) {
+            grow_ring();
+        } else {
+            put_in_force(journal_.ring_bytes());
+        }
+    });
+}
+
+// Without the space, or where the records that stay lie across the ring's end, it keeps its size.
+void LocalLayer::grow_ring() {
+    const std::uint64_t from = journal_.ring_bytes();
+    const std::uint64_t to = journal_.larger_ring();
+    const auto put_larger_in_force = [this, from, to] {
+        put_in_force(journal_.stay_in_lap(covered_.position) ? to : from);
+    };
+    context_.io.submit(io::Op::allocate(journal_file_, kJournalHeaderBytes + from, to - from),
+                       [this, from, put_larger_in_force](Result<std::uint64_t> result) {
+                           if (!result && result.error().code() != Code::unsupported) {
+                               not_grown_ = std::move(result.error());
+                               put_in_force(from);
+                           } else if (!result || !context_.durable) {
+                               put_larger_in_force();
+                           } else {
+                               journal_.sync([this, put_larger_in_force](Status synced) {
+                                   if (synced) {
+                                       put_larger_in_force();
+                                   } else {
+                                       finish_checkpoint(std::move(synced));
+                                   }
+                               });
+                           }
+                       });
+}
+
+void LocalLayer::put_in_force(std::uint64_t ring_bytes) {
+    if (failed_) {
+        finish_checkpoint(*failed_);
+        return;
+    }
+    Superblock next = map_.superblock();
+    next.map_pages = true;
+    next.boot_id = context_.boot_id;
+    next.ring_bytes = ring_bytes;
+    next.head = covered_;
+    next.head.position = journal_.place(covered_.position);
+    next.floor_seq = std::max(next.floor_seq, journal_.synced_seq());
+    map_.write_superblock(std::move(next), [this, ring_bytes](Status written) {
+        checkpoint_in_force(ring_bytes, std::move(written));
+    });
+}
+
+void LocalLayer::checkpoint_in_force(std::uint64_t ring_bytes, Status status) {
+    if (!status) {
+        // Which superblock the device has cannot be known, so nothing may be written any more.
+        fatal(status.error());
+        finish_checkpoint(*failed_);
+        return;
+    }
+    presence_.unfreeze(true);
+    through_seq_ = std::max(through_seq_, covered_.seq - 1);
+    journal_.advance(covered_.position, ring_bytes);
+    // Before anything uses the room: with what it overwrites goes all that the superblock of before
+    // needs, and the record says so.
+    journal_.append(Record{.type = RecordType::ckpt, .generation = map_.superblock().generation},
+                    [this](Status written) { finish_checkpoint(std::move(written)); });
+    journal_.admit_waiting();
+    start_flush();
+}
+
+void LocalLayer::finish_checkpoint(Status status) {
+    checkpoint_ = Checkpoint::none;
+    device_full_ = !status && status.error().code() == Code::out_of_space;
+    if (!status) {
+        map_.abandon_pages();
+        presence_.unfreeze(false);
+        if (device_full_) {
+            journal_.refuse_waiting(status.error());
+        } else {
+            fatal(status.error());
+        }
+    } else if (not_grown_) {
+        journal_.refuse_waiting(*not_grown_);
+    }
+    start_flush();
+    Done done = std::move(checkpoint_done_);
+    auto waiters = std::exchange(quiet_waiters_, {});
+    if (grow_ && waiters.empty()) {
+        maybe_checkpoint();  // those who wait for quiet, or asked for this one, look themselves
+    }
+    done(std::move(status));
+    for (auto& waiter : waiters) {
+        waiter();
+    }
+}
+
+void LocalLayer::when_quiet(io::Callback<> then) {
+    if (checkpoint_ == Checkpoint::none) {
+        then();
+    } else {
+        quiet_waiters_.push_back(std::move(then));
+    }
+}
+
+}  // namespace kiln::block

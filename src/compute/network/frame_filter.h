@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: Apache-2.0
+// FrameFilter decides what becomes of each frame of one guest and which frames may reach it:
+// the guest's identity (nobody else's MAC or address), the services at fixed addresses, security
+// groups, and the addresses that no guest may reach through us.
+//
+// Security groups are stateful: what one side was allowed to begin, the other may answer. ARP,
+// DHCP, the resolver and the metadata service are not subject to them, as in EC2. Of IP only TCP,
+// UDP and echo requests leave the guest, unfragmented; the network stack behind can carry nothing
+// else.
+//
+// A client on this host appears to the guest as its router (the stack translates loopback addresses
+// so); the ingress rules that mean such clients are found by matches_local_client().
+//
+// Thread model: one owner thread. Time comes from the caller.
+#pragma once
+
+#include "compute/network/config.h"
+#include "compute/network/flow_table.h"
+#include "compute/network/frame.h"
+
+namespace kiln::compute {
+
+class FrameFilter {
+  public:
+    enum class Route {
+        drop,
+        arp,       // a request for an address of ours
+        dhcp,      // to the DHCP service
+        metadata,  // TCP to the metadata service
+        uplink,    // to the network stack
+    };
+
+    explicit FrameFilter(const GuestNetworkSpec& spec);
+
+    // The rules in force from now on. Known flows stay.
+    void set_rules(const GuestNetworkRules& rules);
+    // The host's own addresses, which the guest may not reach and which tell local clients.
+    void set_host_addresses(std::vector<Ipv4> addresses);
+
+    Route from_guest(ByteView frame, FlowTable::Time now);
+    // `frame` comes from the network stack, metadata answers already translated.
+    bool to_guest(ByteView frame, FlowTable::Time now);
+
+  private:
+    Route route_ip(const Ipv4Packet& packet, FlowTable::Time now);
+    bool refused_destination(Ipv4 address) const;
+    bool may_send(const Ipv4Packet& packet) const;
+    bool may_receive(const Ipv4Packet& packet) const;
+
+    const Mac mac_;
+    const Ipv4 address_;
+    const Ipv4 router_;
+    const Ipv4 dns_;
+    const Cidr network_;
+    GuestNetworkRules rules_;
+    std::vector<Ipv4> host_addresses_;
+    FlowTable flows_;
+};
+
+// Whether `rule` covers the packet's protocol and port (TCP, UDP: the destination's; ICMP: type and
+// code); its peer is the caller's to compare.
+bool covers(const TrafficRule& rule, const Ipv4Packet& packet);
+
+}  // namespace kiln::compute

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "compute/network/gateway.h"
+
+#include <algorithm>
+#include <cerrno>
+
+#include "compute/network/dhcp.h"
+
+namespace kiln::compute {
+namespace {
+
+constexpr std::uint32_t kLongestWaitMs = 1000;
+constexpr std::uint32_t kReconnectWaitMs = 50;
+// An interface of the host that appears is refused to the guest this much later.
+constexpr std::chrono::seconds kRefreshEvery(10);
+
+}  // namespace
+
+GuestGateway::GuestGateway(const GuestNetworkConfig& config)
+    : config_(config),
+      filter_(config.spec),
+      metadata_(metadata_alias(config.spec), config.spec.rules.metadata_hop_limit,
+                config.spec.rules.metadata_enabled),
+      link_(config.spec.nic_socket),
+      forwards_(
+          {[this](Ipv4 address, std::uint16_t port, std::uint16_t guest_port) {
+               return uplink_->listen(address, port, guest_port);
+           },
+           [this](Ipv4 address, std::uint16_t port) { uplink_->stop_listening(address, port); }}) {}
+
+Result<std::unique_ptr<GuestGateway>> GuestGateway::create(const GuestNetworkConfig& config) {
+    std::unique_ptr<GuestGateway> gateway(new GuestGateway(config));
+    TRY(gateway->begin());
+    return gateway;
+}
+
+Status GuestGateway::begin() {
+    TRY_ASSIGN(uplink_, Uplink::create(config_.spec, [this](ByteView frame) { to_guest(frame); }));
+    TRY(uplink_->lead_metadata_to(config_.spec.metadata_socket));
+    refresh_host_addresses();
+    forwards_.set(config_.spec.rules.public_address, config_.forwards);
+    return ok();
+}
+
+Status GuestGateway::apply(const GuestNetworkConfig& config) {
+    GuestNetworkConfig fixed = config;
+    fixed.spec.rules = config_.spec.rules;
+    fixed.spec.metadata_socket = config_.spec.metadata_socket;
+    fixed.forwards = config_.forwards;
+    if (fixed != config_) {
+        return Error(Code::failed_precondition,
+                     "only rules and the metadata socket can change under a running guest");
+    }
+    if (config.spec.metadata_socket != config_.spec.metadata_socket) {
+        TRY(uplink_->lead_metadata_to(config.spec.metadata_socket));
+    }
+    config_ = config;
+    refresh_host_addresses();
+    filter_.set_rules(config.spec.rules);
+    metadata_.set(config.spec.rules.metadata_hop_limit, config.spec.rules.metadata_enabled);
+    forwards_.set(config.spec.rules.public_address, config.forwards);
+    return ok();
+}
+
+void GuestGateway::run_once(std::span<pollfd> others) {
+    if (std::chrono::steady_clock::now() >= next_refresh_) {
+        refresh_host_addresses();
+    }
+    link_.reconnect();
+    std::uint32_t timeout_ms = link_.connected() ? kLongestWaitMs : kReconnectWaitMs;
+    watched_.clear();
+    // A guest that does not read makes us read nothing for it: its peers then wait, as they should.
+    const bool congested = link_.congested();
+    uplink_->prepare(watched_, timeout_ms);
+    if (congested) {
+        for (auto& entry : watched_) {
+            entry.fd = -1;  // poll() skips it
+        }
+    }
+    const std::size_t link_at = watched_.size();
+    watched_.push_back({link_.fd(), link_.events(), 0});
+    const std::size_t others_at = watched_.size();
+    watched_.insert(watched_.end(), others.begin(), others.end());
+
+    const int n = ::poll(watched_.data(), watched_.size(), static_cast<int>(timeout_ms));
+    if (n < 0) {
+        for (auto& entry : watched_) {
+            entry.revents = 0;
+        }
+    }
+    std::copy(watched_.begin() + static_cast<std::ptrdiff_t>(others_at), watched_.end(),
+              others.begin());
+    uplink_->dispatch(watched_, congested || n < 0);
+    if (watched_[link_at].fd >= 0 && watched_[link_at].revents != 0 &&
+        watched_[link_at].fd == link_.fd()) {
+        link_.on_ready(watched_[link_at].revents, [this](ByteView frame) { from_guest(frame); });
+    }
+}
+
+void GuestGateway::from_guest(ByteView frame) {
+    switch (filter_.from_guest(frame, std::chrono::steady_clock::now())) {
+        case FrameFilter::Route::drop:
+            ++dropped_from_guest_;
+            return;
+        case FrameFilter::Route::arp:
+            link_.send(make_arp_reply(*parse_arp_request(frame), router_mac(config_.spec.router)));
+            return;
+        case FrameFilter::Route::dhcp:
+            if (const auto reply = answer_dhcp(config_.spec, frame)) {
+                link_.send(*reply);
+            }
+            return;
+        case FrameFilter::Route::metadata: {
+            Bytes copy(frame.begin(), frame.end());
+            if (const auto reset = metadata_.to_service(copy)) {
+                link_.send(*reset);
+            } else {
+                uplink_->input(copy);
+            }
+            return;
+        }
+        case FrameFilter::Route::uplink:
+            uplink_->input(frame);
+            return;
+    }
+}
+
+void GuestGateway::to_guest(ByteView frame) {
+    Bytes copy(frame.begin(), frame.end());
+    metadata_.to_guest(copy);
+    if (filter_.to_guest(copy, std::chrono::steady_clock::now())) {
+        link_.send(copy);
+    } else {
+        ++dropped_to_guest_;
+    }
+}
+
+void GuestGateway::refresh_host_addresses() {
+    filter_.set_host_addresses(host_addresses());
+    next_refresh_ = std::chrono::steady_clock::now() + kRefreshEvery;
+}
+
+GuestNetworkStatus GuestGateway::status() const {
+    GuestNetworkStatus status;
+    status.connected = link_.connected();
+    status.forwards = forwards_.list();
+    status.dropped_from_guest = dropped_from_guest_;
+    status.dropped_to_guest = dropped_to_guest_;
+    return status;
+}
+
+}  // namespace kiln::compute

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: Apache-2.0
+// Cuts: snapshots of one or several volumes at one instant (D7).
+//
+//   transaction 1   `pending` snapshots, their contents, and the successors as the volumes' active
+//                   layers, of all volumes of the set
+//   the cut         the engine swaps the successors in and seals what is below: the sealed layers
+//                   name the set
+//   transaction 2   layers sealed, contents queued for destage, snapshots `completed`
+//
+// A crash in between is settled by recover(): when every layer names the set it was cut, and
+// transaction 2 follows; else the whole set ends in `error`, and its layers stay in their stacks,
+// where they change no byte of any volume. A cut that fails before its instant is taken back; one
+// that fails after it ends in `error`.
+//
+// A content with too many layers below it that are not destaged yet is cut all the same, but its
+// set stays pending until there are fewer (D8): complete_waiting().
+//
+// Thread-safe, blocking.
+#pragma once
+
+#include <functional>
+#include <vector>
+
+#include "control/contents.h"
+#include "control/parts.h"
+#include "control/volume_access.h"
+#include "model/snapshot.h"
+
+namespace kiln::control {
+
+class Cuts {
+  public:
+    // What transaction 1 begins with: checks everything and gives a snapshot for each volume, whole
+    // but for content and set. The volumes are those that were named before, else `conflict`.
+    using Begin = std::function<Result<std::vector<model::Snapshot>>(catalog::Transaction& tx)>;
+
+    // `work_added` is called after a transaction that queued a job.
+    Cuts(const Parts& parts, VolumeAccess& volumes, std::function<void()> work_added)
+        : parts_(parts), volumes_(volumes), work_added_(std::move(work_added)) {}
+
+    // The snapshots as transaction 1 wrote them.
+    Result<std::vector<model::Snapshot>> cut(const std::vector<model::VolumeId>& volumes,
+                                             const Begin& begin);
+    // Settles what a killed predecessor left. Before any volume is opened.
+    Status recover();
+
+    // In the transaction that made a content rooted: completes the sets that waited for it.
+    static Status complete_waiting(catalog::Transaction& tx, const Parts& parts);
+
+  private:
+    struct Set {
+        model::SnapshotSetId id;
+        std::vector<model::Snapshot> snapshots;
+        std::vector<block::CutMember> members;
+    };
+
+    Result<std::vector<model::Snapshot>> cut_held(const VolumeHold& hold,
+                                                  const std::vector<model::VolumeId>& volumes,
+                                                  const Begin& begin);
+    Result<Set> write_pending(catalog::Transaction& tx, const std::vector<model::VolumeId>& volumes,
+                              const Begin& begin);
+    Result<block::CutMember> write_member(catalog::Transaction& tx, model::Snapshot& snapshot);
+    Status after_failure(const Set& set, Error error);
+    // Whether the cut took effect before it failed.
+    Result<bool> swapped(const Set& set);
+    static Status take_back(catalog::Transaction& tx, const Set& set);
+
+    Status complete(catalog::Transaction& tx, const model::SnapshotSetId& set);
+    Status fail(catalog::Transaction& tx, const model::SnapshotSetId& set);
+
+    // What recovery knows of one layer that a cut meant to seal.
+    struct Evidence {
+        model::LayerId layer;
+        model::VolumeId volume;
+        std::uint64_t size_bytes = 0;
+        bool sealed = false;  // the catalog says so: transaction 2 was committed
+    };
+    Status recover_set(const model::SnapshotSetId& set);
+    Result<std::vector<Evidence>> evidence(const model::SnapshotSetId& set);
+    Result<bool> names_set(const Evidence& member, const model::SnapshotSetId& set);
+    Status seal_all(const std::vector<Evidence>& members);
+
+    const Parts parts_;
+    VolumeAccess& volumes_;
+    const std::function<void()> work_added_;
+};
+
+}  // namespace kiln::control

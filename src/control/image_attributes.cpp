@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+// The attributes of an image, and who may launch it (section 13 of the rules).
+#include <fmt/format.h>
+
+#include "control/api_errors.h"
+#include "control/images.h"
+
+namespace kiln::control {
+namespace {
+
+constexpr std::size_t kMaxShares = 1000;  // LP-6
+
+Error bad_item(std::string_view value, std::string_view type) {  // LP-5
+    return Error::api(
+        Code::invalid_argument, "InvalidAMIAttributeItemValue",
+        fmt::format("Invalid attribute item value \"{}\" for {} item type.", value, type));
+}
+
+// LP-5: arn:<partition>:organizations::<account>:<kind>/...
+bool is_organization_arn(std::string_view text, std::string_view kind) {
+    constexpr std::string_view kService = ":organizations::";
+    const auto service = text.find(kService);
+    if (!text.starts_with("arn:") || service == std::string_view::npos) {
+        return false;
+    }
+    const std::string_view rest = text.substr(service + kService.size());
+    return rest.size() > 13 && model::is_well_formed_account(rest.substr(0, 12)) &&
+           rest.substr(12).starts_with(fmt::format(":{}/o-", kind));
+}
+
+Status check_organization(std::string_view arn, std::string_view kind, std::string_view type) {
+    if (!is_organization_arn(arn, kind)) {
+        return bad_item(arn, type);
+    }
+    return errors::unsupported(fmt::format(
+        "Sharing with organizations is not built yet ({}); share with account ids.", type));
+}
+
+Status check_permission(const LaunchPermission& entry) {
+    const int given = (entry.user_id.empty() ? 0 : 1) + (entry.group.empty() ? 0 : 1) +
+                      (entry.organization_arn.empty() ? 0 : 1) +
+                      (entry.organizational_unit_arn.empty() ? 0 : 1);
+    if (given != 1) {
+        return errors::invalid_parameter_combination(
+            "A launch permission names exactly one of UserId, Group, OrganizationArn and "
+            "OrganizationalUnitArn.");
+    }
+    if (!entry.user_id.empty() && !model::is_well_formed_account(entry.user_id)) {
+        return bad_item(entry.user_id, "userId");
+    }
+    if (!entry.group.empty() && entry.group != "all") {
+        return bad_item(entry.group, "userGroup");
+    }
+    if (!entry.organization_arn.empty()) {
+        return check_organization(entry.organization_arn, "organization", "organizationArn");
+    }
+    if (!entry.organizational_unit_arn.empty()) {
+        return check_organization(entry.organizational_unit_arn, "ou", "organizationalUnitArn");
+    }
+    return ok();
+}
+
+Status check_change(const ImageChange& change) {
+    if (change.description) {
+        TRY(check_image_description(*change.description));
+    }
+    if (change.imds_support && *change.imds_support != "v2.0") {  // IMG-1: one way
+        return errors::invalid_parameter_value(fmt::format(
+            "Invalid value '{}' for imdsSupport. The only value is v2.0.", *change.imds_support));
+    }
+    for (const auto* list : {&change.add, &change.remove}) {
+        for (const LaunchPermission& entry : *list) {
+            TRY(check_permission(entry));
+        }
+    }
+    return ok();
+}
+
+Status check_may_be_public(const model::Image& image) {  // LP-7
+    const bool encrypted = std::any_of(
+        image.block_device_mappings.begin(), image.block_device_mappings.end(),
+        [](const auto& mapping) { return mapping.ebs && mapping.ebs->encrypted.value_or(false); });
+    if (encrypted || !image.product_codes.empty()) {
+        return Error::api(Code::permission_denied, "OperationNotPermitted",
+                          fmt::format("The image {} has encrypted snapshots or product codes and "
+                                      "cannot be public.",
+                                      image.id.str()));
+    }
+    return ok();
+}
+
+Status make_public(model::Image& image) {
+    TRY(check_may_be_public(image));
+    const UnixMillis last = last_deprecation_of_public(image);  // LP-13
+    if (!image.deprecation_time || *image.deprecation_time > last) {
+        image.deprecation_time = last;
+    }
+    image.launch_permissions.everybody = true;
+    return ok();
+}
+
+// LP-3: additions, then removals. LP-4: what is there already or not there is no error.
+Status apply_permissions(const ImageChange& change, model::Image& image) {
+    std::set<model::AccountId> accounts(image.launch_permissions.accounts.begin(),
+                                        image.launch_permissions.accounts.end());
+    const bool was_public = image.launch_permissions.everybody;
+    bool everybody = was_public;
+    for (const LaunchPermission& entry : change.add) {
+        if (entry.group.empty()) {
+            accounts.insert(model::AccountId(entry.user_id));
+        } else {
+            everybody = true;
+        }
+    }
+    for (const LaunchPermission& entry : change.remove) {
+        if (entry.group.empty()) {
+            accounts.erase(model::AccountId(entry.user_id));
+        } else {
+            everybody = false;
+        }
+    }
+    accounts.erase(image.owner_id);  // LP-1: implicit
+    if (accounts.size() > kMaxShares) {
+        return Error::api(
+            Code::resource_exhausted, "ResourceLimitExceeded",
+            fmt::format("An image can be shared with at most {} accounts.", kMaxShares));
+    }
+    image.launch_permissions.accounts.assign(accounts.begin(), accounts.end());
+    image.launch_permissions.everybody = everybody;
+    return everybody && !was_public ? make_public(image) : ok();
+}
+
+bool is_for_owners(ImageAttribute attribute) {  // LP-14
+    return attribute == ImageAttribute::launch_permission ||
+           attribute == ImageAttribute::uefi_data ||
+           attribute == ImageAttribute::last_launched_time ||
+           attribute == ImageAttribute::deregistration_protection;
+}
+
+}  // namespace
+
+Result<ImageView> Images::describe_attribute(const Caller& caller, const ImageRef& ref,
+                                             ImageAttribute attribute) {
+    return store_.read([&](catalog::Transaction& tx) -> Result<ImageView> {
+        auto image = find_own_image(tx, caller, ref.id);
+        if (!image && image.error().api_code() == "AuthFailure" && !is_for_owners(attribute)) {
+            TRY_ASSIGN(const model::Image foreign, tx.images().get(ref.id));
+            if (may_use(foreign, caller.account)) {  // LP-9
+                image = foreign;
+            }
+        }
+        if (!image) {
+            return std::move(image).error();
+        }
+        if (attribute == ImageAttribute::block_device_mapping) {
+            return Error::api(Code::permission_denied, "AuthFailure",
+                              "Unauthorized attempt to access restricted resource");
+        }
+        if (ref.dry_run) {
+            return errors::dry_run();
+        }
+        TRY_ASSIGN(auto views, load_image_views(tx, caller, clock_.now(), {std::move(*image)}));
+        return std::move(views.front());
+    });
+}
+
+Status Images::change(const Caller& caller, const ImageRef& ref, model::ImageEvent event,
+                      const Edit& edit) {
+    return store_.run([&](catalog::Transaction& tx) -> Status {
+        TRY_ASSIGN(model::Image image, find_own_image(tx, caller, ref.id));
+        TRY_ASSIGN(image.state, model::next(image.state, event, ref.id));
+        TRY(edit(tx, image));
+        if (ref.dry_run) {
+            return errors::dry_run();  // rolls everything back
+        }
+        return tx.images().update(image);
+    });
+}
+
+Status Images::modify(const Caller& caller, const ImageRef& ref, const ImageChange& change) {
+    TRY(check_change(change));
+    return this->change(caller, ref, model::ImageEvent::modify,
+                        [&](catalog::Transaction&, model::Image& image) -> Status {
+                            if (change.description) {
+                                image.description = *change.description;
+                            }
+                            image.imds_v2 = image.imds_v2 || change.imds_support.has_value();
+                            return apply_permissions(change, image);
+                        });
+}
+
+Status Images::reset_launch_permission(const Caller& caller, const ImageRef& ref) {
+    return change(caller, ref, model::ImageEvent::modify,
+                  [](catalog::Transaction&, model::Image& image) {
+                      image.launch_permissions = {};
+                      return ok();
+                  });
+}
+
+}  // namespace kiln::control

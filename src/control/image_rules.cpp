@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "control/image_rules.h"
+
+#include <fmt/format.h>
+
+#include "control/api_errors.h"
+#include "util/strings.h"
+
+namespace kiln::control {
+namespace {
+
+constexpr std::size_t kMaxDescription = 255;
+constexpr std::int64_t kSecond = 1000;
+constexpr std::int64_t kMinute = 60 * kSecond;
+constexpr int kYearsOfPublicImages = 2;
+
+}  // namespace
+
+bool is_valid_image_name(std::string_view name) {
+    constexpr std::string_view kPunctuation = "()[] ./-'@_";
+    return name.size() >= 3 && name.size() <= 128 &&
+           std::all_of(name.begin(), name.end(), [&](char c) {
+               return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+                      kPunctuation.find(c) != std::string_view::npos;
+           });
+}
+
+Status check_image_description(std::string_view description) {
+    if (character_count(description) > kMaxDescription) {
+        return errors::invalid_parameter_value(
+            fmt::format("The description is longer than {} characters.", kMaxDescription));
+    }
+    return ok();
+}
+
+bool is_shared_with(const model::Image& image, const model::AccountId& account) {
+    const auto& accounts = image.launch_permissions.accounts;
+    return std::find(accounts.begin(), accounts.end(), account) != accounts.end();
+}
+
+bool may_use(const model::Image& image, const model::AccountId& account) {
+    return image.owner_id == account || image.launch_permissions.everybody ||
+           is_shared_with(image, account);
+}
+
+bool is_deprecated(const model::Image& image, UnixMillis now) {
+    return image.deprecation_time && *image.deprecation_time <= now;
+}
+
+UnixMillis rounded_to_minute(UnixMillis time) {
+    return UnixMillis{(time.value + kMinute / 2) / kMinute * kMinute};
+}
+
+UnixMillis whole_minute(UnixMillis time) {
+    return UnixMillis{time.value / kMinute * kMinute};
+}
+
+UnixMillis add_years(UnixMillis time, int years) {
+    namespace chrono = std::chrono;
+    const chrono::sys_time<chrono::milliseconds> instant{chrono::milliseconds(time.value)};
+    const auto day = chrono::floor<chrono::days>(instant);
+    chrono::year_month_day date = chrono::year_month_day(day) + chrono::years(years);
+    if (!date.ok()) {  // 29 February
+        date = date.year() / date.month() / chrono::last;
+    }
+    const auto moved = chrono::sys_days(date) + (instant - day);
+    return UnixMillis{moved.time_since_epoch().count()};
+}
+
+UnixMillis last_deprecation_of_public(const model::Image& image) {
+    return rounded_to_minute(add_years(image.created, kYearsOfPublicImages));
+}
+
+bool is_protected(const model::Image& image, UnixMillis now) {
+    return image.deregistration_protection != model::DeregistrationProtection::disabled ||
+           (image.cooldown_until && now < *image.cooldown_until);
+}
+
+std::string protection_text(const model::Image& image, UnixMillis now) {
+    if (image.deregistration_protection == model::DeregistrationProtection::disabled &&
+        image.cooldown_until && now < *image.cooldown_until) {
+        return "disabled after " + whole_seconds(*image.cooldown_until);
+    }
+    return std::string(model::to_string(image.deregistration_protection));
+}
+
+std::string whole_seconds(UnixMillis time) {
+    return format_iso8601(UnixMillis{time.value / kSecond * kSecond});
+}
+
+}  // namespace kiln::control

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+// What follows from an image alone: who may use it, whether it is deprecated or protected, how it
+// is shown. Thread model: pure functions.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "model/image.h"
+#include "util/result.h"
+
+namespace kiln::control {
+
+// IMGN: 3 to 128 letters, digits and ()[] ./-'@_ characters.
+bool is_valid_image_name(std::string_view name);
+// At most 255 characters.
+Status check_image_description(std::string_view description);
+
+// LP-2: owned by, shared with, or public.
+bool may_use(const model::Image& image, const model::AccountId& account);
+bool is_shared_with(const model::Image& image, const model::AccountId& account);
+
+// DR-10.
+bool is_deprecated(const model::Image& image, UnixMillis now);
+// TIME-2: to the nearest minute.
+UnixMillis rounded_to_minute(UnixMillis time);
+UnixMillis whole_minute(UnixMillis time);  // down
+UnixMillis add_years(UnixMillis time, int years);
+// LP-13, DR-10: two years after a public image was made.
+UnixMillis last_deprecation_of_public(const model::Image& image);
+
+// DR-7: refuses deregistration, by setting or because the cooldown is not over.
+bool is_protected(const model::Image& image, UnixMillis now);
+// "disabled", "enabled-with-cooldown", "disabled after 2025-06-01T12:34:56.000Z", ...
+std::string protection_text(const model::Image& image, UnixMillis now);
+
+// TIME-1, DI-12: whole seconds, so that the text has one width and clients may compare it.
+std::string whole_seconds(UnixMillis time);
+
+}  // namespace kiln::control

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "control/metadata.h"
+
+namespace kiln::control {
+
+Result<std::unique_ptr<Metadata>> Metadata::create(catalog::Store& store, io::Clock& clock,
+                                                   io::Rng& rng, const Topology& topology,
+                                                   InterfaceLookup interfaces) {
+    TRY_ASSIGN(MetadataTokens tokens, MetadataTokens::create(store, clock, rng));
+    return std::unique_ptr<Metadata>(
+        new Metadata(store, std::move(tokens), topology, std::move(interfaces)));
+}
+
+Result<model::Instance> Metadata::instance(const model::InstanceId& id) {
+    return store_.read([&](catalog::Transaction& tx) { return tx.instances().get(id); });
+}
+
+Result<MetadataFacts> Metadata::facts(const model::Instance& instance) {
+    MetadataFacts facts;
+    facts.instance = instance;
+    if (const auto zone = topology_.zone(instance.region, instance.availability_zone)) {
+        facts.zone_id = zone->id;
+    }
+    const bool bundled = instance.root_device_type == model::RootDeviceType::instance_store;
+    const bool tagged = instance.metadata_options.instance_tags_enabled;
+    if (bundled || tagged) {
+        TRY(store_.read([&](catalog::Transaction& tx) -> Status {
+            TRY_ASSIGN(const auto image, tx.images().find(instance.image_id));
+            facts.image_location = image ? image->location : "";
+            TRY_ASSIGN(auto tags, tx.tags().of(instance.owner_id, {instance.id.str()}));
+            facts.tags = std::move(tags[instance.id.str()]);
+            return ok();
+        }));
+    }
+    if (interfaces_) {
+        facts.interface = interfaces_(instance);
+    }
+    return facts;
+}
+
+Result<std::optional<MetadataTree::Found>> Metadata::find(const model::Instance& instance,
+                                                          std::span<const std::string> path) {
+    TRY_ASSIGN(const MetadataFacts known, facts(instance));
+    return build_metadata_tree(known).find(path);
+}
+
+}  // namespace kiln::control

@@ -1,0 +1,356 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "control/snapshots.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "control/api_errors.h"
+#include "control/instances.h"
+#include "control/volumes.h"
+
+namespace kiln::control {
+namespace {
+
+constexpr PageLimits kLimits{5, 1000};         // PAG-2
+constexpr std::size_t kMaxDescription = 255;   // SNP-10
+constexpr std::size_t kMaxExcluded = 40;       // SNP-8
+constexpr std::size_t kMaxPending = 5;         // SNP-9, of one volume
+constexpr std::size_t kMaxPendingOfDisks = 1;  // of st1 and sc1
+
+Status check(const std::string& description, const std::vector<TagSpecification>& tags) {
+    if (description.size() > kMaxDescription) {
+        return errors::invalid_parameter_value(
+            fmt::format("The description is longer than {} characters.", kMaxDescription));
+    }
+    return check_tag_specifications(tags, {"snapshot"});
+}
+
+Status check_exclusions(catalog::Transaction& tx, const Caller& caller,
+                        const model::Instance& instance, const CreateSnapshotsInput& input) {
+    if (input.exclude_data_volumes.size() > kMaxExcluded) {
+        return errors::invalid_parameter_value(
+            fmt::format("At most {} data volumes may be excluded.", kMaxExcluded));
+    }
+    for (const model::VolumeId& id : input.exclude_data_volumes) {
+        TRY_ASSIGN(const model::Volume volume, find_volume(tx, caller, id));
+        if (!volume.attachment || volume.attachment->instance_id != instance.id) {
+            return errors::invalid_parameter_value(
+                fmt::format("The volume '{}' is not attached to the instance '{}'.", id.str(),
+                            instance.id.str()));
+        }
+        if (model::same_device(volume.attachment->device, instance.root_device_name)) {
+            return errors::invalid_parameter_value(
+                fmt::format("The volume '{}' is the root volume of the instance '{}'. Use "
+                            "ExcludeBootVolume to leave it out.",
+                            id.str(), instance.id.str()));
+        }
+    }
+    return ok();
+}
+
+// The volumes a CreateSnapshots is about: the root first, then by device.
+Result<std::vector<model::Volume>> volumes_of(catalog::Transaction& tx, const Caller& caller,
+                                              const CreateSnapshotsInput& input) {
+    TRY_ASSIGN(const auto found, find_instances(tx, caller, {input.instance_id}));
+    const model::Instance& instance = found.front();
+    if (instance.state != model::InstanceState::running &&
+        instance.state != model::InstanceState::stopped) {
+        return Error::api(Code::failed_precondition, "IncorrectInstanceState",
+                          fmt::format("The instance '{}' is not in a state from which snapshots "
+                                      "can be created.",
+                                      instance.id.str()));
+    }
+    TRY(check_exclusions(tx, caller, instance, input));
+    catalog::VolumeQuery attached;
+    attached.attached_to = {instance.id};
+    TRY_ASSIGN(auto volumes, tx.volumes().list(attached));
+    const auto is_root = [&](const model::Volume& volume) {
+        return model::same_device(volume.attachment->device, instance.root_device_name);
+    };
+    std::erase_if(volumes, [&](const model::Volume& volume) {
+        const auto& excluded = input.exclude_data_volumes;
+        return (input.exclude_boot_volume && is_root(volume)) ||
+               std::find(excluded.begin(), excluded.end(), volume.id) != excluded.end();
+    });
+    if (volumes.empty()) {
+        return errors::invalid_parameter_combination(
+            "Every volume of the instance is excluded; there is nothing to snapshot.");
+    }
+    std::sort(volumes.begin(), volumes.end(), [&](const auto& a, const auto& b) {
+        return std::pair(!is_root(a), a.attachment->device) <
+               std::pair(!is_root(b), b.attachment->device);
+    });
+    return volumes;
+}
+
+std::vector<model::VolumeId> ids_of(const std::vector<model::Volume>& volumes) {
+    std::vector<model::VolumeId> ids;
+    for (const model::Volume& volume : volumes) {
+        ids.push_back(volume.id);
+    }
+    return ids;
+}
+
+// TAG-7: the volume's tags, and the request's, which win.
+Result<std::vector<model::Tag>> tags_with_volume(catalog::Transaction& tx, const Caller& caller,
+                                                 const model::VolumeId& volume,
+                                                 std::vector<model::Tag> tags) {
+    TRY_ASSIGN(const auto found, tx.tags().of(caller.account, {volume.str()}));
+    const auto of_volume = found.find(volume.str());
+    if (of_volume == found.end()) {
+        return tags;
+    }
+    for (const model::Tag& tag : of_volume->second) {
+        const bool given = std::any_of(tags.begin(), tags.end(),
+                                       [&](const auto& own) { return own.key == tag.key; });
+        if (!given) {
+            tags.push_back(tag);
+        }
+    }
+    if (tags.size() > kMaxTagsPerResource) {
+        return Error::api(Code::resource_exhausted, "TagLimitExceeded",
+                          fmt::format("The snapshot of '{}' would have more than {} tags.",
+                                      volume.str(), kMaxTagsPerResource));
+    }
+    return tags;
+}
+
+Error snapshots_not_found(const std::vector<model::SnapshotId>& ids) {
+    if (ids.size() == 1) {
+        return errors::snapshot_not_found(ids.front());
+    }
+    std::string list;
+    for (const model::SnapshotId& id : ids) {
+        list += (list.empty() ? "" : ", ") + id.str();
+    }
+    return Error::api(Code::not_found, "InvalidSnapshot.NotFound",
+                      "The snapshots '" + list + "' do not exist.");
+}
+
+// DI-2 for snapshots: nothing when the owners that are asked for can have none here.
+Result<bool> owned_by(const Caller& caller, const std::vector<std::string>& owners) {
+    bool mine = owners.empty();
+    for (const std::string& owner : owners) {
+        if (owner == "self" || owner == caller.account.str()) {
+            mine = true;
+        } else if (owner != "amazon" && owner != "aws-marketplace" && owner != "aws-backup-vault") {
+            TRY(model::parse_account_id(owner));
+        }
+    }
+    return mine;
+}
+
+// Nothing is shared yet: what anybody can restore from is their own.
+Result<bool> restorable(const Caller& caller, const std::vector<std::string>& users) {
+    bool mine = users.empty();
+    for (const std::string& user : users) {
+        if (user == "self" || user == caller.account.str()) {
+            mine = true;
+        } else if (user != "all") {
+            TRY(model::parse_account_id(user));
+        }
+    }
+    return mine;
+}
+
+}  // namespace
+
+Status check_cuttable(catalog::Transaction& tx, const model::Volume& volume) {
+    TRY(model::next(volume.state, model::VolumeEvent::snapshot, volume.id));
+    const bool disk =
+        volume.type == model::VolumeType::st1 || volume.type == model::VolumeType::sc1;
+    catalog::SnapshotQuery pending;
+    pending.volumes = {volume.id};
+    pending.states = {model::SnapshotState::pending};
+    TRY_ASSIGN(const auto snapshots, tx.snapshots().list(pending));
+    if (snapshots.size() >= (disk ? kMaxPendingOfDisks : kMaxPending)) {
+        return Error::api(Code::resource_exhausted, "ConcurrentSnapshotLimitExceeded",
+                          "Maximum allowed in-progress snapshots for a single volume exceeded.");
+    }
+    return ok();
+}
+
+model::Snapshot draft_snapshot(const Parts& parts, const Caller& caller,
+                               const model::Volume& volume, std::string description,
+                               UnixMillis now) {
+    model::Snapshot snapshot;
+    snapshot.id = model::make_id<model::SnapshotId>(parts.rng);
+    snapshot.owner_id = caller.account;
+    snapshot.region = caller.region;
+    snapshot.description = std::move(description);
+    snapshot.volume_id = volume.id;
+    snapshot.volume_size_gib = volume.size_gib;
+    snapshot.encrypted = volume.encrypted;
+    snapshot.kms_key_id = volume.kms_key_id;
+    snapshot.created = now;
+    return snapshot;
+}
+
+Result<std::vector<model::Snapshot>> Snapshots::draft(catalog::Transaction& tx,
+                                                      const Caller& caller,
+                                                      const std::vector<model::Volume>& volumes,
+                                                      const Draft& draft) {
+    std::vector<model::Snapshot> snapshots;
+    const UnixMillis now = parts_.clock.now();  // SNP-8: one start time
+    for (const model::Volume& volume : volumes) {
+        TRY(check_cuttable(tx, volume));
+        const model::Snapshot& snapshot =
+            snapshots.emplace_back(draft_snapshot(parts_, caller, volume, draft.description, now));
+        std::vector<model::Tag> tags = draft.tags;
+        if (draft.copy_volume_tags) {
+            TRY_ASSIGN(tags, tags_with_volume(tx, caller, volume.id, std::move(tags)));
+        }
+        TRY(put_tags(tx, caller, "snapshot", snapshot.id.str(), tags));
+    }
+    return snapshots;
+}
+
+Result<std::vector<SnapshotView>> Snapshots::cut(const Caller& caller,
+                                                 const std::vector<model::VolumeId>& volumes,
+                                                 const Cuts::Begin& begin) {
+    TRY_ASSIGN(auto snapshots, cuts_.cut(volumes, begin));
+    return parts_.store.read(
+        [&](catalog::Transaction& tx) { return load_views(tx, caller, snapshots); });
+}
+
+Result<SnapshotView> Snapshots::create(const Caller& caller, const CreateSnapshotInput& input) {
+    TRY(check(input.description, input.tags));
+    TRY(parts_.store.read([&](catalog::Transaction& tx) -> Status {
+        TRY_ASSIGN(const model::Volume volume, find_volume(tx, caller, input.volume_id));
+        return check_cuttable(tx, volume);
+    }));
+    if (input.dry_run) {
+        return errors::dry_run();
+    }
+    const Draft draft{input.description, tags_for(input.tags, "snapshot"), false};
+    TRY_ASSIGN(auto views,
+               cut(caller, {input.volume_id},
+                   [&](catalog::Transaction& tx) -> Result<std::vector<model::Snapshot>> {
+                       TRY_ASSIGN(const model::Volume volume,
+                                  find_volume(tx, caller, input.volume_id));
+                       return this->draft(tx, caller, {volume}, draft);
+                   }));
+    return std::move(views.front());
+}
+
+Result<std::vector<SnapshotView>> Snapshots::create_set(const Caller& caller,
+                                                        const CreateSnapshotsInput& input) {
+    TRY(check(input.description, input.tags));
+    TRY_ASSIGN(const auto found, parts_.store.read([&](catalog::Transaction& tx) {
+        return volumes_of(tx, caller, input);
+    }));
+    if (input.dry_run) {
+        return errors::dry_run();
+    }
+    const Draft draft{input.description, tags_for(input.tags, "snapshot"), input.copy_volume_tags};
+    return cut(caller, ids_of(found),
+               [&](catalog::Transaction& tx) -> Result<std::vector<model::Snapshot>> {
+                   TRY_ASSIGN(const auto volumes, volumes_of(tx, caller, input));
+                   return this->draft(tx, caller, volumes, draft);
+               });
+}
+
+Result<std::vector<model::Snapshot>> Snapshots::select(catalog::Transaction& tx,
+                                                       const Caller& caller,
+                                                       const DescribeSnapshotsInput& input,
+                                                       const PageStart& start) {
+    TRY_ASSIGN(const bool owned, owned_by(caller, input.owners));
+    TRY_ASSIGN(const bool readable, restorable(caller, input.restorable_by));
+    std::vector<model::Snapshot> found;
+    if (!input.ids.empty()) {
+        catalog::SnapshotQuery query;
+        query.region = caller.region;
+        query.ids = input.ids;
+        query.page.after = start.after;
+        query.states = {model::SnapshotState::pending, model::SnapshotState::completed,
+                        model::SnapshotState::error};
+        catalog::SnapshotQuery all = query;
+        all.page = {};
+        TRY_ASSIGN(const auto existing, tx.snapshots().list(all));
+        std::set<model::SnapshotId> known;
+        for (const model::Snapshot& snapshot : existing) {
+            known.insert(snapshot.id);
+        }
+        std::vector<model::SnapshotId> missing;
+        for (const model::SnapshotId& id : input.ids) {
+            if (known.insert(id).second) {
+                missing.push_back(id);
+            }
+        }
+        if (!missing.empty()) {  // IDL-2
+            return snapshots_not_found(missing);
+        }
+        TRY_ASSIGN(found, tx.snapshots().list(query));
+        // SNP-13: one that exists and is another's is left out.
+        std::erase_if(found,
+                      [&](const auto& snapshot) { return snapshot.owner_id != caller.account; });
+    }
+    if (!owned || !readable) {
+        return std::vector<model::Snapshot>();
+    }
+    if (input.ids.empty()) {
+        catalog::SnapshotQuery query;
+        query.region = caller.region;
+        query.owners = {caller.account};
+        query.states = {model::SnapshotState::pending, model::SnapshotState::completed,
+                        model::SnapshotState::error};
+        query.page.after = start.after;
+        TRY_ASSIGN(found, tx.snapshots().list(query));
+    }
+    return found;
+}
+
+Result<Page<SnapshotView>> Snapshots::describe(const Caller& caller,
+                                               const DescribeSnapshotsInput& input) {
+    TRY(snapshot_filters().check(input.filters));
+    TRY_ASSIGN(const PageStart start, open_page(caller, input.page, kLimits));
+    return parts_.store.read([&](catalog::Transaction& tx) -> Result<Page<SnapshotView>> {
+        TRY_ASSIGN(auto snapshots, select(tx, caller, input, start));
+        TRY_ASSIGN(auto views, load_views(tx, caller, std::move(snapshots)));
+        std::erase_if(views, [&](const SnapshotView& view) {
+            return !snapshot_filters().matches(input.filters, view);
+        });
+        return cut_page(caller, input.page, start, std::move(views), [](const SnapshotView& view) {
+            return catalog::Cursor{view.snapshot.created, view.snapshot.id.str()};
+        });
+    });
+}
+
+Status Snapshots::remove(const Caller& caller, const model::SnapshotId& id, bool dry_run) {
+    const Status removed = parts_.store.run([&](catalog::Transaction& tx) -> Status {
+        TRY_ASSIGN(auto snapshot, tx.snapshots().find(id));
+        if (!snapshot || snapshot->region != caller.region ||
+            snapshot->owner_id != caller.account) {
+            return errors::snapshot_not_found(id);  // ERR-3
+        }
+        const model::SnapshotState before = snapshot->state;
+        TRY_ASSIGN(snapshot->state, model::next(before, model::SnapshotEvent::remove, id));
+        catalog::ImageQuery users;  // SNP-20, RACE-3
+        users.uses_snapshot = id;
+        users.states = {model::ImageState::pending, model::ImageState::available,
+                        model::ImageState::invalid, model::ImageState::transient,
+                        model::ImageState::error,   model::ImageState::disabled};
+        users.page.limit = 1;
+        TRY_ASSIGN(const auto images, tx.images().list(users));
+        if (!images.empty()) {
+            return Error::api(Code::failed_precondition, "InvalidSnapshot.InUse",
+                              fmt::format("The snapshot {} is currently in use by {}", id.str(),
+                                          images.front().id.str()));
+        }
+        if (dry_run) {
+            return errors::dry_run();
+        }
+        TRY(tx.tags().erase_resource(id.str()));
+        if (before == model::SnapshotState::pending) {  // SNP-22: whoever cuts it finishes it
+            TRY(tx.snapshots().update(*snapshot));
+            return Cuts::complete_waiting(tx, parts_);
+        }
+        TRY(tx.snapshots().erase(id));
+        return release_content(tx, parts_, snapshot->content);
+    });
+    work_added_();
+    return removed;
+}
+
+}  // namespace kiln::control

@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: Apache-2.0
+// Volumes::attach and detach: what is checked, and the rows. A stopped instance has its devices by
+// the rows alone; of a running one a job changes the machine.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "control/api_errors.h"
+#include "control/attachment_worker.h"
+#include "control/device_mappings.h"
+#include "control/instances.h"
+#include "control/job_runner.h"
+#include "control/volume_plan.h"
+#include "control/volumes.h"
+
+namespace kiln::control {
+namespace {
+
+Result<std::vector<model::Volume>> volumes_of(catalog::Transaction& tx,
+                                              const model::InstanceId& id) {
+    catalog::VolumeQuery query;
+    query.attached_to = {id};
+    return tx.volumes().list(query);
+}
+
+Status check_device(catalog::Transaction& tx, const model::Instance& instance,
+                    const std::string& device) {
+    if (!is_valid_device_name(device, instance.virtualization_type)) {  // BDM-6
+        return errors::invalid_parameter_value(fmt::format(
+            "Value ({}) for parameter device is invalid. {} is not a valid EBS device name.",
+            device, device));
+    }
+    TRY_ASSIGN(const auto attached, volumes_of(tx, instance.id));
+    for (const model::Volume& volume : attached) {
+        if (model::same_device(volume.attachment->device, device)) {  // VOL-4
+            return errors::invalid_parameter_value(
+                fmt::format("Invalid value '{}' for unixDevice. Attachment point {} is already in "
+                            "use",
+                            device, device));
+        }
+    }
+    if (attached.size() >= kMaxDevices) {
+        return Error::api(Code::resource_exhausted, "AttachmentLimitExceeded",
+                          fmt::format("An instance takes at most {} volumes.", kMaxDevices));
+    }
+    return ok();
+}
+
+// CI-14
+Status check_no_image(catalog::Transaction& tx, const model::Instance& instance) {
+    TRY_ASSIGN(const bool imaging, has_job(tx, kCreateImageJob, instance.id));
+    return imaging ? Status(Error::api(Code::failed_precondition, "IncorrectState",
+                                       fmt::format("An image of the instance '{}' is being "
+                                                   "created.",
+                                                   instance.id.str())))
+                   : ok();
+}
+
+}  // namespace
+
+Result<model::Volume> Volumes::attach_in(catalog::Transaction& tx, const Caller& caller,
+                                         const AttachInput& input) {
+    TRY_ASSIGN(model::Volume volume, find_volume(tx, caller, input.volume));
+    TRY_ASSIGN(const auto instances, find_instances(tx, caller, {input.instance}));
+    const model::Instance& instance = instances.front();
+    TRY_ASSIGN(volume.state, model::next(volume.state, model::VolumeEvent::attach, input.volume));
+    TRY(model::next(instance.state, model::InstanceEvent::attach_volume, instance.id));
+    if (volume.availability_zone != instance.availability_zone) {
+        return Error::api(
+            Code::invalid_argument, "InvalidVolume.ZoneMismatch",
+            fmt::format("The volume '{}' is not in the same availability zone as instance '{}'",
+                        volume.id.str(), instance.id.str()));
+    }
+    TRY(check_device(tx, instance, input.device));
+    TRY(check_no_image(tx, instance));
+    if (input.dry_run) {
+        return errors::dry_run();
+    }
+    const UnixMillis now = parts_.clock.now();
+    const bool running = instance.state == model::InstanceState::running;
+    volume.attachment = model::VolumeAttachment{
+        instance.id, input.device,
+        running ? model::AttachmentState::attaching : model::AttachmentState::attached, false, now};
+    TRY(tx.volumes().update(volume));
+    if (running) {
+        TRY(tx.jobs().add(make_job(parts_.rng, now, kAttachmentJob, volume.id.str(), kAttachStep)));
+    }
+    volume.attachment->state = model::AttachmentState::attaching;  // VOL-4: what is answered
+    return volume;
+}
+
+Result<model::Volume> Volumes::attach(const Caller& caller, const AttachInput& input) {
+    auto volume =
+        parts_.store.run([&](catalog::Transaction& tx) { return attach_in(tx, caller, input); });
+    work_added_();
+    return volume;
+}
+
+Result<model::Volume> Volumes::detach_in(catalog::Transaction& tx, const Caller& caller,
+                                         const DetachInput& input) {
+    TRY_ASSIGN(model::Volume volume, find_volume(tx, caller, input.volume));
+    TRY(model::next(volume.state, model::VolumeEvent::detached, input.volume));
+    model::VolumeAttachment& attachment = *volume.attachment;
+    const bool other_instance = !input.instance.empty() && input.instance != attachment.instance_id;
+    if (other_instance ||
+        (!input.device.empty() && !model::same_device(input.device, attachment.device))) {
+        return Error::api(
+            Code::invalid_argument, "InvalidAttachment.NotFound",
+            fmt::format(
+                "The volume '{}' is not attached to instance '{}' as device '{}'.", volume.id.str(),
+                input.instance.empty() ? attachment.instance_id.str() : input.instance.str(),
+                input.device.empty() ? attachment.device : input.device));
+    }
+    TRY_ASSIGN(const model::Instance instance, tx.instances().get(attachment.instance_id));
+    const bool stopped = instance.state == model::InstanceState::stopped;
+    if (!stopped && model::same_device(attachment.device, instance.root_device_name)) {
+        return Error::api(Code::permission_denied, "OperationNotPermitted",
+                          fmt::format("Unable to detach root volume '{}' from instance '{}'",
+                                      volume.id.str(), instance.id.str()));
+    }
+    TRY_ASSIGN(attachment.state,
+               model::next(attachment.state, model::AttachmentEvent::detach, volume.id));
+    TRY(check_no_image(tx, instance));
+    if (input.force && !stopped) {
+        return errors::unsupported(
+            "The parameter Force is not built yet for running instances; stop the instance first.");
+    }
+    if (input.dry_run) {
+        return errors::dry_run();
+    }
+    model::Volume shown = volume;
+    const UnixMillis now = parts_.clock.now();
+    if (stopped) {
+        TRY_ASSIGN(volume.state,
+                   model::next(volume.state, model::VolumeEvent::detached, volume.id));
+        volume.attachment.reset();
+        TRY(tx.volumes().update(volume));
+        return shown;
+    }
+    TRY(tx.volumes().update(volume));
+    TRY_ASSIGN(const bool under_way, has_attachment_job(tx, volume.id));
+    if (under_way) {
+        TRY(tx.jobs().wake(volume.id.str(), now));
+        return shown;
+    }
+    TRY(tx.jobs().add(make_job(parts_.rng, now, kAttachmentJob, volume.id.str(), kDetachStep)));
+    return shown;
+}
+
+Result<model::Volume> Volumes::detach(const Caller& caller, const DetachInput& input) {
+    auto volume =
+        parts_.store.run([&](catalog::Transaction& tx) { return detach_in(tx, caller, input); });
+    work_added_();
+    return volume;
+}
+
+}  // namespace kiln::control

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "control/volume_plan.h"
+
+#include <fmt/format.h>
+
+#include "control/api_errors.h"
+#include "control/device_mappings.h"
+#include "control/images.h"
+
+namespace kiln::control {
+namespace {
+
+model::LayerRecord fresh_layer(io::Rng& rng, UnixMillis now, std::uint64_t size_bytes) {
+    model::LayerRecord layer;
+    layer.id = model::make_id<model::LayerId>(rng);
+    layer.size_bytes = size_bytes;
+    layer.created = now;
+    return layer;
+}
+
+}  // namespace
+
+Result<VolumePlan> plan_volume(catalog::Transaction& tx, const Caller& caller,
+                               model::EbsBlockDevice ebs, bool any_snapshot) {
+    if (ebs.encrypted.value_or(false) || !ebs.kms_key_id.empty()) {
+        return errors::unsupported(
+            "Encrypted volumes are not built yet; leave out Encrypted and KmsKeyId.");
+    }
+    VolumePlan plan;
+    if (!ebs.snapshot_id.empty()) {
+        model::Snapshot snapshot;
+        if (any_snapshot) {
+            TRY_ASSIGN(snapshot, tx.snapshots().get(ebs.snapshot_id));
+        } else {
+            TRY_ASSIGN(snapshot, find_readable_snapshot(tx, caller, ebs.snapshot_id));
+        }
+        ebs.volume_size_gib = ebs.volume_size_gib.value_or(snapshot.volume_size_gib);
+        if (*ebs.volume_size_gib < snapshot.volume_size_gib) {  // BDM-12
+            return errors::invalid_mapping(fmt::format(
+                "Volume of size {}GB is smaller than snapshot '{}', expect size >= {}GB",
+                *ebs.volume_size_gib, snapshot.id.str(), snapshot.volume_size_gib));
+        }
+        plan.base = snapshot.content;
+    }
+    if (!ebs.volume_size_gib) {  // BDM-3
+        return errors::missing_parameter("size or snapshotId");
+    }
+    ebs.volume_type = ebs.volume_type.value_or(model::VolumeType::gp2);  // BDM-7
+    TRY(check_volume_limits(*ebs.volume_type, *ebs.volume_size_gib, ebs));
+    plan.ebs = std::move(ebs);
+    return plan;
+}
+
+Result<model::Volume> make_volume(catalog::Transaction& tx, const Parts& parts,
+                                  const Caller& caller, const VolumePlan& plan,
+                                  const std::string& zone, UnixMillis now) {
+    const std::uint64_t size_bytes = std::uint64_t{*plan.ebs.volume_size_gib} * kGiB;
+    const model::LayerRecord layer = fresh_layer(parts.rng, now, size_bytes);
+    TRY(tx.layers().insert(layer));
+    model::Volume volume;
+    volume.id = model::make_id<model::VolumeId>(parts.rng);
+    volume.owner_id = caller.account;
+    volume.region = caller.region;
+    volume.availability_zone = zone;
+    volume.state = model::VolumeState::available;
+    volume.size_gib = *plan.ebs.volume_size_gib;
+    volume.type = *plan.ebs.volume_type;
+    volume.iops = plan.ebs.iops;
+    volume.throughput_mibps = plan.ebs.throughput_mibps;
+    volume.snapshot_id = plan.ebs.snapshot_id;
+    volume.base_content = plan.base;
+    volume.active_layer = layer.id;
+    volume.created = now;
+    return volume;
+}
+
+}  // namespace kiln::control

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "control/volumes.h"
+
+#include "control/api_errors.h"
+#include "control/contents.h"
+#include "control/idempotency.h"
+#include "control/instance_worker.h"
+#include "control/volume_plan.h"
+
+namespace kiln::control {
+namespace {
+
+constexpr PageLimits kLimits{5, 500};  // PAG-2
+constexpr std::chrono::seconds kCloseTime{30};
+
+catalog::Cursor cursor_of(const VolumeView& view) {
+    return {view.volume.created, view.volume.id.str()};
+}
+
+Result<std::vector<VolumeView>> load_views(catalog::Transaction& tx, const Caller& caller,
+                                           std::vector<model::Volume> volumes) {
+    std::vector<std::string> ids;
+    for (const model::Volume& volume : volumes) {
+        ids.push_back(volume.id.str());
+    }
+    TRY_ASSIGN(auto tags, tx.tags().of(caller.account, ids));
+    std::vector<VolumeView> views;
+    for (model::Volume& volume : volumes) {
+        VolumeView& view = views.emplace_back();
+        view.tags = tags[volume.id.str()];
+        view.volume = std::move(volume);
+    }
+    return views;
+}
+
+}  // namespace
+
+Result<model::Volume> find_volume(catalog::Transaction& tx, const Caller& caller,
+                                  const model::VolumeId& id) {
+    TRY_ASSIGN(auto volume, tx.volumes().find(id));
+    if (!volume || volume->owner_id != caller.account || volume->region != caller.region) {
+        return errors::volume_not_found(id);
+    }
+    return std::move(*volume);
+}
+
+Result<VolumeView> Volumes::create(const Caller& caller, const CreateVolumeInput& input) {
+    TRY(check_tag_specifications(input.tags, {"volume"}));
+    if (input.availability_zone.empty()) {  // VOL-2
+        return errors::missing_parameter("availabilityZone");
+    }
+    return parts_.store.run([&](catalog::Transaction& tx) -> Result<VolumeView> {
+        TRY_ASSIGN(const Zone zone, parts_.topology.zone(caller.region, input.availability_zone));
+        const ClientToken token{"CreateVolume", zone.name, input.client_token, input.request_hash};
+        TRY_ASSIGN(const auto known, find_result(tx, caller, token));
+        if (known) {
+            TRY_ASSIGN(auto volume, find_volume(tx, caller, model::VolumeId(*known)));
+            TRY_ASSIGN(auto views, load_views(tx, caller, {std::move(volume)}));
+            return std::move(views.front());
+        }
+        TRY_ASSIGN(const VolumePlan plan, plan_volume(tx, caller, input.ebs, false));
+        if (input.dry_run) {
+            return errors::dry_run();
+        }
+        const UnixMillis now = parts_.clock.now();
+        TRY_ASSIGN(model::Volume volume, make_volume(tx, parts_, caller, plan, zone.name, now));
+        TRY(tx.volumes().insert(volume));
+        TRY(put_tags(tx, caller, "volume", volume.id.str(), tags_for(input.tags, "volume")));
+        TRY(remember_result(tx, caller, token, volume.id.str(), now));
+        // VOL-2: there is nothing to wait for, but that is what clients are told.
+        volume.state = model::VolumeState::creating;
+        return VolumeView{std::move(volume), tags_for(input.tags, "volume")};
+    });
+}
+
+Result<Page<VolumeView>> Volumes::describe(const Caller& caller,
+                                           const DescribeVolumesInput& input) {
+    TRY(volume_filters().check(input.filters));
+    if (!input.ids.empty() && input.page.max_results) {  // PAG-4
+        return errors::invalid_parameter_combination(
+            "The parameter volumeSet cannot be used with the parameter maxResults");
+    }
+    TRY_ASSIGN(const PageStart start, open_page(caller, input.page, kLimits));
+    return parts_.store.read([&](catalog::Transaction& tx) -> Result<Page<VolumeView>> {
+        std::vector<model::Volume> volumes;
+        if (!input.ids.empty()) {
+            std::set<model::VolumeId> seen;
+            for (const model::VolumeId& id : input.ids) {
+                if (seen.insert(id).second) {  // IDL-3
+                    TRY_ASSIGN(volumes.emplace_back(), find_volume(tx, caller, id));
+                }
+            }
+        } else {
+            catalog::VolumeQuery query;
+            query.region = caller.region;
+            query.owners = {caller.account};
+            query.page.after = start.after;
+            TRY_ASSIGN(volumes, tx.volumes().list(query));
+        }
+        TRY_ASSIGN(auto views, load_views(tx, caller, std::move(volumes)));
+        std::erase_if(views, [&](const VolumeView& view) {
+            return !volume_filters().matches(input.filters, view);
+        });
+        return cut_page(caller, input.page, start, std::move(views), cursor_of);
+    });
+}
+
+Status Volumes::remove(const Caller& caller, const model::VolumeId& id, bool dry_run) {
+    TRY(parts_.store.run([&](catalog::Transaction& tx) -> Status {
+        TRY_ASSIGN(const model::Volume volume, find_volume(tx, caller, id));
+        TRY(model::next(volume.state, model::VolumeEvent::remove, id));
+        if (dry_run) {
+            return errors::dry_run();
+        }
+        TRY(tx.volumes().erase(id));
+        TRY(tx.tags().erase_resource(id.str()));
+        TRY(queue_layer_drop(tx, parts_, volume.active_layer));
+        return release_content(tx, parts_, volume.base_content);
+    }));
+    // Somebody may look at it read-only; its layer cannot go before.
+    const Status closed = access_.close_all(id, Deadline::after(kCloseTime));
+    work_added_();
+    return closed;
+}
+
+}  // namespace kiln::control

@@ -1,0 +1,169 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""CreateImage over the scripted hypervisor: running with and without reboot, stopped, mappings, tags, and mistakes."""
+
+import json
+import os
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
+import kiln_test  # noqa: E402
+from botocore.exceptions import ClientError  # noqa: E402
+from kiln_test import wait_until  # noqa: E402
+
+ZONE = "us-east-1a"
+
+
+@kiln_test.fixture
+def service():
+    with kiln_test.Kiln("--hypervisor", "fake") as kiln:
+        kiln.raw = os.path.join(kiln.home, "disk.raw")
+        with open(kiln.raw, "wb") as disk:
+            disk.write(os.urandom(8192))
+            disk.truncate(1 << 20)
+        kiln.image = json.loads(kiln.run("import", kiln.raw, "--name", "base", "--json").stdout)["imageId"]
+        yield kiln
+
+
+def refusal(call, **arguments):
+    try:
+        call(**arguments)
+    except ClientError as error:
+        return error.response["Error"]["Code"], error.response["Error"]["Message"]
+    raise AssertionError("was not refused")
+
+
+def one(ec2, instance):
+    return ec2.describe_instances(InstanceIds=[instance])["Reservations"][0]["Instances"][0]
+
+
+def wait_for(ec2, instance, state):
+    wait_until(lambda: one(ec2, instance)["State"]["Name"] == state, 30, f"{instance} is {state}")
+
+
+def launch(kiln, ec2, image=None, **more):
+    made = ec2.run_instances(ImageId=image or kiln.image, InstanceType="t2.nano", MinCount=1, MaxCount=1, **more)
+    instance = made["Instances"][0]["InstanceId"]
+    wait_for(ec2, instance, "running")
+    return instance
+
+
+def image_of(ec2, image):
+    return ec2.describe_images(ImageIds=[image])["Images"][0]
+
+
+def available(ec2, image):
+    ec2.get_waiter("image_available").wait(ImageIds=[image], WaiterConfig={"Delay": 1, "MaxAttempts": 30})
+    return image_of(ec2, image)
+
+
+def root_of(ec2, instance):
+    return one(ec2, instance)["BlockDeviceMappings"][0]["Ebs"]["VolumeId"]
+
+
+def assert_same_root(kiln, instance):
+    """The root volume of the instance holds the bytes of the disk that was imported."""
+    served = json.loads(kiln.run("nbd", root_of(kiln.client("ec2"), instance)).stdout)
+    command = ["qemu-img", "compare", "-q", "-f", "raw", "-F", "raw", kiln.raw, served["uri"]]
+    subprocess.run(command, check=True, timeout=60)
+
+
+def test_CI_4_a_running_instance_is_rebooted_and_stays_running(service):
+    ec2 = service.client("ec2")
+    instance = launch(service, ec2)
+    before = one(ec2, instance)
+    made = service.aws("ec2", "create-image", "--instance-id", instance, "--name", "golden", "--description", "first")
+    image = available(ec2, made["ImageId"])
+    after = one(ec2, instance)
+    assert after["State"]["Name"] == "running" and after["LaunchTime"] == before["LaunchTime"]
+    assert image["Name"] == "golden" and image["Description"] == "first" and image["RootDeviceName"] == "/dev/xvda"
+    mapping = image["BlockDeviceMappings"]
+    assert len(mapping) == 1 and mapping[0]["DeviceName"] == "/dev/xvda" and mapping[0]["Ebs"]["DeleteOnTermination"]
+    snapshot = ec2.describe_snapshots(SnapshotIds=[mapping[0]["Ebs"]["SnapshotId"]])["Snapshots"][0]
+    assert snapshot["State"] == "completed" and snapshot["VolumeId"] == root_of(ec2, instance)
+    assert snapshot["Description"] == f"Created by CreateImage({instance}) for {image['ImageId']}"  # CI-11
+    assert_same_root(service, launch(service, ec2, image["ImageId"]))
+
+
+def test_CI_5_CI_6_without_reboot_and_stopped(service):
+    ec2 = service.client("ec2")
+    instance = launch(service, ec2)
+    first = ec2.create_image(InstanceId=instance, Name="no reboot", NoReboot=True)["ImageId"]
+    available(ec2, first)
+    ec2.stop_instances(InstanceIds=[instance])
+    wait_for(ec2, instance, "stopped")
+    second = ec2.create_image(InstanceId=instance, Name="stopped")["ImageId"]
+    available(ec2, second)
+    assert one(ec2, instance)["State"]["Name"] == "stopped"
+    for image in (first, second):
+        assert_same_root(service, launch(service, ec2, image))
+
+
+def test_CI_7_CI_9_the_mapping_of_the_request_is_merged(service):
+    ec2 = service.client("ec2")
+    devices = [{"DeviceName": "/dev/sdf", "Ebs": {"VolumeSize": 2}}, {"DeviceName": "/dev/sdg", "Ebs": {"VolumeSize": 3}}]
+    instance = launch(service, ec2, BlockDeviceMappings=devices)
+    made = ec2.create_image(
+        InstanceId=instance,
+        Name="merged",
+        NoReboot=True,
+        BlockDeviceMappings=[
+            {"DeviceName": "/dev/sdf", "Ebs": {"DeleteOnTermination": True}},
+            {"DeviceName": "/dev/sdg", "NoDevice": ""},
+            {"DeviceName": "/dev/sdh", "Ebs": {"VolumeSize": 5, "VolumeType": "gp3"}},
+            {"DeviceName": "/dev/sdi", "VirtualName": "ephemeral0"},
+        ],
+        TagSpecifications=[
+            {"ResourceType": "image", "Tags": [{"Key": "of", "Value": "image"}]},
+            {"ResourceType": "snapshot", "Tags": [{"Key": "of", "Value": "snapshot"}]},
+        ],
+    )["ImageId"]
+    image = available(ec2, made)
+    mapping = {m["DeviceName"]: m for m in image["BlockDeviceMappings"]}
+    assert sorted(mapping) == ["/dev/sdf", "/dev/sdh", "/dev/sdi", "/dev/xvda"], mapping
+    assert mapping["/dev/sdf"]["Ebs"]["DeleteOnTermination"] and mapping["/dev/sdf"]["Ebs"]["SnapshotId"]
+    assert "SnapshotId" not in mapping["/dev/sdh"]["Ebs"] and mapping["/dev/sdh"]["Ebs"]["VolumeSize"] == 5
+    assert mapping["/dev/sdi"]["VirtualName"] == "ephemeral0"
+    assert image["Tags"] == [{"Key": "of", "Value": "image"}]
+    for device in ("/dev/sdf", "/dev/xvda"):
+        snapshot = ec2.describe_snapshots(SnapshotIds=[mapping[device]["Ebs"]["SnapshotId"]])["Snapshots"][0]
+        assert snapshot["Tags"] == [{"Key": "of", "Value": "snapshot"}], snapshot  # CI-16
+
+    create = ec2.create_image
+
+    def wrong(*entries):
+        return refusal(create, InstanceId=instance, Name="wrong", NoReboot=True, BlockDeviceMappings=list(entries))[0]
+
+    assert wrong({"DeviceName": "/dev/xvda", "NoDevice": ""}) == "InvalidBlockDeviceMapping"
+    assert wrong({"DeviceName": "/dev/sdf", "Ebs": {"VolumeSize": 9}}) == "InvalidBlockDeviceMapping"
+    assert wrong({"DeviceName": "/dev/sdj", "Ebs": {"DeleteOnTermination": True}}) == "MissingParameter"
+
+
+def test_CI_2_CI_15_mistakes_change_nothing(service):
+    ec2 = service.client("ec2")
+    instance = launch(service, ec2)
+    create = ec2.create_image
+    assert refusal(create, InstanceId="i-0123456789abcdef0", Name="any")[0] == "InvalidInstanceID.NotFound"
+    assert refusal(create, InstanceId=instance, Name="x")[0] == "InvalidAMIName.Malformed"
+    assert refusal(create, InstanceId=instance, Name="base")[0] == "InvalidAMIName.Duplicate"
+    assert refusal(create, InstanceId=instance, Name="dry", DryRun=True)[0] == "DryRunOperation"
+    snapshots = ec2.describe_snapshots(OwnerIds=["self"])["Snapshots"]
+    ec2.terminate_instances(InstanceIds=[instance])
+    wait_for(ec2, instance, "terminated")
+    assert refusal(create, InstanceId=instance, Name="late")[0] == "InvalidInstanceID.NotFound"
+    assert ec2.describe_snapshots(OwnerIds=["self"])["Snapshots"] == snapshots
+
+
+def test_CI_13_an_image_outlives_its_instance(service):
+    ec2 = service.client("ec2")
+    instance = launch(service, ec2)
+    image = ec2.create_image(InstanceId=instance, Name="survivor", NoReboot=True)["ImageId"]
+    ec2.terminate_instances(InstanceIds=[instance])
+    wait_for(ec2, instance, "terminated")
+    available(ec2, image)
+    assert_same_root(service, launch(service, ec2, image))
+
+
+if __name__ == "__main__":
+    kiln_test.main()

@@ -1,0 +1,167 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Volumes over the scripted hypervisor: made, described, attached, detached and deleted, with the mistakes people make."""
+
+import json
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
+import kiln_test  # noqa: E402
+from botocore.exceptions import ClientError  # noqa: E402
+from kiln_test import wait_until  # noqa: E402
+
+ZONE = "us-east-1a"
+UNKNOWN = "vol-0123456789abcdef0"
+
+
+@kiln_test.fixture
+def service():
+    with kiln_test.Kiln("--hypervisor", "fake") as kiln:
+        path = os.path.join(kiln.home, "disk.raw")
+        with open(path, "wb") as disk:
+            disk.write(os.urandom(8192))
+            disk.truncate(1 << 20)
+        imported = json.loads(kiln.run("import", path, "--name", "base", "--json").stdout)
+        kiln.image, kiln.snapshot = imported["imageId"], imported["snapshotId"]
+        yield kiln
+
+
+def refusal(call, **arguments):
+    try:
+        call(**arguments)
+    except ClientError as error:
+        return error.response["Error"]["Code"], error.response["Error"]["Message"]
+    raise AssertionError("was not refused")
+
+
+def one(ec2, volume):
+    return ec2.describe_volumes(VolumeIds=[volume])["Volumes"][0]
+
+
+def instance_state(ec2, instance):
+    return ec2.describe_instances(InstanceIds=[instance])["Reservations"][0]["Instances"][0]["State"]["Name"]
+
+
+def launch(kiln, ec2):
+    made = ec2.run_instances(ImageId=kiln.image, InstanceType="t2.nano", MinCount=1, MaxCount=1)
+    instance = made["Instances"][0]["InstanceId"]
+    wait_until(lambda: instance_state(ec2, instance) == "running", 30, "it runs")
+    return instance
+
+
+def test_VOL_2_a_volume_is_made_empty_or_from_a_snapshot(service):
+    ec2 = service.client("ec2")
+    tags = [{"ResourceType": "volume", "Tags": [{"Key": "Name", "Value": "data"}]}]
+    made = ec2.create_volume(AvailabilityZone=ZONE, Size=3, VolumeType="gp3", TagSpecifications=tags)
+    assert made["State"] == "creating" and made["Size"] == 3 and not made.get("Attachments"), made
+    ec2.get_waiter("volume_available").wait(VolumeIds=[made["VolumeId"]], WaiterConfig={"Delay": 1, "MaxAttempts": 20})
+    seen = one(ec2, made["VolumeId"])
+    assert seen["State"] == "available" and seen["SnapshotId"] == "" and seen["Tags"] == tags[0]["Tags"], seen
+    assert seen["AvailabilityZone"] == ZONE and not seen["Encrypted"] and seen["VolumeType"] == "gp3"
+    cloned = service.aws("ec2", "create-volume", "--availability-zone", ZONE, "--snapshot-id", service.snapshot)
+    assert cloned["SnapshotId"] == service.snapshot and cloned["Size"] == 1 and cloned["VolumeType"] == "gp2"
+
+
+def test_VOL_2_mistakes_at_creation(service):
+    ec2 = service.client("ec2")
+    create = ec2.create_volume
+    assert refusal(create, AvailabilityZone=ZONE)[0] == "MissingParameter"
+    assert refusal(create, AvailabilityZone="mars-1a", Size=1)[0] == "InvalidZone.NotFound"
+    assert refusal(create, AvailabilityZone=ZONE, SnapshotId="snap-0123456789abcdef0")[0] == "InvalidSnapshot.NotFound"
+    assert refusal(create, AvailabilityZone=ZONE, SnapshotId="snap-zz")[0] == "InvalidParameterValue"
+    assert refusal(create, AvailabilityZone=ZONE, Size=0)[0] == "InvalidParameterValue"
+    assert refusal(create, AvailabilityZone=ZONE, Size=65537)[0] == "InvalidParameterValue"
+    assert refusal(create, AvailabilityZone=ZONE, Size=1, VolumeType="floppy")[0] == "UnknownVolumeType"
+    assert refusal(create, AvailabilityZone=ZONE, Size=1, DryRun=True)[0] == "DryRunOperation"
+    assert refusal(create, AvailabilityZone=ZONE, Size=1, Encrypted=True)[0] == "UnsupportedOperation"
+
+
+def test_IDM_a_client_token_makes_one_volume(service):
+    ec2 = service.client("ec2")
+    first = ec2.create_volume(AvailabilityZone=ZONE, Size=2, ClientToken="once")["VolumeId"]
+    assert ec2.create_volume(AvailabilityZone=ZONE, Size=2, ClientToken="once")["VolumeId"] == first
+    other = refusal(ec2.create_volume, AvailabilityZone=ZONE, Size=4, ClientToken="once")
+    assert other[0] == "IdempotentParameterMismatch"
+
+
+def test_VOL_4_VOL_5_a_running_instance_takes_a_volume_and_lets_it_go(service):
+    ec2 = service.client("ec2")
+    instance = launch(service, ec2)
+    volume = ec2.create_volume(AvailabilityZone=ZONE, Size=1)["VolumeId"]
+    answer = ec2.attach_volume(VolumeId=volume, InstanceId=instance, Device="/dev/sdf")
+    assert answer["State"] == "attaching" and answer["Device"] == "/dev/sdf", answer
+    assert one(ec2, volume)["State"] == "in-use"
+    wait_until(lambda: one(ec2, volume)["Attachments"][0]["State"] == "attached", 30, "it is attached")
+    attachment = one(ec2, volume)["Attachments"][0]
+    assert attachment["InstanceId"] == instance and attachment["DeleteOnTermination"] is False
+    found = ec2.describe_volumes(
+        Filters=[{"Name": "attachment.instance-id", "Values": [instance]}, {"Name": "attachment.device", "Values": ["/dev/sdf"]}]
+    )["Volumes"]
+    assert [v["VolumeId"] for v in found] == [volume]
+
+    second = ec2.create_volume(AvailabilityZone=ZONE, Size=1)["VolumeId"]
+    assert refusal(ec2.attach_volume, VolumeId=volume, InstanceId=instance, Device="/dev/sdg")[0] == "VolumeInUse"
+    assert refusal(ec2.attach_volume, VolumeId=second, InstanceId=instance, Device="/dev/sdf") == (
+        "InvalidParameterValue",
+        "Invalid value '/dev/sdf' for unixDevice. Attachment point /dev/sdf is already in use",
+    )
+    assert refusal(ec2.attach_volume, VolumeId=second, InstanceId=instance, Device="nonsense")[0] == "InvalidParameterValue"
+    assert refusal(ec2.delete_volume, VolumeId=volume)[0] == "VolumeInUse"
+    elsewhere = ec2.create_volume(AvailabilityZone="us-east-1b", Size=1)["VolumeId"]
+    assert refusal(ec2.attach_volume, VolumeId=elsewhere, InstanceId=instance, Device="/dev/sdg")[0] == (
+        "InvalidVolume.ZoneMismatch"
+    )
+
+    detached = ec2.detach_volume(VolumeId=volume)
+    assert detached["State"] == "detaching", detached
+    ec2.get_waiter("volume_available").wait(VolumeIds=[volume], WaiterConfig={"Delay": 1, "MaxAttempts": 30})
+    assert refusal(ec2.detach_volume, VolumeId=volume) == (
+        "IncorrectState",
+        f"Volume '{volume}' is in the 'available' state.",
+    )
+    root = ec2.describe_volumes(Filters=[{"Name": "attachment.instance-id", "Values": [instance]}])["Volumes"][0]["VolumeId"]
+    assert refusal(ec2.detach_volume, VolumeId=root)[0] == "OperationNotPermitted"
+    for gone in (volume, second, elsewhere):
+        ec2.delete_volume(VolumeId=gone)
+        assert refusal(ec2.describe_volumes, VolumeIds=[gone]) == (
+            "InvalidVolume.NotFound",
+            f"The volume '{gone}' does not exist.",
+        )
+
+
+def test_STP_a_stopped_instance_gets_another_root(service):
+    ec2 = service.client("ec2")
+    instance = launch(service, ec2)
+    ec2.stop_instances(InstanceIds=[instance])
+    wait_until(lambda: instance_state(ec2, instance) == "stopped", 30, "it is stopped")
+    root = ec2.describe_volumes(Filters=[{"Name": "attachment.instance-id", "Values": [instance]}])["Volumes"][0]["VolumeId"]
+    ec2.detach_volume(VolumeId=root, InstanceId=instance, Device="/dev/xvda")
+    assert one(ec2, root)["State"] == "available"
+    assert refusal(ec2.start_instances, InstanceIds=[instance]) == (
+        "IncorrectInstanceState",
+        f"Instance '{instance}' does not have a volume attached at root (/dev/xvda)",
+    )
+    fresh = ec2.create_volume(AvailabilityZone=ZONE, SnapshotId=service.snapshot)["VolumeId"]
+    ec2.attach_volume(VolumeId=fresh, InstanceId=instance, Device="/dev/xvda")
+    ec2.start_instances(InstanceIds=[instance])
+    wait_until(lambda: instance_state(ec2, instance) == "running", 30, "it runs again")
+    ec2.terminate_instances(InstanceIds=[instance])
+    wait_until(lambda: instance_state(ec2, instance) == "terminated", 30, "it is terminated")
+    assert one(ec2, fresh)["State"] == "available"  # VOL-4: attached later, it stays
+
+
+def test_VOL_10_filters_pages_and_unknown_ids(service):
+    ec2 = service.client("ec2")
+    mine = {ec2.create_volume(AvailabilityZone=ZONE, Size=7)["VolumeId"] for _ in range(6)}
+    filters = [{"Name": "size", "Values": ["7"]}, {"Name": "status", "Values": ["avail*"]}]
+    pages = list(ec2.get_paginator("describe_volumes").paginate(Filters=filters, PaginationConfig={"PageSize": 5}))
+    assert [len(page["Volumes"]) for page in pages] == [5, 1]
+    assert {v["VolumeId"] for page in pages for v in page["Volumes"]} == mine
+    assert refusal(ec2.describe_volumes, VolumeIds=[UNKNOWN])[0] == "InvalidVolume.NotFound"
+    assert refusal(ec2.describe_volumes, VolumeIds=["vol-zz"])[0] == "InvalidParameterValue"
+    assert refusal(ec2.describe_volumes, Filters=[{"Name": "colour", "Values": ["red"]}])[0] == "InvalidParameterValue"
+
+
+if __name__ == "__main__":
+    kiln_test.main()
