@@ -13,7 +13,9 @@
 #include "control/instance_power.h"
 #include "control/instance_status.h"
 #include "control/instances.h"
+#include "control/networks.h"
 #include "control/resource_tags.h"
+#include "control/security_groups.h"
 #include "control/key_pairs.h"
 #include "control/snapshots.h"
 #include "control/topology.h"
@@ -32,6 +34,8 @@ struct Services {
     control::Volumes& volumes;
     control::Imports& imports;
     control::Inspector& inspector;
+    control::Networks& networks;
+    control::SecurityGroups& security_groups;
     const control::Topology& topology;
     control::ResourceTags& tags;
     control::KeyPairs& key_pairs;

@@ -19,6 +19,7 @@
 #include "model/instance.h"
 #include "model/job.h"
 #include "model/key_pair.h"
+#include "model/network.h"
 #include "model/snapshot.h"
 #include "model/volume.h"
 
@@ -121,6 +122,31 @@ struct KeyPairQuery {
     std::vector<model::AccountId> owners{};
     std::vector<std::string> names{};
     std::vector<TagCondition> tags{};
+    Page page{};
+};
+
+struct VpcQuery {
+    std::vector<model::VpcId> ids{};
+    std::string region{};
+    std::vector<model::AccountId> owners{};
+    std::optional<bool> is_default{};
+    Page page{};
+};
+
+struct SubnetQuery {
+    std::vector<model::SubnetId> ids{};
+    std::string region{};
+    std::vector<model::AccountId> owners{};
+    std::optional<model::VpcId> vpc{};
+    Page page{};
+};
+
+struct SecurityGroupQuery {
+    std::vector<model::SecurityGroupId> ids{};
+    std::string region{};
+    std::vector<model::AccountId> owners{};
+    std::optional<model::VpcId> vpc{};
+    std::vector<std::string> names{};
     Page page{};
 };
 

@@ -60,6 +60,21 @@ struct Entity<model::KeyPair> {
     using Query = KeyPairQuery;
 };
 template <>
+struct Entity<model::Vpc> {
+    using Id = model::VpcId;
+    using Query = VpcQuery;
+};
+template <>
+struct Entity<model::Subnet> {
+    using Id = model::SubnetId;
+    using Query = SubnetQuery;
+};
+template <>
+struct Entity<model::SecurityGroup> {
+    using Id = model::SecurityGroupId;
+    using Query = SecurityGroupQuery;
+};
+template <>
 struct Entity<model::Content> {
     using Id = model::ContentId;
     using Query = ContentQuery;

@@ -64,6 +64,11 @@ class Transaction {
     Repository<model::Volume> volumes() { return Repository<model::Volume>(session_); }
     Repository<model::Instance> instances() { return Repository<model::Instance>(session_); }
     Repository<model::KeyPair> key_pairs() { return Repository<model::KeyPair>(session_); }
+    Repository<model::Vpc> vpcs() { return Repository<model::Vpc>(session_); }
+    Repository<model::Subnet> subnets() { return Repository<model::Subnet>(session_); }
+    Repository<model::SecurityGroup> security_groups() {
+        return Repository<model::SecurityGroup>(session_);
+    }
     Repository<model::Content> contents() { return Repository<model::Content>(session_); }
     Repository<model::LayerRecord> layers() { return Repository<model::LayerRecord>(session_); }
     Repository<model::IdempotencyToken> tokens() {

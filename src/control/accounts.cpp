@@ -3,6 +3,8 @@
 
 #include <array>
 
+#include "control/api_errors.h"
+
 namespace kiln::control {
 
 Result<NewAccount> Accounts::draft(const std::string& id, const std::string& name,
@@ -36,8 +38,17 @@ Status Accounts::insert(catalog::Transaction& tx, const NewAccount& made) {
 
 Result<NewAccount> Accounts::create(const std::string& id, const std::string& name,
                                     bool administrator) {
+    if (name.size() > kMaxAccountName) {
+        return errors::invalid_parameter_value("The name of an account has at most " +
+                                               std::to_string(kMaxAccountName) + " bytes.");
+    }
     TRY_ASSIGN(const NewAccount made, draft(id, name, administrator));
-    TRY(store_.run([&](catalog::Transaction& tx) { return insert(tx, made); }));
+    const Status inserted = store_.run([&](catalog::Transaction& tx) { return insert(tx, made); });
+    if (!inserted && inserted.error().code() == Code::already_exists) {
+        return Error::api(Code::already_exists, "EntityAlreadyExists",
+                          "The account " + made.account.id.str() + " exists already.");
+    }
+    TRY(inserted);
     return made;
 }
 

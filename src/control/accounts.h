@@ -23,12 +23,14 @@ struct KeyOwner {
     model::AccessKey key;
 };
 
+inline constexpr std::size_t kMaxAccountName = 256;
+
 class Accounts {
   public:
     Accounts(catalog::Store& store, io::Clock& clock, io::Rng& rng)
         : store_(store), clock_(clock), rng_(rng) {}
 
-    // `id`: 12 digits, or empty for a random one. already_exists when it is taken.
+    // `id`: 12 digits, or empty for a random one. EntityAlreadyExists when it is taken (ACC-2).
     Result<NewAccount> create(const std::string& id, const std::string& name, bool administrator);
     // The account made at first start; nothing when the store has one already.
     Result<std::optional<NewAccount>> create_first();

@@ -171,7 +171,8 @@ Status InstanceWorker::commit_off(const model::Job& job) {
         instance.public_ip.clear();  // STP-2
         if (instance.state == model::InstanceState::terminated) {
             instance.terminated = instance.terminated.value_or(parts_.clock.now());
-            instance.private_ip.clear();
+            instance.private_ip.clear();  // NET-6
+            TRY(tx.tags().erase_resource(instance.network_interface_id.str()));
             catalog::VolumeQuery attached;
             attached.attached_to = {id};
             TRY_ASSIGN(auto volumes, tx.volumes().list(attached));

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "control/instance_views.h"
 
+#include "control/network_filters.h"
+
 namespace kiln::control {
 namespace {
 
@@ -149,13 +151,7 @@ void add_launch_filters(Getters& getters) {
     getters["source-dest-check"] = [](const InstanceView& view) {
         return boolean(view.instance.source_dest_check);
     };
-    getters["subnet-id"] = [](const InstanceView& view) {
-        return unless_empty(view.instance.subnet_id.str());
-    };
     getters["tenancy"] = [](const InstanceView&) { return one("default"); };
-    getters["vpc-id"] = [](const InstanceView& view) {
-        return unless_empty(view.instance.vpc_id.str());
-    };
 }
 
 FilterTable<InstanceView> make_table() {
@@ -164,12 +160,40 @@ FilterTable<InstanceView> make_table() {
     add_state_filters(getters);
     add_machine_filters(getters);
     add_launch_filters(getters);
+    add_interface_filters(getters);
     return FilterTable<InstanceView>(
         [](const InstanceView& view) -> const std::vector<model::Tag>& { return view.tags; },
         std::move(getters));
 }
 
+Status load_group_names(catalog::Transaction& tx, std::vector<InstanceView>& views) {
+    std::set<model::SecurityGroupId> ids;
+    for (const InstanceView& view : views) {
+        ids.insert(view.instance.security_groups.begin(), view.instance.security_groups.end());
+    }
+    if (ids.empty()) {
+        return ok();
+    }
+    catalog::SecurityGroupQuery query;
+    query.ids.assign(ids.begin(), ids.end());
+    TRY_ASSIGN(const auto groups, tx.security_groups().list(query));
+    for (InstanceView& view : views) {
+        const auto& of_instance = view.instance.security_groups;
+        for (const model::SecurityGroup& group : groups) {
+            if (std::find(of_instance.begin(), of_instance.end(), group.id) != of_instance.end()) {
+                view.group_names[group.id] = group.name;
+            }
+        }
+    }
+    return ok();
+}
+
 }  // namespace
+
+bool has_interface(const model::Instance& instance) {
+    return !instance.network_interface_id.empty() &&
+           instance.state != model::InstanceState::terminated;
+}
 
 Result<std::vector<InstanceView>> load_views(catalog::Transaction& tx, const Caller& caller,
                                              std::vector<model::Instance> instances) {
@@ -181,7 +205,7 @@ Result<std::vector<InstanceView>> load_views(catalog::Transaction& tx, const Cal
         ids.push_back(instance.id.str());
         attached.attached_to.push_back(instance.id);
         place[instance.id] = views.size();
-        views.push_back({std::move(instance), {}, {}});
+        views.push_back({std::move(instance), {}, {}, {}});
     }
     if (views.empty()) {
         return views;
@@ -200,6 +224,7 @@ Result<std::vector<InstanceView>> load_views(catalog::Transaction& tx, const Cal
             view.tags = found->second;
         }
     }
+    TRY(load_group_names(tx, views));
     return views;
 }
 

@@ -3,6 +3,8 @@
 // tags. Thread model: plain values; load functions within a transaction.
 #pragma once
 
+#include <map>
+#include <string>
 #include <vector>
 
 #include "catalog/store.h"
@@ -18,7 +20,11 @@ struct InstanceView {
     model::Instance instance;
     std::vector<model::Volume> volumes;  // attached, in the order of their devices
     std::vector<model::Tag> tags;
+    std::map<model::SecurityGroupId, std::string> group_names;  // of its security groups
 };
+
+// NET-6: a terminated instance has given its interface back, and with it address and groups.
+bool has_interface(const model::Instance& instance);
 
 // INS-5.
 struct ReservationView {

@@ -12,6 +12,7 @@
 #include "control/caller.h"
 #include "control/instance_types.h"
 #include "control/instance_views.h"
+#include "control/launch_network.h"
 #include "control/metadata_options.h"
 #include "control/pagination.h"
 #include "control/parts.h"
@@ -24,7 +25,8 @@ struct RunInstancesInput {
     std::string instance_type;  // empty: the default type (RUN-2)
     std::int64_t min_count = 0;
     std::int64_t max_count = 0;
-    std::string availability_zone;  // name or id; empty: the region's first
+    std::string availability_zone;  // name or id; empty: the region's first, or the subnet's
+    LaunchNetworkInput network;
     model::BlockDeviceMappings block_device_mappings;
     model::ShutdownBehavior shutdown_behavior = model::ShutdownBehavior::stop;
     bool disable_api_termination = false;

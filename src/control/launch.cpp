@@ -23,7 +23,7 @@ constexpr std::size_t kMaxUserData = 16'384;  // RUN-4
 
 model::BootMode boot_mode_of(const model::Image& image, const InstanceType& type) {  // BM-1
     if (image.boot_mode == model::BootMode::uefi ||
-        (image.boot_mode == model::BootMode::uefi_preferred && type.uefi)) {
+        (image.boot_mode == model::BootMode::uefi_preferred && type.uefi())) {
         return model::BootMode::uefi;
     }
     return model::BootMode::legacy_bios;
@@ -52,7 +52,8 @@ Status Launch::check() const {
             fmt::format("User data is limited to {} bytes", kMaxUserData));
     }
     TRY(check_metadata_options(input_.metadata_options));
-    TRY(check_tag_specifications(input_.tags, {"instance", "volume"}));
+    TRY(check_network(input_.network, input_.max_count));
+    TRY(check_tag_specifications(input_.tags, {"instance", "volume", "network-interface"}));
     if (input_.metadata_options.instance_tags_enabled.value_or(false)) {
         TRY(check_metadata_tags(tags_for(input_.tags, "instance")));
     }
@@ -90,14 +91,16 @@ Result<std::vector<VolumePlan>> Launch::plan_volumes(
     return plans;
 }
 
-ClientToken Launch::client_token() const {
-    return {kAction, input_.availability_zone.empty() ? caller_.region : input_.availability_zone,
-            input_.client_token, input_.request_hash};
+Result<ClientToken> Launch::client_token(catalog::Transaction& tx) const {
+    TRY_ASSIGN(auto scope, token_scope(tx, parts_, caller_, input_.availability_zone,
+                                       input_.network.subnet));  // IDM-6
+    return ClientToken{kAction, std::move(scope), input_.client_token, input_.request_hash};
 }
 
 Result<std::optional<std::vector<model::Instance>>> Launch::replay(catalog::Transaction& tx) {
     using Found = std::optional<std::vector<model::Instance>>;
-    TRY_ASSIGN(const auto known, find_result(tx, caller_, client_token()));
+    TRY_ASSIGN(const ClientToken token, client_token(tx));
+    TRY_ASSIGN(const auto known, find_result(tx, caller_, token));
     if (!known) {
         return Found();
     }
@@ -153,6 +156,8 @@ Status Launch::insert_instance(catalog::Transaction& tx, const model::Instance& 
                                const std::vector<VolumePlan>& volumes) const {
     TRY(tx.instances().insert(instance));
     TRY(put_tags(tx, caller_, "instance", instance.id.str(), tags_for(input_.tags, "instance")));
+    TRY(put_tags(tx, caller_, "network-interface", instance.network_interface_id.str(),
+                 tags_for(input_.tags, "network-interface")));
     for (const VolumePlan& plan : volumes) {
         TRY_ASSIGN(model::Volume volume, make_volume(tx, parts_, caller_, plan,
                                                      instance.availability_zone, instance.created));
@@ -186,11 +191,6 @@ Result<std::vector<model::Instance>> Launch::run(catalog::Transaction& tx) {
                    .boot_mode = image.boot_mode,
                    .tpm_v2 = image.tpm_v2},
                   *type));
-    const std::string first_zone = parts_.topology.find(caller_.region)->zones.front().name;
-    TRY_ASSIGN(const Zone zone,
-               parts_.topology.zone(caller_.region, input_.availability_zone.empty()
-                                                        ? first_zone
-                                                        : input_.availability_zone));
     TRY(check_mapping_list(input_.block_device_mappings, image.virtualization_type));
     TRY_ASSIGN(const auto mappings,
                merge_launch_mappings(image.block_device_mappings, input_.block_device_mappings,
@@ -200,29 +200,33 @@ Result<std::vector<model::Instance>> Launch::run(catalog::Transaction& tx) {
     if (!input_.key_name.empty()) {  // RUN-6
         TRY_ASSIGN(key, find_key_pair(tx, caller_, input_.key_name));
     }
-    TRY_ASSIGN(const std::size_t count,
+    TRY_ASSIGN(const std::size_t fit,
                find_capacity(tx, parts_, *type, static_cast<std::size_t>(input_.min_count),
                              static_cast<std::size_t>(input_.max_count)));
+    TRY_ASSIGN(const LaunchNetwork network,
+               plan_network(tx, parts_, caller_, input_.network, input_.availability_zone,
+                            static_cast<std::size_t>(input_.min_count), fit));
+    const std::size_t count = network.addresses.size();
     if (input_.dry_run) {
         return errors::dry_run();  // WIRE-8
     }
 
     std::vector<model::Instance> made;
     model::Instance instance = draft(image, *type, mappings);
-    instance.availability_zone = zone.name;
     instance.key_name = key.name;
     instance.public_key = key.public_key;
     instance.reservation_id = model::make_id<model::ReservationId>(parts_.rng);
     for (std::size_t i = 0; i < count; ++i) {
         instance.id = model::make_id<model::InstanceId>(parts_.rng);
         instance.launch_index = static_cast<std::uint32_t>(i);
+        join_network(instance, network, i, parts_.rng);
         TRY(insert_instance(tx, instance, volumes));
         made.push_back(instance);
     }
     image.last_launched = instance.created;  // RUN-12
     TRY(tx.images().update(image));
-    TRY(remember_result(tx, caller_, client_token(), instance.reservation_id.str(),
-                        instance.created));
+    TRY_ASSIGN(const ClientToken token, client_token(tx));
+    TRY(remember_result(tx, caller_, token, instance.reservation_id.str(), instance.created));
     return made;
 }
 

@@ -21,7 +21,7 @@ class Launch {
     Result<std::vector<model::Instance>> run(catalog::Transaction& tx);
 
   private:
-    ClientToken client_token() const;
+    Result<ClientToken> client_token(catalog::Transaction& tx) const;
     Result<std::optional<std::vector<model::Instance>>> replay(catalog::Transaction& tx);
     Result<std::vector<VolumePlan>> plan_volumes(catalog::Transaction& tx,
                                                  const model::Image& image,

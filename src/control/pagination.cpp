@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <tuple>
+
 #include "control/api_errors.h"
 #include "crypto/hash.h"
 #include "util/encoding.h"
@@ -58,6 +60,14 @@ Result<PageStart> open_page(const Caller& caller, const PageRequest& request,
         TRY_ASSIGN(start.after, parse_token(caller, request));
     }
     return start;
+}
+
+bool is_before(const catalog::Cursor& a, const catalog::Cursor& b) {
+    return std::tie(a.created.value, a.id) < std::tie(b.created.value, b.id);
+}
+
+bool is_after(const catalog::Cursor& item, const PageStart& start) {
+    return !start.after || is_before(*start.after, item);
 }
 
 std::string make_token(const Caller& caller, const PageRequest& request,

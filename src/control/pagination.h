@@ -38,6 +38,10 @@ struct PageStart {
 // PAG-2, PAG-3, PAG-5.
 Result<PageStart> open_page(const Caller& caller, const PageRequest& request,
                             const PageLimits& limits);
+// For lists that are put together here instead of by the catalog: the order, and whether an item
+// comes after the page before.
+bool is_before(const catalog::Cursor& a, const catalog::Cursor& b);
+bool is_after(const catalog::Cursor& item, const PageStart& start);
 std::string make_token(const Caller& caller, const PageRequest& request,
                        const catalog::Cursor& last);
 

@@ -3,6 +3,8 @@
 
 #include "control/api_errors.h"
 #include "control/image_rules.h"
+#include "control/instance_views.h"
+#include "control/security_groups.h"
 
 namespace kiln::control {
 namespace {
@@ -40,6 +42,55 @@ Status check_volume(catalog::Transaction& tx, const Caller& caller, const std::s
                : Status(errors::volume_not_found(model::VolumeId(id)));
 }
 
+Status check_vpc(catalog::Transaction& tx, const Caller& caller, const std::string& id) {
+    TRY_ASSIGN(const auto vpc, tx.vpcs().find(model::VpcId(id)));
+    return is_own(vpc, caller) ? ok()
+                               : Status(Error::api(Code::not_found, "InvalidVpcID.NotFound",
+                                                   "The vpc ID '" + id + "' does not exist"));
+}
+
+Status check_subnet(catalog::Transaction& tx, const Caller& caller, const std::string& id) {
+    TRY_ASSIGN(const auto subnet, tx.subnets().find(model::SubnetId(id)));
+    return is_own(subnet, caller) ? ok()
+                                  : Status(Error::api(Code::not_found, "InvalidSubnetID.NotFound",
+                                                      "The subnet ID '" + id + "' does not exist"));
+}
+
+Status check_group(catalog::Transaction& tx, const Caller& caller, const std::string& id) {
+    TRY_ASSIGN(const auto group, tx.security_groups().find(model::SecurityGroupId(id)));
+    return is_own(group, caller) ? ok() : Status(group_not_found(model::SecurityGroupId(id)));
+}
+
+Status check_rule(catalog::Transaction& tx, const Caller& caller, const std::string& id) {
+    catalog::SecurityGroupQuery own;
+    own.region = caller.region;
+    own.owners = {caller.account};
+    TRY_ASSIGN(const auto groups, tx.security_groups().list(own));
+    for (const model::SecurityGroup& group : groups) {
+        for (const model::SecurityGroupRule& rule : group.rules) {
+            if (rule.id.str() == id) {
+                return ok();
+            }
+        }
+    }
+    return Error::api(Code::not_found, "InvalidSecurityGroupRuleId.NotFound",
+                      "The security group rule ID '" + id + "' does not exist");
+}
+
+Status check_interface(catalog::Transaction& tx, const Caller& caller, const std::string& id) {
+    catalog::InstanceQuery own;
+    own.region = caller.region;
+    own.owners = {caller.account};
+    TRY_ASSIGN(const auto instances, tx.instances().list(own));
+    for (const model::Instance& instance : instances) {
+        if (has_interface(instance) && instance.network_interface_id.str() == id) {
+            return ok();
+        }
+    }
+    return Error::api(Code::not_found, "InvalidNetworkInterfaceID.NotFound",
+                      "The networkInterface ID '" + id + "' does not exist");
+}
+
 template <auto Parse>
 Status check_form(const std::string& id) {
     TRY(Parse(id));
@@ -57,6 +108,11 @@ constexpr Kind kKinds[] = {
     {"ami-", "image", check_form<model::parse_image_id>, check_image},
     {"i-", "instance", check_form<model::parse_instance_id>, check_instance},
     {"snap-", "snapshot", check_form<model::parse_snapshot_id>, check_snapshot},
+    {"vpc-", "vpc", check_form<model::parse_vpc_id>, check_vpc},
+    {"subnet-", "subnet", check_form<model::parse_subnet_id>, check_subnet},
+    {"eni-", "network-interface", check_form<model::parse_network_interface_id>, check_interface},
+    {"sg-", "security-group", check_form<model::parse_security_group_id>, check_group},
+    {"sgr-", "security-group-rule", check_form<model::parse_security_group_rule_id>, check_rule},
     {"vol-", "volume", check_form<model::parse_volume_id>, check_volume},
 };
 

@@ -64,7 +64,7 @@ Result<std::string> prepare_runtime_directory(const std::string& wanted,
 }
 
 Status write_client_files(const std::string& data_directory, const control::NewAccount& account,
-                          const std::string& endpoint_url) {
+                          const std::string& endpoint_url, const std::string& region) {
     TRY(write_file_atomic(
         data_directory + "/credentials",
         fmt::format("[kiln]\naws_access_key_id = {}\naws_secret_access_key = {}\n",
@@ -72,7 +72,7 @@ Status write_client_files(const std::string& data_directory, const control::NewA
         0600));
     return write_file_atomic(
         data_directory + "/config",
-        fmt::format("[profile kiln]\nregion = us-east-1\nendpoint_url = {}\noutput = json\n",
+        fmt::format("[profile kiln]\nregion = {}\nendpoint_url = {}\noutput = json\n", region,
                     endpoint_url),
         0600);
 }

@@ -28,6 +28,6 @@ Status prepare_data_directory(const std::string& path);
 Result<std::string> prepare_runtime_directory(const std::string& wanted,
                                               const std::string& store_uuid);
 Status write_client_files(const std::string& data_directory, const control::NewAccount& account,
-                          const std::string& endpoint_url);
+                          const std::string& endpoint_url, const std::string& region);
 
 }  // namespace kiln::daemon

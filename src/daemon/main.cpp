@@ -25,6 +25,10 @@ void add_serve(CLI::App& app, kiln::daemon::ServeOptions& options, std::function
         ->capture_default_str();
     command->add_option("--runtime-directory", options.runtime_directory,
                         "short path for unix sockets");
+    command->add_option("--topology", options.topology_file,
+                        "JSON file of regions and zones (default: Amazon's)");
+    command->add_option("--fake-memory", options.fake_memory_mib,
+                        "MiB that the fake hypervisor's host has (0: no limit)");
     command->add_option("--guest-memory-cap", options.guest_memory_cap_mib,
                         "give guests at most this many MiB, whatever their type says (0: no cap)");
     command

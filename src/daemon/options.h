@@ -14,6 +14,9 @@ struct ServeOptions {
     std::string hypervisor = "qemu";   // or "fake"
     std::string accelerator = "auto";  // or "kvm", "tcg"
     std::string runtime_directory;     // empty: chosen from the store's uuid
+    std::string topology_file;         // empty: the built-in regions and zones
+    // Of the fake hypervisor; 0: without limit.
+    std::uint64_t fake_memory_mib = 0;
     std::uint64_t guest_memory_cap_mib = 0;
     double memory_overcommit = 1.0;
     std::uint32_t shutdown_grace_s = 120;

@@ -11,6 +11,7 @@
 #include "catalog/sqlite_store.h"
 #include "compute/qemu/qemu_hypervisor.h"
 #include "control/chunk_index.h"
+#include "control/topology_file.h"
 #include "daemon/directories.h"
 #include "objects/file_object_store.h"
 #include "util/log.h"
@@ -63,19 +64,23 @@ Result<compute::Accelerator> parse_accelerator(const std::string& text) {
 
 }  // namespace
 
-Server::Server(ServeOptions options)
+Server::Server(ServeOptions options, control::Topology topology)
     : options_(std::move(options)),
       data_(options_.data_directory),
       clock_(io::make_system_clock()),
       rng_(io::make_system_rng()),
-      topology_(control::Topology::built_in()) {}
+      topology_(std::move(topology)) {}
 
 Server::~Server() {
     stop();
 }
 
 Result<std::unique_ptr<Server>> Server::start(const ServeOptions& options) {
-    std::unique_ptr<Server> server(new Server(options));
+    control::Topology topology = control::Topology::built_in();
+    if (!options.topology_file.empty()) {
+        TRY_ASSIGN(topology, control::load_topology(options.topology_file));
+    }
+    std::unique_ptr<Server> server(new Server(options, std::move(topology)));
     TRY(server->open_storage());
     TRY(server->open_hypervisor());
     server->make_use_cases();
@@ -146,7 +151,11 @@ Status Server::open_hypervisor() {
     events_ = std::make_unique<Executor>("events", 1, kSmallQueue);
     watch_ = std::make_unique<control::MachineWatch>(*events_);
     if (options_.hypervisor == "fake") {
-        fake_host_ = std::make_unique<compute::FakeHost>();
+        compute::FakeHost::Options host;
+        if (options_.fake_memory_mib != 0) {
+            host.memory_mib = options_.fake_memory_mib;
+        }
+        fake_host_ = std::make_unique<compute::FakeHost>(host);
         hypervisor_ = compute::make_fake_hypervisor(*fake_host_, *watch_);
         log_warn("daemon", "--hypervisor=fake: instances are entries in a table, nothing boots");
         return ok();
@@ -190,6 +199,8 @@ void Server::make_use_cases() {
     statuses_ = std::make_unique<control::InstanceStatuses>(*parts_, *worker_);
     volume_requests_ = std::make_unique<control::Volumes>(*parts_, *volumes_, poke);
     imports_ = std::make_unique<control::Imports>(*parts_, poke);
+    networks_ = std::make_unique<control::Networks>(*parts_);
+    security_groups_ = std::make_unique<control::SecurityGroups>(*parts_);
     key_pairs_ = std::make_unique<control::KeyPairs>(*store_, *clock_, *rng_);
     inspector_ = std::make_unique<control::Inspector>(*parts_, *volumes_, *worker_);
 }
@@ -229,6 +240,8 @@ Status Server::open_api() {
                                  .volumes = *volume_requests_,
                                  .imports = *imports_,
                                  .inspector = *inspector_,
+                                 .networks = *networks_,
+                                 .security_groups = *security_groups_,
                                  .topology = topology_,
                                  .tags = *tags_,
                                  .key_pairs = *key_pairs_,
@@ -242,6 +255,9 @@ Status Server::open_api() {
     api::add_instance_power_handlers(registry_, services);
     api::add_instance_attribute_handlers(registry_, services);
     api::add_volume_handlers(registry_, services);
+    api::add_instance_type_handlers(registry_, services);
+    api::add_network_handlers(registry_, services);
+    api::add_security_group_handlers(registry_, services);
     api::add_region_handlers(registry_, services);
     api::add_key_pair_handlers(registry_, services);
     api::add_snapshot_handlers(registry_, services);
@@ -269,7 +285,7 @@ Status Server::introduce() {
     TRY_ASSIGN(const auto first, accounts_->create_first());
     if (first) {
         first_start_ = true;
-        TRY(write_client_files(data_, *first, url_));
+        TRY(write_client_files(data_, *first, url_, topology_.regions().front().name));
     }
     return write_file_atomic(data_ + "/endpoint", url_ + "\n", 0600);
 }

@@ -18,6 +18,8 @@
 #include "control/inspector.h"
 #include "control/job_runner.h"
 #include "control/machine_watch.h"
+#include "control/networks.h"
+#include "control/security_groups.h"
 #include "control/snapshots.h"
 #include "daemon/options.h"
 #include "net/http_server.h"
@@ -38,7 +40,7 @@ class Server {
     void stop();
 
   private:
-    explicit Server(ServeOptions options);
+    Server(ServeOptions options, control::Topology topology);
     Status open_storage();
     Status open_engine();
     Status open_hypervisor();
@@ -89,6 +91,8 @@ class Server {
     std::unique_ptr<control::Imports> imports_;
     std::unique_ptr<control::Inspector> inspector_;
     std::unique_ptr<control::KeyPairs> key_pairs_;
+    std::unique_ptr<control::Networks> networks_;
+    std::unique_ptr<control::SecurityGroups> security_groups_;
     api::Registry registry_;
     std::unique_ptr<api::KilnApi> kiln_api_;
     std::unique_ptr<api::Door> door_;

@@ -30,6 +30,17 @@ Error malformed(std::string_view code, std::string_view id) {
     return Error::api(Code::invalid_argument, text_of(code), "Invalid id: \"" + text_of(id) + "\"");
 }
 
+template <class Id>
+Result<Id> parse_expecting(std::string_view text, std::string_view code) {
+    const std::string_view prefix = detail::TagOf<Id>::kPrefix;
+    if (!is_well_formed_id(prefix, text)) {
+        return Error::api(
+            Code::invalid_argument, text_of(code),
+            "Invalid id: \"" + text_of(text) + "\" (expecting \"" + text_of(prefix) + "-...\")");
+    }
+    return Id(text_of(text));
+}
+
 }  // namespace
 
 std::string make_id_text(std::string_view prefix, IdRandom random) {
@@ -87,6 +98,26 @@ Result<KeyPairId> parse_key_pair_id(std::string_view text) {
         return invalid_value(text, "keyPairId", KeyPairIdTag::kPrefix);
     }
     return KeyPairId(text_of(text));
+}
+
+Result<VpcId> parse_vpc_id(std::string_view text) {
+    return parse_expecting<VpcId>(text, "InvalidVpcID.Malformed");
+}
+
+Result<SubnetId> parse_subnet_id(std::string_view text) {
+    return parse_expecting<SubnetId>(text, "InvalidSubnetID.Malformed");
+}
+
+Result<NetworkInterfaceId> parse_network_interface_id(std::string_view text) {
+    return parse_expecting<NetworkInterfaceId>(text, "InvalidNetworkInterfaceId.Malformed");
+}
+
+Result<SecurityGroupId> parse_security_group_id(std::string_view text) {
+    return parse_expecting<SecurityGroupId>(text, "InvalidGroupId.Malformed");
+}
+
+Result<SecurityGroupRuleId> parse_security_group_rule_id(std::string_view text) {
+    return parse_expecting<SecurityGroupRuleId>(text, "InvalidSecurityGroupRuleId.Malformed");
 }
 
 Result<AccountId> parse_account_id(std::string_view text) {

@@ -45,6 +45,9 @@ struct VpcIdTag {
 struct SecurityGroupIdTag {
     static constexpr std::string_view kPrefix = "sg";
 };
+struct SecurityGroupRuleIdTag {
+    static constexpr std::string_view kPrefix = "sgr";
+};
 struct KeyPairIdTag {
     static constexpr std::string_view kPrefix = "key";
 };
@@ -75,6 +78,7 @@ using NetworkInterfaceId = StrongId<NetworkInterfaceIdTag>;
 using SubnetId = StrongId<SubnetIdTag>;
 using VpcId = StrongId<VpcIdTag>;
 using SecurityGroupId = StrongId<SecurityGroupIdTag>;
+using SecurityGroupRuleId = StrongId<SecurityGroupRuleIdTag>;
 using KeyPairId = StrongId<KeyPairIdTag>;
 using ContentId = StrongId<ContentIdTag>;
 using LayerId = StrongId<LayerIdTag>;
@@ -116,6 +120,11 @@ Result<ImageId> parse_image_id(std::string_view text);  // ami-, aki-, ari-
 Result<InstanceId> parse_instance_id(std::string_view text);
 Result<VolumeId> parse_volume_id(std::string_view text);
 Result<SnapshotId> parse_snapshot_id(std::string_view text);
+Result<VpcId> parse_vpc_id(std::string_view text);
+Result<SubnetId> parse_subnet_id(std::string_view text);
+Result<NetworkInterfaceId> parse_network_interface_id(std::string_view text);
+Result<SecurityGroupId> parse_security_group_id(std::string_view text);
+Result<SecurityGroupRuleId> parse_security_group_rule_id(std::string_view text);
 Result<KeyPairId> parse_key_pair_id(std::string_view text);
 // InvalidUserID.Malformed
 Result<AccountId> parse_account_id(std::string_view text);

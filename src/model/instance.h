@@ -149,9 +149,10 @@ struct Instance {
     SubnetId subnet_id;
     NetworkInterfaceId network_interface_id;
     std::vector<SecurityGroupId> security_groups;
-    std::string mac;         // 02:xx:..., lower case
-    std::string private_ip;  // empty once terminated: the address is free again
-    std::string public_ip;   // empty while not running
+    std::string mac;            // 02:xx:..., lower case
+    std::string private_ip;     // empty once terminated: the address is free again
+    std::string public_ip;      // empty while not running
+    bool no_public_ip = false;  // asked for at launch: never a public address
     bool source_dest_check = true;
     friend bool operator==(const Instance&, const Instance&) = default;
 };

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "api/ec2/metadata_options.h"
+#include "api/ec2/network_convert.h"
 
 namespace kiln::api::ec2 {
 namespace {
@@ -136,11 +137,7 @@ Instance from_instance(const control::InstanceView& view) {
     to.launch_time = from.launched;
     to.key_name = unless_empty(from.key_name);
     to.client_token = from.client_token;
-    to.subnet_id = unless_empty(from.subnet_id.str());
-    to.vpc_id = unless_empty(from.vpc_id.str());
-    to.private_ip_address = unless_empty(from.private_ip);
-    to.public_ip_address = unless_empty(from.public_ip);
-    to.source_dest_check = from.source_dest_check;
+    fill_network(view, to);
     to.metadata_options = from_metadata_options(
         from.metadata_options, from.state == model::InstanceState::pending ? "pending" : "applied");
     Placement& placement = to.placement.emplace();

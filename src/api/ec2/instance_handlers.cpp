@@ -3,6 +3,7 @@
 #include "api/ec2/convert.h"
 #include "api/ec2/handlers.h"
 #include "api/ec2/metadata_options.h"
+#include "api/ec2/network_convert.h"
 #include "api/generated/ec2/describe_instances.h"
 #include "api/generated/ec2/modify_instance_metadata_options.h"
 #include "api/generated/ec2/run_instances.h"
@@ -20,11 +21,6 @@ Status refuse_unbuilt(const RunInstancesRequest& request) {
         std::string_view name;
     };
     const Parameter parameters[] = {
-        {given(request.subnet_id), "SubnetId"},
-        {!request.security_group_ids.empty(), "SecurityGroupId"},
-        {!request.security_groups.empty(), "SecurityGroup"},
-        {!request.network_interfaces.empty(), "NetworkInterface"},
-        {given(request.private_ip_address), "PrivateIpAddress"},
         {request.launch_template.has_value(), "LaunchTemplate"},
         {given(request.kernel_id), "KernelId"},
         {given(request.ramdisk_id), "RamdiskId"},
@@ -98,6 +94,7 @@ Result<control::RunInstancesInput> to_input(const Context& context,
     input.min_count = request.min_count.value_or(0);
     input.max_count = request.max_count.value_or(0);
     TRY(take_placement(request, input));
+    TRY(take_network(request, input));
     TRY_ASSIGN(input.block_device_mappings, to_mappings(request.block_device_mappings));
     TRY_ASSIGN(input.shutdown_behavior,
                to_enum(request.instance_initiated_shutdown_behavior,

@@ -243,6 +243,7 @@ void fields(V& v, T& x) {
     v.field("groups", x.security_groups);
     v.field("mac", x.mac);
     v.field("public_ip", x.public_ip);
+    v.field("no_public_ip", x.no_public_ip);
     v.field("source_dest_check", x.source_dest_check);
     instance_machine(v, x);
 }
@@ -257,6 +258,55 @@ void fields(V& v, T& x) {
     v.field("type", x.type);
     v.field("fingerprint", x.fingerprint);
     v.field("public_key", x.public_key);
+}
+
+template <class V, Is<model::Vpc> T>
+void fields(V& v, T& x) {
+    v.column("id", x.id);
+    v.column("region", x.region);
+    v.column("owner", x.owner_id);
+    v.column("is_default", x.is_default);
+    v.column("created", x.created);
+    v.field("cidr", x.cidr);
+}
+
+template <class V, Is<model::Subnet> T>
+void fields(V& v, T& x) {
+    v.column("id", x.id);
+    v.column("region", x.region);
+    v.column("owner", x.owner_id);
+    v.column("vpc", x.vpc_id);
+    v.column("cidr", x.cidr);
+    v.column("created", x.created);
+    v.field("zone", x.availability_zone);
+    v.field("zone_id", x.availability_zone_id);
+    v.field("default_for_zone", x.default_for_zone);
+    v.field("map_public_ip", x.map_public_ip);
+}
+
+template <class V, Is<model::SecurityGroupRule> T>
+void fields(V& v, T& x) {
+    v.field("id", x.id);
+    v.field("egress", x.egress);
+    v.field("protocol", x.protocol);
+    v.field("from", x.from_port);
+    v.field("to", x.to_port);
+    v.field("ipv4", x.cidr_ipv4);
+    v.field("ipv6", x.cidr_ipv6);
+    v.field("group", x.referenced_group);
+    v.field("description", x.description);
+}
+
+template <class V, Is<model::SecurityGroup> T>
+void fields(V& v, T& x) {
+    v.column("id", x.id);
+    v.column("region", x.region);
+    v.column("owner", x.owner_id);
+    v.column("vpc", x.vpc_id);
+    v.column("name", x.name);
+    v.column("created", x.created);
+    v.field("description", x.description);
+    v.field("rules", x.rules);
 }
 
 template <class V, Is<model::Content> T>
@@ -328,6 +378,12 @@ template <>
 inline constexpr std::string_view kTable<model::Instance> = "instances";
 template <>
 inline constexpr std::string_view kTable<model::KeyPair> = "key_pairs";
+template <>
+inline constexpr std::string_view kTable<model::Vpc> = "vpcs";
+template <>
+inline constexpr std::string_view kTable<model::Subnet> = "subnets";
+template <>
+inline constexpr std::string_view kTable<model::SecurityGroup> = "security_groups";
 template <>
 inline constexpr std::string_view kTable<model::Content> = "contents";
 template <>

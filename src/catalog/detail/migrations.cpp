@@ -31,7 +31,11 @@ Result<int> schema_number(SqlSession& session) {
 std::span<const Migration> migrations() {
     // A function-local table: the scripts it names are initialised in other source files.
     static const Migration kSteps[] = {
-        {1, "initial", k0001Initial}, {2, "packs", k0002Packs}, {3, "key pairs", k0003KeyPairs}};
+        {1, "initial", k0001Initial},
+        {2, "packs", k0002Packs},
+        {3, "key pairs", k0003KeyPairs},
+        {4, "network", k0004Network},
+    };
     return kSteps;
 }
 

@@ -221,6 +221,34 @@ Conditions conditions(const KeyPairQuery& query) {
     return where;
 }
 
+Conditions conditions(const VpcQuery& query) {
+    Conditions where;
+    where.any_of("id", query.ids);
+    where.text("region", query.region);
+    where.any_of("owner", query.owners);
+    where.equal("is_default", query.is_default);
+    return where;
+}
+
+Conditions conditions(const SubnetQuery& query) {
+    Conditions where;
+    where.any_of("id", query.ids);
+    where.text("region", query.region);
+    where.any_of("owner", query.owners);
+    where.equal("vpc", query.vpc);
+    return where;
+}
+
+Conditions conditions(const SecurityGroupQuery& query) {
+    Conditions where;
+    where.any_of("id", query.ids);
+    where.text("region", query.region);
+    where.any_of("owner", query.owners);
+    where.equal("vpc", query.vpc);
+    where.any_of("name", query.names);
+    return where;
+}
+
 Conditions conditions(const ContentQuery& query) {
     Conditions where;
     where.any_of("id", query.ids);

@@ -9,5 +9,6 @@ namespace kiln::catalog::detail {
 extern const std::string_view k0001Initial;
 extern const std::string_view k0002Packs;
 extern const std::string_view k0003KeyPairs;
+extern const std::string_view k0004Network;
 
 }  // namespace kiln::catalog::detail

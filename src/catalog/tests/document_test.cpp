@@ -61,12 +61,12 @@ Result<model::Volume> read_volume(std::string_view json) {
 }  // namespace
 
 TEST_CASE("rows are stored as they always were") {
-    const std::string rows = describe(full_account()) + describe(full_access_key()) +
-                             describe(full_image()) + describe(full_snapshot()) +
-                             describe(full_volume()) + describe(full_instance()) +
-                             describe(full_content()) + describe(full_layer()) +
-                             describe(full_token()) + describe(full_job()) +
-                             describe(full_key_pair());
+    const std::string rows =
+        describe(full_account()) + describe(full_access_key()) + describe(full_image()) +
+        describe(full_snapshot()) + describe(full_volume()) + describe(full_instance()) +
+        describe(full_content()) + describe(full_layer()) + describe(full_token()) +
+        describe(full_job()) + describe(full_key_pair()) + describe(full_vpc()) +
+        describe(full_subnet()) + describe(full_security_group());
     const std::string path =
         (std::filesystem::path(__FILE__).parent_path() / "golden" / "rows.txt").string();
     if (std::getenv("GOLDEN_ACCEPT") != nullptr) {

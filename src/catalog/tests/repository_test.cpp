@@ -24,6 +24,9 @@ ROWS(Snapshot, snapshots)
 ROWS(Volume, volumes)
 ROWS(Instance, instances)
 ROWS(KeyPair, key_pairs)
+ROWS(Vpc, vpcs)
+ROWS(Subnet, subnets)
+ROWS(SecurityGroup, security_groups)
 ROWS(Content, contents)
 ROWS(LayerRecord, layers)
 ROWS(IdempotencyToken, tokens)
@@ -101,6 +104,9 @@ TEST_CASE_TEMPLATE("every kind of value lives: inserted, read, listed, changed, 
     check_life(*store, full_volume(), [](Volume& x) { x.attachment.reset(); });
     check_life(*store, full_instance(), [](Instance& x) { x.state_reason.reset(); });
     check_life(*store, full_key_pair(), [](KeyPair& x) { x.fingerprint.clear(); });
+    check_life(*store, full_vpc(), [](Vpc& x) { x.is_default = false; });
+    check_life(*store, full_subnet(), [](Subnet& x) { x.map_public_ip = false; });
+    check_life(*store, full_security_group(), [](SecurityGroup& x) { x.rules.clear(); });
     check_life(*store, full_content(), [](Content& x) { x.layer = LayerId(); });
     check_life(*store, full_layer(), [](LayerRecord& x) { x.key_record_id.clear(); });
     check_life(*store, full_token(), [](IdempotencyToken& x) { x.result = "r-1"; });
@@ -115,6 +121,9 @@ TEST_CASE_TEMPLATE("a value with nothing but defaults comes back as it was", Bac
     check_life(*store, Volume{}, [](Volume&) {});
     check_life(*store, Instance{}, [](Instance&) {});
     check_life(*store, KeyPair{}, [](KeyPair&) {});
+    check_life(*store, Vpc{}, [](Vpc&) {});
+    check_life(*store, Subnet{}, [](Subnet&) {});
+    check_life(*store, SecurityGroup{}, [](SecurityGroup&) {});
     check_life(*store, Content{}, [](Content&) {});
     check_life(*store, LayerRecord{}, [](LayerRecord&) {});
 }
@@ -170,6 +179,29 @@ TEST_CASE_TEMPLATE("a private address is given out once per subnet", Backend, KI
     Instance third = first;
     third.id = InstanceId(id_of("i", 3));
     CHECK(insert(*store, third).has_value());
+}
+
+TEST_CASE_TEMPLATE("NET-1: an account has one default VPC per region, a VPC a group name once",
+                   Backend, KILN_STORE_BACKENDS) {
+    Backend backend;
+    auto store = backend.open();
+    Vpc vpc = full_vpc();
+    REQUIRE(insert(*store, vpc).has_value());
+    vpc.id = VpcId(id_of("vpc", 2));
+    CHECK(insert(*store, vpc).error().code() == Code::already_exists);
+    vpc.is_default = false;
+    CHECK(insert(*store, vpc).has_value());
+    vpc.id = VpcId(id_of("vpc", 3));
+    vpc.is_default = true;
+    vpc.region = "eu-west-1";
+    CHECK(insert(*store, vpc).has_value());
+
+    SecurityGroup group = full_security_group();
+    REQUIRE(insert(*store, group).has_value());
+    group.id = SecurityGroupId(id_of("sg", 2));
+    CHECK(insert(*store, group).error().code() == Code::already_exists);
+    group.name = "Web";
+    CHECK(insert(*store, group).has_value());
 }
 
 TEST_CASE_TEMPLATE("an insert that finds its key taken does not cost the transaction", Backend,

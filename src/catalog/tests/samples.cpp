@@ -179,6 +179,7 @@ Instance full_instance() {
     instance.mac = "02:00:00:00:00:01";
     instance.private_ip = "172.31.0.4";
     instance.public_ip = "127.1.2.3";
+    instance.no_public_ip = true;
     instance.source_dest_check = false;
     return instance;
 }
@@ -194,6 +195,40 @@ KeyPair full_key_pair() {
     pair.public_key = "ssh-ed25519 AAAA";
     pair.created = UnixMillis{14};
     return pair;
+}
+
+Vpc full_vpc() {
+    return {VpcId(id_of("vpc", 1)), kAlice, "us-east-1", "172.31.0.0/16", true, UnixMillis{25}};
+}
+
+Subnet full_subnet() {
+    return {SubnetId(id_of("subnet", 1)),
+            VpcId(id_of("vpc", 1)),
+            kAlice,
+            "us-east-1",
+            "us-east-1a",
+            "use1-az1",
+            "172.31.0.0/20",
+            true,
+            true,
+            UnixMillis{26}};
+}
+
+SecurityGroup full_security_group() {
+    SecurityGroup group{SecurityGroupId(id_of("sg", 1)),
+                        kAlice,
+                        "us-east-1",
+                        VpcId(id_of("vpc", 1)),
+                        "web",
+                        "web servers",
+                        {},
+                        UnixMillis{27}};
+    group.rules = {
+        {SecurityGroupRuleId(id_of("sgr", 1)), false, "tcp", 22, 22, "10.0.0.0/8", "", {}, "ssh"},
+        {SecurityGroupRuleId(id_of("sgr", 2)), true, "-1", {}, {}, "", "::/0", {}, ""},
+        {SecurityGroupRuleId(id_of("sgr", 3)), false, "icmp", -1, -1, "", "",
+         SecurityGroupId(id_of("sg", 2)), ""}};
+    return group;
 }
 
 Content full_content() {

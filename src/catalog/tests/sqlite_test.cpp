@@ -260,6 +260,16 @@ TEST_CASE("what queries select on by itself is found through an index") {
     indexed(
         InstanceQuery{.states = {InstanceState::terminated}, .terminated_before = UnixMillis{1}},
         "instances");
+    in_order(VpcQuery{.region = region, .owners = {kAlice}}, "vpcs");
+    in_order(SubnetQuery{.region = region, .owners = {kAlice}}, "subnets");
+    indexed(SubnetQuery{.vpc = model::VpcId("vpc-1")}, "subnets");
+    in_order(SecurityGroupQuery{.region = region, .owners = {kAlice}}, "security_groups");
+    indexed(SecurityGroupQuery{.vpc = model::VpcId("vpc-1"), .names = {"x"}}, "security_groups");
+    in_order(VpcQuery{.region = region, .owners = {kAlice}}, "vpcs");
+    in_order(SubnetQuery{.region = region, .owners = {kAlice}}, "subnets");
+    indexed(SubnetQuery{.vpc = model::VpcId("vpc-1")}, "subnets");
+    in_order(SecurityGroupQuery{.region = region, .owners = {kAlice}}, "security_groups");
+    indexed(SecurityGroupQuery{.vpc = model::VpcId("vpc-1"), .names = {"x"}}, "security_groups");
     indexed(ContentQuery{.parent = ContentId("c")}, "contents");
     in_order(LayerQuery{.states = {LayerState::sealed}}, "layers");
     indexed(TokenQuery{.result = "r-1"}, "tokens");

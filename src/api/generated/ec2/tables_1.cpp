@@ -5,23 +5,27 @@
 #include "api/generated/ec2/attach_volume.h"
 #include "api/generated/ec2/attribute_boolean_value.h"
 #include "api/generated/ec2/attribute_value.h"
+#include "api/generated/ec2/authorize_security_group_egress.h"
+#include "api/generated/ec2/authorize_security_group_ingress.h"
 #include "api/generated/ec2/block_device_mapping.h"
+#include "api/generated/ec2/block_public_access_states.h"
 #include "api/generated/ec2/create_image.h"
-#include "api/generated/ec2/create_key_pair.h"
-#include "api/generated/ec2/create_snapshot.h"
-#include "api/generated/ec2/create_snapshots.h"
-#include "api/generated/ec2/create_tags.h"
-#include "api/generated/ec2/create_volume.h"
-#include "api/generated/ec2/delete_key_pair.h"
-#include "api/generated/ec2/delete_snapshot.h"
+#include "api/generated/ec2/describe_account_attributes.h"
 #include "api/generated/ec2/describe_availability_zones.h"
 #include "api/generated/ec2/describe_instance_status.h"
+#include "api/generated/ec2/describe_network_interfaces.h"
 #include "api/generated/ec2/reservation.h"
 #include "api/generated/ec2/run_instances.h"
 #include "api/generated/ec2/snapshot.h"
 #include "api/generated/ec2/tables.h"
 
 namespace kiln::api::ec2::tables {
+
+constexpr std::string_view kAccountAttributeNameValues[] = {
+    "supported-platforms",
+    "default-vpc",
+};
+constinit const EnumInfo kAccountAttributeNameEnum{"AccountAttributeName", kAccountAttributeNameValues};
 
 constexpr std::string_view kAmdSevSnpSpecificationValues[] = {
     "enabled",
@@ -166,6 +170,14 @@ constexpr std::string_view kKeyTypeValues[] = {
 };
 constinit const EnumInfo kKeyTypeEnum{"KeyType", kKeyTypeValues};
 
+constexpr std::string_view kLocationTypeValues[] = {
+    "region",
+    "availability-zone",
+    "availability-zone-id",
+    "outpost",
+};
+constinit const EnumInfo kLocationTypeEnum{"LocationType", kLocationTypeValues};
+
 constexpr std::string_view kMarketTypeValues[] = {
     "spot",
     "capacity-block",
@@ -226,11 +238,32 @@ constexpr std::string_view kTpmSupportValuesValues[] = {
 };
 constinit const EnumInfo kTpmSupportValuesEnum{"TpmSupportValues", kTpmSupportValuesValues};
 
+constexpr std::string_view kVpcAttributeNameValues[] = {
+    "enableDnsSupport",
+    "enableDnsHostnames",
+    "enableNetworkAddressUsageMetrics",
+};
+constinit const EnumInfo kVpcAttributeNameEnum{"VpcAttributeName", kVpcAttributeNameValues};
+
+constinit const ListInfo kAccountAttributeNameStringListList = list_info<std::string>("attributeName", {.kind = Kind::string, .values = &kAccountAttributeNameEnum});
+
+constinit const ListInfo kArchitectureTypeListList = list_info<std::string>("item", {.kind = Kind::string});
+
+constinit const ListInfo kAssociatedSubnetListList = list_info<std::string>("item", {.kind = Kind::string});
+
+constinit const ListInfo kBandwidthWeightingTypeListList = list_info<std::string>("item", {.kind = Kind::string});
+
 constinit const ListInfo kBillingProductListList = list_info<std::string>("item", {.kind = Kind::string});
+
+constinit const ListInfo kBootModeTypeListList = list_info<std::string>("item", {.kind = Kind::string});
+
+constinit const ListInfo kCoreCountListList = list_info<std::int32_t>("item", {.kind = Kind::integer});
 
 constinit const ListInfo kExecutableByStringListList = list_info<std::string>("ExecutableBy", {.kind = Kind::string});
 
 constinit const ListInfo kGroupIdStringListList = list_info<std::string>("groupId", {.kind = Kind::string});
+
+constinit const ListInfo kGroupNameStringListList = list_info<std::string>("GroupName", {.kind = Kind::string});
 
 constinit const ListInfo kImageIdStringListList = list_info<std::string>("ImageId", {.kind = Kind::string});
 
@@ -242,25 +275,47 @@ constinit const ListInfo kKeyPairIdStringListList = list_info<std::string>("KeyP
 
 constinit const ListInfo kMetricCategoryIdListList = list_info<std::string>("item", {.kind = Kind::string});
 
+constinit const ListInfo kNetworkCardInterfaceTypeListList = list_info<std::string>("item", {.kind = Kind::string});
+
+constinit const ListInfo kNetworkInterfaceIdListList = list_info<std::string>("item", {.kind = Kind::string});
+
+constinit const ListInfo kNitroTpmSupportedVersionsListList = list_info<std::string>("item", {.kind = Kind::string});
+
 constinit const ListInfo kOrganizationArnStringListList = list_info<std::string>("OrganizationArn", {.kind = Kind::string});
 
 constinit const ListInfo kOrganizationalUnitArnStringListList = list_info<std::string>("OrganizationalUnitArn", {.kind = Kind::string});
 
 constinit const ListInfo kOwnerStringListList = list_info<std::string>("Owner", {.kind = Kind::string});
 
+constinit const ListInfo kPlacementGroupStrategyListList = list_info<std::string>("item", {.kind = Kind::string});
+
 constinit const ListInfo kProductCodeStringListList = list_info<std::string>("ProductCode", {.kind = Kind::string});
 
 constinit const ListInfo kRegionNameStringListList = list_info<std::string>("RegionName", {.kind = Kind::string});
+
+constinit const ListInfo kRequestInstanceTypeListList = list_info<std::string>("item", {.kind = Kind::string});
 
 constinit const ListInfo kResourceIdListList = list_info<std::string>("item", {.kind = Kind::string});
 
 constinit const ListInfo kRestorableByStringListList = list_info<std::string>("item", {.kind = Kind::string});
 
+constinit const ListInfo kRootDeviceTypeListList = list_info<std::string>("item", {.kind = Kind::string});
+
 constinit const ListInfo kSecurityGroupIdStringListList = list_info<std::string>("SecurityGroupId", {.kind = Kind::string});
+
+constinit const ListInfo kSecurityGroupRuleIdListList = list_info<std::string>("item", {.kind = Kind::string});
 
 constinit const ListInfo kSecurityGroupStringListList = list_info<std::string>("SecurityGroup", {.kind = Kind::string});
 
 constinit const ListInfo kSnapshotIdStringListList = list_info<std::string>("SnapshotId", {.kind = Kind::string});
+
+constinit const ListInfo kSubnetIdStringListList = list_info<std::string>("SubnetId", {.kind = Kind::string});
+
+constinit const ListInfo kSupportedAdditionalProcessorFeatureListList = list_info<std::string>("item", {.kind = Kind::string});
+
+constinit const ListInfo kThreadsPerCoreListList = list_info<std::int32_t>("item", {.kind = Kind::integer});
+
+constinit const ListInfo kUsageClassTypeListList = list_info<std::string>("item", {.kind = Kind::string});
 
 constinit const ListInfo kUserGroupStringListList = list_info<std::string>("UserGroup", {.kind = Kind::string});
 
@@ -268,11 +323,21 @@ constinit const ListInfo kUserIdStringListList = list_info<std::string>("UserId"
 
 constinit const ListInfo kValueStringListList = list_info<std::string>("item", {.kind = Kind::string});
 
+constinit const ListInfo kVirtualizationTypeListList = list_info<std::string>("item", {.kind = Kind::string});
+
 constinit const ListInfo kVolumeIdStringListList = list_info<std::string>("VolumeId", {.kind = Kind::string});
+
+constinit const ListInfo kVpcIdStringListList = list_info<std::string>("VpcId", {.kind = Kind::string});
+
+constinit const ListInfo kWorkloadsListList = list_info<std::string>("item", {.kind = Kind::string});
 
 constinit const ListInfo kZoneIdStringListList = list_info<std::string>("ZoneId", {.kind = Kind::string});
 
 constinit const ListInfo kZoneNameStringListList = list_info<std::string>("ZoneName", {.kind = Kind::string});
+
+constinit const ListInfo kAccountAttributeListList = list_info<AccountAttribute>("item", {.kind = Kind::structure, .structure = &kAccountAttribute});
+
+constinit const ListInfo kAccountAttributeValueListList = list_info<AccountAttributeValue>("item", {.kind = Kind::structure, .structure = &kAccountAttributeValue});
 
 constinit const ListInfo kAssociatedKmsKeySetList = list_info<AssociatedKmsKey>("item", {.kind = Kind::structure, .structure = &kAssociatedKmsKey});
 
@@ -287,6 +352,17 @@ constinit const ListInfo kAvailabilityZoneSubGeographyListList = list_info<Avail
 constinit const ListInfo kBlockDeviceMappingListList = list_info<BlockDeviceMapping>("item", {.kind = Kind::structure, .structure = &kBlockDeviceMapping});
 
 constinit const ListInfo kBlockDeviceMappingRequestListList = list_info<BlockDeviceMapping>("BlockDeviceMapping", {.kind = Kind::structure, .structure = &kBlockDeviceMapping});
+
+constexpr MemberInfo kAccountAttributeMembers[] = {
+    {"AttributeName", "AttributeName", "attributeName", {.kind = Kind::string}, offsetof(AccountAttribute, attribute_name), false, false},
+    {"AttributeValues", "AttributeValueSet", "attributeValueSet", {.kind = Kind::list, .list = &kAccountAttributeValueListList}, offsetof(AccountAttribute, attribute_values), false, false},
+};
+constinit const StructInfo kAccountAttribute = struct_info<AccountAttribute, Roles{}>("AccountAttribute", kAccountAttributeMembers);
+
+constexpr MemberInfo kAccountAttributeValueMembers[] = {
+    {"AttributeValue", "AttributeValue", "attributeValue", {.kind = Kind::string}, offsetof(AccountAttributeValue, attribute_value), false, false},
+};
+constinit const StructInfo kAccountAttributeValue = struct_info<AccountAttributeValue, Roles{}>("AccountAttributeValue", kAccountAttributeValueMembers);
 
 constexpr MemberInfo kApplicationStatusSummaryMembers[] = {
     {"Status", "Status", "status", {.kind = Kind::string}, offsetof(ApplicationStatusSummary, status), false, false},
@@ -308,6 +384,17 @@ constexpr MemberInfo kAttachVolumeRequestMembers[] = {
 };
 constinit const StructInfo kAttachVolumeRequest = struct_info<AttachVolumeRequest, Roles{.root = true}>("AttachVolumeRequest", kAttachVolumeRequestMembers);
 
+constexpr MemberInfo kAttachmentEnaSrdSpecificationMembers[] = {
+    {"EnaSrdEnabled", "EnaSrdEnabled", "enaSrdEnabled", {.kind = Kind::boolean}, offsetof(AttachmentEnaSrdSpecification, ena_srd_enabled), false, false},
+    {"EnaSrdUdpSpecification", "EnaSrdUdpSpecification", "enaSrdUdpSpecification", {.kind = Kind::structure, .structure = &kAttachmentEnaSrdUdpSpecification}, offsetof(AttachmentEnaSrdSpecification, ena_srd_udp_specification), false, false},
+};
+constinit const StructInfo kAttachmentEnaSrdSpecification = struct_info<AttachmentEnaSrdSpecification, Roles{.member = true}>("AttachmentEnaSrdSpecification", kAttachmentEnaSrdSpecificationMembers);
+
+constexpr MemberInfo kAttachmentEnaSrdUdpSpecificationMembers[] = {
+    {"EnaSrdUdpEnabled", "EnaSrdUdpEnabled", "enaSrdUdpEnabled", {.kind = Kind::boolean}, offsetof(AttachmentEnaSrdUdpSpecification, ena_srd_udp_enabled), false, false},
+};
+constinit const StructInfo kAttachmentEnaSrdUdpSpecification = struct_info<AttachmentEnaSrdUdpSpecification, Roles{.member = true}>("AttachmentEnaSrdUdpSpecification", kAttachmentEnaSrdUdpSpecificationMembers);
+
 constexpr MemberInfo kAttributeBooleanValueMembers[] = {
     {"Value", "Value", "value", {.kind = Kind::boolean}, offsetof(AttributeBooleanValue, value), false, false},
 };
@@ -317,6 +404,47 @@ constexpr MemberInfo kAttributeValueMembers[] = {
     {"Value", "Value", "value", {.kind = Kind::string}, offsetof(AttributeValue, value), false, false},
 };
 constinit const StructInfo kAttributeValue = struct_info<AttributeValue, Roles{.member = true}>("AttributeValue", kAttributeValueMembers);
+
+constexpr MemberInfo kAuthorizeSecurityGroupEgressRequestMembers[] = {
+    {"TagSpecifications", "TagSpecification", "TagSpecification", {.kind = Kind::list, .list = &kTagSpecificationListList}, offsetof(AuthorizeSecurityGroupEgressRequest, tag_specifications), false, false},
+    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(AuthorizeSecurityGroupEgressRequest, dry_run), false, false},
+    {"GroupId", "GroupId", "groupId", {.kind = Kind::string}, offsetof(AuthorizeSecurityGroupEgressRequest, group_id), true, false},
+    {"SourceSecurityGroupName", "SourceSecurityGroupName", "sourceSecurityGroupName", {.kind = Kind::string}, offsetof(AuthorizeSecurityGroupEgressRequest, source_security_group_name), false, false},
+    {"SourceSecurityGroupOwnerId", "SourceSecurityGroupOwnerId", "sourceSecurityGroupOwnerId", {.kind = Kind::string}, offsetof(AuthorizeSecurityGroupEgressRequest, source_security_group_owner_id), false, false},
+    {"IpProtocol", "IpProtocol", "ipProtocol", {.kind = Kind::string}, offsetof(AuthorizeSecurityGroupEgressRequest, ip_protocol), false, false},
+    {"FromPort", "FromPort", "fromPort", {.kind = Kind::integer}, offsetof(AuthorizeSecurityGroupEgressRequest, from_port), false, false},
+    {"ToPort", "ToPort", "toPort", {.kind = Kind::integer}, offsetof(AuthorizeSecurityGroupEgressRequest, to_port), false, false},
+    {"CidrIp", "CidrIp", "cidrIp", {.kind = Kind::string}, offsetof(AuthorizeSecurityGroupEgressRequest, cidr_ip), false, false},
+    {"IpPermissions", "IpPermissions", "ipPermissions", {.kind = Kind::list, .list = &kIpPermissionListList}, offsetof(AuthorizeSecurityGroupEgressRequest, ip_permissions), false, false},
+};
+constinit const StructInfo kAuthorizeSecurityGroupEgressRequest = struct_info<AuthorizeSecurityGroupEgressRequest, Roles{.root = true}>("AuthorizeSecurityGroupEgressRequest", kAuthorizeSecurityGroupEgressRequestMembers);
+
+constexpr MemberInfo kAuthorizeSecurityGroupEgressResultMembers[] = {
+    {"Return", "Return", "return", {.kind = Kind::boolean}, offsetof(AuthorizeSecurityGroupEgressResult, return_), false, false},
+    {"SecurityGroupRules", "SecurityGroupRuleSet", "securityGroupRuleSet", {.kind = Kind::list, .list = &kSecurityGroupRuleListList}, offsetof(AuthorizeSecurityGroupEgressResult, security_group_rules), false, false},
+};
+constinit const StructInfo kAuthorizeSecurityGroupEgressResult = struct_info<AuthorizeSecurityGroupEgressResult, Roles{.root = true}>("AuthorizeSecurityGroupEgressResult", kAuthorizeSecurityGroupEgressResultMembers);
+
+constexpr MemberInfo kAuthorizeSecurityGroupIngressRequestMembers[] = {
+    {"CidrIp", "CidrIp", "CidrIp", {.kind = Kind::string}, offsetof(AuthorizeSecurityGroupIngressRequest, cidr_ip), false, false},
+    {"FromPort", "FromPort", "FromPort", {.kind = Kind::integer}, offsetof(AuthorizeSecurityGroupIngressRequest, from_port), false, false},
+    {"GroupId", "GroupId", "GroupId", {.kind = Kind::string}, offsetof(AuthorizeSecurityGroupIngressRequest, group_id), false, false},
+    {"GroupName", "GroupName", "GroupName", {.kind = Kind::string}, offsetof(AuthorizeSecurityGroupIngressRequest, group_name), false, false},
+    {"IpPermissions", "IpPermissions", "IpPermissions", {.kind = Kind::list, .list = &kIpPermissionListList}, offsetof(AuthorizeSecurityGroupIngressRequest, ip_permissions), false, false},
+    {"IpProtocol", "IpProtocol", "IpProtocol", {.kind = Kind::string}, offsetof(AuthorizeSecurityGroupIngressRequest, ip_protocol), false, false},
+    {"SourceSecurityGroupName", "SourceSecurityGroupName", "SourceSecurityGroupName", {.kind = Kind::string}, offsetof(AuthorizeSecurityGroupIngressRequest, source_security_group_name), false, false},
+    {"SourceSecurityGroupOwnerId", "SourceSecurityGroupOwnerId", "SourceSecurityGroupOwnerId", {.kind = Kind::string}, offsetof(AuthorizeSecurityGroupIngressRequest, source_security_group_owner_id), false, false},
+    {"ToPort", "ToPort", "ToPort", {.kind = Kind::integer}, offsetof(AuthorizeSecurityGroupIngressRequest, to_port), false, false},
+    {"TagSpecifications", "TagSpecification", "TagSpecification", {.kind = Kind::list, .list = &kTagSpecificationListList}, offsetof(AuthorizeSecurityGroupIngressRequest, tag_specifications), false, false},
+    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(AuthorizeSecurityGroupIngressRequest, dry_run), false, false},
+};
+constinit const StructInfo kAuthorizeSecurityGroupIngressRequest = struct_info<AuthorizeSecurityGroupIngressRequest, Roles{.root = true}>("AuthorizeSecurityGroupIngressRequest", kAuthorizeSecurityGroupIngressRequestMembers);
+
+constexpr MemberInfo kAuthorizeSecurityGroupIngressResultMembers[] = {
+    {"Return", "Return", "return", {.kind = Kind::boolean}, offsetof(AuthorizeSecurityGroupIngressResult, return_), false, false},
+    {"SecurityGroupRules", "SecurityGroupRuleSet", "securityGroupRuleSet", {.kind = Kind::list, .list = &kSecurityGroupRuleListList}, offsetof(AuthorizeSecurityGroupIngressResult, security_group_rules), false, false},
+};
+constinit const StructInfo kAuthorizeSecurityGroupIngressResult = struct_info<AuthorizeSecurityGroupIngressResult, Roles{.root = true}>("AuthorizeSecurityGroupIngressResult", kAuthorizeSecurityGroupIngressResultMembers);
 
 constexpr MemberInfo kAvailabilityZoneMembers[] = {
     {"OptInStatus", "OptInStatus", "optInStatus", {.kind = Kind::string}, offsetof(AvailabilityZone, opt_in_status), false, false},
@@ -359,6 +487,11 @@ constexpr MemberInfo kBlockDeviceMappingMembers[] = {
 };
 constinit const StructInfo kBlockDeviceMapping = struct_info<BlockDeviceMapping, Roles{}>("BlockDeviceMapping", kBlockDeviceMappingMembers);
 
+constexpr MemberInfo kBlockPublicAccessStatesMembers[] = {
+    {"InternetGatewayBlockMode", "InternetGatewayBlockMode", "internetGatewayBlockMode", {.kind = Kind::string}, offsetof(BlockPublicAccessStates, internet_gateway_block_mode), false, false},
+};
+constinit const StructInfo kBlockPublicAccessStates = struct_info<BlockPublicAccessStates, Roles{.member = true}>("BlockPublicAccessStates", kBlockPublicAccessStatesMembers);
+
 constexpr MemberInfo kCapacityReservationSpecificationMembers[] = {
     {"CapacityReservationPreference", "CapacityReservationPreference", "CapacityReservationPreference", {.kind = Kind::string, .values = &kCapacityReservationPreferenceEnum}, offsetof(CapacityReservationSpecification, capacity_reservation_preference), false, false},
     {"CapacityReservationTarget", "CapacityReservationTarget", "CapacityReservationTarget", {.kind = Kind::structure, .structure = &kCapacityReservationTarget}, offsetof(CapacityReservationSpecification, capacity_reservation_target), false, false},
@@ -382,6 +515,13 @@ constexpr MemberInfo kCapacityReservationTargetResponseMembers[] = {
     {"CapacityReservationResourceGroupArn", "CapacityReservationResourceGroupArn", "capacityReservationResourceGroupArn", {.kind = Kind::string}, offsetof(CapacityReservationTargetResponse, capacity_reservation_resource_group_arn), false, false},
 };
 constinit const StructInfo kCapacityReservationTargetResponse = struct_info<CapacityReservationTargetResponse, Roles{.member = true}>("CapacityReservationTargetResponse", kCapacityReservationTargetResponseMembers);
+
+constexpr MemberInfo kConnectionTrackingConfigurationMembers[] = {
+    {"TcpEstablishedTimeout", "TcpEstablishedTimeout", "tcpEstablishedTimeout", {.kind = Kind::integer}, offsetof(ConnectionTrackingConfiguration, tcp_established_timeout), false, false},
+    {"UdpStreamTimeout", "UdpStreamTimeout", "udpStreamTimeout", {.kind = Kind::integer}, offsetof(ConnectionTrackingConfiguration, udp_stream_timeout), false, false},
+    {"UdpTimeout", "UdpTimeout", "udpTimeout", {.kind = Kind::integer}, offsetof(ConnectionTrackingConfiguration, udp_timeout), false, false},
+};
+constinit const StructInfo kConnectionTrackingConfiguration = struct_info<ConnectionTrackingConfiguration, Roles{.member = true}>("ConnectionTrackingConfiguration", kConnectionTrackingConfigurationMembers);
 
 constexpr MemberInfo kConnectionTrackingSpecificationRequestMembers[] = {
     {"TcpEstablishedTimeout", "TcpEstablishedTimeout", "TcpEstablishedTimeout", {.kind = Kind::integer}, offsetof(ConnectionTrackingSpecificationRequest, tcp_established_timeout), false, false},
@@ -430,91 +570,5 @@ constexpr MemberInfo kCreateImageResultMembers[] = {
     {"ImageId", "ImageId", "imageId", {.kind = Kind::string}, offsetof(CreateImageResult, image_id), false, false},
 };
 constinit const StructInfo kCreateImageResult = struct_info<CreateImageResult, Roles{.root = true}>("CreateImageResult", kCreateImageResultMembers);
-
-constexpr MemberInfo kCreateKeyPairRequestMembers[] = {
-    {"KeyName", "KeyName", "KeyName", {.kind = Kind::string}, offsetof(CreateKeyPairRequest, key_name), true, false},
-    {"KeyType", "KeyType", "KeyType", {.kind = Kind::string, .values = &kKeyTypeEnum}, offsetof(CreateKeyPairRequest, key_type), false, false},
-    {"TagSpecifications", "TagSpecification", "TagSpecification", {.kind = Kind::list, .list = &kTagSpecificationListList}, offsetof(CreateKeyPairRequest, tag_specifications), false, false},
-    {"KeyFormat", "KeyFormat", "KeyFormat", {.kind = Kind::string, .values = &kKeyFormatEnum}, offsetof(CreateKeyPairRequest, key_format), false, false},
-    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(CreateKeyPairRequest, dry_run), false, false},
-};
-constinit const StructInfo kCreateKeyPairRequest = struct_info<CreateKeyPairRequest, Roles{.root = true}>("CreateKeyPairRequest", kCreateKeyPairRequestMembers);
-
-constexpr MemberInfo kCreateSnapshotRequestMembers[] = {
-    {"Description", "Description", "Description", {.kind = Kind::string}, offsetof(CreateSnapshotRequest, description), false, false},
-    {"OutpostArn", "OutpostArn", "OutpostArn", {.kind = Kind::string}, offsetof(CreateSnapshotRequest, outpost_arn), false, false},
-    {"VolumeId", "VolumeId", "VolumeId", {.kind = Kind::string}, offsetof(CreateSnapshotRequest, volume_id), true, false},
-    {"TagSpecifications", "TagSpecification", "TagSpecification", {.kind = Kind::list, .list = &kTagSpecificationListList}, offsetof(CreateSnapshotRequest, tag_specifications), false, false},
-    {"Location", "Location", "Location", {.kind = Kind::string, .values = &kSnapshotLocationEnumEnum}, offsetof(CreateSnapshotRequest, location), false, false},
-    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(CreateSnapshotRequest, dry_run), false, false},
-};
-constinit const StructInfo kCreateSnapshotRequest = struct_info<CreateSnapshotRequest, Roles{.root = true}>("CreateSnapshotRequest", kCreateSnapshotRequestMembers);
-
-constexpr MemberInfo kCreateSnapshotsRequestMembers[] = {
-    {"Description", "Description", "Description", {.kind = Kind::string}, offsetof(CreateSnapshotsRequest, description), false, false},
-    {"InstanceSpecification", "InstanceSpecification", "InstanceSpecification", {.kind = Kind::structure, .structure = &kInstanceSpecification}, offsetof(CreateSnapshotsRequest, instance_specification), true, false},
-    {"OutpostArn", "OutpostArn", "OutpostArn", {.kind = Kind::string}, offsetof(CreateSnapshotsRequest, outpost_arn), false, false},
-    {"TagSpecifications", "TagSpecification", "TagSpecification", {.kind = Kind::list, .list = &kTagSpecificationListList}, offsetof(CreateSnapshotsRequest, tag_specifications), false, false},
-    {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(CreateSnapshotsRequest, dry_run), false, false},
-    {"CopyTagsFromSource", "CopyTagsFromSource", "CopyTagsFromSource", {.kind = Kind::string, .values = &kCopyTagsFromSourceEnum}, offsetof(CreateSnapshotsRequest, copy_tags_from_source), false, false},
-    {"Location", "Location", "Location", {.kind = Kind::string, .values = &kSnapshotLocationEnumEnum}, offsetof(CreateSnapshotsRequest, location), false, false},
-};
-constinit const StructInfo kCreateSnapshotsRequest = struct_info<CreateSnapshotsRequest, Roles{.root = true}>("CreateSnapshotsRequest", kCreateSnapshotsRequestMembers);
-
-constexpr MemberInfo kCreateSnapshotsResultMembers[] = {
-    {"Snapshots", "SnapshotSet", "snapshotSet", {.kind = Kind::list, .list = &kSnapshotSetList}, offsetof(CreateSnapshotsResult, snapshots), false, false},
-};
-constinit const StructInfo kCreateSnapshotsResult = struct_info<CreateSnapshotsResult, Roles{.root = true}>("CreateSnapshotsResult", kCreateSnapshotsResultMembers);
-
-constexpr MemberInfo kCreateTagsRequestMembers[] = {
-    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(CreateTagsRequest, dry_run), false, false},
-    {"Resources", "ResourceId", "ResourceId", {.kind = Kind::list, .list = &kResourceIdListList}, offsetof(CreateTagsRequest, resources), true, false},
-    {"Tags", "Tag", "Tag", {.kind = Kind::list, .list = &kTagListList}, offsetof(CreateTagsRequest, tags), true, false},
-};
-constinit const StructInfo kCreateTagsRequest = struct_info<CreateTagsRequest, Roles{.root = true}>("CreateTagsRequest", kCreateTagsRequestMembers);
-
-constexpr MemberInfo kCreateVolumeRequestMembers[] = {
-    {"AvailabilityZone", "AvailabilityZone", "AvailabilityZone", {.kind = Kind::string}, offsetof(CreateVolumeRequest, availability_zone), false, false},
-    {"AvailabilityZoneId", "AvailabilityZoneId", "AvailabilityZoneId", {.kind = Kind::string}, offsetof(CreateVolumeRequest, availability_zone_id), false, false},
-    {"Encrypted", "Encrypted", "encrypted", {.kind = Kind::boolean}, offsetof(CreateVolumeRequest, encrypted), false, false},
-    {"Iops", "Iops", "Iops", {.kind = Kind::integer}, offsetof(CreateVolumeRequest, iops), false, false},
-    {"KmsKeyId", "KmsKeyId", "KmsKeyId", {.kind = Kind::string}, offsetof(CreateVolumeRequest, kms_key_id), false, false},
-    {"OutpostArn", "OutpostArn", "OutpostArn", {.kind = Kind::string}, offsetof(CreateVolumeRequest, outpost_arn), false, false},
-    {"Size", "Size", "Size", {.kind = Kind::integer}, offsetof(CreateVolumeRequest, size), false, false},
-    {"SnapshotId", "SnapshotId", "SnapshotId", {.kind = Kind::string}, offsetof(CreateVolumeRequest, snapshot_id), false, false},
-    {"VolumeType", "VolumeType", "VolumeType", {.kind = Kind::string}, offsetof(CreateVolumeRequest, volume_type), false, false},
-    {"TagSpecifications", "TagSpecification", "TagSpecification", {.kind = Kind::list, .list = &kTagSpecificationListList}, offsetof(CreateVolumeRequest, tag_specifications), false, false},
-    {"MultiAttachEnabled", "MultiAttachEnabled", "MultiAttachEnabled", {.kind = Kind::boolean}, offsetof(CreateVolumeRequest, multi_attach_enabled), false, false},
-    {"Throughput", "Throughput", "Throughput", {.kind = Kind::integer}, offsetof(CreateVolumeRequest, throughput), false, false},
-    {"ClientToken", "ClientToken", "ClientToken", {.kind = Kind::string}, offsetof(CreateVolumeRequest, client_token), false, false},
-    {"VolumeInitializationRate", "VolumeInitializationRate", "VolumeInitializationRate", {.kind = Kind::integer}, offsetof(CreateVolumeRequest, volume_initialization_rate), false, false},
-    {"Operator", "Operator", "Operator", {.kind = Kind::structure, .structure = &kOperatorRequest}, offsetof(CreateVolumeRequest, operator_), false, false},
-    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(CreateVolumeRequest, dry_run), false, false},
-};
-constinit const StructInfo kCreateVolumeRequest = struct_info<CreateVolumeRequest, Roles{.root = true}>("CreateVolumeRequest", kCreateVolumeRequestMembers);
-
-constexpr MemberInfo kCreditSpecificationRequestMembers[] = {
-    {"CpuCredits", "CpuCredits", "CpuCredits", {.kind = Kind::string}, offsetof(CreditSpecificationRequest, cpu_credits), true, false},
-};
-constinit const StructInfo kCreditSpecificationRequest = struct_info<CreditSpecificationRequest, Roles{.member = true}>("CreditSpecificationRequest", kCreditSpecificationRequestMembers);
-
-constexpr MemberInfo kDeleteKeyPairRequestMembers[] = {
-    {"KeyName", "KeyName", "KeyName", {.kind = Kind::string}, offsetof(DeleteKeyPairRequest, key_name), false, false},
-    {"KeyPairId", "KeyPairId", "KeyPairId", {.kind = Kind::string}, offsetof(DeleteKeyPairRequest, key_pair_id), false, false},
-    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(DeleteKeyPairRequest, dry_run), false, false},
-};
-constinit const StructInfo kDeleteKeyPairRequest = struct_info<DeleteKeyPairRequest, Roles{.root = true}>("DeleteKeyPairRequest", kDeleteKeyPairRequestMembers);
-
-constexpr MemberInfo kDeleteKeyPairResultMembers[] = {
-    {"Return", "Return", "return", {.kind = Kind::boolean}, offsetof(DeleteKeyPairResult, return_), false, false},
-    {"KeyPairId", "KeyPairId", "keyPairId", {.kind = Kind::string}, offsetof(DeleteKeyPairResult, key_pair_id), false, false},
-};
-constinit const StructInfo kDeleteKeyPairResult = struct_info<DeleteKeyPairResult, Roles{.root = true}>("DeleteKeyPairResult", kDeleteKeyPairResultMembers);
-
-constexpr MemberInfo kDeleteSnapshotRequestMembers[] = {
-    {"SnapshotId", "SnapshotId", "SnapshotId", {.kind = Kind::string}, offsetof(DeleteSnapshotRequest, snapshot_id), true, false},
-    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(DeleteSnapshotRequest, dry_run), false, false},
-};
-constinit const StructInfo kDeleteSnapshotRequest = struct_info<DeleteSnapshotRequest, Roles{.root = true}>("DeleteSnapshotRequest", kDeleteSnapshotRequestMembers);
 
 }  // namespace kiln::api::ec2::tables

@@ -4,345 +4,352 @@
 
 #include "api/generated/ec2/create_snapshots.h"
 #include "api/generated/ec2/describe_images.h"
-#include "api/generated/ec2/describe_regions.h"
-#include "api/generated/ec2/describe_tags.h"
-#include "api/generated/ec2/modify_instance_attribute.h"
-#include "api/generated/ec2/product_code.h"
-#include "api/generated/ec2/reboot_instances.h"
-#include "api/generated/ec2/register_image.h"
+#include "api/generated/ec2/describe_instance_status.h"
+#include "api/generated/ec2/describe_instance_type_offerings.h"
+#include "api/generated/ec2/describe_instance_types.h"
+#include "api/generated/ec2/instance_metadata_options_response.h"
+#include "api/generated/ec2/instance_state.h"
+#include "api/generated/ec2/instance_state_change.h"
+#include "api/generated/ec2/ip_permission.h"
 #include "api/generated/ec2/reservation.h"
-#include "api/generated/ec2/reset_image_attribute.h"
 #include "api/generated/ec2/run_instances.h"
-#include "api/generated/ec2/snapshot.h"
-#include "api/generated/ec2/start_instances.h"
-#include "api/generated/ec2/state_reason.h"
-#include "api/generated/ec2/stop_instances.h"
 #include "api/generated/ec2/tables.h"
-#include "api/generated/ec2/tag.h"
-#include "api/generated/ec2/tag_specification.h"
-#include "api/generated/ec2/terminate_instances.h"
-#include "api/generated/ec2/volume.h"
-#include "api/generated/ec2/volume_attachment.h"
 
 namespace kiln::api::ec2::tables {
 
-constinit const ListInfo kProductCodeListList = list_info<ProductCode>("item", {.kind = Kind::structure, .structure = &kProductCode});
+constinit const ListInfo kInstanceNetworkInterfaceListList = list_info<InstanceNetworkInterface>("item", {.kind = Kind::structure, .structure = &kInstanceNetworkInterface});
 
-constinit const ListInfo kRegionGeographyListList = list_info<RegionGeography>("item", {.kind = Kind::structure, .structure = &kRegionGeography});
+constinit const ListInfo kInstanceNetworkInterfaceSpecificationListList = list_info<InstanceNetworkInterfaceSpecification>("item", {.kind = Kind::structure, .structure = &kInstanceNetworkInterfaceSpecification});
 
-constinit const ListInfo kRegionListList = list_info<Region>("item", {.kind = Kind::structure, .structure = &kRegion});
+constinit const ListInfo kInstancePrivateIpAddressListList = list_info<InstancePrivateIpAddress>("item", {.kind = Kind::structure, .structure = &kInstancePrivateIpAddress});
 
-constinit const ListInfo kReservationListList = list_info<Reservation>("item", {.kind = Kind::structure, .structure = &kReservation});
+constinit const ListInfo kInstanceSecondaryInterfaceListList = list_info<InstanceSecondaryInterface>("item", {.kind = Kind::structure, .structure = &kInstanceSecondaryInterface});
 
-constinit const ListInfo kSnapshotListList = list_info<Snapshot>("item", {.kind = Kind::structure, .structure = &kSnapshot});
+constinit const ListInfo kInstanceSecondaryInterfacePrivateIpAddressListList = list_info<InstanceSecondaryInterfacePrivateIpAddress>("item", {.kind = Kind::structure, .structure = &kInstanceSecondaryInterfacePrivateIpAddress});
 
-constinit const ListInfo kSnapshotSetList = list_info<SnapshotInfo>("item", {.kind = Kind::structure, .structure = &kSnapshotInfo});
+constinit const ListInfo kInstanceSecondaryInterfacePrivateIpAddressListRequestList = list_info<InstanceSecondaryInterfacePrivateIpAddressRequest>("item", {.kind = Kind::structure, .structure = &kInstanceSecondaryInterfacePrivateIpAddressRequest});
 
-constinit const ListInfo kTagDescriptionListList = list_info<TagDescription>("item", {.kind = Kind::structure, .structure = &kTagDescription});
+constinit const ListInfo kInstanceSecondaryInterfaceSpecificationListRequestList = list_info<InstanceSecondaryInterfaceSpecificationRequest>("item", {.kind = Kind::structure, .structure = &kInstanceSecondaryInterfaceSpecificationRequest});
 
-constinit const ListInfo kTagListList = list_info<Tag>("item", {.kind = Kind::structure, .structure = &kTag});
+constinit const ListInfo kInstanceStateChangeListList = list_info<InstanceStateChange>("item", {.kind = Kind::structure, .structure = &kInstanceStateChange});
 
-constinit const ListInfo kTagSpecificationListList = list_info<TagSpecification>("item", {.kind = Kind::structure, .structure = &kTagSpecification});
+constinit const ListInfo kInstanceStatusDetailsListList = list_info<InstanceStatusDetails>("item", {.kind = Kind::structure, .structure = &kInstanceStatusDetails});
 
-constinit const ListInfo kVolumeAttachmentListList = list_info<VolumeAttachment>("item", {.kind = Kind::structure, .structure = &kVolumeAttachment});
+constinit const ListInfo kInstanceStatusEventListList = list_info<InstanceStatusEvent>("item", {.kind = Kind::structure, .structure = &kInstanceStatusEvent});
 
-constinit const ListInfo kVolumeListList = list_info<Volume>("item", {.kind = Kind::structure, .structure = &kVolume});
+constinit const ListInfo kInstanceStatusListList = list_info<InstanceStatus>("item", {.kind = Kind::structure, .structure = &kInstanceStatus});
 
-constexpr MemberInfo kProductCodeMembers[] = {
-    {"ProductCodeId", "ProductCode", "productCode", {.kind = Kind::string}, offsetof(ProductCode, product_code_id), false, false},
-    {"ProductCodeType", "Type", "type", {.kind = Kind::string}, offsetof(ProductCode, product_code_type), false, false},
+constinit const ListInfo kInstanceTypeInfoListList = list_info<InstanceTypeInfo>("item", {.kind = Kind::structure, .structure = &kInstanceTypeInfo});
+
+constinit const ListInfo kInstanceTypeOfferingsListList = list_info<InstanceTypeOffering>("item", {.kind = Kind::structure, .structure = &kInstanceTypeOffering});
+
+constinit const ListInfo kIpPermissionListList = list_info<IpPermission>("item", {.kind = Kind::structure, .structure = &kIpPermission});
+
+constinit const ListInfo kSupportedInstanceTypeSetList = list_info<InstanceTypeItem>("item", {.kind = Kind::structure, .structure = &kInstanceTypeItem});
+
+constinit const ListInfo kUnsupportedInstanceTypeSetList = list_info<InstanceTypeItem>("item", {.kind = Kind::structure, .structure = &kInstanceTypeItem});
+
+constexpr MemberInfo kInstanceMaintenanceOptionsMembers[] = {
+    {"AutoRecovery", "AutoRecovery", "autoRecovery", {.kind = Kind::string, .values = &kInstanceAutoRecoveryStateEnum}, offsetof(InstanceMaintenanceOptions, auto_recovery), false, false},
+    {"RebootMigration", "RebootMigration", "rebootMigration", {.kind = Kind::string}, offsetof(InstanceMaintenanceOptions, reboot_migration), false, false},
 };
-constinit const StructInfo kProductCode = struct_info<ProductCode, Roles{}>("ProductCode", kProductCodeMembers);
+constinit const StructInfo kInstanceMaintenanceOptions = struct_info<InstanceMaintenanceOptions, Roles{.member = true}>("InstanceMaintenanceOptions", kInstanceMaintenanceOptionsMembers);
 
-constexpr MemberInfo kRebootInstancesRequestMembers[] = {
-    {"InstanceIds", "InstanceId", "InstanceId", {.kind = Kind::list, .list = &kInstanceIdStringListList}, offsetof(RebootInstancesRequest, instance_ids), true, false},
-    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(RebootInstancesRequest, dry_run), false, false},
+constexpr MemberInfo kInstanceMaintenanceOptionsRequestMembers[] = {
+    {"AutoRecovery", "AutoRecovery", "AutoRecovery", {.kind = Kind::string, .values = &kInstanceAutoRecoveryStateEnum}, offsetof(InstanceMaintenanceOptionsRequest, auto_recovery), false, false},
 };
-constinit const StructInfo kRebootInstancesRequest = struct_info<RebootInstancesRequest, Roles{.root = true}>("RebootInstancesRequest", kRebootInstancesRequestMembers);
+constinit const StructInfo kInstanceMaintenanceOptionsRequest = struct_info<InstanceMaintenanceOptionsRequest, Roles{.member = true}>("InstanceMaintenanceOptionsRequest", kInstanceMaintenanceOptionsRequestMembers);
 
-constexpr MemberInfo kRegionMembers[] = {
-    {"OptInStatus", "OptInStatus", "optInStatus", {.kind = Kind::string}, offsetof(Region, opt_in_status), false, false},
-    {"Geography", "GeographySet", "geographySet", {.kind = Kind::list, .list = &kRegionGeographyListList}, offsetof(Region, geography), false, false},
-    {"RegionName", "RegionName", "regionName", {.kind = Kind::string}, offsetof(Region, region_name), false, false},
-    {"Endpoint", "RegionEndpoint", "regionEndpoint", {.kind = Kind::string}, offsetof(Region, endpoint), false, false},
+constexpr MemberInfo kInstanceMarketOptionsRequestMembers[] = {
+    {"MarketType", "MarketType", "MarketType", {.kind = Kind::string, .values = &kMarketTypeEnum}, offsetof(InstanceMarketOptionsRequest, market_type), false, false},
+    {"SpotOptions", "SpotOptions", "SpotOptions", {.kind = Kind::structure, .structure = &kSpotMarketOptions}, offsetof(InstanceMarketOptionsRequest, spot_options), false, false},
 };
-constinit const StructInfo kRegion = struct_info<Region, Roles{}>("Region", kRegionMembers);
+constinit const StructInfo kInstanceMarketOptionsRequest = struct_info<InstanceMarketOptionsRequest, Roles{.member = true}>("InstanceMarketOptionsRequest", kInstanceMarketOptionsRequestMembers);
 
-constexpr MemberInfo kRegionGeographyMembers[] = {
-    {"Name", "Name", "name", {.kind = Kind::string}, offsetof(RegionGeography, name), false, false},
+constexpr MemberInfo kInstanceMetadataOptionsRequestMembers[] = {
+    {"HttpTokens", "HttpTokens", "HttpTokens", {.kind = Kind::string, .values = &kHttpTokensStateEnum}, offsetof(InstanceMetadataOptionsRequest, http_tokens), false, false},
+    {"HttpPutResponseHopLimit", "HttpPutResponseHopLimit", "HttpPutResponseHopLimit", {.kind = Kind::integer}, offsetof(InstanceMetadataOptionsRequest, http_put_response_hop_limit), false, false},
+    {"HttpEndpoint", "HttpEndpoint", "HttpEndpoint", {.kind = Kind::string, .values = &kInstanceMetadataEndpointStateEnum}, offsetof(InstanceMetadataOptionsRequest, http_endpoint), false, false},
+    {"HttpProtocolIpv6", "HttpProtocolIpv6", "HttpProtocolIpv6", {.kind = Kind::string, .values = &kInstanceMetadataProtocolStateEnum}, offsetof(InstanceMetadataOptionsRequest, http_protocol_ipv6), false, false},
+    {"InstanceMetadataTags", "InstanceMetadataTags", "InstanceMetadataTags", {.kind = Kind::string, .values = &kInstanceMetadataTagsStateEnum}, offsetof(InstanceMetadataOptionsRequest, instance_metadata_tags), false, false},
 };
-constinit const StructInfo kRegionGeography = struct_info<RegionGeography, Roles{}>("RegionGeography", kRegionGeographyMembers);
+constinit const StructInfo kInstanceMetadataOptionsRequest = struct_info<InstanceMetadataOptionsRequest, Roles{.member = true}>("InstanceMetadataOptionsRequest", kInstanceMetadataOptionsRequestMembers);
 
-constexpr MemberInfo kRegisterImageRequestMembers[] = {
-    {"ImageLocation", "ImageLocation", "ImageLocation", {.kind = Kind::string}, offsetof(RegisterImageRequest, image_location), false, false},
-    {"BillingProducts", "BillingProduct", "BillingProduct", {.kind = Kind::list, .list = &kBillingProductListList}, offsetof(RegisterImageRequest, billing_products), false, false},
-    {"BootMode", "BootMode", "BootMode", {.kind = Kind::string, .values = &kBootModeValuesEnum}, offsetof(RegisterImageRequest, boot_mode), false, false},
-    {"TpmSupport", "TpmSupport", "TpmSupport", {.kind = Kind::string, .values = &kTpmSupportValuesEnum}, offsetof(RegisterImageRequest, tpm_support), false, false},
-    {"UefiData", "UefiData", "UefiData", {.kind = Kind::string}, offsetof(RegisterImageRequest, uefi_data), false, true},
-    {"ImdsSupport", "ImdsSupport", "ImdsSupport", {.kind = Kind::string, .values = &kImdsSupportValuesEnum}, offsetof(RegisterImageRequest, imds_support), false, false},
-    {"TagSpecifications", "TagSpecification", "TagSpecification", {.kind = Kind::list, .list = &kTagSpecificationListList}, offsetof(RegisterImageRequest, tag_specifications), false, false},
-    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(RegisterImageRequest, dry_run), false, false},
-    {"Name", "Name", "name", {.kind = Kind::string}, offsetof(RegisterImageRequest, name), true, false},
-    {"Description", "Description", "description", {.kind = Kind::string}, offsetof(RegisterImageRequest, description), false, false},
-    {"Architecture", "Architecture", "architecture", {.kind = Kind::string, .values = &kArchitectureValuesEnum}, offsetof(RegisterImageRequest, architecture), false, false},
-    {"KernelId", "KernelId", "kernelId", {.kind = Kind::string}, offsetof(RegisterImageRequest, kernel_id), false, false},
-    {"RamdiskId", "RamdiskId", "ramdiskId", {.kind = Kind::string}, offsetof(RegisterImageRequest, ramdisk_id), false, false},
-    {"RootDeviceName", "RootDeviceName", "rootDeviceName", {.kind = Kind::string}, offsetof(RegisterImageRequest, root_device_name), false, false},
-    {"BlockDeviceMappings", "BlockDeviceMapping", "BlockDeviceMapping", {.kind = Kind::list, .list = &kBlockDeviceMappingRequestListList}, offsetof(RegisterImageRequest, block_device_mappings), false, false},
-    {"VirtualizationType", "VirtualizationType", "virtualizationType", {.kind = Kind::string}, offsetof(RegisterImageRequest, virtualization_type), false, false},
-    {"SriovNetSupport", "SriovNetSupport", "sriovNetSupport", {.kind = Kind::string}, offsetof(RegisterImageRequest, sriov_net_support), false, false},
-    {"EnaSupport", "EnaSupport", "enaSupport", {.kind = Kind::boolean}, offsetof(RegisterImageRequest, ena_support), false, false},
+constexpr MemberInfo kInstanceMetadataOptionsResponseMembers[] = {
+    {"State", "State", "state", {.kind = Kind::string}, offsetof(InstanceMetadataOptionsResponse, state), false, false},
+    {"HttpTokens", "HttpTokens", "httpTokens", {.kind = Kind::string, .values = &kHttpTokensStateEnum}, offsetof(InstanceMetadataOptionsResponse, http_tokens), false, false},
+    {"HttpPutResponseHopLimit", "HttpPutResponseHopLimit", "httpPutResponseHopLimit", {.kind = Kind::integer}, offsetof(InstanceMetadataOptionsResponse, http_put_response_hop_limit), false, false},
+    {"HttpEndpoint", "HttpEndpoint", "httpEndpoint", {.kind = Kind::string, .values = &kInstanceMetadataEndpointStateEnum}, offsetof(InstanceMetadataOptionsResponse, http_endpoint), false, false},
+    {"HttpProtocolIpv6", "HttpProtocolIpv6", "httpProtocolIpv6", {.kind = Kind::string, .values = &kInstanceMetadataProtocolStateEnum}, offsetof(InstanceMetadataOptionsResponse, http_protocol_ipv6), false, false},
+    {"InstanceMetadataTags", "InstanceMetadataTags", "instanceMetadataTags", {.kind = Kind::string, .values = &kInstanceMetadataTagsStateEnum}, offsetof(InstanceMetadataOptionsResponse, instance_metadata_tags), false, false},
 };
-constinit const StructInfo kRegisterImageRequest = struct_info<RegisterImageRequest, Roles{.root = true}>("RegisterImageRequest", kRegisterImageRequestMembers);
+constinit const StructInfo kInstanceMetadataOptionsResponse = struct_info<InstanceMetadataOptionsResponse, Roles{.member = true}>("InstanceMetadataOptionsResponse", kInstanceMetadataOptionsResponseMembers);
 
-constexpr MemberInfo kRegisterImageResultMembers[] = {
-    {"ImageId", "ImageId", "imageId", {.kind = Kind::string}, offsetof(RegisterImageResult, image_id), false, false},
+constexpr MemberInfo kInstanceNetworkInterfaceMembers[] = {
+    {"Association", "Association", "association", {.kind = Kind::structure, .structure = &kInstanceNetworkInterfaceAssociation}, offsetof(InstanceNetworkInterface, association), false, false},
+    {"Attachment", "Attachment", "attachment", {.kind = Kind::structure, .structure = &kInstanceNetworkInterfaceAttachment}, offsetof(InstanceNetworkInterface, attachment), false, false},
+    {"Description", "Description", "description", {.kind = Kind::string}, offsetof(InstanceNetworkInterface, description), false, false},
+    {"Groups", "GroupSet", "groupSet", {.kind = Kind::list, .list = &kGroupIdentifierListList}, offsetof(InstanceNetworkInterface, groups), false, false},
+    {"Ipv6Addresses", "Ipv6AddressesSet", "ipv6AddressesSet", {.kind = Kind::list, .list = &kInstanceIpv6AddressListList}, offsetof(InstanceNetworkInterface, ipv6_addresses), false, false},
+    {"MacAddress", "MacAddress", "macAddress", {.kind = Kind::string}, offsetof(InstanceNetworkInterface, mac_address), false, false},
+    {"NetworkInterfaceId", "NetworkInterfaceId", "networkInterfaceId", {.kind = Kind::string}, offsetof(InstanceNetworkInterface, network_interface_id), false, false},
+    {"OwnerId", "OwnerId", "ownerId", {.kind = Kind::string}, offsetof(InstanceNetworkInterface, owner_id), false, false},
+    {"PrivateDnsName", "PrivateDnsName", "privateDnsName", {.kind = Kind::string}, offsetof(InstanceNetworkInterface, private_dns_name), false, false},
+    {"PrivateIpAddress", "PrivateIpAddress", "privateIpAddress", {.kind = Kind::string}, offsetof(InstanceNetworkInterface, private_ip_address), false, false},
+    {"PrivateIpAddresses", "PrivateIpAddressesSet", "privateIpAddressesSet", {.kind = Kind::list, .list = &kInstancePrivateIpAddressListList}, offsetof(InstanceNetworkInterface, private_ip_addresses), false, false},
+    {"SourceDestCheck", "SourceDestCheck", "sourceDestCheck", {.kind = Kind::boolean}, offsetof(InstanceNetworkInterface, source_dest_check), false, false},
+    {"Status", "Status", "status", {.kind = Kind::string}, offsetof(InstanceNetworkInterface, status), false, false},
+    {"SubnetId", "SubnetId", "subnetId", {.kind = Kind::string}, offsetof(InstanceNetworkInterface, subnet_id), false, false},
+    {"VpcId", "VpcId", "vpcId", {.kind = Kind::string}, offsetof(InstanceNetworkInterface, vpc_id), false, false},
+    {"InterfaceType", "InterfaceType", "interfaceType", {.kind = Kind::string}, offsetof(InstanceNetworkInterface, interface_type), false, false},
+    {"Ipv4Prefixes", "Ipv4PrefixSet", "ipv4PrefixSet", {.kind = Kind::list, .list = &kInstanceIpv4PrefixListList}, offsetof(InstanceNetworkInterface, ipv4_prefixes), false, false},
+    {"Ipv6Prefixes", "Ipv6PrefixSet", "ipv6PrefixSet", {.kind = Kind::list, .list = &kInstanceIpv6PrefixListList}, offsetof(InstanceNetworkInterface, ipv6_prefixes), false, false},
+    {"ConnectionTrackingConfiguration", "ConnectionTrackingConfiguration", "connectionTrackingConfiguration", {.kind = Kind::structure, .structure = &kConnectionTrackingSpecificationResponse}, offsetof(InstanceNetworkInterface, connection_tracking_configuration), false, false},
+    {"Operator", "Operator", "operator", {.kind = Kind::structure, .structure = &kOperatorResponse}, offsetof(InstanceNetworkInterface, operator_), false, false},
 };
-constinit const StructInfo kRegisterImageResult = struct_info<RegisterImageResult, Roles{.root = true}>("RegisterImageResult", kRegisterImageResultMembers);
+constinit const StructInfo kInstanceNetworkInterface = struct_info<InstanceNetworkInterface, Roles{}>("InstanceNetworkInterface", kInstanceNetworkInterfaceMembers);
 
-constexpr MemberInfo kReservationMembers[] = {
-    {"ReservationId", "ReservationId", "reservationId", {.kind = Kind::string}, offsetof(Reservation, reservation_id), false, false},
-    {"OwnerId", "OwnerId", "ownerId", {.kind = Kind::string}, offsetof(Reservation, owner_id), false, false},
-    {"RequesterId", "RequesterId", "requesterId", {.kind = Kind::string}, offsetof(Reservation, requester_id), false, false},
-    {"Groups", "GroupSet", "groupSet", {.kind = Kind::list, .list = &kGroupIdentifierListList}, offsetof(Reservation, groups), false, false},
-    {"Instances", "InstancesSet", "instancesSet", {.kind = Kind::list, .list = &kInstanceListList}, offsetof(Reservation, instances), false, false},
+constexpr MemberInfo kInstanceNetworkInterfaceAssociationMembers[] = {
+    {"CarrierIp", "CarrierIp", "carrierIp", {.kind = Kind::string}, offsetof(InstanceNetworkInterfaceAssociation, carrier_ip), false, false},
+    {"CustomerOwnedIp", "CustomerOwnedIp", "customerOwnedIp", {.kind = Kind::string}, offsetof(InstanceNetworkInterfaceAssociation, customer_owned_ip), false, false},
+    {"IpOwnerId", "IpOwnerId", "ipOwnerId", {.kind = Kind::string}, offsetof(InstanceNetworkInterfaceAssociation, ip_owner_id), false, false},
+    {"PublicDnsName", "PublicDnsName", "publicDnsName", {.kind = Kind::string}, offsetof(InstanceNetworkInterfaceAssociation, public_dns_name), false, false},
+    {"PublicIp", "PublicIp", "publicIp", {.kind = Kind::string}, offsetof(InstanceNetworkInterfaceAssociation, public_ip), false, false},
 };
-constinit const StructInfo kReservation = struct_info<Reservation, Roles{.root = true}>("Reservation", kReservationMembers);
+constinit const StructInfo kInstanceNetworkInterfaceAssociation = struct_info<InstanceNetworkInterfaceAssociation, Roles{.member = true}>("InstanceNetworkInterfaceAssociation", kInstanceNetworkInterfaceAssociationMembers);
 
-constexpr MemberInfo kResetImageAttributeRequestMembers[] = {
-    {"Attribute", "Attribute", "Attribute", {.kind = Kind::string, .values = &kResetImageAttributeNameEnum}, offsetof(ResetImageAttributeRequest, attribute), true, false},
-    {"ImageId", "ImageId", "ImageId", {.kind = Kind::string}, offsetof(ResetImageAttributeRequest, image_id), true, false},
-    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(ResetImageAttributeRequest, dry_run), false, false},
+constexpr MemberInfo kInstanceNetworkInterfaceAttachmentMembers[] = {
+    {"AttachTime", "AttachTime", "attachTime", {.kind = Kind::timestamp}, offsetof(InstanceNetworkInterfaceAttachment, attach_time), false, false},
+    {"AttachmentId", "AttachmentId", "attachmentId", {.kind = Kind::string}, offsetof(InstanceNetworkInterfaceAttachment, attachment_id), false, false},
+    {"DeleteOnTermination", "DeleteOnTermination", "deleteOnTermination", {.kind = Kind::boolean}, offsetof(InstanceNetworkInterfaceAttachment, delete_on_termination), false, false},
+    {"DeviceIndex", "DeviceIndex", "deviceIndex", {.kind = Kind::integer}, offsetof(InstanceNetworkInterfaceAttachment, device_index), false, false},
+    {"Status", "Status", "status", {.kind = Kind::string}, offsetof(InstanceNetworkInterfaceAttachment, status), false, false},
+    {"NetworkCardIndex", "NetworkCardIndex", "networkCardIndex", {.kind = Kind::integer}, offsetof(InstanceNetworkInterfaceAttachment, network_card_index), false, false},
+    {"EnaSrdSpecification", "EnaSrdSpecification", "enaSrdSpecification", {.kind = Kind::structure, .structure = &kInstanceAttachmentEnaSrdSpecification}, offsetof(InstanceNetworkInterfaceAttachment, ena_srd_specification), false, false},
+    {"EnaQueueCount", "EnaQueueCount", "enaQueueCount", {.kind = Kind::integer}, offsetof(InstanceNetworkInterfaceAttachment, ena_queue_count), false, false},
 };
-constinit const StructInfo kResetImageAttributeRequest = struct_info<ResetImageAttributeRequest, Roles{.root = true}>("ResetImageAttributeRequest", kResetImageAttributeRequestMembers);
+constinit const StructInfo kInstanceNetworkInterfaceAttachment = struct_info<InstanceNetworkInterfaceAttachment, Roles{.member = true}>("InstanceNetworkInterfaceAttachment", kInstanceNetworkInterfaceAttachmentMembers);
 
-constexpr MemberInfo kRunInstancesMonitoringEnabledMembers[] = {
-    {"MetricCategoryIds", "MetricCategoryId", "MetricCategoryId", {.kind = Kind::list, .list = &kMetricCategoryIdListList}, offsetof(RunInstancesMonitoringEnabled, metric_category_ids), false, false},
-    {"Enabled", "Enabled", "enabled", {.kind = Kind::boolean}, offsetof(RunInstancesMonitoringEnabled, enabled), true, false},
+constexpr MemberInfo kInstanceNetworkInterfaceSpecificationMembers[] = {
+    {"AssociatePublicIpAddress", "AssociatePublicIpAddress", "associatePublicIpAddress", {.kind = Kind::boolean}, offsetof(InstanceNetworkInterfaceSpecification, associate_public_ip_address), false, false},
+    {"DeleteOnTermination", "DeleteOnTermination", "deleteOnTermination", {.kind = Kind::boolean}, offsetof(InstanceNetworkInterfaceSpecification, delete_on_termination), false, false},
+    {"Description", "Description", "description", {.kind = Kind::string}, offsetof(InstanceNetworkInterfaceSpecification, description), false, false},
+    {"DeviceIndex", "DeviceIndex", "deviceIndex", {.kind = Kind::integer}, offsetof(InstanceNetworkInterfaceSpecification, device_index), false, false},
+    {"Groups", "SecurityGroupId", "SecurityGroupId", {.kind = Kind::list, .list = &kSecurityGroupIdStringListList}, offsetof(InstanceNetworkInterfaceSpecification, groups), false, false},
+    {"Ipv6AddressCount", "Ipv6AddressCount", "ipv6AddressCount", {.kind = Kind::integer}, offsetof(InstanceNetworkInterfaceSpecification, ipv6_address_count), false, false},
+    {"Ipv6Addresses", "Ipv6Addresses", "ipv6AddressesSet", {.kind = Kind::list, .list = &kInstanceIpv6AddressListList}, offsetof(InstanceNetworkInterfaceSpecification, ipv6_addresses), false, false},
+    {"NetworkInterfaceId", "NetworkInterfaceId", "networkInterfaceId", {.kind = Kind::string}, offsetof(InstanceNetworkInterfaceSpecification, network_interface_id), false, false},
+    {"PrivateIpAddress", "PrivateIpAddress", "privateIpAddress", {.kind = Kind::string}, offsetof(InstanceNetworkInterfaceSpecification, private_ip_address), false, false},
+    {"PrivateIpAddresses", "PrivateIpAddresses", "privateIpAddressesSet", {.kind = Kind::list, .list = &kPrivateIpAddressSpecificationListList}, offsetof(InstanceNetworkInterfaceSpecification, private_ip_addresses), false, false},
+    {"SecondaryPrivateIpAddressCount", "SecondaryPrivateIpAddressCount", "secondaryPrivateIpAddressCount", {.kind = Kind::integer}, offsetof(InstanceNetworkInterfaceSpecification, secondary_private_ip_address_count), false, false},
+    {"SubnetId", "SubnetId", "subnetId", {.kind = Kind::string}, offsetof(InstanceNetworkInterfaceSpecification, subnet_id), false, false},
+    {"AssociateCarrierIpAddress", "AssociateCarrierIpAddress", "AssociateCarrierIpAddress", {.kind = Kind::boolean}, offsetof(InstanceNetworkInterfaceSpecification, associate_carrier_ip_address), false, false},
+    {"InterfaceType", "InterfaceType", "InterfaceType", {.kind = Kind::string}, offsetof(InstanceNetworkInterfaceSpecification, interface_type), false, false},
+    {"NetworkCardIndex", "NetworkCardIndex", "NetworkCardIndex", {.kind = Kind::integer}, offsetof(InstanceNetworkInterfaceSpecification, network_card_index), false, false},
+    {"Ipv4Prefixes", "Ipv4Prefix", "Ipv4Prefix", {.kind = Kind::list, .list = &kIpv4PrefixListList}, offsetof(InstanceNetworkInterfaceSpecification, ipv4_prefixes), false, false},
+    {"Ipv4PrefixCount", "Ipv4PrefixCount", "Ipv4PrefixCount", {.kind = Kind::integer}, offsetof(InstanceNetworkInterfaceSpecification, ipv4_prefix_count), false, false},
+    {"Ipv6Prefixes", "Ipv6Prefix", "Ipv6Prefix", {.kind = Kind::list, .list = &kIpv6PrefixListList}, offsetof(InstanceNetworkInterfaceSpecification, ipv6_prefixes), false, false},
+    {"Ipv6PrefixCount", "Ipv6PrefixCount", "Ipv6PrefixCount", {.kind = Kind::integer}, offsetof(InstanceNetworkInterfaceSpecification, ipv6_prefix_count), false, false},
+    {"PrimaryIpv6", "PrimaryIpv6", "PrimaryIpv6", {.kind = Kind::boolean}, offsetof(InstanceNetworkInterfaceSpecification, primary_ipv6), false, false},
+    {"EnaSrdSpecification", "EnaSrdSpecification", "EnaSrdSpecification", {.kind = Kind::structure, .structure = &kEnaSrdSpecificationRequest}, offsetof(InstanceNetworkInterfaceSpecification, ena_srd_specification), false, false},
+    {"ConnectionTrackingSpecification", "ConnectionTrackingSpecification", "ConnectionTrackingSpecification", {.kind = Kind::structure, .structure = &kConnectionTrackingSpecificationRequest}, offsetof(InstanceNetworkInterfaceSpecification, connection_tracking_specification), false, false},
+    {"EnaQueueCount", "EnaQueueCount", "EnaQueueCount", {.kind = Kind::integer}, offsetof(InstanceNetworkInterfaceSpecification, ena_queue_count), false, false},
 };
-constinit const StructInfo kRunInstancesMonitoringEnabled = struct_info<RunInstancesMonitoringEnabled, Roles{.member = true}>("RunInstancesMonitoringEnabled", kRunInstancesMonitoringEnabledMembers);
+constinit const StructInfo kInstanceNetworkInterfaceSpecification = struct_info<InstanceNetworkInterfaceSpecification, Roles{}>("InstanceNetworkInterfaceSpecification", kInstanceNetworkInterfaceSpecificationMembers);
 
-constexpr MemberInfo kRunInstancesRequestMembers[] = {
-    {"BlockDeviceMappings", "BlockDeviceMapping", "BlockDeviceMapping", {.kind = Kind::list, .list = &kBlockDeviceMappingRequestListList}, offsetof(RunInstancesRequest, block_device_mappings), false, false},
-    {"ImageId", "ImageId", "ImageId", {.kind = Kind::string}, offsetof(RunInstancesRequest, image_id), false, false},
-    {"InstanceType", "InstanceType", "InstanceType", {.kind = Kind::string}, offsetof(RunInstancesRequest, instance_type), false, false},
-    {"Ipv6AddressCount", "Ipv6AddressCount", "Ipv6AddressCount", {.kind = Kind::integer}, offsetof(RunInstancesRequest, ipv6_address_count), false, false},
-    {"Ipv6Addresses", "Ipv6Address", "Ipv6Address", {.kind = Kind::list, .list = &kInstanceIpv6AddressListList}, offsetof(RunInstancesRequest, ipv6_addresses), false, false},
-    {"KernelId", "KernelId", "KernelId", {.kind = Kind::string}, offsetof(RunInstancesRequest, kernel_id), false, false},
-    {"KeyName", "KeyName", "KeyName", {.kind = Kind::string}, offsetof(RunInstancesRequest, key_name), false, false},
-    {"MaxCount", "MaxCount", "MaxCount", {.kind = Kind::integer}, offsetof(RunInstancesRequest, max_count), true, false},
-    {"MinCount", "MinCount", "MinCount", {.kind = Kind::integer}, offsetof(RunInstancesRequest, min_count), true, false},
-    {"Monitoring", "Monitoring", "Monitoring", {.kind = Kind::structure, .structure = &kRunInstancesMonitoringEnabled}, offsetof(RunInstancesRequest, monitoring), false, false},
-    {"Placement", "Placement", "Placement", {.kind = Kind::structure, .structure = &kPlacement}, offsetof(RunInstancesRequest, placement), false, false},
-    {"RamdiskId", "RamdiskId", "RamdiskId", {.kind = Kind::string}, offsetof(RunInstancesRequest, ramdisk_id), false, false},
-    {"SecurityGroupIds", "SecurityGroupId", "SecurityGroupId", {.kind = Kind::list, .list = &kSecurityGroupIdStringListList}, offsetof(RunInstancesRequest, security_group_ids), false, false},
-    {"SecurityGroups", "SecurityGroup", "SecurityGroup", {.kind = Kind::list, .list = &kSecurityGroupStringListList}, offsetof(RunInstancesRequest, security_groups), false, false},
-    {"SubnetId", "SubnetId", "SubnetId", {.kind = Kind::string}, offsetof(RunInstancesRequest, subnet_id), false, false},
-    {"UserData", "UserData", "UserData", {.kind = Kind::string}, offsetof(RunInstancesRequest, user_data), false, true},
-    {"ElasticGpuSpecification", "ElasticGpuSpecification", "ElasticGpuSpecification", {.kind = Kind::list, .list = &kElasticGpuSpecificationsList}, offsetof(RunInstancesRequest, elastic_gpu_specification), false, false},
-    {"ElasticInferenceAccelerators", "ElasticInferenceAccelerator", "ElasticInferenceAccelerator", {.kind = Kind::list, .list = &kElasticInferenceAcceleratorsList}, offsetof(RunInstancesRequest, elastic_inference_accelerators), false, false},
-    {"TagSpecifications", "TagSpecification", "TagSpecification", {.kind = Kind::list, .list = &kTagSpecificationListList}, offsetof(RunInstancesRequest, tag_specifications), false, false},
-    {"LaunchTemplate", "LaunchTemplate", "LaunchTemplate", {.kind = Kind::structure, .structure = &kLaunchTemplateSpecification}, offsetof(RunInstancesRequest, launch_template), false, false},
-    {"InstanceMarketOptions", "InstanceMarketOptions", "InstanceMarketOptions", {.kind = Kind::structure, .structure = &kInstanceMarketOptionsRequest}, offsetof(RunInstancesRequest, instance_market_options), false, false},
-    {"CreditSpecification", "CreditSpecification", "CreditSpecification", {.kind = Kind::structure, .structure = &kCreditSpecificationRequest}, offsetof(RunInstancesRequest, credit_specification), false, false},
-    {"CpuOptions", "CpuOptions", "CpuOptions", {.kind = Kind::structure, .structure = &kCpuOptionsRequest}, offsetof(RunInstancesRequest, cpu_options), false, false},
-    {"CapacityReservationSpecification", "CapacityReservationSpecification", "CapacityReservationSpecification", {.kind = Kind::structure, .structure = &kCapacityReservationSpecification}, offsetof(RunInstancesRequest, capacity_reservation_specification), false, false},
-    {"HibernationOptions", "HibernationOptions", "HibernationOptions", {.kind = Kind::structure, .structure = &kHibernationOptionsRequest}, offsetof(RunInstancesRequest, hibernation_options), false, false},
-    {"LicenseSpecifications", "LicenseSpecification", "LicenseSpecification", {.kind = Kind::list, .list = &kLicenseSpecificationListRequestList}, offsetof(RunInstancesRequest, license_specifications), false, false},
-    {"MetadataOptions", "MetadataOptions", "MetadataOptions", {.kind = Kind::structure, .structure = &kInstanceMetadataOptionsRequest}, offsetof(RunInstancesRequest, metadata_options), false, false},
-    {"EnclaveOptions", "EnclaveOptions", "EnclaveOptions", {.kind = Kind::structure, .structure = &kEnclaveOptionsRequest}, offsetof(RunInstancesRequest, enclave_options), false, false},
-    {"PrivateDnsNameOptions", "PrivateDnsNameOptions", "PrivateDnsNameOptions", {.kind = Kind::structure, .structure = &kPrivateDnsNameOptionsRequest}, offsetof(RunInstancesRequest, private_dns_name_options), false, false},
-    {"MaintenanceOptions", "MaintenanceOptions", "MaintenanceOptions", {.kind = Kind::structure, .structure = &kInstanceMaintenanceOptionsRequest}, offsetof(RunInstancesRequest, maintenance_options), false, false},
-    {"DisableApiStop", "DisableApiStop", "DisableApiStop", {.kind = Kind::boolean}, offsetof(RunInstancesRequest, disable_api_stop), false, false},
-    {"EnablePrimaryIpv6", "EnablePrimaryIpv6", "EnablePrimaryIpv6", {.kind = Kind::boolean}, offsetof(RunInstancesRequest, enable_primary_ipv6), false, false},
-    {"NetworkPerformanceOptions", "NetworkPerformanceOptions", "NetworkPerformanceOptions", {.kind = Kind::structure, .structure = &kInstanceNetworkPerformanceOptionsRequest}, offsetof(RunInstancesRequest, network_performance_options), false, false},
-    {"Operator", "Operator", "Operator", {.kind = Kind::structure, .structure = &kOperatorRequest}, offsetof(RunInstancesRequest, operator_), false, false},
-    {"SecondaryInterfaces", "SecondaryInterface", "SecondaryInterface", {.kind = Kind::list, .list = &kInstanceSecondaryInterfaceSpecificationListRequestList}, offsetof(RunInstancesRequest, secondary_interfaces), false, false},
-    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(RunInstancesRequest, dry_run), false, false},
-    {"DisableApiTermination", "DisableApiTermination", "disableApiTermination", {.kind = Kind::boolean}, offsetof(RunInstancesRequest, disable_api_termination), false, false},
-    {"InstanceInitiatedShutdownBehavior", "InstanceInitiatedShutdownBehavior", "instanceInitiatedShutdownBehavior", {.kind = Kind::string, .values = &kShutdownBehaviorEnum}, offsetof(RunInstancesRequest, instance_initiated_shutdown_behavior), false, false},
-    {"PrivateIpAddress", "PrivateIpAddress", "privateIpAddress", {.kind = Kind::string}, offsetof(RunInstancesRequest, private_ip_address), false, false},
-    {"ClientToken", "ClientToken", "clientToken", {.kind = Kind::string}, offsetof(RunInstancesRequest, client_token), false, false},
-    {"AdditionalInfo", "AdditionalInfo", "additionalInfo", {.kind = Kind::string}, offsetof(RunInstancesRequest, additional_info), false, false},
-    {"NetworkInterfaces", "NetworkInterface", "networkInterface", {.kind = Kind::list, .list = &kInstanceNetworkInterfaceSpecificationListList}, offsetof(RunInstancesRequest, network_interfaces), false, false},
-    {"IamInstanceProfile", "IamInstanceProfile", "iamInstanceProfile", {.kind = Kind::structure, .structure = &kIamInstanceProfileSpecification}, offsetof(RunInstancesRequest, iam_instance_profile), false, false},
-    {"EbsOptimized", "EbsOptimized", "ebsOptimized", {.kind = Kind::boolean}, offsetof(RunInstancesRequest, ebs_optimized), false, false},
+constexpr MemberInfo kInstanceNetworkPerformanceOptionsMembers[] = {
+    {"BandwidthWeighting", "BandwidthWeighting", "bandwidthWeighting", {.kind = Kind::string, .values = &kInstanceBandwidthWeightingEnum}, offsetof(InstanceNetworkPerformanceOptions, bandwidth_weighting), false, false},
 };
-constinit const StructInfo kRunInstancesRequest = struct_info<RunInstancesRequest, Roles{.root = true}>("RunInstancesRequest", kRunInstancesRequestMembers);
+constinit const StructInfo kInstanceNetworkPerformanceOptions = struct_info<InstanceNetworkPerformanceOptions, Roles{.member = true}>("InstanceNetworkPerformanceOptions", kInstanceNetworkPerformanceOptionsMembers);
 
-constexpr MemberInfo kScanResultsMembers[] = {
-    {"HighestFindingSeverityLabel", "HighestFindingSeverityLabel", "highestFindingSeverityLabel", {.kind = Kind::string}, offsetof(ScanResults, highest_finding_severity_label), false, false},
-    {"FindingScanDate", "FindingScanDate", "findingScanDate", {.kind = Kind::timestamp}, offsetof(ScanResults, finding_scan_date), false, false},
-    {"InformationalFixAvailableSince", "InformationalFixAvailableSince", "informationalFixAvailableSince", {.kind = Kind::timestamp}, offsetof(ScanResults, informational_fix_available_since), false, false},
-    {"LowFixAvailableSince", "LowFixAvailableSince", "lowFixAvailableSince", {.kind = Kind::timestamp}, offsetof(ScanResults, low_fix_available_since), false, false},
-    {"MediumFixAvailableSince", "MediumFixAvailableSince", "mediumFixAvailableSince", {.kind = Kind::timestamp}, offsetof(ScanResults, medium_fix_available_since), false, false},
-    {"HighFixAvailableSince", "HighFixAvailableSince", "highFixAvailableSince", {.kind = Kind::timestamp}, offsetof(ScanResults, high_fix_available_since), false, false},
-    {"CriticalFixAvailableSince", "CriticalFixAvailableSince", "criticalFixAvailableSince", {.kind = Kind::timestamp}, offsetof(ScanResults, critical_fix_available_since), false, false},
+constexpr MemberInfo kInstanceNetworkPerformanceOptionsRequestMembers[] = {
+    {"BandwidthWeighting", "BandwidthWeighting", "BandwidthWeighting", {.kind = Kind::string, .values = &kInstanceBandwidthWeightingEnum}, offsetof(InstanceNetworkPerformanceOptionsRequest, bandwidth_weighting), false, false},
 };
-constinit const StructInfo kScanResults = struct_info<ScanResults, Roles{.member = true}>("ScanResults", kScanResultsMembers);
+constinit const StructInfo kInstanceNetworkPerformanceOptionsRequest = struct_info<InstanceNetworkPerformanceOptionsRequest, Roles{.member = true}>("InstanceNetworkPerformanceOptionsRequest", kInstanceNetworkPerformanceOptionsRequestMembers);
 
-constexpr MemberInfo kSecureBlobAttributeValueMembers[] = {
-    {"Value", "Value", "value", {.kind = Kind::blob}, offsetof(SecureBlobAttributeValue, value), false, true},
+constexpr MemberInfo kInstancePrivateIpAddressMembers[] = {
+    {"Association", "Association", "association", {.kind = Kind::structure, .structure = &kInstanceNetworkInterfaceAssociation}, offsetof(InstancePrivateIpAddress, association), false, false},
+    {"Primary", "Primary", "primary", {.kind = Kind::boolean}, offsetof(InstancePrivateIpAddress, primary), false, false},
+    {"PrivateDnsName", "PrivateDnsName", "privateDnsName", {.kind = Kind::string}, offsetof(InstancePrivateIpAddress, private_dns_name), false, false},
+    {"PrivateIpAddress", "PrivateIpAddress", "privateIpAddress", {.kind = Kind::string}, offsetof(InstancePrivateIpAddress, private_ip_address), false, false},
 };
-constinit const StructInfo kSecureBlobAttributeValue = struct_info<SecureBlobAttributeValue, Roles{.member = true}>("SecureBlobAttributeValue", kSecureBlobAttributeValueMembers);
+constinit const StructInfo kInstancePrivateIpAddress = struct_info<InstancePrivateIpAddress, Roles{}>("InstancePrivateIpAddress", kInstancePrivateIpAddressMembers);
 
-constexpr MemberInfo kSnapshotMembers[] = {
-    {"OwnerAlias", "OwnerAlias", "ownerAlias", {.kind = Kind::string}, offsetof(Snapshot, owner_alias), false, false},
-    {"OutpostArn", "OutpostArn", "outpostArn", {.kind = Kind::string}, offsetof(Snapshot, outpost_arn), false, false},
-    {"Tags", "TagSet", "tagSet", {.kind = Kind::list, .list = &kTagListList}, offsetof(Snapshot, tags), false, false},
-    {"StorageTier", "StorageTier", "storageTier", {.kind = Kind::string}, offsetof(Snapshot, storage_tier), false, false},
-    {"RestoreExpiryTime", "RestoreExpiryTime", "restoreExpiryTime", {.kind = Kind::timestamp}, offsetof(Snapshot, restore_expiry_time), false, false},
-    {"SseType", "SseType", "sseType", {.kind = Kind::string}, offsetof(Snapshot, sse_type), false, false},
-    {"AvailabilityZone", "AvailabilityZone", "availabilityZone", {.kind = Kind::string}, offsetof(Snapshot, availability_zone), false, false},
-    {"TransferType", "TransferType", "transferType", {.kind = Kind::string}, offsetof(Snapshot, transfer_type), false, false},
-    {"CompletionDurationMinutes", "CompletionDurationMinutes", "completionDurationMinutes", {.kind = Kind::integer}, offsetof(Snapshot, completion_duration_minutes), false, false},
-    {"CompletionTime", "CompletionTime", "completionTime", {.kind = Kind::timestamp}, offsetof(Snapshot, completion_time), false, false},
-    {"FullSnapshotSizeInBytes", "FullSnapshotSizeInBytes", "fullSnapshotSizeInBytes", {.kind = Kind::long_}, offsetof(Snapshot, full_snapshot_size_in_bytes), false, false},
-    {"AssociatedKmsKeys", "AssociatedKmsKeySet", "associatedKmsKeySet", {.kind = Kind::list, .list = &kAssociatedKmsKeySetList}, offsetof(Snapshot, associated_kms_keys), false, false},
-    {"SnapshotId", "SnapshotId", "snapshotId", {.kind = Kind::string}, offsetof(Snapshot, snapshot_id), false, false},
-    {"VolumeId", "VolumeId", "volumeId", {.kind = Kind::string}, offsetof(Snapshot, volume_id), false, false},
-    {"State", "Status", "status", {.kind = Kind::string}, offsetof(Snapshot, state), false, false},
-    {"StateMessage", "StatusMessage", "statusMessage", {.kind = Kind::string}, offsetof(Snapshot, state_message), false, false},
-    {"StartTime", "StartTime", "startTime", {.kind = Kind::timestamp}, offsetof(Snapshot, start_time), false, false},
-    {"Progress", "Progress", "progress", {.kind = Kind::string}, offsetof(Snapshot, progress), false, false},
-    {"OwnerId", "OwnerId", "ownerId", {.kind = Kind::string}, offsetof(Snapshot, owner_id), false, false},
-    {"Description", "Description", "description", {.kind = Kind::string}, offsetof(Snapshot, description), false, false},
-    {"VolumeSize", "VolumeSize", "volumeSize", {.kind = Kind::integer}, offsetof(Snapshot, volume_size), false, false},
-    {"Encrypted", "Encrypted", "encrypted", {.kind = Kind::boolean}, offsetof(Snapshot, encrypted), false, false},
-    {"KmsKeyId", "KmsKeyId", "kmsKeyId", {.kind = Kind::string}, offsetof(Snapshot, kms_key_id), false, false},
-    {"DataEncryptionKeyId", "DataEncryptionKeyId", "dataEncryptionKeyId", {.kind = Kind::string}, offsetof(Snapshot, data_encryption_key_id), false, false},
+constexpr MemberInfo kInstanceSecondaryInterfaceMembers[] = {
+    {"Attachment", "Attachment", "attachment", {.kind = Kind::structure, .structure = &kInstanceSecondaryInterfaceAttachment}, offsetof(InstanceSecondaryInterface, attachment), false, false},
+    {"MacAddress", "MacAddress", "macAddress", {.kind = Kind::string}, offsetof(InstanceSecondaryInterface, mac_address), false, false},
+    {"SecondaryInterfaceId", "SecondaryInterfaceId", "secondaryInterfaceId", {.kind = Kind::string}, offsetof(InstanceSecondaryInterface, secondary_interface_id), false, false},
+    {"OwnerId", "OwnerId", "ownerId", {.kind = Kind::string}, offsetof(InstanceSecondaryInterface, owner_id), false, false},
+    {"PrivateIpAddresses", "PrivateIpAddressSet", "privateIpAddressSet", {.kind = Kind::list, .list = &kInstanceSecondaryInterfacePrivateIpAddressListList}, offsetof(InstanceSecondaryInterface, private_ip_addresses), false, false},
+    {"SourceDestCheck", "SourceDestCheck", "sourceDestCheck", {.kind = Kind::boolean}, offsetof(InstanceSecondaryInterface, source_dest_check), false, false},
+    {"Status", "Status", "status", {.kind = Kind::string}, offsetof(InstanceSecondaryInterface, status), false, false},
+    {"SecondarySubnetId", "SecondarySubnetId", "secondarySubnetId", {.kind = Kind::string}, offsetof(InstanceSecondaryInterface, secondary_subnet_id), false, false},
+    {"SecondaryNetworkId", "SecondaryNetworkId", "secondaryNetworkId", {.kind = Kind::string}, offsetof(InstanceSecondaryInterface, secondary_network_id), false, false},
+    {"InterfaceType", "InterfaceType", "interfaceType", {.kind = Kind::string, .values = &kSecondaryInterfaceTypeEnum}, offsetof(InstanceSecondaryInterface, interface_type), false, false},
 };
-constinit const StructInfo kSnapshot = struct_info<Snapshot, Roles{.root = true}>("Snapshot", kSnapshotMembers);
+constinit const StructInfo kInstanceSecondaryInterface = struct_info<InstanceSecondaryInterface, Roles{}>("InstanceSecondaryInterface", kInstanceSecondaryInterfaceMembers);
 
-constexpr MemberInfo kSnapshotInfoMembers[] = {
-    {"Description", "Description", "description", {.kind = Kind::string}, offsetof(SnapshotInfo, description), false, false},
-    {"Tags", "TagSet", "tagSet", {.kind = Kind::list, .list = &kTagListList}, offsetof(SnapshotInfo, tags), false, false},
-    {"Encrypted", "Encrypted", "encrypted", {.kind = Kind::boolean}, offsetof(SnapshotInfo, encrypted), false, false},
-    {"VolumeId", "VolumeId", "volumeId", {.kind = Kind::string}, offsetof(SnapshotInfo, volume_id), false, false},
-    {"State", "State", "state", {.kind = Kind::string}, offsetof(SnapshotInfo, state), false, false},
-    {"VolumeSize", "VolumeSize", "volumeSize", {.kind = Kind::integer}, offsetof(SnapshotInfo, volume_size), false, false},
-    {"StartTime", "StartTime", "startTime", {.kind = Kind::timestamp}, offsetof(SnapshotInfo, start_time), false, false},
-    {"Progress", "Progress", "progress", {.kind = Kind::string}, offsetof(SnapshotInfo, progress), false, false},
-    {"OwnerId", "OwnerId", "ownerId", {.kind = Kind::string}, offsetof(SnapshotInfo, owner_id), false, false},
-    {"SnapshotId", "SnapshotId", "snapshotId", {.kind = Kind::string}, offsetof(SnapshotInfo, snapshot_id), false, false},
-    {"OutpostArn", "OutpostArn", "outpostArn", {.kind = Kind::string}, offsetof(SnapshotInfo, outpost_arn), false, false},
-    {"SseType", "SseType", "sseType", {.kind = Kind::string}, offsetof(SnapshotInfo, sse_type), false, false},
-    {"AvailabilityZone", "AvailabilityZone", "availabilityZone", {.kind = Kind::string}, offsetof(SnapshotInfo, availability_zone), false, false},
+constexpr MemberInfo kInstanceSecondaryInterfaceAttachmentMembers[] = {
+    {"AttachTime", "AttachTime", "attachTime", {.kind = Kind::timestamp}, offsetof(InstanceSecondaryInterfaceAttachment, attach_time), false, false},
+    {"AttachmentId", "AttachmentId", "attachmentId", {.kind = Kind::string}, offsetof(InstanceSecondaryInterfaceAttachment, attachment_id), false, false},
+    {"DeleteOnTermination", "DeleteOnTermination", "deleteOnTermination", {.kind = Kind::boolean}, offsetof(InstanceSecondaryInterfaceAttachment, delete_on_termination), false, false},
+    {"DeviceIndex", "DeviceIndex", "deviceIndex", {.kind = Kind::integer}, offsetof(InstanceSecondaryInterfaceAttachment, device_index), false, false},
+    {"Status", "Status", "status", {.kind = Kind::string}, offsetof(InstanceSecondaryInterfaceAttachment, status), false, false},
+    {"NetworkCardIndex", "NetworkCardIndex", "networkCardIndex", {.kind = Kind::integer}, offsetof(InstanceSecondaryInterfaceAttachment, network_card_index), false, false},
 };
-constinit const StructInfo kSnapshotInfo = struct_info<SnapshotInfo, Roles{}>("SnapshotInfo", kSnapshotInfoMembers);
+constinit const StructInfo kInstanceSecondaryInterfaceAttachment = struct_info<InstanceSecondaryInterfaceAttachment, Roles{.member = true}>("InstanceSecondaryInterfaceAttachment", kInstanceSecondaryInterfaceAttachmentMembers);
 
-constexpr MemberInfo kSpotMarketOptionsMembers[] = {
-    {"MaxPrice", "MaxPrice", "MaxPrice", {.kind = Kind::string}, offsetof(SpotMarketOptions, max_price), false, false},
-    {"SpotInstanceType", "SpotInstanceType", "SpotInstanceType", {.kind = Kind::string, .values = &kSpotInstanceTypeEnum}, offsetof(SpotMarketOptions, spot_instance_type), false, false},
-    {"BlockDurationMinutes", "BlockDurationMinutes", "BlockDurationMinutes", {.kind = Kind::integer}, offsetof(SpotMarketOptions, block_duration_minutes), false, false},
-    {"ValidUntil", "ValidUntil", "ValidUntil", {.kind = Kind::timestamp}, offsetof(SpotMarketOptions, valid_until), false, false},
-    {"InstanceInterruptionBehavior", "InstanceInterruptionBehavior", "InstanceInterruptionBehavior", {.kind = Kind::string, .values = &kInstanceInterruptionBehaviorEnum}, offsetof(SpotMarketOptions, instance_interruption_behavior), false, false},
+constexpr MemberInfo kInstanceSecondaryInterfacePrivateIpAddressMembers[] = {
+    {"PrivateIpAddress", "PrivateIpAddress", "privateIpAddress", {.kind = Kind::string}, offsetof(InstanceSecondaryInterfacePrivateIpAddress, private_ip_address), false, false},
 };
-constinit const StructInfo kSpotMarketOptions = struct_info<SpotMarketOptions, Roles{.member = true}>("SpotMarketOptions", kSpotMarketOptionsMembers);
+constinit const StructInfo kInstanceSecondaryInterfacePrivateIpAddress = struct_info<InstanceSecondaryInterfacePrivateIpAddress, Roles{}>("InstanceSecondaryInterfacePrivateIpAddress", kInstanceSecondaryInterfacePrivateIpAddressMembers);
 
-constexpr MemberInfo kStartInstancesRequestMembers[] = {
-    {"InstanceIds", "InstanceId", "InstanceId", {.kind = Kind::list, .list = &kInstanceIdStringListList}, offsetof(StartInstancesRequest, instance_ids), true, false},
-    {"AdditionalInfo", "AdditionalInfo", "additionalInfo", {.kind = Kind::string}, offsetof(StartInstancesRequest, additional_info), false, false},
-    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(StartInstancesRequest, dry_run), false, false},
+constexpr MemberInfo kInstanceSecondaryInterfacePrivateIpAddressRequestMembers[] = {
+    {"PrivateIpAddress", "PrivateIpAddress", "PrivateIpAddress", {.kind = Kind::string}, offsetof(InstanceSecondaryInterfacePrivateIpAddressRequest, private_ip_address), true, false},
 };
-constinit const StructInfo kStartInstancesRequest = struct_info<StartInstancesRequest, Roles{.root = true}>("StartInstancesRequest", kStartInstancesRequestMembers);
+constinit const StructInfo kInstanceSecondaryInterfacePrivateIpAddressRequest = struct_info<InstanceSecondaryInterfacePrivateIpAddressRequest, Roles{}>("InstanceSecondaryInterfacePrivateIpAddressRequest", kInstanceSecondaryInterfacePrivateIpAddressRequestMembers);
 
-constexpr MemberInfo kStartInstancesResultMembers[] = {
-    {"StartingInstances", "InstancesSet", "instancesSet", {.kind = Kind::list, .list = &kInstanceStateChangeListList}, offsetof(StartInstancesResult, starting_instances), false, false},
+constexpr MemberInfo kInstanceSecondaryInterfaceSpecificationRequestMembers[] = {
+    {"DeleteOnTermination", "DeleteOnTermination", "DeleteOnTermination", {.kind = Kind::boolean}, offsetof(InstanceSecondaryInterfaceSpecificationRequest, delete_on_termination), false, false},
+    {"DeviceIndex", "DeviceIndex", "DeviceIndex", {.kind = Kind::integer}, offsetof(InstanceSecondaryInterfaceSpecificationRequest, device_index), false, false},
+    {"PrivateIpAddresses", "PrivateIpAddress", "PrivateIpAddress", {.kind = Kind::list, .list = &kInstanceSecondaryInterfacePrivateIpAddressListRequestList}, offsetof(InstanceSecondaryInterfaceSpecificationRequest, private_ip_addresses), false, false},
+    {"PrivateIpAddressCount", "PrivateIpAddressCount", "PrivateIpAddressCount", {.kind = Kind::integer}, offsetof(InstanceSecondaryInterfaceSpecificationRequest, private_ip_address_count), false, false},
+    {"SecondarySubnetId", "SecondarySubnetId", "SecondarySubnetId", {.kind = Kind::string}, offsetof(InstanceSecondaryInterfaceSpecificationRequest, secondary_subnet_id), false, false},
+    {"InterfaceType", "InterfaceType", "InterfaceType", {.kind = Kind::string, .values = &kSecondaryInterfaceTypeEnum}, offsetof(InstanceSecondaryInterfaceSpecificationRequest, interface_type), false, false},
+    {"NetworkCardIndex", "NetworkCardIndex", "NetworkCardIndex", {.kind = Kind::integer}, offsetof(InstanceSecondaryInterfaceSpecificationRequest, network_card_index), false, false},
 };
-constinit const StructInfo kStartInstancesResult = struct_info<StartInstancesResult, Roles{.root = true}>("StartInstancesResult", kStartInstancesResultMembers);
+constinit const StructInfo kInstanceSecondaryInterfaceSpecificationRequest = struct_info<InstanceSecondaryInterfaceSpecificationRequest, Roles{}>("InstanceSecondaryInterfaceSpecificationRequest", kInstanceSecondaryInterfaceSpecificationRequestMembers);
 
-constexpr MemberInfo kStateReasonMembers[] = {
-    {"Code", "Code", "code", {.kind = Kind::string}, offsetof(StateReason, code), false, false},
-    {"Message", "Message", "message", {.kind = Kind::string}, offsetof(StateReason, message), false, false},
+constexpr MemberInfo kInstanceSpecificationMembers[] = {
+    {"InstanceId", "InstanceId", "InstanceId", {.kind = Kind::string}, offsetof(InstanceSpecification, instance_id), true, false},
+    {"ExcludeBootVolume", "ExcludeBootVolume", "ExcludeBootVolume", {.kind = Kind::boolean}, offsetof(InstanceSpecification, exclude_boot_volume), false, false},
+    {"ExcludeDataVolumeIds", "ExcludeDataVolumeId", "ExcludeDataVolumeId", {.kind = Kind::list, .list = &kVolumeIdStringListList}, offsetof(InstanceSpecification, exclude_data_volume_ids), false, false},
 };
-constinit const StructInfo kStateReason = struct_info<StateReason, Roles{.member = true}>("StateReason", kStateReasonMembers);
+constinit const StructInfo kInstanceSpecification = struct_info<InstanceSpecification, Roles{.member = true}>("InstanceSpecification", kInstanceSpecificationMembers);
 
-constexpr MemberInfo kStopInstancesRequestMembers[] = {
-    {"InstanceIds", "InstanceId", "InstanceId", {.kind = Kind::list, .list = &kInstanceIdStringListList}, offsetof(StopInstancesRequest, instance_ids), true, false},
-    {"Hibernate", "Hibernate", "Hibernate", {.kind = Kind::boolean}, offsetof(StopInstancesRequest, hibernate), false, false},
-    {"SkipOsShutdown", "SkipOsShutdown", "SkipOsShutdown", {.kind = Kind::boolean}, offsetof(StopInstancesRequest, skip_os_shutdown), false, false},
-    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(StopInstancesRequest, dry_run), false, false},
-    {"Force", "Force", "force", {.kind = Kind::boolean}, offsetof(StopInstancesRequest, force), false, false},
+constexpr MemberInfo kInstanceStateMembers[] = {
+    {"Code", "Code", "code", {.kind = Kind::integer}, offsetof(InstanceState, code), false, false},
+    {"Name", "Name", "name", {.kind = Kind::string}, offsetof(InstanceState, name), false, false},
 };
-constinit const StructInfo kStopInstancesRequest = struct_info<StopInstancesRequest, Roles{.root = true}>("StopInstancesRequest", kStopInstancesRequestMembers);
+constinit const StructInfo kInstanceState = struct_info<InstanceState, Roles{.member = true}>("InstanceState", kInstanceStateMembers);
 
-constexpr MemberInfo kStopInstancesResultMembers[] = {
-    {"StoppingInstances", "InstancesSet", "instancesSet", {.kind = Kind::list, .list = &kInstanceStateChangeListList}, offsetof(StopInstancesResult, stopping_instances), false, false},
+constexpr MemberInfo kInstanceStateChangeMembers[] = {
+    {"InstanceId", "InstanceId", "instanceId", {.kind = Kind::string}, offsetof(InstanceStateChange, instance_id), false, false},
+    {"CurrentState", "CurrentState", "currentState", {.kind = Kind::structure, .structure = &kInstanceState}, offsetof(InstanceStateChange, current_state), false, false},
+    {"PreviousState", "PreviousState", "previousState", {.kind = Kind::structure, .structure = &kInstanceState}, offsetof(InstanceStateChange, previous_state), false, false},
 };
-constinit const StructInfo kStopInstancesResult = struct_info<StopInstancesResult, Roles{.root = true}>("StopInstancesResult", kStopInstancesResultMembers);
+constinit const StructInfo kInstanceStateChange = struct_info<InstanceStateChange, Roles{}>("InstanceStateChange", kInstanceStateChangeMembers);
 
-constexpr MemberInfo kTagMembers[] = {
-    {"Key", "Key", "key", {.kind = Kind::string}, offsetof(Tag, key), false, false},
-    {"Value", "Value", "value", {.kind = Kind::string}, offsetof(Tag, value), false, false},
+constexpr MemberInfo kInstanceStatusMembers[] = {
+    {"AvailabilityZone", "AvailabilityZone", "availabilityZone", {.kind = Kind::string}, offsetof(InstanceStatus, availability_zone), false, false},
+    {"AvailabilityZoneId", "AvailabilityZoneId", "availabilityZoneId", {.kind = Kind::string}, offsetof(InstanceStatus, availability_zone_id), false, false},
+    {"OutpostArn", "OutpostArn", "outpostArn", {.kind = Kind::string}, offsetof(InstanceStatus, outpost_arn), false, false},
+    {"Operator", "Operator", "operator", {.kind = Kind::structure, .structure = &kOperatorResponse}, offsetof(InstanceStatus, operator_), false, false},
+    {"Events", "EventsSet", "eventsSet", {.kind = Kind::list, .list = &kInstanceStatusEventListList}, offsetof(InstanceStatus, events), false, false},
+    {"InstanceId", "InstanceId", "instanceId", {.kind = Kind::string}, offsetof(InstanceStatus, instance_id), false, false},
+    {"InstanceState", "InstanceState", "instanceState", {.kind = Kind::structure, .structure = &kInstanceState}, offsetof(InstanceStatus, instance_state), false, false},
+    {"InstanceStatus", "InstanceStatus", "instanceStatus", {.kind = Kind::structure, .structure = &kInstanceStatusSummary}, offsetof(InstanceStatus, instance_status), false, false},
+    {"SystemStatus", "SystemStatus", "systemStatus", {.kind = Kind::structure, .structure = &kInstanceStatusSummary}, offsetof(InstanceStatus, system_status), false, false},
+    {"AttachedEbsStatus", "AttachedEbsStatus", "attachedEbsStatus", {.kind = Kind::structure, .structure = &kEbsStatusSummary}, offsetof(InstanceStatus, attached_ebs_status), false, false},
+    {"ApplicationStatus", "ApplicationStatus", "applicationStatus", {.kind = Kind::structure, .structure = &kApplicationStatusSummary}, offsetof(InstanceStatus, application_status), false, false},
+    {"PerformanceStatus", "PerformanceStatus", "performanceStatus", {.kind = Kind::structure, .structure = &kPerformanceStatusSummary}, offsetof(InstanceStatus, performance_status), false, false},
 };
-constinit const StructInfo kTag = struct_info<Tag, Roles{}>("Tag", kTagMembers);
+constinit const StructInfo kInstanceStatus = struct_info<InstanceStatus, Roles{}>("InstanceStatus", kInstanceStatusMembers);
 
-constexpr MemberInfo kTagDescriptionMembers[] = {
-    {"Key", "Key", "key", {.kind = Kind::string}, offsetof(TagDescription, key), false, false},
-    {"ResourceId", "ResourceId", "resourceId", {.kind = Kind::string}, offsetof(TagDescription, resource_id), false, false},
-    {"ResourceType", "ResourceType", "resourceType", {.kind = Kind::string}, offsetof(TagDescription, resource_type), false, false},
-    {"Value", "Value", "value", {.kind = Kind::string}, offsetof(TagDescription, value), false, false},
+constexpr MemberInfo kInstanceStatusDetailsMembers[] = {
+    {"ImpairedSince", "ImpairedSince", "impairedSince", {.kind = Kind::timestamp}, offsetof(InstanceStatusDetails, impaired_since), false, false},
+    {"Name", "Name", "name", {.kind = Kind::string}, offsetof(InstanceStatusDetails, name), false, false},
+    {"Status", "Status", "status", {.kind = Kind::string}, offsetof(InstanceStatusDetails, status), false, false},
 };
-constinit const StructInfo kTagDescription = struct_info<TagDescription, Roles{}>("TagDescription", kTagDescriptionMembers);
+constinit const StructInfo kInstanceStatusDetails = struct_info<InstanceStatusDetails, Roles{}>("InstanceStatusDetails", kInstanceStatusDetailsMembers);
 
-constexpr MemberInfo kTagSpecificationMembers[] = {
-    {"ResourceType", "ResourceType", "resourceType", {.kind = Kind::string}, offsetof(TagSpecification, resource_type), false, false},
-    {"Tags", "Tag", "Tag", {.kind = Kind::list, .list = &kTagListList}, offsetof(TagSpecification, tags), false, false},
+constexpr MemberInfo kInstanceStatusEventMembers[] = {
+    {"InstanceEventId", "InstanceEventId", "instanceEventId", {.kind = Kind::string}, offsetof(InstanceStatusEvent, instance_event_id), false, false},
+    {"Code", "Code", "code", {.kind = Kind::string}, offsetof(InstanceStatusEvent, code), false, false},
+    {"Description", "Description", "description", {.kind = Kind::string}, offsetof(InstanceStatusEvent, description), false, false},
+    {"NotAfter", "NotAfter", "notAfter", {.kind = Kind::timestamp}, offsetof(InstanceStatusEvent, not_after), false, false},
+    {"NotBefore", "NotBefore", "notBefore", {.kind = Kind::timestamp}, offsetof(InstanceStatusEvent, not_before), false, false},
+    {"NotBeforeDeadline", "NotBeforeDeadline", "notBeforeDeadline", {.kind = Kind::timestamp}, offsetof(InstanceStatusEvent, not_before_deadline), false, false},
 };
-constinit const StructInfo kTagSpecification = struct_info<TagSpecification, Roles{}>("TagSpecification", kTagSpecificationMembers);
+constinit const StructInfo kInstanceStatusEvent = struct_info<InstanceStatusEvent, Roles{}>("InstanceStatusEvent", kInstanceStatusEventMembers);
 
-constexpr MemberInfo kTerminateInstancesRequestMembers[] = {
-    {"InstanceIds", "InstanceId", "InstanceId", {.kind = Kind::list, .list = &kInstanceIdStringListList}, offsetof(TerminateInstancesRequest, instance_ids), true, false},
-    {"Force", "Force", "Force", {.kind = Kind::boolean}, offsetof(TerminateInstancesRequest, force), false, false},
-    {"SkipOsShutdown", "SkipOsShutdown", "SkipOsShutdown", {.kind = Kind::boolean}, offsetof(TerminateInstancesRequest, skip_os_shutdown), false, false},
-    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(TerminateInstancesRequest, dry_run), false, false},
+constexpr MemberInfo kInstanceStatusSummaryMembers[] = {
+    {"Details", "Details", "details", {.kind = Kind::list, .list = &kInstanceStatusDetailsListList}, offsetof(InstanceStatusSummary, details), false, false},
+    {"Status", "Status", "status", {.kind = Kind::string}, offsetof(InstanceStatusSummary, status), false, false},
 };
-constinit const StructInfo kTerminateInstancesRequest = struct_info<TerminateInstancesRequest, Roles{.root = true}>("TerminateInstancesRequest", kTerminateInstancesRequestMembers);
+constinit const StructInfo kInstanceStatusSummary = struct_info<InstanceStatusSummary, Roles{.member = true}>("InstanceStatusSummary", kInstanceStatusSummaryMembers);
 
-constexpr MemberInfo kTerminateInstancesResultMembers[] = {
-    {"TerminatingInstances", "InstancesSet", "instancesSet", {.kind = Kind::list, .list = &kInstanceStateChangeListList}, offsetof(TerminateInstancesResult, terminating_instances), false, false},
+constexpr MemberInfo kInstanceStorageInfoMembers[] = {
+    {"TotalSizeInGB", "TotalSizeInGB", "totalSizeInGB", {.kind = Kind::long_}, offsetof(InstanceStorageInfo, total_size_in_gb), false, false},
+    {"Disks", "Disks", "disks", {.kind = Kind::list, .list = &kDiskInfoListList}, offsetof(InstanceStorageInfo, disks), false, false},
+    {"NvmeSupport", "NvmeSupport", "nvmeSupport", {.kind = Kind::string}, offsetof(InstanceStorageInfo, nvme_support), false, false},
+    {"EncryptionSupport", "EncryptionSupport", "encryptionSupport", {.kind = Kind::string}, offsetof(InstanceStorageInfo, encryption_support), false, false},
 };
-constinit const StructInfo kTerminateInstancesResult = struct_info<TerminateInstancesResult, Roles{.root = true}>("TerminateInstancesResult", kTerminateInstancesResultMembers);
+constinit const StructInfo kInstanceStorageInfo = struct_info<InstanceStorageInfo, Roles{.member = true}>("InstanceStorageInfo", kInstanceStorageInfoMembers);
 
-constexpr MemberInfo kVolumeMembers[] = {
-    {"AvailabilityZoneId", "AvailabilityZoneId", "availabilityZoneId", {.kind = Kind::string}, offsetof(Volume, availability_zone_id), false, false},
-    {"OutpostArn", "OutpostArn", "outpostArn", {.kind = Kind::string}, offsetof(Volume, outpost_arn), false, false},
-    {"SourceVolumeId", "SourceVolumeId", "sourceVolumeId", {.kind = Kind::string}, offsetof(Volume, source_volume_id), false, false},
-    {"Iops", "Iops", "iops", {.kind = Kind::integer}, offsetof(Volume, iops), false, false},
-    {"Tags", "TagSet", "tagSet", {.kind = Kind::list, .list = &kTagListList}, offsetof(Volume, tags), false, false},
-    {"VolumeType", "VolumeType", "volumeType", {.kind = Kind::string}, offsetof(Volume, volume_type), false, false},
-    {"FastRestored", "FastRestored", "fastRestored", {.kind = Kind::boolean}, offsetof(Volume, fast_restored), false, false},
-    {"MultiAttachEnabled", "MultiAttachEnabled", "multiAttachEnabled", {.kind = Kind::boolean}, offsetof(Volume, multi_attach_enabled), false, false},
-    {"Throughput", "Throughput", "throughput", {.kind = Kind::integer}, offsetof(Volume, throughput), false, false},
-    {"SseType", "SseType", "sseType", {.kind = Kind::string}, offsetof(Volume, sse_type), false, false},
-    {"Operator", "Operator", "operator", {.kind = Kind::structure, .structure = &kOperatorResponse}, offsetof(Volume, operator_), false, false},
-    {"VolumeInitializationRate", "VolumeInitializationRate", "volumeInitializationRate", {.kind = Kind::integer}, offsetof(Volume, volume_initialization_rate), false, false},
-    {"VolumeArn", "VolumeArn", "volumeArn", {.kind = Kind::string}, offsetof(Volume, volume_arn), false, false},
-    {"OwnerId", "OwnerId", "ownerId", {.kind = Kind::string}, offsetof(Volume, owner_id), false, false},
-    {"VolumeId", "VolumeId", "volumeId", {.kind = Kind::string}, offsetof(Volume, volume_id), false, false},
-    {"Size", "Size", "size", {.kind = Kind::integer}, offsetof(Volume, size), false, false},
-    {"SnapshotId", "SnapshotId", "snapshotId", {.kind = Kind::string}, offsetof(Volume, snapshot_id), false, false},
-    {"AvailabilityZone", "AvailabilityZone", "availabilityZone", {.kind = Kind::string}, offsetof(Volume, availability_zone), false, false},
-    {"State", "Status", "status", {.kind = Kind::string}, offsetof(Volume, state), false, false},
-    {"CreateTime", "CreateTime", "createTime", {.kind = Kind::timestamp}, offsetof(Volume, create_time), false, false},
-    {"Attachments", "AttachmentSet", "attachmentSet", {.kind = Kind::list, .list = &kVolumeAttachmentListList}, offsetof(Volume, attachments), false, false},
-    {"Encrypted", "Encrypted", "encrypted", {.kind = Kind::boolean}, offsetof(Volume, encrypted), false, false},
-    {"KmsKeyId", "KmsKeyId", "kmsKeyId", {.kind = Kind::string}, offsetof(Volume, kms_key_id), false, false},
+constexpr MemberInfo kInstanceTypeInfoMembers[] = {
+    {"InstanceType", "InstanceType", "instanceType", {.kind = Kind::string}, offsetof(InstanceTypeInfo, instance_type), false, false},
+    {"CurrentGeneration", "CurrentGeneration", "currentGeneration", {.kind = Kind::boolean}, offsetof(InstanceTypeInfo, current_generation), false, false},
+    {"FreeTierEligible", "FreeTierEligible", "freeTierEligible", {.kind = Kind::boolean}, offsetof(InstanceTypeInfo, free_tier_eligible), false, false},
+    {"SupportedUsageClasses", "SupportedUsageClasses", "supportedUsageClasses", {.kind = Kind::list, .list = &kUsageClassTypeListList}, offsetof(InstanceTypeInfo, supported_usage_classes), false, false},
+    {"SupportedRootDeviceTypes", "SupportedRootDeviceTypes", "supportedRootDeviceTypes", {.kind = Kind::list, .list = &kRootDeviceTypeListList}, offsetof(InstanceTypeInfo, supported_root_device_types), false, false},
+    {"SupportedVirtualizationTypes", "SupportedVirtualizationTypes", "supportedVirtualizationTypes", {.kind = Kind::list, .list = &kVirtualizationTypeListList}, offsetof(InstanceTypeInfo, supported_virtualization_types), false, false},
+    {"BareMetal", "BareMetal", "bareMetal", {.kind = Kind::boolean}, offsetof(InstanceTypeInfo, bare_metal), false, false},
+    {"Hypervisor", "Hypervisor", "hypervisor", {.kind = Kind::string}, offsetof(InstanceTypeInfo, hypervisor), false, false},
+    {"ProcessorInfo", "ProcessorInfo", "processorInfo", {.kind = Kind::structure, .structure = &kProcessorInfo}, offsetof(InstanceTypeInfo, processor_info), false, false},
+    {"VCpuInfo", "VCpuInfo", "vCpuInfo", {.kind = Kind::structure, .structure = &kVCpuInfo}, offsetof(InstanceTypeInfo, v_cpu_info), false, false},
+    {"MemoryInfo", "MemoryInfo", "memoryInfo", {.kind = Kind::structure, .structure = &kMemoryInfo}, offsetof(InstanceTypeInfo, memory_info), false, false},
+    {"InstanceStorageSupported", "InstanceStorageSupported", "instanceStorageSupported", {.kind = Kind::boolean}, offsetof(InstanceTypeInfo, instance_storage_supported), false, false},
+    {"InstanceStorageInfo", "InstanceStorageInfo", "instanceStorageInfo", {.kind = Kind::structure, .structure = &kInstanceStorageInfo}, offsetof(InstanceTypeInfo, instance_storage_info), false, false},
+    {"EbsInfo", "EbsInfo", "ebsInfo", {.kind = Kind::structure, .structure = &kEbsInfo}, offsetof(InstanceTypeInfo, ebs_info), false, false},
+    {"NetworkInfo", "NetworkInfo", "networkInfo", {.kind = Kind::structure, .structure = &kNetworkInfo}, offsetof(InstanceTypeInfo, network_info), false, false},
+    {"GpuInfo", "GpuInfo", "gpuInfo", {.kind = Kind::structure, .structure = &kGpuInfo}, offsetof(InstanceTypeInfo, gpu_info), false, false},
+    {"FpgaInfo", "FpgaInfo", "fpgaInfo", {.kind = Kind::structure, .structure = &kFpgaInfo}, offsetof(InstanceTypeInfo, fpga_info), false, false},
+    {"PlacementGroupInfo", "PlacementGroupInfo", "placementGroupInfo", {.kind = Kind::structure, .structure = &kPlacementGroupInfo}, offsetof(InstanceTypeInfo, placement_group_info), false, false},
+    {"InferenceAcceleratorInfo", "InferenceAcceleratorInfo", "inferenceAcceleratorInfo", {.kind = Kind::structure, .structure = &kInferenceAcceleratorInfo}, offsetof(InstanceTypeInfo, inference_accelerator_info), false, false},
+    {"HibernationSupported", "HibernationSupported", "hibernationSupported", {.kind = Kind::boolean}, offsetof(InstanceTypeInfo, hibernation_supported), false, false},
+    {"BurstablePerformanceSupported", "BurstablePerformanceSupported", "burstablePerformanceSupported", {.kind = Kind::boolean}, offsetof(InstanceTypeInfo, burstable_performance_supported), false, false},
+    {"DedicatedHostsSupported", "DedicatedHostsSupported", "dedicatedHostsSupported", {.kind = Kind::boolean}, offsetof(InstanceTypeInfo, dedicated_hosts_supported), false, false},
+    {"AutoRecoverySupported", "AutoRecoverySupported", "autoRecoverySupported", {.kind = Kind::boolean}, offsetof(InstanceTypeInfo, auto_recovery_supported), false, false},
+    {"SupportedBootModes", "SupportedBootModes", "supportedBootModes", {.kind = Kind::list, .list = &kBootModeTypeListList}, offsetof(InstanceTypeInfo, supported_boot_modes), false, false},
+    {"NitroEnclavesSupport", "NitroEnclavesSupport", "nitroEnclavesSupport", {.kind = Kind::string}, offsetof(InstanceTypeInfo, nitro_enclaves_support), false, false},
+    {"NitroTpmSupport", "NitroTpmSupport", "nitroTpmSupport", {.kind = Kind::string}, offsetof(InstanceTypeInfo, nitro_tpm_support), false, false},
+    {"NitroTpmInfo", "NitroTpmInfo", "nitroTpmInfo", {.kind = Kind::structure, .structure = &kNitroTpmInfo}, offsetof(InstanceTypeInfo, nitro_tpm_info), false, false},
+    {"MediaAcceleratorInfo", "MediaAcceleratorInfo", "mediaAcceleratorInfo", {.kind = Kind::structure, .structure = &kMediaAcceleratorInfo}, offsetof(InstanceTypeInfo, media_accelerator_info), false, false},
+    {"NeuronInfo", "NeuronInfo", "neuronInfo", {.kind = Kind::structure, .structure = &kNeuronInfo}, offsetof(InstanceTypeInfo, neuron_info), false, false},
+    {"PhcSupport", "PhcSupport", "phcSupport", {.kind = Kind::string}, offsetof(InstanceTypeInfo, phc_support), false, false},
+    {"RebootMigrationSupport", "RebootMigrationSupport", "rebootMigrationSupport", {.kind = Kind::string}, offsetof(InstanceTypeInfo, reboot_migration_support), false, false},
+    {"SupportedInRegion", "SupportedInRegion", "supportedInRegion", {.kind = Kind::boolean}, offsetof(InstanceTypeInfo, supported_in_region), false, false},
 };
-constinit const StructInfo kVolume = struct_info<Volume, Roles{.root = true}>("Volume", kVolumeMembers);
+constinit const StructInfo kInstanceTypeInfo = struct_info<InstanceTypeInfo, Roles{}>("InstanceTypeInfo", kInstanceTypeInfoMembers);
 
-constexpr MemberInfo kVolumeAttachmentMembers[] = {
-    {"DeleteOnTermination", "DeleteOnTermination", "deleteOnTermination", {.kind = Kind::boolean}, offsetof(VolumeAttachment, delete_on_termination), false, false},
-    {"AssociatedResource", "AssociatedResource", "associatedResource", {.kind = Kind::string}, offsetof(VolumeAttachment, associated_resource), false, false},
-    {"InstanceOwningService", "InstanceOwningService", "instanceOwningService", {.kind = Kind::string}, offsetof(VolumeAttachment, instance_owning_service), false, false},
-    {"EbsCardIndex", "EbsCardIndex", "ebsCardIndex", {.kind = Kind::integer}, offsetof(VolumeAttachment, ebs_card_index), false, false},
-    {"VolumeId", "VolumeId", "volumeId", {.kind = Kind::string}, offsetof(VolumeAttachment, volume_id), false, false},
-    {"InstanceId", "InstanceId", "instanceId", {.kind = Kind::string}, offsetof(VolumeAttachment, instance_id), false, false},
-    {"Device", "Device", "device", {.kind = Kind::string}, offsetof(VolumeAttachment, device), false, false},
-    {"State", "Status", "status", {.kind = Kind::string}, offsetof(VolumeAttachment, state), false, false},
-    {"AttachTime", "AttachTime", "attachTime", {.kind = Kind::timestamp}, offsetof(VolumeAttachment, attach_time), false, false},
+constexpr MemberInfo kInstanceTypeItemMembers[] = {
+    {"InstanceType", "InstanceType", "instanceType", {.kind = Kind::string}, offsetof(InstanceTypeItem, instance_type), false, false},
 };
-constinit const StructInfo kVolumeAttachment = struct_info<VolumeAttachment, Roles{.root = true}>("VolumeAttachment", kVolumeAttachmentMembers);
+constinit const StructInfo kInstanceTypeItem = struct_info<InstanceTypeItem, Roles{}>("InstanceTypeItem", kInstanceTypeItemMembers);
+
+constexpr MemberInfo kInstanceTypeOfferingMembers[] = {
+    {"InstanceType", "InstanceType", "instanceType", {.kind = Kind::string}, offsetof(InstanceTypeOffering, instance_type), false, false},
+    {"LocationType", "LocationType", "locationType", {.kind = Kind::string, .values = &kLocationTypeEnum}, offsetof(InstanceTypeOffering, location_type), false, false},
+    {"Location", "Location", "location", {.kind = Kind::string}, offsetof(InstanceTypeOffering, location), false, false},
+};
+constinit const StructInfo kInstanceTypeOffering = struct_info<InstanceTypeOffering, Roles{}>("InstanceTypeOffering", kInstanceTypeOfferingMembers);
+
+constexpr MemberInfo kInstanceTypeSpecificationMembers[] = {
+    {"SupportedInstanceTypes", "SupportedInstanceTypeSet", "supportedInstanceTypeSet", {.kind = Kind::list, .list = &kSupportedInstanceTypeSetList}, offsetof(InstanceTypeSpecification, supported_instance_types), false, false},
+    {"UnsupportedInstanceTypes", "UnsupportedInstanceTypeSet", "unsupportedInstanceTypeSet", {.kind = Kind::list, .list = &kUnsupportedInstanceTypeSetList}, offsetof(InstanceTypeSpecification, unsupported_instance_types), false, false},
+};
+constinit const StructInfo kInstanceTypeSpecification = struct_info<InstanceTypeSpecification, Roles{.member = true}>("InstanceTypeSpecification", kInstanceTypeSpecificationMembers);
+
+constexpr MemberInfo kIpPermissionMembers[] = {
+    {"IpProtocol", "IpProtocol", "ipProtocol", {.kind = Kind::string}, offsetof(IpPermission, ip_protocol), false, false},
+    {"FromPort", "FromPort", "fromPort", {.kind = Kind::integer}, offsetof(IpPermission, from_port), false, false},
+    {"ToPort", "ToPort", "toPort", {.kind = Kind::integer}, offsetof(IpPermission, to_port), false, false},
+    {"UserIdGroupPairs", "Groups", "groups", {.kind = Kind::list, .list = &kUserIdGroupPairListList}, offsetof(IpPermission, user_id_group_pairs), false, false},
+    {"IpRanges", "IpRanges", "ipRanges", {.kind = Kind::list, .list = &kIpRangeListList}, offsetof(IpPermission, ip_ranges), false, false},
+    {"Ipv6Ranges", "Ipv6Ranges", "ipv6Ranges", {.kind = Kind::list, .list = &kIpv6RangeListList}, offsetof(IpPermission, ipv6_ranges), false, false},
+    {"PrefixListIds", "PrefixListIds", "prefixListIds", {.kind = Kind::list, .list = &kPrefixListIdListList}, offsetof(IpPermission, prefix_list_ids), false, false},
+};
+constinit const StructInfo kIpPermission = struct_info<IpPermission, Roles{}>("IpPermission", kIpPermissionMembers);
 
 }  // namespace kiln::api::ec2::tables
