@@ -18,6 +18,10 @@ Status Geometry::check() const {
     if (directory_pages == 0 || directory_pages > kMaxDirectoryPages) {
         return Error(Code::invalid_argument, "a directory of the map has 1 to 65536 pages");
     }
+    if (checkpoint_bytes < 128) {
+        // What a checkpoint leaves in the journal must not ask for the next one.
+        return Error(Code::invalid_argument, "a checkpoint is worth at least 128 bytes of journal");
+    }
     if (!whole(journal_bytes, 512) || journal_bytes > 1ULL << 30 ||
         journal_bytes < kMinJournalRing) {
         return Error(Code::invalid_argument,

@@ -39,6 +39,48 @@ Result<bool> all_stored(catalog::Transaction& tx, const block::DestagedContent& 
     return good == wanted.size();
 }
 
+using VolumeIds = std::set<model::VolumeId>;
+
+Result<bool> is_base_of(catalog::Transaction& tx, const model::ContentId& id,
+                        const VolumeIds& open) {
+    catalog::VolumeQuery query;
+    query.base_content = id;
+    query.page.limit = 200;
+    while (true) {
+        TRY_ASSIGN(const auto volumes, tx.volumes().list(query));
+        for (const model::Volume& volume : volumes) {
+            if (open.contains(volume.id)) {
+                return true;
+            }
+        }
+        if (volumes.size() < query.page.limit) {
+            return false;
+        }
+        query.page.after = catalog::Cursor{volumes.back().created, volumes.back().id.str()};
+    }
+}
+
+// Whether one of these open volumes has the layer of this rooted content in its stack: it stands on
+// it, or on contents that are not stored yet and stand on it.
+Result<bool> is_read(catalog::Transaction& tx, const model::ContentId& id, const VolumeIds& open) {
+    std::vector<model::ContentId> look{id};
+    while (!look.empty()) {
+        const model::ContentId next = std::move(look.back());
+        look.pop_back();
+        TRY_ASSIGN(const bool read, is_base_of(tx, next, open));
+        if (read) {
+            return true;
+        }
+        catalog::ContentQuery children;
+        children.parent = next;
+        TRY_ASSIGN(const auto contents, tx.contents().list(children));
+        for (const model::Content& child : contents) {
+            look.push_back(child.id);
+        }
+    }
+    return false;
+}
+
 }  // namespace
 
 Result<std::uint64_t> gc_epoch(catalog::Transaction& tx) {
@@ -95,9 +137,17 @@ Result<block::DestagedContent> ContentWorker::make_tree(const block::ContentId& 
     return made;
 }
 
-void ContentWorker::volume_closed() {
+void ContentWorker::volume_closed(const model::VolumeId& id) {
     const Status woken = parts_.store.run([&](catalog::Transaction& tx) -> Status {
-        TRY(tx.jobs().wake_kinds({kDestageJob, kDropLayerJob}, parts_.clock.now()));
+        const UnixMillis now = parts_.clock.now();
+        TRY(tx.jobs().wake_kinds({kDropLayerJob}, now));
+        TRY_ASSIGN(const auto volume, tx.volumes().find(id));
+        if (!volume || volume->base_content.empty()) {
+            return ok();
+        }
+        // The rooted content it stood on may have no other reader.
+        TRY_ASSIGN(const auto chain, content_chain(tx, volume->base_content));
+        TRY(tx.jobs().wake(chain.back().id.str(), now));
         return ok();
     });
     if (!woken) {
@@ -237,28 +287,14 @@ Result<bool> ContentWorker::commit_root(catalog::Transaction& tx, model::Job& jo
     return true;
 }
 
-// Whether an open volume has the content's layer in its stack.
-Result<bool> ContentWorker::is_read(catalog::Transaction& tx, const model::ContentId& id) {
-    for (const model::VolumeId& open : volumes_.open_volumes()) {
-        TRY_ASSIGN(const auto volume, tx.volumes().find(open));
-        if (!volume) {
-            continue;
-        }
-        TRY_ASSIGN(const auto chain, content_chain(tx, volume->base_content));
-        if (!chain.empty() && chain.back().id == id) {
-            return true;
-        }
-    }
-    return false;
-}
-
 Status ContentWorker::release(const model::Job& job) {
     const model::ContentId id(job.subject);
+    const VolumeIds open = volumes_.open_volumes();
     bool read = false;
     TRY_ASSIGN(
         const auto content,
         parts_.store.read([&](catalog::Transaction& tx) -> Result<std::optional<model::Content>> {
-            TRY_ASSIGN(read, is_read(tx, id));
+            TRY_ASSIGN(read, is_read(tx, id, open));
             return tx.contents().find(id);
         }));
     if (!content) {

@@ -36,7 +36,7 @@ class ContentWorker {
     // Registers the handlers above.
     void install(JobRunner& runner);
     // A volume was closed: layers may have come free.
-    void volume_closed();
+    void volume_closed(const model::VolumeId& id);
     // Ends the store step under way, which begins again at the next start. Before the runner stops.
     void stop() EXCLUDES(mutex_);
 
@@ -52,7 +52,6 @@ class ContentWorker {
     Result<bool> commit_root(catalog::Transaction& tx, model::Job& job,
                              const block::DestagedContent& made);
     Status release(const model::Job& job);
-    Result<bool> is_read(catalog::Transaction& tx, const model::ContentId& id);
     Status give_up_layer(const model::Job& job, const model::Content& content);
     Status drop_layer(const model::Job& job);
     Status wake_layer_drops();

@@ -57,11 +57,11 @@ void VolumeAccess::note(const model::VolumeId& id, Exports exports) {
     exports_[id] = exports;
 }
 
-std::vector<model::VolumeId> VolumeAccess::open_volumes() {
+std::set<model::VolumeId> VolumeAccess::open_volumes() {
     MutexLock lock(mutex_);
-    std::vector<model::VolumeId> ids;
+    std::set<model::VolumeId> ids;
     for (const auto& [id, exports] : exports_) {
-        ids.push_back(id);
+        ids.insert(id);
     }
     return ids;
 }
@@ -152,7 +152,7 @@ Status VolumeAccess::close_unless_exported(const model::VolumeId& id, Deadline d
         return ok();
     }
     Status closed = parts_.engine.close_volume(block_id(id), deadline);
-    closed_();
+    closed_(id);
     return closed;
 }
 

@@ -47,9 +47,8 @@ class VolumeHold {
 class VolumeAccess {
   public:
     // `closed` is called after a volume was closed: layers may have come free.
-    explicit VolumeAccess(
-        const Parts& parts, std::function<void()> closed = [] {})
-        : parts_(parts), closed_(std::move(closed)) {}
+    using Closed = std::function<void(const model::VolumeId& id)>;
+    VolumeAccess(const Parts& parts, Closed closed) : parts_(parts), closed_(std::move(closed)) {}
 
     std::string socket_path(const model::VolumeId& id) const;
     std::string read_only_socket_path(const model::VolumeId& id) const;
@@ -71,7 +70,7 @@ class VolumeAccess {
     Status open_held(const VolumeHold& hold, const model::VolumeId& id, Deadline deadline);
     Status close_held(const VolumeHold& hold, const model::VolumeId& id, Deadline deadline);
 
-    std::vector<model::VolumeId> open_volumes() EXCLUDES(mutex_);
+    std::set<model::VolumeId> open_volumes() EXCLUDES(mutex_);
 
   private:
     friend class VolumeHold;
@@ -94,7 +93,7 @@ class VolumeAccess {
     void note(const model::VolumeId& id, Exports exports) EXCLUDES(mutex_);
 
     const Parts parts_;
-    const std::function<void()> closed_;
+    const Closed closed_;
     Mutex mutex_;
     CondVar free_;
     std::set<model::VolumeId> held_ GUARDED_BY(mutex_);

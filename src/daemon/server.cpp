@@ -176,7 +176,7 @@ void Server::make_use_cases() {
     jobs_ = std::make_unique<control::JobRunner>(*store_, *clock_);
     const auto poke = [this] { jobs_->poke(); };
     volumes_ = std::make_unique<control::VolumeAccess>(
-        *parts_, [this] { content_worker_->volume_closed(); });
+        *parts_, [this](const model::VolumeId& id) { content_worker_->volume_closed(id); });
     content_worker_ = std::make_unique<control::ContentWorker>(*parts_, *volumes_, poke);
     content_worker_->install(*jobs_);
     cuts_ = std::make_unique<control::Cuts>(*parts_, *volumes_, poke);

@@ -356,7 +356,7 @@ TEST_CASE("what a loss of power dropped stays dropped through the next checkpoin
                                          : BlockState::data));
         }
     };
-    s.store->context.geometry.checkpoint_bytes = 64;  // already at the open
+    s.store->context.geometry.checkpoint_bytes = 128;  // already at the open
     s.open_copy("boot-2", check);
     CHECK(superblock_in(s.dir / "b").boot_id == "boot-2");
     CHECK(superblock_in(s.dir / "b").head.seq > 1);
@@ -516,7 +516,7 @@ TEST_CASE("a checkpoint of a 64 TiB layer costs what was touched") {
     Sync sync{reactor};
     TestStore store(reactor, dir.path());
     store.context.geometry = {};
-    store.context.geometry.checkpoint_bytes = 100;
+    store.context.geometry.checkpoint_bytes = 128;
     const auto layer = store.open_active("l-1", kMaxVolumeBytes);
     REQUIRE(layer);
     constexpr std::uint64_t kTouched[] = {0, 1ULL << 20, 1ULL << 32,
@@ -562,7 +562,7 @@ TEST_CASE("a layer of version 1 with map pages opens for ever") {
         std::filesystem::remove_all(golden);
         std::filesystem::create_directories(golden);
         TestStore writer(reactor, golden);
-        writer.context.geometry.checkpoint_bytes = 32;
+        writer.context.geometry.checkpoint_bytes = 128;
         writer.context.geometry.directory_pages = 2;
         const auto layer = writer.open_active("l-golden", kBytes);
         REQUIRE(layer);

@@ -136,7 +136,8 @@ TestService::TestService(const std::string& where, const Options& options)
     parts.reset(new Parts{*store, *engine, *hypervisor, *clock, *rng, topology, settings});
     jobs = std::make_unique<JobRunner>(*store, *clock);
     const auto poke = [this] { jobs->poke(); };
-    volumes = std::make_unique<VolumeAccess>(*parts, [this] { worker->volume_closed(); });
+    volumes = std::make_unique<VolumeAccess>(
+        *parts, [this](const model::VolumeId& id) { worker->volume_closed(id); });
     worker = std::make_unique<ContentWorker>(*parts, *volumes, poke);
     worker->install(*jobs);
     cuts = std::make_unique<Cuts>(*parts, *volumes, poke);

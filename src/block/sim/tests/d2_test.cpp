@@ -124,7 +124,7 @@ class Scene {
                                                                      .directory_pages = 1,
                                                                      .journal_bytes = 4 << 10,
                                                                      .journal_first_bytes = 2 << 10,
-                                                                     .checkpoint_bytes = 64}});
+                                                                     .checkpoint_bytes = 128}});
     }
     void open() {
         auto active = layer("active", true);
