@@ -17,10 +17,6 @@ catalog::Cursor cursor_of(const model::Image& image) {
     return {image.created, image.id.str()};
 }
 
-bool is_before(const catalog::Cursor& a, const catalog::Cursor& b) {
-    return std::tie(a.created, a.id) < std::tie(b.created, b.id);
-}
-
 template <class Id>
 std::vector<Id> as_ids(const std::vector<std::string>& texts) {
     std::vector<Id> ids;
