@@ -108,7 +108,7 @@ Result<std::unique_ptr<Client>> Client::create(const ClientChoices& choices) {
         new Client(std::move(http), *settings->credentials, endpoint, region));
 }
 
-Result<std::string> Client::send(net::ClientRequest request, std::chrono::seconds time) {
+void Client::sign(net::ClientRequest& request) {
     const auto question = request.target.find('?');
     const std::string path = request.target.substr(0, question);
     const std::string query =
@@ -116,12 +116,29 @@ Result<std::string> Client::send(net::ClientRequest request, std::chrono::second
     request.headers.set("Host", http_->host_header());
     net::sign(credentials_, region_, "kiln", clock_->now(), request.method, path, query,
               net::kUnsignedPayload, request.headers);
+}
+
+Result<std::string> Client::send(net::ClientRequest request, std::chrono::seconds time) {
+    sign(request);
     TRY_ASSIGN(net::ClientResponse response, http_->send(request, Deadline::after(time)),
                "calling " + endpoint_);
     if (response.status / 100 != 2) {
         return as_error(response);
     }
     return std::move(response.body);
+}
+
+Result<std::unique_ptr<net::Tunnel>> Client::open_tunnel(const std::string& instance,
+                                                         std::uint16_t port) {
+    net::ClientRequest request;
+    request.target = fmt::format("/kiln/v1/instances/{}/tunnel?port={}", instance, port);
+    sign(request);
+    TRY_ASSIGN(auto upgraded, http_->upgrade(request, "kiln-tunnel", Deadline::after(kCallTime)),
+               "calling " + endpoint_);
+    if (!upgraded.tunnel) {
+        return as_error(upgraded.response);
+    }
+    return std::move(upgraded.tunnel);
 }
 
 Result<std::string> Client::call(const std::string& method, const std::string& target,

@@ -33,12 +33,17 @@ class Client {
     Result<std::string> upload(const std::string& target, std::uint64_t length,
                                net::BodySource source);
 
+    // A connection to a TCP port of an instance.
+    Result<std::unique_ptr<net::Tunnel>> open_tunnel(const std::string& instance,
+                                                     std::uint16_t port);
+
     const std::string& endpoint() const { return endpoint_; }
     const std::string& region() const { return region_; }
 
   private:
     Client(std::unique_ptr<net::HttpClient> http, net::AwsCredentials credentials,
            std::string endpoint, std::string region);
+    void sign(net::ClientRequest& request);
     Result<std::string> send(net::ClientRequest request, std::chrono::seconds time);
 
     std::unique_ptr<net::HttpClient> http_;

@@ -10,6 +10,7 @@
 #include "cli/client.h"
 #include "cli/import_command.h"
 #include "cli/print.h"
+#include "cli/ssh_command.h"
 
 namespace kiln::cli {
 namespace {
@@ -184,6 +185,34 @@ int collect_garbage(const ClientChoices& choices, bool as_json) {
     }
 }
 
+void add_ssh(CLI::App& app, std::function<int()>* run) {
+    auto choices = std::make_shared<ClientChoices>();
+    auto request = std::make_shared<SshRequest>();
+    CLI::App* command = app.add_subcommand(
+        "ssh", "log in to an instance, through the service: kiln ssh [USER@]i-... [-- COMMAND]");
+    add_choices(command, choices);
+    command->add_option("INSTANCE", request->destination, "[USER@]i-...")->required();
+    command->add_option("-i,--identity", request->identity, "file of the private key");
+    command->add_option("--port", request->port, "the instance's port")->capture_default_str();
+    command->add_option("-o,--option", request->options, "an option of ssh: Name=value")
+        ->allow_extra_args(false);
+    command->add_option("COMMAND", request->command, "what to run there, after --");
+    command->callback([=] { *run = [=] { return run_ssh(*choices, *request); }; });
+}
+
+void add_proxy(CLI::App& app, std::function<int()>* run) {
+    auto choices = std::make_shared<ClientChoices>();
+    auto instance = std::make_shared<std::string>();
+    auto port = std::make_shared<std::uint16_t>(0);
+    CLI::App* command = app.add_subcommand(
+        "proxy",
+        "connect standard input and output to a port of an instance, for ssh's ProxyCommand");
+    add_choices(command, choices);
+    command->add_option("INSTANCE", *instance, "i-...")->required();
+    command->add_option("PORT", *port, "TCP port of the instance")->required();
+    command->callback([=] { *run = [=] { return run_proxy(*choices, *instance, *port); }; });
+}
+
 void add_gc(CLI::App& app, std::function<int()>* run) {
     auto choices = std::make_shared<ClientChoices>();
     auto as_json = std::make_shared<bool>(false);
@@ -231,6 +260,8 @@ void add_commands(CLI::App& app, std::function<int()>* run) {
     add_import(app, run);
     add_inspect(app, run);
     add_nbd(app, run);
+    add_ssh(app, run);
+    add_proxy(app, run);
     add_env(app, run);
     add_operations(app, run);
     add_gc(app, run);

@@ -64,25 +64,8 @@ Result<EffectiveRules> load_effective_rules(catalog::Transaction& tx,
     if (!own.ids.empty()) {
         TRY_ASSIGN(groups, tx.security_groups().list(own));
     }
-    const bool refers = std::any_of(groups.begin(), groups.end(), [](const auto& group) {
-        return std::any_of(group.rules.begin(), group.rules.end(),
-                           [](const auto& rule) { return !rule.referenced_group.empty(); });
-    });
-    GroupMembers members;
-    if (refers) {
-        catalog::InstanceQuery peers;
-        peers.region = instance.region;
-        peers.owners = {instance.owner_id};
-        TRY_ASSIGN(const auto instances, tx.instances().list(peers));
-        for (const model::Instance& peer : instances) {
-            if (!peer.private_ip.empty() && peer.vpc_id == instance.vpc_id) {
-                for (const model::SecurityGroupId& group : peer.security_groups) {
-                    members[group].push_back(peer.private_ip);
-                }
-            }
-        }
-    }
-    return effective_rules(groups, members);
+    // Instances do not reach each other yet, so it does not matter who the members are.
+    return effective_rules(groups, {});
 }
 
 }  // namespace kiln::control

@@ -38,7 +38,7 @@ using GroupMembers = std::map<model::SecurityGroupId, std::vector<std::string>>;
 EffectiveRules effective_rules(const std::vector<model::SecurityGroup>& groups,
                                const GroupMembers& members);
 
-// Of one instance, from the groups and members the catalog has now.
+// Of one instance, from the groups the catalog has now; groups as the other side stand for nobody.
 Result<EffectiveRules> load_effective_rules(catalog::Transaction& tx,
                                             const model::Instance& instance);
 

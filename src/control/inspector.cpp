@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "control/inspector.h"
 
+#include <fmt/format.h>
+
 #include "control/api_errors.h"
 #include "control/instances.h"
 
@@ -49,6 +51,11 @@ Result<InspectedInstance> Inspector::instance(const Caller& caller, const model:
         TRY_ASSIGN(seen.volumes.emplace_back(), describe(volume));
     }
     seen.serial_log = worker_.serial_log(id);
+    if (auto network = networks_.status(id, call_deadline())) {
+        seen.network = std::move(*network);
+    } else if (network.error().code() != Code::not_found) {
+        seen.network = compute::GuestNetworkStatus{};  // its process is being started again
+    }
     auto machine = parts_.hypervisor.query(machine_id(id), call_deadline());
     if (machine) {
         seen.machine = std::move(*machine);
@@ -73,6 +80,45 @@ Result<InspectedSnapshot> Inspector::snapshot(const Caller& caller, const model:
         TRY_ASSIGN(auto chain, content_chain(tx, found->content));
         return InspectedSnapshot{*found, std::move(chain)};
     });
+}
+
+Result<compute::PortForward> Inspector::forward_of(const Caller& caller,
+                                                   const model::InstanceId& id,
+                                                   std::uint16_t port) {
+    TRY_ASSIGN(const auto found, parts_.store.read([&](catalog::Transaction& tx) {
+        return find_instances(tx, caller, {id});
+    }));
+    const model::Instance& instance = found.front();
+    if (instance.state != model::InstanceState::running) {
+        return Error::api(Code::failed_precondition, "IncorrectInstanceState",
+                          fmt::format("The instance '{}' is {}, not running.", id.str(),
+                                      model::to_string(instance.state)));
+    }
+    const auto network = networks_.status(id, call_deadline());
+    if (!network) {
+        return Error::api(
+            Code::unavailable, "Unavailable",
+            fmt::format("The network of '{}' does not answer at the moment; try again.", id.str()));
+    }
+    for (const compute::PortForward& forward : network->forwards) {
+        if (forward.guest_port == port && forward.port != 0) {
+            return forward;
+        }
+    }
+    if (instance.public_ip.empty()) {
+        return Error::api(Code::failed_precondition, "NotReachable",
+                          fmt::format("The instance '{}' has no public address, so nothing reaches "
+                                      "it from outside.",
+                                      id.str()));
+    }
+    const std::string group =
+        instance.security_groups.empty() ? "sg-..." : instance.security_groups.front().str();
+    return Error::api(
+        Code::failed_precondition, "NotReachable",
+        fmt::format("No rule of the security groups of '{}' opens TCP port {} to this host. To "
+                    "open it: aws ec2 authorize-security-group-ingress --group-id {} --protocol "
+                    "tcp --port {} --cidr 127.0.0.0/8",
+                    id.str(), port, group, port));
 }
 
 Result<std::string> Inspector::export_volume(const Caller& caller, const model::VolumeId& id) {

@@ -31,19 +31,24 @@ struct InspectedVolume {
 
 struct InspectedInstance {
     model::Instance instance;
-    compute::MachineInfo machine;  // state `gone` when there is none
+    compute::MachineInfo machine;                        // state `gone` when there is none
+    std::optional<compute::GuestNetworkStatus> network;  // while it runs
     std::string serial_log;
     std::vector<InspectedVolume> volumes;
 };
 
 class Inspector {
   public:
-    Inspector(const Parts& parts, VolumeAccess& access, const InstanceWorker& worker)
-        : parts_(parts), access_(access), worker_(worker) {}
+    Inspector(const Parts& parts, VolumeAccess& access, InstanceNetworks& networks,
+              const InstanceWorker& worker)
+        : parts_(parts), access_(access), networks_(networks), worker_(worker) {}
 
     Result<InspectedInstance> instance(const Caller& caller, const model::InstanceId& id);
     Result<InspectedVolume> volume(const Caller& caller, const model::VolumeId& id);
     Result<InspectedSnapshot> snapshot(const Caller& caller, const model::SnapshotId& id);
+    // Where a TCP port of a running instance is reached on this host.
+    Result<compute::PortForward> forward_of(const Caller& caller, const model::InstanceId& id,
+                                            std::uint16_t port);
     // Exports the volume read-only on a second socket, opening it if nobody has it open; the
     // socket's path.
     Result<std::string> export_volume(const Caller& caller, const model::VolumeId& id);
@@ -55,6 +60,7 @@ class Inspector {
 
     const Parts parts_;
     VolumeAccess& access_;
+    InstanceNetworks& networks_;
     const InstanceWorker& worker_;
 };
 

@@ -7,6 +7,7 @@
 
 #include "control/api_errors.h"
 #include "control/instances.h"
+#include "control/launch_network.h"
 #include "control/machine_fit.h"
 
 namespace kiln::control {
@@ -25,7 +26,8 @@ int given(const AttributeChange& change) {
            int{change.disable_api_stop.has_value()} + int{change.shutdown_behavior.has_value()} +
            int{!change.devices.empty()} + int{change.instance_type.has_value()} +
            int{change.user_data.has_value()} + int{change.ebs_optimized.has_value()} +
-           int{change.ena_support.has_value()} + int{change.sriov_net_support.has_value()};
+           int{change.ena_support.has_value()} + int{change.sriov_net_support.has_value()} +
+           int{!change.groups.empty()};
 }
 
 Status check_one(const AttributeChange& change) {  // STP-4
@@ -52,7 +54,7 @@ Result<InstanceView> load(catalog::Transaction& tx, const Caller& caller,
 Status InstanceAttributes::modify(const Caller& caller, const model::InstanceId& id,
                                   const AttributeChange& change, bool dry_run) {
     TRY(check_one(change));
-    return parts_.store.run([&](catalog::Transaction& tx) -> Status {
+    const Status modified = parts_.store.run([&](catalog::Transaction& tx) -> Status {
         TRY_ASSIGN(InstanceView view, load(tx, caller, id));
         if (view.instance.state == model::InstanceState::terminated) {
             return Error::api(Code::failed_precondition, "IncorrectInstanceState",
@@ -62,16 +64,20 @@ Status InstanceAttributes::modify(const Caller& caller, const model::InstanceId&
             TRY(model::next(view.instance.state, model::InstanceEvent::modify_stopped, id));
             TRY(apply_stopped(view, change));
         } else {
-            TRY(apply(tx, view, change));
+            TRY(apply(tx, caller, view, change));
         }
         if (dry_run) {
             return errors::dry_run();
         }
         return tx.instances().update(view.instance);
     });
+    if (modified && !change.groups.empty()) {
+        networks_.instance_changed(id);
+    }
+    return modified;
 }
 
-Status InstanceAttributes::apply(catalog::Transaction& tx, InstanceView& view,
+Status InstanceAttributes::apply(catalog::Transaction& tx, const Caller& caller, InstanceView& view,
                                  const AttributeChange& change) {
     model::Instance& instance = view.instance;
     if (change.shutdown_behavior) {
@@ -81,6 +87,9 @@ Status InstanceAttributes::apply(catalog::Transaction& tx, InstanceView& view,
                 "images.");
         }
         instance.shutdown_behavior = *change.shutdown_behavior;
+    }
+    if (!change.groups.empty()) {
+        TRY_ASSIGN(instance.security_groups, find_groups(tx, parts_, caller, change.groups, {}));
     }
     instance.source_dest_check = change.source_dest_check.value_or(instance.source_dest_check);
     instance.disable_api_termination =

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "control/caller.h"
+#include "control/instance_networks.h"
 #include "control/instance_views.h"
 #include "control/parts.h"
 
@@ -27,6 +28,7 @@ struct AttributeChange {
     std::optional<bool> disable_api_stop;
     std::optional<model::ShutdownBehavior> shutdown_behavior;
     std::vector<DeviceChange> devices;
+    std::vector<model::SecurityGroupId> groups;  // all it has from now on (SG-10)
     // Only while stopped.
     std::optional<std::string> instance_type;
     std::optional<Bytes> user_data;
@@ -37,19 +39,22 @@ struct AttributeChange {
 
 class InstanceAttributes {
   public:
-    explicit InstanceAttributes(const Parts& parts) : parts_(parts) {}
+    InstanceAttributes(const Parts& parts, InstanceNetworks& networks)
+        : parts_(parts), networks_(networks) {}
 
     Status modify(const Caller& caller, const model::InstanceId& id, const AttributeChange& change,
                   bool dry_run);
     Result<InstanceView> look(const Caller& caller, const model::InstanceId& id);
 
   private:
-    Status apply(catalog::Transaction& tx, InstanceView& view, const AttributeChange& change);
+    Status apply(catalog::Transaction& tx, const Caller& caller, InstanceView& view,
+                 const AttributeChange& change);
     Status apply_stopped(InstanceView& view, const AttributeChange& change);
     Status apply_devices(catalog::Transaction& tx, InstanceView& view,
                          const std::vector<DeviceChange>& devices);
 
     const Parts parts_;
+    InstanceNetworks& networks_;
 };
 
 }  // namespace kiln::control

@@ -141,6 +141,7 @@ Status InstanceWorker::switch_off(const model::Job& job) {
     if (!killed && killed.error().code() != Code::not_found) {
         return killed;
     }
+    TRY(networks_.stop(id, Deadline::after(kStepTime)));
     TRY_ASSIGN(const model::Instance instance, load(id));
     const bool stops = instance.state == model::InstanceState::stopping;
     TRY_ASSIGN(const auto volumes, attached_volumes(id));
@@ -156,6 +157,7 @@ Status InstanceWorker::switch_off(const model::Job& job) {
         }
     }
     TRY(commit_off(job));
+    networks_.give_back(instance.public_ip);
     work_added_();
     return ok();
 }

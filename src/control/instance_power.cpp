@@ -48,8 +48,25 @@ Status InstancePower::check_root(catalog::Transaction& tx, const model::Instance
     return ok();
 }
 
+// IMDS-8: what was attached and detached since the last start shows from this one on. Instance
+// store devices stay as they are.
+Status InstancePower::renew_mappings(catalog::Transaction& tx, model::Instance& instance) {
+    catalog::VolumeQuery query;
+    query.attached_to = {instance.id};
+    TRY_ASSIGN(const auto volumes, tx.volumes().list(query));
+    std::erase_if(instance.launch_mappings,
+                  [](const model::BlockDeviceMapping& mapping) { return mapping.ebs.has_value(); });
+    for (const model::Volume& volume : volumes) {
+        model::BlockDeviceMapping& mapping = instance.launch_mappings.emplace_back();
+        mapping.device_name = volume.attachment->device;
+        mapping.ebs.emplace();
+    }
+    return ok();
+}
+
 Status InstancePower::start_one(catalog::Transaction& tx, model::Instance& instance) {
     TRY(check_root(tx, instance));
+    TRY(renew_mappings(tx, instance));
     TRY(find_capacity(tx, parts_, *find_instance_type(instance.instance_type), 1, 1));
     instance.launched = parts_.clock.now();
     instance.forced_off = false;

@@ -33,6 +33,7 @@ class InstancePower {
 
   private:
     Status start_one(catalog::Transaction& tx, model::Instance& instance);
+    Status renew_mappings(catalog::Transaction& tx, model::Instance& instance);
     Status check_root(catalog::Transaction& tx, const model::Instance& instance);
 
     const Parts parts_;

@@ -116,7 +116,12 @@ compute::MachineSpec InstanceWorker::machine_spec(const model::Instance& instanc
 Status InstanceWorker::start_machine(const model::Instance& instance) {
     TRY_ASSIGN(const auto volumes, attached_volumes(instance.id));
     TRY(open_volumes(volumes));
-    TRY(parts_.hypervisor.start(machine_spec(instance, volumes), step_deadline()));
+    compute::MachineSpec spec = machine_spec(instance, volumes);
+    TRY_ASSIGN(auto nic, networks_.start(instance.id, step_deadline()));
+    if (nic) {
+        spec.nics.push_back(std::move(*nic));
+    }
+    TRY(parts_.hypervisor.start(spec, step_deadline()));
     return ok();
 }
 
@@ -254,6 +259,12 @@ Status InstanceWorker::recover() {
         if (Status opened = open_volumes(volumes); !opened) {
             log_error("instances", fmt::format("the disks of {} cannot be served: {}",
                                                instance.id.str(), opened.error().to_string()));
+        }
+    }
+    for (const model::Instance& instance : instances) {
+        if (Status adopted = networks_.adopt(instance, step_deadline()); !adopted) {
+            log_error("instances", fmt::format("the network of {} is not there: {}",
+                                               instance.id.str(), adopted.error().to_string()));
         }
     }
     for (const model::Instance& instance : instances) {

@@ -2,10 +2,10 @@
 // InstanceWorker: makes true what the instance rows say: starts machines, ends them, and takes note
 // of what happens to them. Its steps run as jobs, are idempotent, and survive a kill at any point.
 //
-//   instance.launch   open the volumes, start the machine, commit `running`; a launch that cannot
-//   succeed ends `terminated` instance.end      press the power button, wait, switch off, close the
-//   volumes, commit `stopped` or `terminated` layer.drop        remove the files of a layer nobody
-//   needs any more
+//   instance.launch     open the volumes, start network and machine, commit `running`; a launch
+//                       that cannot succeed ends `terminated`
+//   instance.end        press the power button, wait, switch off, end the network, close the
+//                       volumes, commit `stopped` or `terminated`
 //   instance.reboot     press the power button, wait, reset the machine (RBT-1, RBT-2)
 //
 // Thread-safe, blocking.
@@ -16,6 +16,7 @@
 #include <string>
 
 #include "compute/hypervisor.h"
+#include "control/instance_networks.h"
 #include "control/job_runner.h"
 #include "control/parts.h"
 #include "control/volume_access.h"
@@ -52,8 +53,12 @@ std::optional<UnixMillis> waits_until(const model::Job& job);
 class InstanceWorker {
   public:
     // `work_added` is called after a transaction that queued or woke a job.
-    InstanceWorker(const Parts& parts, VolumeAccess& volumes, std::function<void()> work_added)
-        : parts_(parts), volumes_(volumes), work_added_(std::move(work_added)) {}
+    InstanceWorker(const Parts& parts, VolumeAccess& volumes, InstanceNetworks& networks,
+                   std::function<void()> work_added)
+        : parts_(parts),
+          volumes_(volumes),
+          networks_(networks),
+          work_added_(std::move(work_added)) {}
 
     // Registers the handlers above.
     void install(JobRunner& runner);
@@ -71,8 +76,8 @@ class InstanceWorker {
     // Ends the job.
     Status give_back(const model::Job& job);
 
-    // After a restart (D17): volumes of live machines are exported again, then their machines
-    // adopted; what happened meanwhile is noted. Before jobs run.
+    // After a restart (D17): volumes of live machines are exported again and their networks taken
+    // over, then the machines adopted; what happened meanwhile is noted. Before jobs run.
     Status recover();
 
     std::string instance_directory(const model::InstanceId& id) const;
@@ -105,6 +110,7 @@ class InstanceWorker {
 
     const Parts parts_;
     VolumeAccess& volumes_;
+    InstanceNetworks& networks_;
     const std::function<void()> work_added_;
 };
 

@@ -110,7 +110,11 @@ Result<ReservationPage> Instances::describe(const Caller& caller,
 
 Result<model::MetadataOptions> Instances::modify_metadata_options(
     const Caller& caller, const ModifyMetadataOptionsInput& input) {
-    return control::modify_metadata_options(parts_.store, caller, input);
+    auto options = control::modify_metadata_options(parts_.store, caller, input);
+    if (options) {
+        networks_.instance_changed(input.id);  // IMDS-3: the hop limit
+    }
+    return options;
 }
 
 Result<std::vector<StateChange>> Instances::terminate(const Caller& caller,

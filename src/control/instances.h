@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "control/caller.h"
+#include "control/instance_networks.h"
 #include "control/instance_types.h"
 #include "control/instance_views.h"
 #include "control/launch_network.h"
@@ -68,8 +69,8 @@ struct TerminateInput {
 class Instances {
   public:
     // `work_added` is called after a transaction that queued a job.
-    Instances(const Parts& parts, std::function<void()> work_added)
-        : parts_(parts), work_added_(std::move(work_added)) {}
+    Instances(const Parts& parts, InstanceNetworks& networks, std::function<void()> work_added)
+        : parts_(parts), networks_(networks), work_added_(std::move(work_added)) {}
 
     Result<ReservationView> run(const Caller& caller, const RunInstancesInput& input);
     Result<ReservationPage> describe(const Caller& caller, const DescribeInstancesInput& input);
@@ -79,6 +80,7 @@ class Instances {
 
   private:
     const Parts parts_;
+    InstanceNetworks& networks_;
     const std::function<void()> work_added_;
 };
 

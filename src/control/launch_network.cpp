@@ -48,34 +48,6 @@ Result<model::Subnet> choose_subnet(catalog::Transaction& tx, const Parts& parts
     return subnet;
 }
 
-Result<std::vector<model::SecurityGroupId>> choose_groups(catalog::Transaction& tx,
-                                                          const Parts& parts, const Caller& caller,
-                                                          const DefaultNetwork& network,
-                                                          const LaunchNetworkInput& input) {
-    std::vector<model::SecurityGroupId> chosen;
-    const auto take = [&](const GroupName& name) -> Status {
-        TRY_ASSIGN(const model::SecurityGroup group, find_group(tx, parts, caller, name));
-        if (std::find(chosen.begin(), chosen.end(), group.id) == chosen.end()) {
-            chosen.push_back(group.id);
-        }
-        return ok();
-    };
-    for (const model::SecurityGroupId& id : input.groups) {
-        TRY(take({id, ""}));
-    }
-    for (const std::string& name : input.group_names) {
-        TRY(take({{}, name}));
-    }
-    if (chosen.empty()) {
-        chosen.push_back(network.group.id);
-    }
-    if (chosen.size() > kMaxGroupsPerInterface) {
-        return Error::api(Code::resource_exhausted, "SecurityGroupsPerInterfaceLimitExceeded",
-                          "The maximum number of security groups per interface has been reached.");
-    }
-    return chosen;
-}
-
 Result<std::set<std::uint32_t>> taken_addresses(catalog::Transaction& tx,
                                                 const model::Subnet& subnet) {
     catalog::InstanceQuery query;
@@ -142,6 +114,30 @@ std::string random_mac(io::Rng& rng) {
 
 }  // namespace
 
+Result<std::vector<model::SecurityGroupId>> find_groups(
+    catalog::Transaction& tx, const Parts& parts, const Caller& caller,
+    const std::vector<model::SecurityGroupId>& ids, const std::vector<std::string>& names) {
+    std::vector<model::SecurityGroupId> found;
+    const auto take = [&](const GroupName& name) -> Status {
+        TRY_ASSIGN(const model::SecurityGroup group, find_group(tx, parts, caller, name));
+        if (std::find(found.begin(), found.end(), group.id) == found.end()) {
+            found.push_back(group.id);
+        }
+        return ok();
+    };
+    for (const model::SecurityGroupId& id : ids) {
+        TRY(take({id, ""}));
+    }
+    for (const std::string& name : names) {
+        TRY(take({{}, name}));
+    }
+    if (found.size() > kMaxGroupsPerInterface) {
+        return Error::api(Code::resource_exhausted, "SecurityGroupsPerInterfaceLimitExceeded",
+                          "The maximum number of security groups per interface has been reached.");
+    }
+    return found;
+}
+
 Status check_network(const LaunchNetworkInput& input, std::int64_t max_count) {
     if (!input.private_ip.empty() && max_count > 1) {
         return errors::invalid_parameter_combination(
@@ -162,7 +158,10 @@ Result<LaunchNetwork> plan_network(catalog::Transaction& tx, const Parts& parts,
     LaunchNetwork plan;
     plan.no_public_ip = input.no_public_ip;
     TRY_ASSIGN(plan.subnet, choose_subnet(tx, parts, caller, network, input.subnet, zone));
-    TRY_ASSIGN(plan.groups, choose_groups(tx, parts, caller, network, input));
+    TRY_ASSIGN(plan.groups, find_groups(tx, parts, caller, input.groups, input.group_names));
+    if (plan.groups.empty()) {
+        plan.groups.push_back(network.group.id);
+    }
     const auto range = model::parse_ipv4_cidr(plan.subnet.cidr);
     if (!range) {
         return Error(Code::data_loss, "the range of " + plan.subnet.id.str() + " is not readable");

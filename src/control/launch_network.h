@@ -30,6 +30,11 @@ struct LaunchNetwork {
     bool no_public_ip = false;
 };
 
+// SG-10: the groups of an interface, each once, in the order given: by id, then by name.
+Result<std::vector<model::SecurityGroupId>> find_groups(
+    catalog::Transaction& tx, const Parts& parts, const Caller& caller,
+    const std::vector<model::SecurityGroupId>& ids, const std::vector<std::string>& names);
+
 // What can be said without the catalog.
 Status check_network(const LaunchNetworkInput& input, std::int64_t max_count);
 

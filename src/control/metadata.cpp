@@ -1,7 +1,45 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "control/metadata.h"
 
+#include "util/log.h"
+
 namespace kiln::control {
+namespace {
+
+Result<InterfaceFacts> load_interface(catalog::Transaction& tx, const model::Instance& instance) {
+    InterfaceFacts facts;
+    if (instance.subnet_id.empty()) {
+        return facts;
+    }
+    catalog::SecurityGroupQuery query;
+    query.ids = instance.security_groups;
+    if (!query.ids.empty()) {
+        TRY_ASSIGN(const auto groups, tx.security_groups().list(query));
+        for (const model::SecurityGroup& group : groups) {
+            facts.security_group_names.push_back(group.name);
+        }
+    }
+    TRY_ASSIGN(const model::Subnet subnet, tx.subnets().get(instance.subnet_id));
+    TRY_ASSIGN(const model::Vpc vpc, tx.vpcs().get(instance.vpc_id));
+    facts.subnet_cidr = subnet.cidr;
+    facts.vpc_cidrs = {vpc.cidr};
+    return facts;
+}
+
+}  // namespace
+
+Metadata::InterfaceLookup Metadata::catalog_interfaces(catalog::Store& store) {
+    return [&store](const model::Instance& instance) {
+        auto facts =
+            store.read([&](catalog::Transaction& tx) { return load_interface(tx, instance); });
+        if (!facts) {
+            log_error("metadata", "the interface of " + instance.id.str() +
+                                      " is not known: " + facts.error().to_string());
+            return InterfaceFacts{};
+        }
+        return std::move(*facts);
+    };
+}
 
 Result<std::unique_ptr<Metadata>> Metadata::create(catalog::Store& store, io::Clock& clock,
                                                    io::Rng& rng, const Topology& topology,

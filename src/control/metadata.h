@@ -31,6 +31,9 @@ class Metadata {
                                                     std::span<const std::string> path);
     MetadataTokens& tokens() { return tokens_; }
 
+    // The lookup over the catalog's own groups, subnets and VPCs.
+    static InterfaceLookup catalog_interfaces(catalog::Store& store);
+
   private:
     Metadata(catalog::Store& store, MetadataTokens tokens, const Topology& topology,
              InterfaceLookup interfaces)

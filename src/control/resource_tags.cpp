@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "control/api_errors.h"
+#include "control/metadata_options.h"
 #include "control/taggable.h"
 #include "control/tagging.h"
 #include "util/encoding.h"
@@ -128,6 +129,14 @@ Status check_limit(const std::string& id, const std::vector<model::Tag>& there,
     return ok();
 }
 
+// IMDS-11: an instance that shows its tags in its metadata takes only those that can be shown.
+Status check_shown_tags(catalog::Transaction& tx, const model::InstanceId& id,
+                        const std::vector<model::Tag>& added) {
+    TRY_ASSIGN(const auto instance, tx.instances().find(id));
+    return instance && instance->metadata_options.instance_tags_enabled ? check_metadata_tags(added)
+                                                                        : ok();
+}
+
 std::vector<std::string> keys_of(const std::map<std::string, std::string>& types) {
     std::vector<std::string> ids;
     for (const auto& [id, type] : types) {
@@ -150,6 +159,9 @@ Status ResourceTags::create(const Caller& caller, const std::vector<std::string>
         TRY_ASSIGN(auto there, tx.tags().of(caller.account, keys_of(types)));
         for (const auto& [id, type] : types) {
             TRY(check_limit(id, there[id], tags));
+            if (type == "instance") {
+                TRY(check_shown_tags(tx, model::InstanceId(id), tags));
+            }
         }
         if (dry_run) {
             return errors::dry_run();

@@ -138,13 +138,17 @@ Result<std::vector<RuleView>> SecurityGroups::add_rules(catalog::Transaction& tx
 Result<std::vector<RuleView>> SecurityGroups::authorize(const Caller& caller,
                                                         const ChangeRulesInput& input) {
     TRY(check_tag_specifications(input.tags, {kRuleType}));
-    return parts_.store.run([&](catalog::Transaction& tx) -> Result<std::vector<RuleView>> {
+    auto added = parts_.store.run([&](catalog::Transaction& tx) -> Result<std::vector<RuleView>> {
         TRY_ASSIGN(auto views, add_rules(tx, caller, input));
         if (input.dry_run) {
             return errors::dry_run();  // rolls everything back
         }
         return views;
     });
+    if (added && !added->empty()) {
+        networks_.group_changed(added->front().group);
+    }
+    return added;
 }
 
 Result<RevokedRules> SecurityGroups::take_rules(catalog::Transaction& tx, const Caller& caller,
@@ -174,13 +178,17 @@ Result<RevokedRules> SecurityGroups::revoke(const Caller& caller, const ChangeRu
         return errors::invalid_parameter_combination(
             "Rule ids and rule properties may not be given together.");
     }
-    return parts_.store.run([&](catalog::Transaction& tx) -> Result<RevokedRules> {
+    auto taken = parts_.store.run([&](catalog::Transaction& tx) -> Result<RevokedRules> {
         TRY_ASSIGN(auto revoked, take_rules(tx, caller, input));
         if (input.dry_run) {
             return errors::dry_run();
         }
         return revoked;
     });
+    if (taken && !taken->revoked.empty()) {
+        networks_.group_changed(taken->revoked.front().group);
+    }
+    return taken;
 }
 
 Result<Page<RuleView>> SecurityGroups::describe_rules(const Caller& caller,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // SecurityGroups: making, describing and deleting groups, and adding and removing their rules
-// (SG-1 .. SG-11 of docs/semantics/network.md). Thread-safe, blocking.
+// (SG-1 .. SG-11 of docs/semantics/vpc.md). Thread-safe, blocking.
 #pragma once
 
 #include <map>
@@ -10,6 +10,7 @@
 #include "catalog/store.h"
 #include "control/caller.h"
 #include "control/filter.h"
+#include "control/instance_networks.h"
 #include "control/pagination.h"
 #include "control/parts.h"
 #include "control/permissions.h"
@@ -77,7 +78,8 @@ struct DescribeRulesInput {
 
 class SecurityGroups {
   public:
-    explicit SecurityGroups(const Parts& parts) : parts_(parts) {}
+    SecurityGroups(const Parts& parts, InstanceNetworks& networks)
+        : parts_(parts), networks_(networks) {}
 
     Result<SecurityGroupView> create(const Caller& caller, const CreateSecurityGroupInput& input);
     Result<model::SecurityGroupId> remove(const Caller& caller, const GroupName& group,
@@ -97,6 +99,7 @@ class SecurityGroups {
                                     const ChangeRulesInput& input);
 
     const Parts parts_;
+    InstanceNetworks& networks_;
 };
 
 inline constexpr std::size_t kMaxRulesPerDirection = 60;  // SG-7: EC2's default quota

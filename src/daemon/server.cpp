@@ -83,6 +83,7 @@ Result<std::unique_ptr<Server>> Server::start(const ServeOptions& options) {
     std::unique_ptr<Server> server(new Server(options, std::move(topology)));
     TRY(server->open_storage());
     TRY(server->open_hypervisor());
+    TRY(server->open_networks());
     server->make_use_cases();
     TRY(server->recover());
     TRY(server->jobs_->start(kJobThreads));
@@ -170,6 +171,22 @@ Status Server::open_hypervisor() {
     return ok();
 }
 
+Status Server::open_networks() {
+    addresses_ =
+        std::make_unique<compute::LoopbackPool>(store_->uuid(), compute::claim_by_socket());
+    if (fake_host_) {
+        fake_network_host_ = std::make_unique<compute::FakeNetworkHost>();
+        guest_networks_ = compute::make_fake_guest_networks(*fake_network_host_);
+    } else {
+        TRY_ASSIGN(guest_networks_, compute::make_guest_networks({}), "prepare guest networks");
+    }
+    TRY_ASSIGN(metadata_,
+               control::Metadata::create(*store_, *clock_, *rng_, topology_,
+                                         control::Metadata::catalog_interfaces(*store_)));
+    TRY_ASSIGN(metadata_door_, api::MetadataDoor::create(*metadata_, *clock_));
+    return ok();
+}
+
 void Server::make_use_cases() {
     parts_ = std::unique_ptr<control::Parts>(
         new control::Parts{*store_, *engine_, *hypervisor_, *clock_, *rng_, topology_, settings_});
@@ -183,7 +200,10 @@ void Server::make_use_cases() {
     snapshots_ = std::make_unique<control::Snapshots>(*parts_, *cuts_, poke);
     gc_ = std::make_unique<control::Gc>(*parts_, poke);
     gc_->install(*jobs_);
-    worker_ = std::make_unique<control::InstanceWorker>(*parts_, *volumes_, poke);
+    instance_networks_ = std::make_unique<control::InstanceNetworks>(*parts_, *guest_networks_,
+                                                                     *metadata_door_, *addresses_);
+    worker_ =
+        std::make_unique<control::InstanceWorker>(*parts_, *volumes_, *instance_networks_, poke);
     worker_->install(*jobs_);
     create_images_ = std::make_unique<control::CreateImages>(*parts_, *cuts_, *worker_, poke);
     create_images_->install(*jobs_);
@@ -193,16 +213,17 @@ void Server::make_use_cases() {
     accounts_ = std::make_unique<control::Accounts>(*store_, *clock_, *rng_);
     images_ = std::make_unique<control::Images>(*parts_);
     tags_ = std::make_unique<control::ResourceTags>(*store_);
-    instances_ = std::make_unique<control::Instances>(*parts_, poke);
+    instances_ = std::make_unique<control::Instances>(*parts_, *instance_networks_, poke);
     power_ = std::make_unique<control::InstancePower>(*parts_, poke);
-    attributes_ = std::make_unique<control::InstanceAttributes>(*parts_);
+    attributes_ = std::make_unique<control::InstanceAttributes>(*parts_, *instance_networks_);
     statuses_ = std::make_unique<control::InstanceStatuses>(*parts_, *worker_);
     volume_requests_ = std::make_unique<control::Volumes>(*parts_, *volumes_, poke);
     imports_ = std::make_unique<control::Imports>(*parts_, poke);
     networks_ = std::make_unique<control::Networks>(*parts_);
-    security_groups_ = std::make_unique<control::SecurityGroups>(*parts_);
+    security_groups_ = std::make_unique<control::SecurityGroups>(*parts_, *instance_networks_);
     key_pairs_ = std::make_unique<control::KeyPairs>(*store_, *clock_, *rng_);
-    inspector_ = std::make_unique<control::Inspector>(*parts_, *volumes_, *worker_);
+    inspector_ =
+        std::make_unique<control::Inspector>(*parts_, *volumes_, *instance_networks_, *worker_);
 }
 
 Status Server::recover() {
@@ -297,6 +318,12 @@ void Server::end_guests() {
             log_error("daemon",
                       fmt::format("{} was not ended: {}", id.str(), killed.error().to_string()));
         }
+        if (const Status stopped = instance_networks_->stop(
+                model::InstanceId(id.str()), Deadline::after(std::chrono::seconds(10)));
+            !stopped) {
+            log_error("daemon", fmt::format("the network of {} was not ended: {}", id.str(),
+                                            stopped.error().to_string()));
+        }
     }
 }
 
@@ -307,6 +334,7 @@ void Server::stop() {
     stopped_ = true;
     if (http_) {
         http_->stop(kStopGrace);
+        kiln_api_->stop();
     }
     if (content_worker_) {
         content_worker_->stop();
@@ -330,6 +358,9 @@ void Server::stop() {
     }
     if (events_) {
         events_->stop();
+    }
+    if (metadata_door_) {
+        metadata_door_->stop();
     }
     if (options_.ephemeral && store_) {
         engine_.reset();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Server: the parts of a running service, made in the order they need each other (D17) and ended in
-// the reverse: lock, catalog, block engine, hypervisor; then what a killed predecessor left
-// (cuts, imports, layers, guests); then jobs; the API last. One owner thread.
+// the reverse: lock, catalog, block engine, hypervisor, networks; then what a killed predecessor
+// left (cuts, imports, layers, guests); then jobs; the API last. One owner thread.
 #pragma once
 
 #include <memory>
@@ -9,7 +9,9 @@
 #include <string>
 
 #include "api/door.h"
+#include "api/metadata/metadata_door.h"
 #include "catalog/store.h"
+#include "compute/fake/fake_guest_networks.h"
 #include "compute/fake/fake_hypervisor.h"
 #include "control/content_store.h"
 #include "control/content_worker.h"
@@ -44,6 +46,7 @@ class Server {
     Status open_storage();
     Status open_engine();
     Status open_hypervisor();
+    Status open_networks();
     void make_use_cases();
     Status recover();
     Status drop_orphan_layers();
@@ -70,7 +73,13 @@ class Server {
     std::unique_ptr<control::MachineWatch> watch_;
     std::unique_ptr<compute::FakeHost> fake_host_;
     std::unique_ptr<compute::Hypervisor> hypervisor_;
+    std::unique_ptr<compute::FakeNetworkHost> fake_network_host_;
+    std::unique_ptr<compute::GuestNetworks> guest_networks_;
+    std::unique_ptr<compute::LoopbackPool> addresses_;
+    std::unique_ptr<control::Metadata> metadata_;
+    std::unique_ptr<api::MetadataDoor> metadata_door_;
     std::unique_ptr<control::Parts> parts_;
+    std::unique_ptr<control::InstanceNetworks> instance_networks_;
     std::unique_ptr<control::JobRunner> jobs_;
     std::unique_ptr<control::VolumeAccess> volumes_;
     std::unique_ptr<control::ContentWorker> content_worker_;

@@ -32,9 +32,6 @@ Status refuse_unbuilt(const ModifyInstanceAttributeRequest& request) {
     if (text(request.ramdisk)) {
         return not_built("Ramdisk");
     }
-    if (!request.groups.empty()) {
-        return not_built("GroupId");
-    }
     if (request.enclave_options) {
         return not_built("EnclaveOptions");
     }
@@ -78,8 +75,9 @@ Status take_named(const std::string& name, const std::string& value,
         TRY_ASSIGN(change.user_data, parse_user_data(value));
     } else if (name == "sriovNetSupport") {
         change.sriov_net_support = value;
-    } else if (name == "kernel" || name == "ramdisk" || name == "groupSet" ||
-               name == "enclaveOptions") {
+    } else if (name == "groupSet") {
+        TRY_ASSIGN(change.groups.emplace_back(), model::parse_security_group_id(value));
+    } else if (name == "kernel" || name == "ramdisk" || name == "enclaveOptions") {
         return not_built("Attribute " + name);
     } else {
         return bad_enum(name, "Attribute");
@@ -112,6 +110,9 @@ Result<control::AttributeChange> to_change(const ModifyInstanceAttributeRequest&
     }
     if (request.user_data) {
         change.user_data = request.user_data->value.value_or(Bytes{});
+    }
+    for (const std::string& group : request.groups) {
+        TRY_ASSIGN(change.groups.emplace_back(), model::parse_security_group_id(group));
     }
     for (const InstanceBlockDeviceMappingSpecification& mapping : request.block_device_mappings) {
         if (given(mapping.no_device) || given(mapping.virtual_name)) {

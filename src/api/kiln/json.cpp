@@ -55,6 +55,23 @@ json volume_json(const control::InspectedVolume& seen) {
     return out;
 }
 
+json network_json(const compute::GuestNetworkStatus& network) {
+    json out{{"connected", network.connected},
+             {"forwards", json::array()},
+             {"droppedFromGuest", network.dropped_from_guest},
+             {"droppedToGuest", network.dropped_to_guest},
+             {"restarts", network.restarts}};
+    if (network.pid != 0) {
+        out["pid"] = network.pid;
+    }
+    for (const compute::PortForward& forward : network.forwards) {
+        out["forwards"].push_back({{"guestPort", forward.guest_port},
+                                   {"address", forward.address.text()},
+                                   {"port", forward.port}});
+    }
+    return out;
+}
+
 }  // namespace
 
 std::string to_json(const control::InspectedVolume& seen) {
@@ -79,6 +96,9 @@ std::string to_json(const control::InspectedInstance& seen) {
     if (seen.machine.pid != 0) {
         out["machine"]["pid"] = seen.machine.pid;
         out["machine"]["accelerator"] = accelerator_name(seen.machine.accelerator);
+    }
+    if (seen.network) {
+        out["network"] = network_json(*seen.network);
     }
     for (const control::InspectedVolume& volume : seen.volumes) {
         out["volumes"].push_back(volume_json(volume));

@@ -5,6 +5,9 @@
 //   GET    /kiln/v1/inspect/{id}               where an instance, a volume or a snapshot really is
 //   POST   /kiln/v1/volumes/{id}/export        a read-only NBD socket on this host -> {socket}
 //   DELETE /kiln/v1/volumes/{id}/export
+//   GET    /kiln/v1/instances/{id}/tunnel?port=
+//                                              Upgrade: kiln-tunnel; then the connection is one to
+//                                              that TCP port of the instance
 //   POST   /kiln/v1/gc                         a run of garbage collection -> {run, over, ...};
 //                                              administrators
 //   GET    /kiln/v1/gc?run=                    the same answer about a run asked for before; both
@@ -24,6 +27,7 @@
 
 #include "api/codec/registry.h"
 #include "api/context.h"
+#include "api/kiln/tunnels.h"
 #include "api/services.h"
 #include "io/clock.h"
 #include "net/http_server.h"
@@ -41,6 +45,8 @@ class KilnApi {
     void serve(const net::HttpRequest& request, const net::Authorization& authorization,
                Context& context, const std::string& secret, net::BodyReader& body,
                net::ResponseWriter& response);
+    // Ends the tunnels.
+    void stop() { tunnels_.stop(); }
     void refuse(const Error& error, const std::string& request_id, net::ResponseWriter& response);
 
   private:
@@ -51,6 +57,10 @@ class KilnApi {
     Result<std::string> inspect(const Context& context, const std::string& id);
     Result<std::string> export_volume(const net::HttpRequest& request, const Context& context,
                                       const std::string& id);
+    Result<UniqueFd> connect(const net::HttpRequest& request, const Context& context,
+                             const std::string& id);
+    Status open_tunnel(const net::HttpRequest& request, const Context& context,
+                       const std::string& id, net::ResponseWriter& response);
     Result<std::string> collect_garbage(const net::HttpRequest& request, const Context& context);
     Result<std::string> operations() const;
     Result<std::string> create_account(const Context& context, net::BodyReader& body);
@@ -58,6 +68,7 @@ class KilnApi {
     const Services services_;
     const Registry& registry_;
     io::Clock& clock_;
+    Tunnels tunnels_;
 };
 
 }  // namespace kiln::api

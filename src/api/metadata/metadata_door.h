@@ -16,6 +16,7 @@
 #include <string>
 
 #include "api/metadata/metadata_handler.h"
+#include "control/instance_networks.h"
 #include "io/clock.h"
 #include "net/http_server.h"
 #include "util/executor.h"
@@ -29,19 +30,19 @@ inline constexpr std::size_t kMetadataConnections = 8;
 inline constexpr double kMetadataBurst = 500;
 inline constexpr double kMetadataPerSecond = 100;
 
-class MetadataDoor {
+class MetadataDoor final : public control::MetadataSockets {
   public:
     static Result<std::unique_ptr<MetadataDoor>> create(control::Metadata& metadata,
                                                         io::Clock& clock);
-    ~MetadataDoor();
+    ~MetadataDoor() override;
 
     // Serves the instance on a socket at `path`, whose file `user` gets if one is named (as root
     // the network process has a user of its own). An instance that is open is opened anew. Errors
     // as HttpServer::listen_unix.
     Status open(const model::InstanceId& instance, const std::string& path,
-                std::optional<std::uint32_t> user) EXCLUDES(mutex_);
+                std::optional<std::uint32_t> user) override EXCLUDES(mutex_);
     // The socket file goes, connections end. No error when it is not open.
-    void close(const model::InstanceId& instance) EXCLUDES(mutex_);
+    void close(const model::InstanceId& instance) override EXCLUDES(mutex_);
     void stop();
 
   private:

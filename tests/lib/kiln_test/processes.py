@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ends the machines a daemon under test left running: exactly those, known by the runtime records in its data directory
+"""Ends the machines and network processes a daemon under test left running: exactly those, known by the runtime records in its data directory
 (process id, start time and boot id; docs/internals/compute.md). A process id alone may have been reused."""
 
 import glob
@@ -10,9 +10,13 @@ import signal
 
 
 def recorded_machines(data):
-    """The runtime records below `data`, as dictionaries; a record that is being removed is passed over."""
+    """The runtime records of machines below `data`, as dictionaries; a record that is being removed is passed over."""
+    return _records(data, "machine.json")
+
+
+def _records(data, name):
     records = []
-    for path in glob.glob(os.path.join(glob.escape(data), "**/machine.json"), recursive=True):
+    for path in glob.glob(os.path.join(glob.escape(data), "**", name), recursive=True):
         try:
             with open(path, encoding="utf-8") as file:
                 records.append(json.load(file))
@@ -22,9 +26,9 @@ def recorded_machines(data):
 
 
 def end_machines(data, seconds=10):
-    """SIGKILLs every living machine of `data`, waits for each, and returns their process ids."""
+    """SIGKILLs every living machine of `data` and its network process, waits for each, and returns their process ids."""
     ended = []
-    for record in recorded_machines(data):
+    for record in recorded_machines(data) + _records(data, "network-process.json"):
         try:
             handle = os.pidfd_open(record["pid"])
         except ProcessLookupError:
@@ -34,7 +38,7 @@ def end_machines(data, seconds=10):
             if _is_same(record):
                 signal.pidfd_send_signal(handle, signal.SIGKILL)
                 if not select.select([handle], [], [], seconds)[0]:
-                    raise AssertionError(f"machine {record['id']} (process {record['pid']}) does not end")
+                    raise AssertionError(f"{record['id']} (process {record['pid']}) does not end")
                 ended.append(record["pid"])
         except ProcessLookupError:
             pass

@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: Apache-2.0
+// InstanceNetworks: the network of an instance for as long as its machine runs: its public address
+// (D20), the process that carries its frames, and the socket on which that process asks the
+// metadata service. What the rows say (groups, options, addresses) is made true here.
+//
+// Order: metadata socket, process, machine; and the other way round at the end. After a restart of
+// the service adopt() takes the process over before its machine is.
+//
+// Thread-safe, blocking.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "compute/network/guest_network.h"
+#include "compute/network/loopback_pool.h"
+#include "control/parts.h"
+#include "model/instance.h"
+#include "model/network.h"
+#include "util/mutex.h"
+
+namespace kiln::control {
+
+// Where an instance's metadata service listens.
+class MetadataSockets {
+  public:
+    virtual ~MetadataSockets() = default;
+    // Serves the instance on a socket at `path`, whose file `user` gets if one is named. An
+    // instance that is open is opened anew.
+    virtual Status open(const model::InstanceId& instance, const std::string& path,
+                        std::optional<std::uint32_t> user) = 0;
+    // The socket file goes, connections end. No error when it is not open.
+    virtual void close(const model::InstanceId& instance) = 0;
+};
+
+class InstanceNetworks {
+  public:
+    InstanceNetworks(const Parts& parts, compute::GuestNetworks& networks,
+                     MetadataSockets& metadata, compute::LoopbackPool& addresses)
+        : parts_(parts), networks_(networks), metadata_(metadata), addresses_(addresses) {}
+
+    // Before the machine starts: gives the instance a public address if it is to have one, and
+    // starts its network. The NIC to start the machine with; nothing for an instance without an
+    // interface, from before there were networks. May be repeated.
+    Result<std::optional<compute::NicSpec>> start(const model::InstanceId& id, Deadline deadline);
+    // The machine is gone.
+    Status stop(const model::InstanceId& id, Deadline deadline);
+    // The instance has given up its public address, and the catalog knows it.
+    void give_back(const std::string& public_ip);
+    // After a restart, for an instance whose machine may live. Its rules are brought up to date.
+    Status adopt(const model::Instance& instance, Deadline deadline);
+
+    // Rules, groups or metadata options changed: in force when these return. What could not be told
+    // to a process is logged; it reads its configuration when it starts again.
+    void group_changed(const model::SecurityGroupId& group);
+    void instance_changed(const model::InstanceId& id);
+
+    // not_found while the instance has no network.
+    Result<compute::GuestNetworkStatus> status(const model::InstanceId& id, Deadline deadline);
+
+  private:
+    struct Place {  // what the rows say of where an interface is
+        model::Subnet subnet;
+        model::Vpc vpc;
+    };
+    Result<model::Instance> give_public_address(const model::InstanceId& id);
+    Result<compute::GuestNetworkSpec> spec_of(const model::Instance& instance);
+    Result<compute::GuestNetworkRules> rules_of(const model::Instance& instance);
+    Status start_network(const compute::GuestNetworkSpec& spec, Deadline deadline);
+    std::string directory(const model::InstanceId& id) const;
+    std::string runtime_directory(const model::InstanceId& id) const;
+
+    const Parts parts_;
+    compute::GuestNetworks& networks_;
+    MetadataSockets& metadata_;
+    compute::LoopbackPool& addresses_;
+    // Held from reading rules to having told them, so that older ones never come last.
+    Mutex telling_;
+};
+
+}  // namespace kiln::control
