@@ -103,7 +103,9 @@ Result<std::unique_ptr<Client>> Client::create(const ClientChoices& choices) {
     const std::string endpoint =
         settings->endpoint_url.empty() ? kDefaultEndpoint : settings->endpoint_url;
     const std::string region = settings->region.empty() ? kDefaultRegion : settings->region;
-    TRY_ASSIGN(auto http, net::HttpClient::create(endpoint), "endpoint " + endpoint);
+    const std::string ca_bundle =
+        choices.ca_bundle.empty() ? environment("AWS_CA_BUNDLE") : choices.ca_bundle;
+    TRY_ASSIGN(auto http, net::HttpClient::create(endpoint, ca_bundle), "endpoint " + endpoint);
     return std::unique_ptr<Client>(
         new Client(std::move(http), *settings->credentials, endpoint, region));
 }

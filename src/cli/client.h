@@ -19,6 +19,7 @@ struct ClientChoices {
     std::string endpoint_url;
     std::string profile;
     std::string region;
+    std::string ca_bundle;  // PEM file; empty: AWS_CA_BUNDLE, else what the system trusts
 };
 
 class Client {

@@ -37,6 +37,8 @@ void add_choices(CLI::App* command, const std::shared_ptr<ClientChoices>& choice
     command->add_option("--endpoint-url", choices->endpoint_url, "URL of the service");
     command->add_option("--profile", choices->profile, "profile of the AWS configuration files");
     command->add_option("--region", choices->region, "region");
+    command->add_option("--ca-bundle", choices->ca_bundle,
+                        "PEM file of certificates to trust, for https");
 }
 
 void add_import(CLI::App& app, std::function<int()>* run) {

@@ -31,7 +31,8 @@ std::string proxy_command(const ClientChoices& choices, const std::string& progr
         {"--data", choices.data_directory},
         {"--endpoint-url", choices.endpoint_url},
         {"--profile", choices.profile},
-        {"--region", choices.region}};
+        {"--region", choices.region},
+        {"--ca-bundle", choices.ca_bundle}};
     for (const auto& [name, value] : options) {
         if (!value.empty()) {
             command += fmt::format(" {} {}", name, proxy_word(value));

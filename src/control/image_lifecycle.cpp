@@ -48,15 +48,26 @@ Status check_deprecation(const model::Image& image, std::optional<UnixMillis> wh
 
 }  // namespace
 
-Status Images::deregister(const Caller& caller, const ImageRef& ref) {
-    return change(caller, ref, model::ImageEvent::deregister,
-                  [&](catalog::Transaction& tx, model::Image& image) -> Status {
-                      const UnixMillis now = clock_.now();
-                      if (is_protected(image, now)) {
-                          return protected_error(image.id, protection_text(image, now));
-                      }
-                      return tx.tags().erase_resource(image.id.str());  // TAG-8
-                  });
+Result<std::vector<model::SnapshotId>> Images::deregister(const Caller& caller,
+                                                          const ImageRef& ref) {
+    std::vector<model::SnapshotId> snapshots;
+    TRY(change(caller, ref, model::ImageEvent::deregister,
+               [&](catalog::Transaction& tx, model::Image& image) -> Status {
+                   const UnixMillis now = clock_.now();
+                   if (is_protected(image, now)) {
+                       return protected_error(image.id, protection_text(image, now));
+                   }
+                   snapshots.clear();
+                   for (const model::BlockDeviceMapping& mapping : image.block_device_mappings) {
+                       if (mapping.ebs && !mapping.ebs->snapshot_id.empty() &&
+                           std::find(snapshots.begin(), snapshots.end(),
+                                     mapping.ebs->snapshot_id) == snapshots.end()) {
+                           snapshots.push_back(mapping.ebs->snapshot_id);
+                       }
+                   }
+                   return tx.tags().erase_resource(image.id.str());  // TAG-8
+               }));
+    return snapshots;
 }
 
 Status Images::protect(const Caller& caller, const ImageRef& ref, bool with_cooldown) {

@@ -107,7 +107,8 @@ class Images {
     Status reset_launch_permission(const Caller& caller, const ImageRef& image);
 
     // DR-1 .. DR-5. The image stays as a tombstone, its snapshots stay.
-    Status deregister(const Caller& caller, const ImageRef& image);
+    // The snapshots of its mapping, each once.
+    Result<std::vector<model::SnapshotId>> deregister(const Caller& caller, const ImageRef& image);
     // DR-7.
     Status protect(const Caller& caller, const ImageRef& image, bool with_cooldown);
     Status unprotect(const Caller& caller, const ImageRef& image);

@@ -2,6 +2,8 @@
 // The end of a run: the job `instance.end`, and what is given back.
 #include <fmt/format.h>
 
+#include <filesystem>
+
 #include "control/contents.h"
 #include "control/instance_worker.h"
 #include "control/instances.h"
@@ -60,6 +62,10 @@ Status release_volume(catalog::Transaction& tx, const Parts& parts, model::Volum
     TRY(tx.tags().erase_resource(volume.id.str()));
     TRY(queue_layer_drop(tx, parts, volume.active_layer));
     return release_content(tx, parts, volume.base_content);
+}
+
+UnixMillis forgotten_at(const Parts& parts, const model::Instance& instance) {
+    return plus(*instance.terminated, parts.settings.terminated_kept.count());
 }
 
 }  // namespace
@@ -162,6 +168,35 @@ Status InstanceWorker::switch_off(const model::Job& job) {
     return ok();
 }
 
+Status InstanceWorker::forget(const model::Job& job) {
+    const model::InstanceId id(job.subject);
+    // The files first: without the row nobody would know of them.
+    bool due = false;
+    TRY_ASSIGN(const auto instance, parts_.store.read([&](catalog::Transaction& tx) {
+        return tx.instances().find(id);
+    }));
+    if (instance) {
+        due = forgotten_at(parts_, *instance) <= parts_.clock.now();
+        if (due) {
+            std::error_code error;
+            std::filesystem::remove_all(instance_directory(id), error);
+            if (error) {
+                return Error::from_errno(error.value(), "remove " + instance_directory(id));
+            }
+        }
+    }
+    return parts_.store.run([&](catalog::Transaction& tx) -> Status {
+        if (instance && !due) {  // woken by something else that concerns the instance
+            return tx.jobs().park(job, forgotten_at(parts_, *instance));
+        }
+        if (instance) {
+            TRY(tx.tags().erase_resource(id.str()));
+            TRY(tx.instances().erase(id));
+        }
+        return tx.jobs().finish(job);
+    });
+}
+
 Status InstanceWorker::commit_off(const model::Job& job) {
     return parts_.store.run([&](catalog::Transaction& tx) -> Status {
         const model::InstanceId id(job.subject);
@@ -181,6 +216,9 @@ Status InstanceWorker::commit_off(const model::Job& job) {
             for (model::Volume& volume : volumes) {
                 TRY(release_volume(tx, parts_, std::move(volume)));
             }
+            model::Job forget = make_job(parts_.rng, *instance.terminated, kForgetJob, id.str(), "");
+            forget.not_before = forgotten_at(parts_, instance);
+            TRY(tx.jobs().add(forget));
         }
         TRY(tx.instances().update(instance));
         return tx.jobs().finish(job);

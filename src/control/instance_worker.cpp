@@ -48,6 +48,7 @@ bool can_be_retried(const Error& error) {
 void InstanceWorker::install(JobRunner& runner) {
     runner.handle(kLaunchJob, [this](const model::Job& job) { return launch(job); });
     runner.handle(kEndJob, [this](const model::Job& job) { return end(job); });
+    runner.handle(kForgetJob, [this](const model::Job& job) { return forget(job); });
     runner.handle(kRebootJob, [this](const model::Job& job) { return reboot(job); });
 }
 

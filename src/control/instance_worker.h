@@ -6,6 +6,7 @@
 //                       that cannot succeed ends `terminated`
 //   instance.end        press the power button, wait, switch off, end the network, close the
 //                       volumes, commit `stopped` or `terminated`
+//   instance.forget     an hour after the end: the row and the directory go (TRM-4)
 //   instance.reboot     press the power button, wait, reset the machine (RBT-1, RBT-2)
 //
 // Thread-safe, blocking.
@@ -27,6 +28,7 @@ namespace kiln::control {
 inline constexpr char kLaunchJob[] = "instance.launch";
 inline constexpr char kEndJob[] = "instance.end";
 inline constexpr char kRebootJob[] = "instance.reboot";
+inline constexpr char kForgetJob[] = "instance.forget";
 inline constexpr char kCreateImageJob[] = "image.create";  // CI-4; its subject is the instance
 
 // The step of a launch job that is a later start (STP-3): when it fails the instance stays.
@@ -97,6 +99,7 @@ class InstanceWorker {
     Status switch_off(const model::Job& job);
     Status commit_off(const model::Job& job);
 
+    Status forget(const model::Job& job);
     Status reboot(const model::Job& job);
     // Parks the job for as long as the guest may take to power off; `grace` from now.
     Status wait_for_guest(model::Job job, std::chrono::milliseconds grace);

@@ -30,6 +30,8 @@ struct Settings {
     // How long a guest may take to power off after the button was pressed, before it is switched
     // off.
     std::chrono::milliseconds shutdown_grace = std::chrono::seconds(120);
+    // TRM-4: how long a terminated instance is still described.
+    std::chrono::milliseconds terminated_kept = std::chrono::hours(1);
     // D8: with more sealed layers than this below it that are not destaged, a snapshot waits.
     std::size_t max_undestaged_layers = 64;
     // Garbage collection: how often it runs by itself, and how long a pack that nothing names is

@@ -353,4 +353,22 @@ Status Snapshots::remove(const Caller& caller, const model::SnapshotId& id, bool
     return removed;
 }
 
+std::vector<Snapshots::Removal> Snapshots::remove_each(const Caller& caller,
+                                                       const std::vector<model::SnapshotId>& ids) {
+    std::vector<Removal> removals;
+    for (const model::SnapshotId& id : ids) {
+        const Status removed = remove(caller, id, false);
+        std::string outcome = "success";
+        if (!removed) {
+            const std::string& code = removed.error().api_code();
+            outcome = code == "InvalidSnapshot.InUse"      ? "skipped"
+                      : code == "InvalidSnapshot.NotFound" ? "missing-permissions"
+                      : code.empty()                       ? "internal-error"
+                                                           : "client-error";
+        }
+        removals.push_back({id, std::move(outcome)});
+    }
+    return removals;
+}
+
 }  // namespace kiln::control

@@ -59,6 +59,14 @@ class Snapshots {
                                                  const CreateSnapshotsInput& input);
     Result<Page<SnapshotView>> describe(const Caller& caller, const DescribeSnapshotsInput& input);
     Status remove(const Caller& caller, const model::SnapshotId& id, bool dry_run);
+    // DR-2: each that can be deleted; what became of it: "success", "skipped" (an image uses it),
+    // "missing-permissions", "client-error" or "internal-error".
+    struct Removal {
+        model::SnapshotId id;
+        std::string outcome;
+    };
+    std::vector<Removal> remove_each(const Caller& caller,
+                                     const std::vector<model::SnapshotId>& ids);
 
   private:
     // What the snapshots of one request have in common.

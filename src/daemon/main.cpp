@@ -41,10 +41,17 @@ void add_serve(CLI::App& app, kiln::daemon::ServeOptions& options, std::function
                      "seconds a guest may take to power off")
         ->capture_default_str();
     command
+        ->add_option("--keep-terminated", options.terminated_kept_s,
+                     "seconds a terminated instance is still described")
+        ->capture_default_str();
+    command
         ->add_option(
             "--gc-grace", options.gc_grace_s,
             "seconds that bytes nothing names are kept after garbage collection found them")
         ->capture_default_str();
+    command->add_option("--tls-certificate", options.tls_certificate,
+                        "PEM file: with --tls-key the API speaks HTTPS alone");
+    command->add_option("--tls-key", options.tls_key, "PEM file of its private key");
     command->add_option("--ready-fd", options.ready_fd, "write one byte here once the API answers");
     command->add_flag("--verbose", options.verbose, "log details");
     command->callback([&options, run] {

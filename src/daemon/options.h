@@ -20,7 +20,10 @@ struct ServeOptions {
     std::uint64_t guest_memory_cap_mib = 0;
     double memory_overcommit = 1.0;
     std::uint32_t shutdown_grace_s = 120;
+    std::uint32_t terminated_kept_s = 3600;
     std::uint32_t gc_grace_s = 60;
+    std::string tls_certificate;  // PEM files; both or neither
+    std::string tls_key;
     int ready_fd = -1;
     bool verbose = false;
 };

@@ -44,9 +44,10 @@ Result<std::pair<std::string, std::uint16_t>> parse_listen(const std::string& te
     return std::pair(address, *port);
 }
 
-std::string make_url(const std::string& address, std::uint16_t port) {
-    return address.find(':') == std::string::npos ? fmt::format("http://{}:{}", address, port)
-                                                  : fmt::format("http://[{}]:{}", address, port);
+std::string make_url(const std::string& scheme, const std::string& address, std::uint16_t port) {
+    return address.find(':') == std::string::npos
+               ? fmt::format("{}://{}:{}", scheme, address, port)
+               : fmt::format("{}://[{}]:{}", scheme, address, port);
 }
 
 Result<compute::Accelerator> parse_accelerator(const std::string& text) {
@@ -111,7 +112,7 @@ Status Server::open_storage() {
     settings_.guest_memory_cap_mib = options_.guest_memory_cap_mib;
     settings_.memory_overcommit = options_.memory_overcommit;
     settings_.shutdown_grace = std::chrono::seconds(options_.shutdown_grace_s);
-
+    settings_.terminated_kept = std::chrono::seconds(options_.terminated_kept_s);
     settings_.gc_grace = std::chrono::seconds(options_.gc_grace_s);
     return open_engine();
 }
@@ -290,6 +291,8 @@ Status Server::open_api() {
     net::HttpServerOptions http;
     http.address = listen.first;
     http.port = listen.second;
+    http.tls_certificate_path = options_.tls_certificate;
+    http.tls_key_path = options_.tls_key;
     http.overload = api::Door::overloaded;
     TRY_ASSIGN(
         http_,
@@ -298,7 +301,7 @@ Status Server::open_api() {
             [this](const net::HttpRequest& request, net::BodyReader& body,
                    net::ResponseWriter& response) { door_->handle(request, body, response); }),
         "listen on " + options_.listen);
-    url_ = make_url(listen.first, http_->port());
+    url_ = make_url(http.tls_key_path.empty() ? "http" : "https", listen.first, http_->port());
     return ok();
 }
 

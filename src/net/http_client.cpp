@@ -10,6 +10,7 @@
 #include <cerrno>
 
 #include "net/detail/client_exchange.h"
+#include "net/detail/tls_stream.h"
 #include "util/strings.h"
 
 namespace kiln::net {
@@ -67,6 +68,16 @@ Result<UniqueFd> connect_to(const Url& url, Deadline deadline) {
     return std::move(last).with("connect to " + url.host_header());
 }
 
+Status shake_hands(Stream& stream, Deadline deadline) {
+    while (true) {
+        TRY_ASSIGN(const detail::Step step, stream.handshake());
+        if (step.wait == detail::Wait::none) {
+            return ok();
+        }
+        TRY(detail::wait_ready(stream.fd(), step.wait, deadline));
+    }
+}
+
 // The server sends nothing between requests: what can be read then is its farewell.
 bool went_away(int fd) {
     pollfd entry{.fd = fd, .events = POLLIN, .revents = 0};
@@ -75,7 +86,8 @@ bool went_away(int fd) {
 
 class Client : public HttpClient {
   public:
-    explicit Client(Url url) : url_(std::move(url)), host_header_(url_.host_header()) {}
+    Client(Url url, std::shared_ptr<const detail::TlsContext> tls)
+        : url_(std::move(url)), host_header_(url_.host_header()), tls_(std::move(tls)) {}
 
     const std::string& host_header() const override { return host_header_; }
 
@@ -101,6 +113,7 @@ class Client : public HttpClient {
 
     const Url url_;
     const std::string host_header_;
+    const std::shared_ptr<const detail::TlsContext> tls_;  // with https://
     std::shared_ptr<Stream> stream_;
     std::unique_ptr<InputBuffer> input_;
 };
@@ -111,7 +124,15 @@ Status Client::connect(Deadline deadline) {
     }
     disconnect();
     TRY_ASSIGN(UniqueFd fd, connect_to(url_, deadline));
-    stream_ = detail::make_plain_stream(std::move(fd));
+    if (tls_) {
+        TRY_ASSIGN(stream_, tls_->connect(std::move(fd), url_.host));
+        if (Status shaken = shake_hands(*stream_, deadline); !shaken) {
+            disconnect();
+            return std::move(shaken).error().with("TLS with " + host_header_);
+        }
+    } else {
+        stream_ = detail::make_plain_stream(std::move(fd));
+    }
     input_ = std::make_unique<InputBuffer>(kMaxHeaderBytes + kSocketReadBytes);
     return ok();
 }
@@ -273,12 +294,14 @@ Result<Url> parse_url(std::string_view text) {
     return url;
 }
 
-Result<std::unique_ptr<HttpClient>> HttpClient::create(std::string_view endpoint_url) {
+Result<std::unique_ptr<HttpClient>> HttpClient::create(std::string_view endpoint_url,
+                                                       const std::string& ca_bundle) {
     TRY_ASSIGN(Url url, parse_url(endpoint_url));
-    if (url.scheme != "http") {
-        return Error(Code::unsupported, "the endpoint must be http://, not " + url.scheme + "://");
+    std::shared_ptr<const detail::TlsContext> tls;
+    if (url.scheme == "https") {
+        TRY_ASSIGN(tls, detail::TlsContext::create_client(ca_bundle));
     }
-    return std::unique_ptr<HttpClient>(std::make_unique<Client>(std::move(url)));
+    return std::unique_ptr<HttpClient>(std::make_unique<Client>(std::move(url), std::move(tls)));
 }
 
 }  // namespace kiln::net

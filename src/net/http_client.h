@@ -63,9 +63,10 @@ struct ClientResponse {
 
 class HttpClient {
   public:
-    // Connects with the first request. http:// only: https:// is unsupported. The URL's path is
-    // ignored.
-    static Result<std::unique_ptr<HttpClient>> create(std::string_view endpoint_url);
+    // Connects with the first request. The URL's path is ignored. A https server must prove its
+    // name by a certificate of `ca_bundle` (PEM file; empty: what the system trusts).
+    static Result<std::unique_ptr<HttpClient>> create(std::string_view endpoint_url,
+                                                      const std::string& ca_bundle = "");
     virtual ~HttpClient() = default;
     HttpClient(const HttpClient&) = delete;
     HttpClient& operator=(const HttpClient&) = delete;

@@ -211,10 +211,31 @@ def test_ERR_2_the_mistakes_of_image_operations(kiln):
     expect("FilterLimitExceeded", ec2.describe_images, Filters=[{"Name": "name", "Values": ["x"] * 201}])
     expect("DryRunOperation", ec2.describe_images, DryRun=True)
     expect("InvalidParameterValue", ec2.describe_image_attribute, ImageId=mine, Attribute="colour")
-    answer = alice.query("DeregisterImage", ImageId=mine, DeleteAssociatedSnapshots="true")
-    assert answer.code == "UnsupportedOperation" and "DeleteAssociatedSnapshots" in answer.message, answer.body
     seen = describe(alice, mine)
     assert seen["State"] == "available" and "Description" not in seen and "DeprecationTime" not in seen
+
+
+def test_DR_2_snapshots_go_with_their_image_where_no_other_uses_them(kiln):
+    alice = kiln.alice
+
+    def imported(name):
+        made = json.loads(kiln.run("import", os.path.join(kiln.home, "disk.raw"), "--name", name, "--json").stdout)
+        return made["imageId"], made["snapshotId"]
+
+    def outcome(image):
+        answer = alice.query("DeregisterImage", ImageId=image, DeleteAssociatedSnapshots="true")
+        assert answer.status == 200 and "<return>true</return>" in answer.body, answer.body
+        found = re.findall(r"<snapshotId>(.*?)</snapshotId><returnCode>(.*?)</returnCode>", re.sub(r">\s+<", "><", answer.body))
+        expect("InvalidAMIID.Unavailable", alice.ec2.describe_image_attribute, ImageId=image, Attribute="description")
+        return found
+
+    alone, snapshot = imported("alone")
+    assert outcome(alone) == [(snapshot, "success")]
+    expect("InvalidSnapshot.NotFound", alice.ec2.describe_snapshots, SnapshotIds=[snapshot])
+    shared, snapshot = imported("shared")
+    other = register(alice, "other", snapshot=snapshot)
+    assert outcome(shared) == [(snapshot, "skipped")]
+    assert outcome(other) == [(snapshot, "success")]
 
 
 def test_LP_3_every_way_in_which_clients_change_launch_permissions(kiln):

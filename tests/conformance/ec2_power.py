@@ -15,6 +15,7 @@ from botocore.exceptions import ClientError  # noqa: E402
 from kiln_test import wait_until  # noqa: E402
 
 UNKNOWN = "i-0123456789abcdef0"
+KEPT_SECONDS = 2
 
 
 @kiln_test.fixture
@@ -217,6 +218,37 @@ def test_CON_1_console_output_is_what_the_machine_wrote_to_its_serial_port(servi
     assert seen["InstanceId"] == instance and "no guest runs here" in seen["Output"], seen
     assert service.aws("ec2", "get-console-output", "--instance-id", instance)["Output"] == seen["Output"]
     assert refusal(ec2.get_console_output, InstanceId=UNKNOWN)[0] == "InvalidInstanceID.NotFound"
+
+
+def test_TRM_4_a_terminated_instance_is_described_for_a_while_and_then_forgotten():
+    with kiln_test.Kiln("--hypervisor", "fake", "--keep-terminated", str(KEPT_SECONDS)) as kiln:
+        path = os.path.join(kiln.home, "disk.raw")
+        with open(path, "wb") as disk:
+            disk.truncate(1 << 20)
+        kiln.image = json.loads(kiln.run("import", path, "--name", "base", "--json").stdout)["imageId"]
+        ec2 = kiln.client("ec2")
+        token = {"ClientToken": "once"}
+        instance = launch(kiln, ec2, TagSpecifications=[{"ResourceType": "instance", "Tags": [{"Key": "a", "Value": "b"}]}], **token)
+        ec2.terminate_instances(InstanceIds=[instance])
+        wait_for(ec2, instance, "terminated")
+        assert one(ec2, instance)["ImageId"] == kiln.image
+        assert instance in kiln.serial_logs()
+
+        def forgotten():
+            try:
+                return not one(ec2, instance)
+            except ClientError as error:
+                assert error.response["Error"]["Code"] == "InvalidInstanceID.NotFound", error
+                return True
+
+        wait_until(forgotten, KEPT_SECONDS + 30, "the instance is forgotten")
+        assert ec2.describe_instances()["Reservations"] == [] and ec2.describe_tags()["Tags"] == []
+        assert instance not in kiln.serial_logs()
+        try:  # IDM-5: its client token is not
+            launch(kiln, ec2, TagSpecifications=[{"ResourceType": "instance", "Tags": [{"Key": "a", "Value": "b"}]}], **token)
+            raise AssertionError("the token launched twice")
+        except ClientError as error:
+            assert error.response["Error"]["Code"] == "IdempotentInstanceTerminated", error
 
 
 if __name__ == "__main__":

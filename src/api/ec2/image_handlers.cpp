@@ -100,13 +100,17 @@ Result<DescribeImagesResult> describe(const Services& services, const Context& c
 Result<DeregisterImageResult> deregister(const Services& services, const Context& context,
                                          const DeregisterImageRequest& request) {
     TRY_ASSIGN(const auto image, to_image_ref(request));
-    if (request.delete_associated_snapshots.value_or(false)) {
-        return not_built("DeleteAssociatedSnapshots");
-    }
-    TRY(services.images.deregister(context.caller, image));
+    TRY_ASSIGN(const auto snapshots, services.images.deregister(context.caller, image));
     DeregisterImageResult result;  // DR-3
     result.return_ = true;
     result.delete_snapshot_results.give();
+    if (request.delete_associated_snapshots.value_or(false)) {  // DR-2
+        for (auto& removal : services.snapshots.remove_each(context.caller, snapshots)) {
+            DeleteSnapshotReturnCode& code = result.delete_snapshot_results.emplace_back();
+            code.snapshot_id = removal.id.str();
+            code.return_code = std::move(removal.outcome);
+        }
+    }
     return result;
 }
 

@@ -96,7 +96,8 @@ class ImageWorld {
     Images images{*store, clock, *rng};
 };
 
-inline std::string code_of(const Status& status) {
+template <class T>
+std::string code_of(const Result<T>& status) {
     return status ? std::string() : status.error().api_code();
 }
 

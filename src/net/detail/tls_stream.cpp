@@ -126,30 +126,43 @@ class OpenSslContext : public TlsContext {
         : method_(std::move(method)), context_(std::move(context)) {}
 
     Result<std::unique_ptr<Stream>> accept(UniqueFd fd) const override {
+        TRY_ASSIGN(Ssl ssl, make_ssl(fd.get()));
+        SSL_set_accept_state(ssl.get());
+        return std::unique_ptr<Stream>(std::make_unique<TlsStream>(std::move(fd), std::move(ssl)));
+    }
+    Result<std::unique_ptr<Stream>> connect(UniqueFd fd, const std::string& host) const override {
+        TRY_ASSIGN(Ssl ssl, make_ssl(fd.get()));
+        X509_VERIFY_PARAM* const verify = SSL_get0_param(ssl.get());
+        const bool is_address = X509_VERIFY_PARAM_set1_ip_asc(verify, host.c_str()) == 1;
+        ERR_clear_error();  // of a name that is no address
+        if (!is_address && (SSL_set1_host(ssl.get(), host.c_str()) != 1 ||
+                            SSL_set_tlsext_host_name(ssl.get(), host.c_str()) != 1)) {
+            return tls_error("TLS to " + host);
+        }
+        SSL_set_connect_state(ssl.get());
+        return std::unique_ptr<Stream>(std::make_unique<TlsStream>(std::move(fd), std::move(ssl)));
+    }
+
+  private:
+    Result<Ssl> make_ssl(int fd) const {
         Ssl ssl(SSL_new(context_.get()));
         BIO* const bio = ssl == nullptr ? nullptr : BIO_new(method_.get());
         if (bio == nullptr) {
             return tls_error("new TLS connection");
         }
-        BIO_set_data(bio, reinterpret_cast<void*>(static_cast<std::intptr_t>(fd.get())));
+        BIO_set_data(bio, reinterpret_cast<void*>(static_cast<std::intptr_t>(fd)));
         BIO_set_init(bio, 1);
         SSL_set_bio(ssl.get(), bio, bio);
-        SSL_set_accept_state(ssl.get());
-        return std::unique_ptr<Stream>(std::make_unique<TlsStream>(std::move(fd), std::move(ssl)));
+        return ssl;
     }
 
-  private:
     const BioMethod method_;
     const SslContext context_;
 };
 
-}  // namespace
-
-Result<std::shared_ptr<const TlsContext>> TlsContext::create(const std::string& certificate_path,
-                                                             const std::string& key_path) {
-    SslContext context(SSL_CTX_new(TLS_server_method()));
-    BioMethod method = make_bio_method();
-    if (context == nullptr || method == nullptr) {
+Result<SslContext> make_context(const SSL_METHOD* side) {
+    SslContext context(SSL_CTX_new(side));
+    if (context == nullptr) {
         return tls_error("start TLS");
     }
     SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION);
@@ -157,6 +170,36 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::create(const std::string& 
     // fine.
     SSL_CTX_set_mode(context.get(),
                      SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER | SSL_MODE_ENABLE_PARTIAL_WRITE);
+    return context;
+}
+
+Result<std::shared_ptr<const TlsContext>> finished(SslContext context) {
+    BioMethod method = make_bio_method();
+    if (method == nullptr) {
+        return tls_error("start TLS");
+    }
+    return std::shared_ptr<const TlsContext>(
+        std::make_shared<OpenSslContext>(std::move(context), std::move(method)));
+}
+
+}  // namespace
+
+Result<std::shared_ptr<const TlsContext>> TlsContext::create_client(const std::string& ca_bundle) {
+    TRY_ASSIGN(SslContext context, make_context(TLS_client_method()));
+    SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, nullptr);
+    const int trusted =
+        ca_bundle.empty()
+            ? SSL_CTX_set_default_verify_paths(context.get())
+            : SSL_CTX_load_verify_locations(context.get(), ca_bundle.c_str(), nullptr);
+    if (trusted != 1) {
+        return tls_error("CA bundle " + ca_bundle);
+    }
+    return finished(std::move(context));
+}
+
+Result<std::shared_ptr<const TlsContext>> TlsContext::create(const std::string& certificate_path,
+                                                             const std::string& key_path) {
+    TRY_ASSIGN(SslContext context, make_context(TLS_server_method()));
     if (SSL_CTX_use_certificate_chain_file(context.get(), certificate_path.c_str()) != 1) {
         return tls_error("TLS certificate " + certificate_path);
     }
@@ -167,8 +210,7 @@ Result<std::shared_ptr<const TlsContext>> TlsContext::create(const std::string& 
         return tls_error("TLS key " + key_path + " does not belong to the certificate " +
                          certificate_path);
     }
-    return std::shared_ptr<const TlsContext>(
-        std::make_shared<OpenSslContext>(std::move(context), std::move(method)));
+    return finished(std::move(context));
 }
 
 }  // namespace kiln::net::detail

@@ -157,3 +157,28 @@ TEST_CASE("plain HTTP on a TLS port, and a client that hangs up in the handshake
     client.say(get("/ok"));
     CHECK(client.read_until("/ok ? \n").starts_with("HTTP/1.1 200"));
 }
+
+TEST_CASE("the client of kiln's own command line speaks TLS to a server whose certificate it trusts") {
+    Certificate certificate;
+    TestServer server(echo, certificate.options());
+    const std::string url = "https://localhost:" + std::to_string(server.port());
+    const auto get = [&](const std::string& at, const std::string& trusted) {
+        auto client = HttpClient::create(at, trusted);
+        REQUIRE(client.has_value());
+        ClientRequest request;
+        request.target = "/over/tls";
+        return (*client)->send(request, Deadline::after(std::chrono::seconds(10)));
+    };
+    const auto answer = get(url, certificate.certificate_path());
+    REQUIRE_MESSAGE(answer.has_value(), (answer ? "" : answer.error().to_string()));
+    CHECK(answer->status == 200);
+
+    Certificate stranger;
+    const auto untrusted = get(url, stranger.certificate_path());
+    REQUIRE_FALSE(untrusted.has_value());
+    CHECK(untrusted.error().message().find("certificate verify failed") != std::string::npos);
+    // It is localhost's, not the address's.
+    const std::string by_address = "https://127.0.0.1:" + std::to_string(server.port());
+    CHECK_FALSE(get(by_address, certificate.certificate_path()).has_value());
+    CHECK(HttpClient::create(url, "/nowhere.pem").error().code() == Code::invalid_argument);
+}
