@@ -51,7 +51,7 @@ unit-asan unit-tsan unit-clang: unit-%: packages
 	@ninja -C build/$* build.ninja # files may have been added since; then the list of targets is another
 	@ninja -C build/$* -j$(JOBS) $(call targets,$*)
 
-demo: build guests ## the main job on a real image, with a timeline; leaves the service running
+demo: build guests debian ## the main job on real images, with a timeline; leaves the service running
 	@tools/demo
 
 serve: build ## run the daemon in the foreground, on the default data directory
