@@ -41,16 +41,27 @@ void add_choices(CLI::App* command, const std::shared_ptr<ClientChoices>& choice
 void add_import(CLI::App& app, std::function<int()>* run) {
     auto choices = std::make_shared<ClientChoices>();
     auto input = std::make_shared<ImportRequest>();
-    CLI::App* command = app.add_subcommand("import", "make an image of a disk file");
+    CLI::App* command = app.add_subcommand(
+        "import",
+        "make an image of a disk file. Architecture and boot mode are read from the disk's "
+        "partition table and EFI loaders where they are not given");
     add_choices(command, choices);
     command->add_option("FILE", input->file, "the disk")->required();
     command->add_option("--format", input->format,
                         "raw, qcow2, vmdk, vpc or vhdx; by the file's own mark when left out");
     command->add_option("--name", input->name, "name of the image")->required();
     command->add_option("--description", input->description, "description of the image");
-    command->add_option("--architecture", input->architecture, "x86_64 (default), i386 or arm64");
+    command->add_option("--architecture", input->architecture, "x86_64, i386 or arm64");
+    command->add_option("--virtualization-type", input->virtualization_type, "hvm or paravirtual")
+        ->capture_default_str();
+    command->add_option("--platform", input->platform, "linux or windows")->capture_default_str();
     command->add_option("--boot-mode", input->boot_mode, "legacy-bios, uefi or uefi-preferred");
-    command->add_option("--root-device-name", input->root_device_name, "default /dev/xvda");
+    command->add_option("--root-device-name", input->root_device_name,
+                        "default /dev/xvda; /dev/sda1 for paravirtual images");
+    command->add_flag("--public", input->everybody, "every account may launch the image");
+    command->add_option("--image-id", input->image_id,
+                        "the image's id, ami-... with 8 or 17 hex digits, never used before "
+                        "(administrators only)");
     command->add_flag("--json", input->json, "print the answer as JSON");
     command->callback([=] { *run = [=] { return run_import(*choices, *input); }; });
 }

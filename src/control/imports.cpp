@@ -185,9 +185,15 @@ Result<std::unique_ptr<Import>> Imports::begin(const Caller& caller, ImportInput
         root.ebs->volume_type = model::VolumeType::gp3;
     }
     import->input_.image.block_device_mappings = {root};
-    TRY(Images::check(import->input_.image));
-    TRY(parts_.store.read([&](catalog::Transaction& tx) {
-        return Images::check_name_is_free(tx, caller, import->input_.image.name);
+    const RegisterImageInput& image = import->input_.image;
+    if (!image.id.empty() && !caller.administrator) {
+        return Error::api(Code::permission_denied, "UnauthorizedOperation",
+                          "Only an administrator may choose the ID of an image.");
+    }
+    TRY(Images::check(image));
+    TRY(parts_.store.read([&](catalog::Transaction& tx) -> Status {
+        TRY(Images::check_name_is_free(tx, caller, image.name));
+        return Images::check_id_is_free(tx, image.id);
     }));
     TRY(import->open());
     return import;

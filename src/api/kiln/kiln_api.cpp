@@ -88,6 +88,31 @@ Result<E> take_enum(Query& query, const std::string& name, E otherwise) {
     return *value;
 }
 
+// What an import says of its image beyond a RegisterImage.
+Status take_import_only(Query& query, control::RegisterImageInput& image) {
+    const std::string platform = take(query, "platform", "linux");
+    image.windows = platform == "windows";
+    if (!image.windows && platform != "linux") {
+        return control::errors::invalid_parameter_value(
+            fmt::format("Invalid value '{}' for platform; it is linux or windows.", platform));
+    }
+    const std::string shared = take(query, "public", "false");
+    image.everybody = shared == "true";
+    if (!image.everybody && shared != "false") {
+        return control::errors::invalid_parameter_value(
+            fmt::format("Invalid value '{}' for public; it is true or false.", shared));
+    }
+    if (query.contains("image-id")) {
+        const std::string id = take(query, "image-id");
+        TRY_ASSIGN(image.id, model::parse_image_id(id));
+        if (!id.starts_with("ami-")) {
+            return Error::api(Code::invalid_argument, "InvalidAMIID.Malformed",
+                              fmt::format("Invalid id: \"{}\" (expecting \"ami-...\")", id));
+        }
+    }
+    return ok();
+}
+
 Result<control::ImportInput> to_import(const net::HttpRequest& request, bool& extents) {
     TRY_ASSIGN(Query query, parse_query(request.query));
     control::ImportInput input;
@@ -103,6 +128,7 @@ Result<control::ImportInput> to_import(const net::HttpRequest& request, bool& ex
     }
     input.image.root_device_name = take(query, "root-device-name", "/dev/xvda");
     input.image.ena_support = input.image.virtualization_type == model::VirtualizationType::hvm;
+    TRY(take_import_only(query, input.image));
     const auto size = parse_int<std::uint64_t>(take(query, "size"));
     if (!size) {
         return control::errors::missing_parameter("size");
