@@ -33,12 +33,16 @@ class Client {
     Result<std::string> upload(const std::string& target, std::uint64_t length,
                                net::BodySource source);
 
+    // GET with a streamed answer.
+    Status download(const std::string& target, const net::BodySink& sink);
+
     const std::string& endpoint() const { return endpoint_; }
     const std::string& region() const { return region_; }
 
   private:
     Client(std::unique_ptr<net::HttpClient> http, net::AwsCredentials credentials,
            std::string endpoint, std::string region);
+    void sign(net::ClientRequest& request) const;
     Result<std::string> send(net::ClientRequest request, std::chrono::seconds time);
 
     std::unique_ptr<net::HttpClient> http_;

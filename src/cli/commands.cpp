@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/client.h"
+#include "cli/export_command.h"
 #include "cli/import_command.h"
 #include "cli/print.h"
 
@@ -64,6 +65,25 @@ void add_import(CLI::App& app, std::function<int()>* run) {
                         "(administrators only)");
     command->add_flag("--json", input->json, "print the answer as JSON");
     command->callback([=] { *run = [=] { return run_import(*choices, *input); }; });
+}
+
+void add_export(CLI::App& app, std::function<int()>* run) {
+    auto choices = std::make_shared<ClientChoices>();
+    auto input = std::make_shared<ExportRequest>();
+    CLI::App* command = app.add_subcommand(
+        "export",
+        "write the root disk of an image, or a snapshot, to a disk file. The file appears when it "
+        "is complete; until then FILE.part grows, and a failure or ^C removes it");
+    add_choices(command, choices);
+    command->add_option("ID", input->id, "ami-... or snap-...")->required();
+    command->add_option("FILE", input->file, "the disk file to make")->required();
+    command
+        ->add_option("--format", input->format,
+                     "raw (sparse) or qcow2 (for file systems without large sparse files)")
+        ->capture_default_str();
+    command->add_flag("--force", input->force, "replace FILE if it exists");
+    command->add_flag("--json", input->json, "print the answer as JSON");
+    command->callback([=] { *run = [=] { return run_export(*choices, *input); }; });
 }
 
 void add_inspect(CLI::App& app, std::function<int()>* run) {
@@ -240,6 +260,7 @@ void add_account(CLI::App& app, std::function<int()>* run) {
 
 void add_commands(CLI::App& app, std::function<int()>* run) {
     add_import(app, run);
+    add_export(app, run);
     add_inspect(app, run);
     add_nbd(app, run);
     add_env(app, run);

@@ -5,6 +5,7 @@
 
 #include "control/api_errors.h"
 #include "control/contents.h"
+#include "control/data_runs.h"
 #include "util/log.h"
 
 namespace kiln::control {
@@ -14,11 +15,6 @@ constexpr std::size_t kBlock = block::kBlockBytes;
 constexpr std::size_t kBuffer = 1U << 20;
 constexpr std::uint32_t kLargestGp2GiB = 16384;
 constexpr std::chrono::seconds kWriteTime{120};
-
-bool all_zero(ByteView block) {
-    // Comparing the block with itself moved by one byte lets memcmp do the work.
-    return block[0] == 0 && std::memcmp(block.data(), block.data() + 1, block.size() - 1) == 0;
-}
 
 }  // namespace
 
@@ -89,22 +85,10 @@ Status Import::flush_buffer() {
 
 // Blocks of zeros stay absent; runs of others are written at once.
 Status Import::write_blocks(ByteView blocks) {
-    std::size_t at = 0;
-    while (at < blocks.size()) {
-        if (all_zero(blocks.subspan(at, kBlock))) {
-            at += kBlock;
-            continue;
-        }
-        std::size_t end = at + kBlock;
-        while (end < blocks.size() && !all_zero(blocks.subspan(end, kBlock))) {
-            end += kBlock;
-        }
-        TRY(parts_.engine.write(volume_, position_ + at, blocks.subspan(at, end - at),
-                                Deadline::after(kWriteTime)));
-        data_bytes_ += end - at;
-        at = end;
-    }
-    return ok();
+    return for_data_runs(blocks, [&](std::size_t at, ByteView run) {
+        data_bytes_ += run.size();
+        return parts_.engine.write(volume_, position_ + at, run, Deadline::after(kWriteTime));
+    });
 }
 
 Result<Imported> Import::finish() {

@@ -7,10 +7,10 @@
 
 #include "api/codec/errors.h"
 #include "api/generated/operations.h"
+#include "api/kiln/disk_stream.h"
 #include "api/kiln/json.h"
 #include "control/api_errors.h"
 #include "crypto/hash.h"
-#include "net/extent_stream.h"
 #include "util/encoding.h"
 #include "util/log.h"
 #include "util/strings.h"
@@ -22,7 +22,7 @@ using nlohmann::json;
 
 constexpr std::chrono::seconds kCallTime{60};
 // A large disk over a slow line; every single read has the server's own, shorter limit.
-constexpr std::chrono::hours kImportTime{24};
+constexpr std::chrono::hours kDiskTime{24};
 // How long one answer about a run of garbage collection may wait for its end; then one asks again.
 constexpr std::chrono::seconds kGcWait{20};
 constexpr std::size_t kImportPiece = 1U << 20;
@@ -183,6 +183,12 @@ void KilnApi::serve(const net::HttpRequest& request, const net::Authorization& a
         refuse(verified.error(), request_id, response);
         return;
     }
+    const auto parts = split(std::string_view(request.path).substr(kPrefix.size()), '/');
+    if (parts.size() == 3 && parts[0] == "snapshots" && parts[2] == "data" &&
+        request.method == "GET") {
+        send_snapshot(context, std::string(parts[1]), response);
+        return;
+    }
     const auto answered = answer(request, context, body);
     if (!answered) {
         refuse(answered.error(), request_id, response);
@@ -197,6 +203,9 @@ Result<std::string> KilnApi::answer(const net::HttpRequest& request, const Conte
     const std::string_view method = request.method;
     if (parts.size() == 1 && parts[0] == "imports" && method == "POST") {
         return import(request, context, body);
+    }
+    if (parts.size() == 2 && parts[0] == "disks" && method == "GET") {
+        return describe_disk(context, std::string(parts[1]));
     }
     if (parts.size() == 2 && parts[0] == "inspect" && method == "GET") {
         return inspect(context, std::string(parts[1]));
@@ -217,54 +226,13 @@ Result<std::string> KilnApi::answer(const net::HttpRequest& request, const Conte
     return no_such_path(request);
 }
 
-namespace {
-
-// Gives an import what a request's body holds.
-class DiskIntake {
-  public:
-    DiskIntake(control::Import& import, bool extents)
-        : import_(import), decoder_(import.size_bytes()), extents_(extents) {}
-
-    Status take(ByteView piece) {
-        if (!extents_) {
-            return import_.write(piece);
-        }
-        return as_client_error(
-            decoder_.feed(piece, [this](std::uint64_t offset, ByteView data) -> Status {
-                TRY(import_.skip_to(offset));
-                return import_.write(data);
-            }));
-    }
-    Status finish() {
-        if (!extents_) {
-            return ok();
-        }
-        TRY(as_client_error(decoder_.finish()));
-        return import_.skip_to(import_.size_bytes());
-    }
-
-  private:
-    static Status as_client_error(Status status) {
-        if (!status && status.error().code() == Code::invalid_argument) {
-            return control::errors::invalid_parameter_value(status.error().message());
-        }
-        return status;
-    }
-
-    control::Import& import_;
-    net::ExtentDecoder decoder_;
-    const bool extents_;
-};
-
-}  // namespace
-
 Result<std::string> KilnApi::import(const net::HttpRequest& request, const Context& context,
                                     net::BodyReader& body) {
     bool extents = false;
     TRY_ASSIGN(control::ImportInput input, to_import(request, extents));
     TRY_ASSIGN(const auto import, services_.imports.begin(context.caller, std::move(input)));
     DiskIntake intake(*import, extents);
-    const Deadline deadline = Deadline::after(kImportTime);
+    const Deadline deadline = Deadline::after(kDiskTime);
     Bytes piece(kImportPiece);
     while (true) {
         TRY_ASSIGN(const std::size_t length, body.read(piece, deadline));
@@ -280,6 +248,34 @@ Result<std::string> KilnApi::import(const net::HttpRequest& request, const Conte
                 {"volumeSizeGiB", made.volume_size_gib},
                 {"dataBytes", made.data_bytes}}
         .dump();
+}
+
+Result<std::string> KilnApi::describe_disk(const Context& context, const std::string& id) {
+    TRY_ASSIGN(const control::ExportableDisk disk, services_.exports.find(context.caller, id));
+    return json{{"snapshotId", disk.snapshot_id.str()}, {"sizeBytes", disk.size_bytes}}.dump();
+}
+
+void KilnApi::send_snapshot(const Context& context, const std::string& id,
+                            net::ResponseWriter& response) {
+    const std::string& request_id = context.caller.request_id;
+    const auto snapshot_id = model::parse_snapshot_id(id);
+    if (!snapshot_id) {
+        refuse(snapshot_id.error(), request_id, response);
+        return;
+    }
+    const auto disk = services_.exports.open(context.caller, *snapshot_id);
+    if (!disk) {
+        refuse(disk.error(), request_id, response);
+        return;
+    }
+    response.set_status(200);
+    response.headers().set("Content-Type", "application/octet-stream");
+    response.headers().set("x-amzn-requestid", request_id);
+    const Status sent = send_disk(**disk, response, Deadline::after(kDiskTime));
+    if (!sent) {
+        log_warn("api", request_id + " the export of " + id +
+                            " was broken off: " + sent.error().to_string());
+    }
 }
 
 Result<std::string> KilnApi::inspect(const Context& context, const std::string& id) {
