@@ -4,8 +4,9 @@
 #pragma once
 
 #include "control/accounts.h"
-#include "control/gc.h"
 #include "control/create_image.h"
+#include "control/disk_exports.h"
+#include "control/gc.h"
 #include "control/images.h"
 #include "control/imports.h"
 #include "control/inspector.h"
@@ -13,10 +14,10 @@
 #include "control/instance_power.h"
 #include "control/instance_status.h"
 #include "control/instances.h"
+#include "control/key_pairs.h"
 #include "control/networks.h"
 #include "control/resource_tags.h"
 #include "control/security_groups.h"
-#include "control/key_pairs.h"
 #include "control/snapshots.h"
 #include "control/topology.h"
 #include "control/volumes.h"
@@ -33,6 +34,7 @@ struct Services {
     control::InstanceStatuses& statuses;
     control::Volumes& volumes;
     control::Imports& imports;
+    control::DiskExports& exports;
     control::Inspector& inspector;
     control::Networks& networks;
     control::SecurityGroups& security_groups;

@@ -229,6 +229,18 @@ Result<Bytes> Engine::read(const VolumeId& id, std::uint64_t offset, std::uint32
     return Bytes(buffer->view().begin(), buffer->view().end());
 }
 
+Result<DataPage> Engine::find_data(const VolumeId& id, std::uint64_t offset, std::size_t most,
+                                   Deadline deadline) {
+    return impl_->call<DataPage>(deadline, [impl = impl_.get(), id, offset, most](auto done) {
+        const auto volume = impl->owner().find(id);
+        if (!volume) {
+            done(volume.error());
+            return;
+        }
+        (*volume)->data_page(offset, most, std::move(done));
+    });
+}
+
 Status Engine::write(const VolumeId& id, std::uint64_t offset, ByteView data, Deadline deadline) {
     if (data.size() > kMaxRequestBytes) {
         return too_large();

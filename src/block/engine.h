@@ -20,6 +20,7 @@
 #include <vector>
 
 #include "block/content_store.h"
+#include "block/data_page.h"
 #include "block/geometry.h"
 #include "block/ids.h"
 #include "block/image/chunk_index.h"
@@ -117,6 +118,10 @@ class Engine {
 
     Result<Bytes> read(const VolumeId& id, std::uint64_t offset, std::uint32_t length,
                        Deadline deadline);
+    // Where there may be bytes other than zeros, from `offset` (whole block) on: at most `most`
+    // ranges. Holes cost nothing, whatever the size.
+    Result<DataPage> find_data(const VolumeId& id, std::uint64_t offset, std::size_t most,
+                               Deadline deadline);
     Status write(const VolumeId& id, std::uint64_t offset, ByteView data, Deadline deadline);
     Status zero(const VolumeId& id, std::uint64_t offset, std::uint64_t length, Deadline deadline);
     Status flush(const VolumeId& id, Deadline deadline);

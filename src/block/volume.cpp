@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "block/volume.h"
 
+#include "block/detail/data_walk.h"
 #include "block/detail/join.h"
 #include "block/detail/zeroing.h"
 #include "block/geometry.h"
@@ -158,6 +159,23 @@ std::vector<Extent> Volume::extents(std::uint64_t offset, std::uint64_t length,
         offset = until;
     }
     return found;
+}
+
+void Volume::data_page(std::uint64_t offset, std::size_t most,
+                       io::Callback<Result<DataPage>> done) {
+    INVARIANT(!closed_);
+    if (offset % kBlockBytes != 0 || offset > size_bytes_ || most == 0) {
+        scheduler_.post([done = std::move(done)]() mutable {
+            done(Error(Code::invalid_argument, "not a block of the volume"));
+        });
+        return;
+    }
+    ++in_flight_;
+    find_data(scheduler_, stack_, {.size_bytes = size_bytes_, .offset = offset, .most = most},
+              [this, done = std::move(done)](Result<DataPage> page) mutable {
+                  end();
+                  done(std::move(page));
+              });
 }
 
 // --- writes ---

@@ -16,6 +16,7 @@
 #include <memory>
 #include <vector>
 
+#include "block/data_page.h"
 #include "block/detail/range_lock.h"
 #include "block/detail/stack.h"
 #include "block/ids.h"
@@ -47,6 +48,8 @@ class Volume {
     // Of a range inside the volume, at most `most` entries; memory only. What comes from the tree
     // counts as data.
     std::vector<Extent> extents(std::uint64_t offset, std::uint64_t length, std::size_t most) const;
+    // The same from `offset`, a whole block, with the holes of the tree; reads its nodes.
+    void data_page(std::uint64_t offset, std::size_t most, io::Callback<Result<DataPage>> done);
 
     // Holds back reads, writes and zeroes that come from now on, and completes when those in flight
     // are over. No flush is waited for or held back, nor the flush at the end of a durable write:

@@ -16,7 +16,7 @@ namespace {
 constexpr char kDefaultEndpoint[] = "http://127.0.0.1:4566";
 constexpr char kDefaultRegion[] = "us-east-1";
 constexpr std::chrono::seconds kCallTime{60};
-constexpr std::chrono::hours kUploadTime{24};
+constexpr std::chrono::hours kDiskTime{24};
 
 std::string environment(const char* name) {
     const auto value = net::process_environment()(name);
@@ -110,7 +110,7 @@ Result<std::unique_ptr<Client>> Client::create(const ClientChoices& choices) {
         new Client(std::move(http), *settings->credentials, endpoint, region));
 }
 
-void Client::sign(net::ClientRequest& request) {
+void Client::sign(net::ClientRequest& request) const {
     const auto question = request.target.find('?');
     const std::string path = request.target.substr(0, question);
     const std::string query =
@@ -159,7 +159,24 @@ Result<std::string> Client::upload(const std::string& target, std::uint64_t leng
     request.target = target;
     request.length = length;
     request.source = std::move(source);
-    return send(std::move(request), kUploadTime);
+    return send(std::move(request), kDiskTime);
+}
+
+Status Client::download(const std::string& target, const net::BodySink& sink) {
+    net::ClientRequest request;
+    request.target = target;
+    sign(request);
+    Status taken = ok();
+    const auto take = [&](ByteView data) {
+        taken = sink(data);
+        return taken;
+    };
+    const auto response = http_->send(request, Deadline::after(kDiskTime), take);
+    TRY(std::move(taken));  // not an error of the call
+    if (!response) {
+        return Error(response.error()).with("calling " + endpoint_);
+    }
+    return response->status / 100 == 2 ? ok() : Status(as_error(*response));
 }
 
 }  // namespace kiln::cli

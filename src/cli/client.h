@@ -37,6 +37,8 @@ class Client {
     // A connection to a TCP port of an instance.
     Result<std::unique_ptr<net::Tunnel>> open_tunnel(const std::string& instance,
                                                      std::uint16_t port);
+    // GET with a streamed answer.
+    Status download(const std::string& target, const net::BodySink& sink);
 
     const std::string& endpoint() const { return endpoint_; }
     const std::string& region() const { return region_; }
@@ -44,7 +46,7 @@ class Client {
   private:
     Client(std::unique_ptr<net::HttpClient> http, net::AwsCredentials credentials,
            std::string endpoint, std::string region);
-    void sign(net::ClientRequest& request);
+    void sign(net::ClientRequest& request) const;
     Result<std::string> send(net::ClientRequest request, std::chrono::seconds time);
 
     std::unique_ptr<net::HttpClient> http_;

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/client.h"
+#include "cli/export_command.h"
 #include "cli/import_command.h"
 #include "cli/print.h"
 #include "cli/ssh_command.h"
@@ -44,18 +45,48 @@ void add_choices(CLI::App* command, const std::shared_ptr<ClientChoices>& choice
 void add_import(CLI::App& app, std::function<int()>* run) {
     auto choices = std::make_shared<ClientChoices>();
     auto input = std::make_shared<ImportRequest>();
-    CLI::App* command = app.add_subcommand("import", "make an image of a disk file");
+    CLI::App* command = app.add_subcommand(
+        "import",
+        "make an image of a disk file. Architecture and boot mode are read from the disk's "
+        "partition table and EFI loaders where they are not given");
     add_choices(command, choices);
     command->add_option("FILE", input->file, "the disk")->required();
     command->add_option("--format", input->format,
                         "raw, qcow2, vmdk, vpc or vhdx; by the file's own mark when left out");
     command->add_option("--name", input->name, "name of the image")->required();
     command->add_option("--description", input->description, "description of the image");
-    command->add_option("--architecture", input->architecture, "x86_64 (default), i386 or arm64");
+    command->add_option("--architecture", input->architecture, "x86_64, i386 or arm64");
+    command->add_option("--virtualization-type", input->virtualization_type, "hvm or paravirtual")
+        ->capture_default_str();
+    command->add_option("--platform", input->platform, "linux or windows")->capture_default_str();
     command->add_option("--boot-mode", input->boot_mode, "legacy-bios, uefi or uefi-preferred");
-    command->add_option("--root-device-name", input->root_device_name, "default /dev/xvda");
+    command->add_option("--root-device-name", input->root_device_name,
+                        "default /dev/xvda; /dev/sda1 for paravirtual images");
+    command->add_flag("--public", input->everybody, "every account may launch the image");
+    command->add_option("--image-id", input->image_id,
+                        "the image's id, ami-... with 8 or 17 hex digits, never used before "
+                        "(administrators only)");
     command->add_flag("--json", input->json, "print the answer as JSON");
     command->callback([=] { *run = [=] { return run_import(*choices, *input); }; });
+}
+
+void add_export(CLI::App& app, std::function<int()>* run) {
+    auto choices = std::make_shared<ClientChoices>();
+    auto input = std::make_shared<ExportRequest>();
+    CLI::App* command = app.add_subcommand(
+        "export",
+        "write the root disk of an image, or a snapshot, to a disk file. The file appears when it "
+        "is complete; until then FILE.part grows, and a failure or ^C removes it");
+    add_choices(command, choices);
+    command->add_option("ID", input->id, "ami-... or snap-...")->required();
+    command->add_option("FILE", input->file, "the disk file to make")->required();
+    command
+        ->add_option("--format", input->format,
+                     "raw (sparse) or qcow2 (for file systems without large sparse files)")
+        ->capture_default_str();
+    command->add_flag("--force", input->force, "replace FILE if it exists");
+    command->add_flag("--json", input->json, "print the answer as JSON");
+    command->callback([=] { *run = [=] { return run_export(*choices, *input); }; });
 }
 
 void add_inspect(CLI::App& app, std::function<int()>* run) {
@@ -260,6 +291,7 @@ void add_account(CLI::App& app, std::function<int()>* run) {
 
 void add_commands(CLI::App& app, std::function<int()>* run) {
     add_import(app, run);
+    add_export(app, run);
     add_inspect(app, run);
     add_nbd(app, run);
     add_ssh(app, run);

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "cli/disk_layout.h"
 #include "cli/disk_source.h"
 #include "cli/print.h"
 #include "net/extent_stream.h"
@@ -16,17 +17,21 @@ namespace kiln::cli {
 namespace {
 
 std::string target_of(const ImportRequest& request, std::uint64_t size) {
-    std::string target = fmt::format(
-        "/kiln/v1/imports?architecture={}&encoding=extents&name={}&root-device-name={}&"
-        "size={}",
-        percent_encode(request.architecture), percent_encode(request.name),
-        percent_encode(request.root_device_name), size);
-    if (!request.description.empty()) {
-        target += "&description=" + percent_encode(request.description);
-    }
-    if (!request.boot_mode.empty()) {
-        target += "&boot-mode=" + percent_encode(request.boot_mode);
-    }
+    std::string target = fmt::format("/kiln/v1/imports?encoding=extents&size={}", size);
+    const auto add = [&target](const char* name, const std::string& value) {
+        if (!value.empty()) {
+            target += fmt::format("&{}={}", name, percent_encode(value));
+        }
+    };
+    add("name", request.name);
+    add("description", request.description);
+    add("image-id", request.image_id);
+    add("architecture", request.architecture);
+    add("virtualization-type", request.virtualization_type);
+    add("platform", request.platform);
+    add("boot-mode", request.boot_mode);
+    add("root-device-name", request.root_device_name);
+    add("public", request.everybody ? "true" : "");
     return target;
 }
 
@@ -93,8 +98,38 @@ class ExtentUpload {
     std::size_t sent_ = 0;
 };
 
-Result<std::string> upload(Client& client, const ImportRequest& request) {
+// What was found on the disk and what was made of it.
+struct Detected {
+    std::string layout;
+    std::string architecture;
+    std::string boot_mode;
+};
+
+// What the user said stands; what the disk says fills in the rest, where the two agree.
+Result<Detected> complete(DiskSource& disk, ImportRequest& request) {
+    TRY_ASSIGN(const DiskLayout layout,
+               read_layout(disk.size_bytes(), [&disk](std::uint64_t offset, MutableByteView into) {
+                   return disk.read(offset, into);
+               }));
+    const BootFacts facts = boot_facts(layout);
+    if (request.architecture.empty()) {
+        request.architecture = facts.architecture.empty() ? "x86_64" : facts.architecture;
+    }
+    const bool agree = facts.architecture.empty() || facts.architecture == request.architecture ||
+                       (request.architecture == "i386" && facts.boot_mode == "legacy-bios");
+    if (request.boot_mode.empty() && request.virtualization_type == "hvm" && agree) {
+        request.boot_mode = facts.boot_mode;
+    }
+    if (request.root_device_name.empty()) {
+        request.root_device_name =
+            request.virtualization_type == "paravirtual" ? "/dev/sda1" : "/dev/xvda";
+    }
+    return Detected{describe_layout(layout), request.architecture, request.boot_mode};
+}
+
+Result<std::string> upload(Client& client, ImportRequest request, Detected& detected) {
     TRY_ASSIGN(const auto disk, open_disk(request.file, request.format));
+    TRY_ASSIGN(detected, complete(*disk, request));
     TRY_ASSIGN(auto extents, disk->extents());
     std::uint64_t data = 0;
     for (const DiskExtent& extent : extents) {
@@ -113,15 +148,22 @@ int run_import(const ClientChoices& choices, const ImportRequest& request) {
     if (!client) {
         return fail(client.error());
     }
-    const auto answer = upload(**client, request);
+    Detected detected;
+    const auto answer = upload(**client, request, detected);
     if (!answer) {
         return fail(answer.error());
     }
+    auto document = nlohmann::json::parse(*answer);
     if (request.json) {
-        std::puts(answer->c_str());
+        document["layout"] = detected.layout;
+        document["architecture"] = detected.architecture;
+        document["bootMode"] = detected.boot_mode;
+        std::puts(document.dump().c_str());
         return 0;
     }
-    const auto document = nlohmann::json::parse(*answer);
+    std::printf("disk      %s\nboots as  %s%s%s\n", detected.layout.c_str(),
+                detected.architecture.c_str(), detected.boot_mode.empty() ? "" : ", ",
+                detected.boot_mode.c_str());
     std::printf("image     %s\nsnapshot  %s\nvolume    %u GiB, %.1f MiB of data\n",
                 document["imageId"].get<std::string>().c_str(),
                 document["snapshotId"].get<std::string>().c_str(),

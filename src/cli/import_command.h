@@ -13,9 +13,13 @@ struct ImportRequest {
     std::string format;  // empty: by the file's mark
     std::string name;
     std::string description;
-    std::string architecture = "x86_64";
+    std::string image_id;
+    std::string architecture;  // empty, here and below: what the disk says, else the usual
+    std::string virtualization_type = "hvm";
+    std::string platform = "linux";
     std::string boot_mode;
-    std::string root_device_name = "/dev/xvda";
+    std::string root_device_name;
+    bool everybody = false;
     bool json = false;
 };
 

@@ -145,6 +145,18 @@ Status Images::check_name_is_free(catalog::Transaction& tx, const Caller& caller
     return ok();
 }
 
+Status Images::check_id_is_free(catalog::Transaction& tx, const model::ImageId& id) {
+    if (id.empty()) {
+        return ok();
+    }
+    TRY_ASSIGN(const auto taken, tx.images().find(id));
+    if (taken) {
+        return errors::invalid_parameter_value(
+            fmt::format("The image id '{}' is or was in use; ids are never used again.", id.str()));
+    }
+    return ok();
+}
+
 Result<BlockDeviceMappings> Images::resolve_mappings(catalog::Transaction& tx, const Caller& caller,
                                                      const RegisterImageInput& input) {
     BlockDeviceMappings resolved;
@@ -181,9 +193,10 @@ Result<BlockDeviceMappings> Images::resolve_mappings(catalog::Transaction& tx, c
 Result<model::Image> Images::insert(catalog::Transaction& tx, const Caller& caller,
                                     const RegisterImageInput& input) {
     TRY(check_name_is_free(tx, caller, input.name));
+    TRY(check_id_is_free(tx, input.id));
     model::Image image;
     TRY_ASSIGN(image.block_device_mappings, resolve_mappings(tx, caller, input));
-    image.id = model::make_id<model::ImageId>(rng_);
+    image.id = input.id.empty() ? model::make_id<model::ImageId>(rng_) : input.id;
     image.owner_id = caller.account;
     image.region = caller.region;
     image.name = input.name;
@@ -194,8 +207,10 @@ Result<model::Image> Images::insert(catalog::Transaction& tx, const Caller& call
     image.state = model::ImageState::available;  // its snapshots are completed (RI-3)
     image.architecture = input.architecture;
     image.virtualization_type = input.virtualization_type;
-    image.platform_details = "Linux/UNIX";  // PC-9
-    image.usage_operation = "RunInstances";
+    image.platform = input.windows ? "windows" : "";
+    image.platform_details = input.windows ? "Windows" : "Linux/UNIX";  // PC-9
+    image.usage_operation = input.windows ? "RunInstances:0002" : "RunInstances";
+    image.launch_permissions.everybody = input.everybody;
     image.root_device_name = input.root_device_name;
     image.ena_support = input.ena_support;
     // RI-10: Terraform sends it for paravirtual images too.

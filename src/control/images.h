@@ -37,6 +37,10 @@ struct RegisterImageInput {
     bool imds_v2 = false;
     std::vector<TagSpecification> tags;
     bool dry_run = false;
+    // Of an import alone, EC2 has no such parameters:
+    model::ImageId id{};     // empty: a new one
+    bool windows = false;    // the platform
+    bool everybody = false;  // may launch it from the beginning
 };
 
 struct DescribeImagesInput {
@@ -90,6 +94,8 @@ class Images {
     static Status check_name(const std::string& name);
     static Status check_name_is_free(catalog::Transaction& tx, const Caller& caller,
                                      const std::string& name);
+    // No image has it or ever had it (DR-4). Fine if empty.
+    static Status check_id_is_free(catalog::Transaction& tx, const model::ImageId& id);
 
     // RUN-3: the image, if the caller may launch it now; else the error RunInstances answers
     // (ERR-2, IMS-2, DR-4).

@@ -5,6 +5,7 @@
 
 #include "control/api_errors.h"
 #include "control/contents.h"
+#include "control/data_runs.h"
 #include "util/log.h"
 
 namespace kiln::control {
@@ -14,11 +15,6 @@ constexpr std::size_t kBlock = block::kBlockBytes;
 constexpr std::size_t kBuffer = 1U << 20;
 constexpr std::uint32_t kLargestGp2GiB = 16384;
 constexpr std::chrono::seconds kWriteTime{120};
-
-bool all_zero(ByteView block) {
-    // Comparing the block with itself moved by one byte lets memcmp do the work.
-    return block[0] == 0 && std::memcmp(block.data(), block.data() + 1, block.size() - 1) == 0;
-}
 
 }  // namespace
 
@@ -89,22 +85,10 @@ Status Import::flush_buffer() {
 
 // Blocks of zeros stay absent; runs of others are written at once.
 Status Import::write_blocks(ByteView blocks) {
-    std::size_t at = 0;
-    while (at < blocks.size()) {
-        if (all_zero(blocks.subspan(at, kBlock))) {
-            at += kBlock;
-            continue;
-        }
-        std::size_t end = at + kBlock;
-        while (end < blocks.size() && !all_zero(blocks.subspan(end, kBlock))) {
-            end += kBlock;
-        }
-        TRY(parts_.engine.write(volume_, position_ + at, blocks.subspan(at, end - at),
-                                Deadline::after(kWriteTime)));
-        data_bytes_ += end - at;
-        at = end;
-    }
-    return ok();
+    return for_data_runs(blocks, [&](std::size_t at, ByteView run) {
+        data_bytes_ += run.size();
+        return parts_.engine.write(volume_, position_ + at, run, Deadline::after(kWriteTime));
+    });
 }
 
 Result<Imported> Import::finish() {
@@ -185,9 +169,15 @@ Result<std::unique_ptr<Import>> Imports::begin(const Caller& caller, ImportInput
         root.ebs->volume_type = model::VolumeType::gp3;
     }
     import->input_.image.block_device_mappings = {root};
-    TRY(Images::check(import->input_.image));
-    TRY(parts_.store.read([&](catalog::Transaction& tx) {
-        return Images::check_name_is_free(tx, caller, import->input_.image.name);
+    const RegisterImageInput& image = import->input_.image;
+    if (!image.id.empty() && !caller.administrator) {
+        return Error::api(Code::permission_denied, "UnauthorizedOperation",
+                          "Only an administrator may choose the ID of an image.");
+    }
+    TRY(Images::check(image));
+    TRY(parts_.store.read([&](catalog::Transaction& tx) -> Status {
+        TRY(Images::check_name_is_free(tx, caller, image.name));
+        return Images::check_id_is_free(tx, image.id);
     }));
     TRY(import->open());
     return import;

@@ -220,6 +220,7 @@ void Server::make_use_cases() {
     statuses_ = std::make_unique<control::InstanceStatuses>(*parts_, *worker_);
     volume_requests_ = std::make_unique<control::Volumes>(*parts_, *volumes_, poke);
     imports_ = std::make_unique<control::Imports>(*parts_, poke);
+    exports_ = std::make_unique<control::DiskExports>(*parts_, poke);
     networks_ = std::make_unique<control::Networks>(*parts_);
     security_groups_ = std::make_unique<control::SecurityGroups>(*parts_, *instance_networks_);
     key_pairs_ = std::make_unique<control::KeyPairs>(*store_, *clock_, *rng_);
@@ -261,6 +262,7 @@ Status Server::open_api() {
                                  .statuses = *statuses_,
                                  .volumes = *volume_requests_,
                                  .imports = *imports_,
+                                 .exports = *exports_,
                                  .inspector = *inspector_,
                                  .networks = *networks_,
                                  .security_groups = *security_groups_,

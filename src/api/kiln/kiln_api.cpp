@@ -7,10 +7,10 @@
 
 #include "api/codec/errors.h"
 #include "api/generated/operations.h"
+#include "api/kiln/disk_stream.h"
 #include "api/kiln/json.h"
 #include "control/api_errors.h"
 #include "crypto/hash.h"
-#include "net/extent_stream.h"
 #include "net/relay.h"
 #include "util/encoding.h"
 #include "util/log.h"
@@ -23,7 +23,7 @@ using nlohmann::json;
 
 constexpr std::chrono::seconds kCallTime{60};
 // A large disk over a slow line; every single read has the server's own, shorter limit.
-constexpr std::chrono::hours kImportTime{24};
+constexpr std::chrono::hours kDiskTime{24};
 // How long one answer about a run of garbage collection may wait for its end; then one asks again.
 constexpr std::chrono::seconds kGcWait{20};
 constexpr std::chrono::seconds kConnectTime{10};
@@ -90,6 +90,31 @@ Result<E> take_enum(Query& query, const std::string& name, E otherwise) {
     return *value;
 }
 
+// What an import says of its image beyond a RegisterImage.
+Status take_import_only(Query& query, control::RegisterImageInput& image) {
+    const std::string platform = take(query, "platform", "linux");
+    image.windows = platform == "windows";
+    if (!image.windows && platform != "linux") {
+        return control::errors::invalid_parameter_value(
+            fmt::format("Invalid value '{}' for platform; it is linux or windows.", platform));
+    }
+    const std::string shared = take(query, "public", "false");
+    image.everybody = shared == "true";
+    if (!image.everybody && shared != "false") {
+        return control::errors::invalid_parameter_value(
+            fmt::format("Invalid value '{}' for public; it is true or false.", shared));
+    }
+    if (query.contains("image-id")) {
+        const std::string id = take(query, "image-id");
+        TRY_ASSIGN(image.id, model::parse_image_id(id));
+        if (!id.starts_with("ami-")) {
+            return Error::api(Code::invalid_argument, "InvalidAMIID.Malformed",
+                              fmt::format("Invalid id: \"{}\" (expecting \"ami-...\")", id));
+        }
+    }
+    return ok();
+}
+
 Result<control::ImportInput> to_import(const net::HttpRequest& request, bool& extents) {
     TRY_ASSIGN(Query query, parse_query(request.query));
     control::ImportInput input;
@@ -105,6 +130,7 @@ Result<control::ImportInput> to_import(const net::HttpRequest& request, bool& ex
     }
     input.image.root_device_name = take(query, "root-device-name", "/dev/xvda");
     input.image.ena_support = input.image.virtualization_type == model::VirtualizationType::hvm;
+    TRY(take_import_only(query, input.image));
     const auto size = parse_int<std::uint64_t>(take(query, "size"));
     if (!size) {
         return control::errors::missing_parameter("size");
@@ -168,6 +194,11 @@ void KilnApi::serve(const net::HttpRequest& request, const net::Authorization& a
         }
         return;
     }
+    if (parts.size() == 3 && parts[0] == "snapshots" && parts[2] == "data" &&
+        request.method == "GET") {
+        send_snapshot(context, std::string(parts[1]), response);
+        return;
+    }
     const auto answered = answer(request, context, body);
     if (!answered) {
         refuse(answered.error(), request_id, response);
@@ -182,6 +213,9 @@ Result<std::string> KilnApi::answer(const net::HttpRequest& request, const Conte
     const std::string_view method = request.method;
     if (parts.size() == 1 && parts[0] == "imports" && method == "POST") {
         return import(request, context, body);
+    }
+    if (parts.size() == 2 && parts[0] == "disks" && method == "GET") {
+        return describe_disk(context, std::string(parts[1]));
     }
     if (parts.size() == 2 && parts[0] == "inspect" && method == "GET") {
         return inspect(context, std::string(parts[1]));
@@ -202,54 +236,13 @@ Result<std::string> KilnApi::answer(const net::HttpRequest& request, const Conte
     return no_such_path(request);
 }
 
-namespace {
-
-// Gives an import what a request's body holds.
-class DiskIntake {
-  public:
-    DiskIntake(control::Import& import, bool extents)
-        : import_(import), decoder_(import.size_bytes()), extents_(extents) {}
-
-    Status take(ByteView piece) {
-        if (!extents_) {
-            return import_.write(piece);
-        }
-        return as_client_error(
-            decoder_.feed(piece, [this](std::uint64_t offset, ByteView data) -> Status {
-                TRY(import_.skip_to(offset));
-                return import_.write(data);
-            }));
-    }
-    Status finish() {
-        if (!extents_) {
-            return ok();
-        }
-        TRY(as_client_error(decoder_.finish()));
-        return import_.skip_to(import_.size_bytes());
-    }
-
-  private:
-    static Status as_client_error(Status status) {
-        if (!status && status.error().code() == Code::invalid_argument) {
-            return control::errors::invalid_parameter_value(status.error().message());
-        }
-        return status;
-    }
-
-    control::Import& import_;
-    net::ExtentDecoder decoder_;
-    const bool extents_;
-};
-
-}  // namespace
-
 Result<std::string> KilnApi::import(const net::HttpRequest& request, const Context& context,
                                     net::BodyReader& body) {
     bool extents = false;
     TRY_ASSIGN(control::ImportInput input, to_import(request, extents));
     TRY_ASSIGN(const auto import, services_.imports.begin(context.caller, std::move(input)));
     DiskIntake intake(*import, extents);
-    const Deadline deadline = Deadline::after(kImportTime);
+    const Deadline deadline = Deadline::after(kDiskTime);
     Bytes piece(kImportPiece);
     while (true) {
         TRY_ASSIGN(const std::size_t length, body.read(piece, deadline));
@@ -265,6 +258,34 @@ Result<std::string> KilnApi::import(const net::HttpRequest& request, const Conte
                 {"volumeSizeGiB", made.volume_size_gib},
                 {"dataBytes", made.data_bytes}}
         .dump();
+}
+
+Result<std::string> KilnApi::describe_disk(const Context& context, const std::string& id) {
+    TRY_ASSIGN(const control::ExportableDisk disk, services_.exports.find(context.caller, id));
+    return json{{"snapshotId", disk.snapshot_id.str()}, {"sizeBytes", disk.size_bytes}}.dump();
+}
+
+void KilnApi::send_snapshot(const Context& context, const std::string& id,
+                            net::ResponseWriter& response) {
+    const std::string& request_id = context.caller.request_id;
+    const auto snapshot_id = model::parse_snapshot_id(id);
+    if (!snapshot_id) {
+        refuse(snapshot_id.error(), request_id, response);
+        return;
+    }
+    const auto disk = services_.exports.open(context.caller, *snapshot_id);
+    if (!disk) {
+        refuse(disk.error(), request_id, response);
+        return;
+    }
+    response.set_status(200);
+    response.headers().set("Content-Type", "application/octet-stream");
+    response.headers().set("x-amzn-requestid", request_id);
+    const Status sent = send_disk(**disk, response, Deadline::after(kDiskTime));
+    if (!sent) {
+        log_warn("api", request_id + " the export of " + id +
+                            " was broken off: " + sent.error().to_string());
+    }
 }
 
 Result<std::string> KilnApi::inspect(const Context& context, const std::string& id) {

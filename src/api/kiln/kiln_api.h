@@ -2,6 +2,9 @@
 // KilnApi: what EC2 has no call for, as JSON under /kiln/v1/, signed with the service name `kiln`.
 //
 //   POST   /kiln/v1/imports?name=&size=&...    the body is a raw disk -> {imageId, snapshotId, ...}
+//   GET    /kiln/v1/disks/{id}                 an image's root disk or a snapshot -> {snapshotId,
+//                                              sizeBytes}
+//   GET    /kiln/v1/snapshots/{id}/data        its bytes, as an extent stream
 //   GET    /kiln/v1/inspect/{id}               where an instance, a volume or a snapshot really is
 //   POST   /kiln/v1/volumes/{id}/export        a read-only NBD socket on this host -> {socket}
 //   DELETE /kiln/v1/volumes/{id}/export
@@ -54,6 +57,9 @@ class KilnApi {
                                net::BodyReader& body);
     Result<std::string> import(const net::HttpRequest& request, const Context& context,
                                net::BodyReader& body);
+    Result<std::string> describe_disk(const Context& context, const std::string& id);
+    void send_snapshot(const Context& context, const std::string& id,
+                       net::ResponseWriter& response);
     Result<std::string> inspect(const Context& context, const std::string& id);
     Result<std::string> export_volume(const net::HttpRequest& request, const Context& context,
                                       const std::string& id);

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// DiskExports: the bytes of a snapshot, streamed out: of one named itself, or of the root snapshot
+// of an image. Whoever may make a volume of the snapshot may export it (SNP-12); to be allowed to
+// launch an image is not enough. A snapshot is read as soon as it is completed, destaged or not.
+//
+// A snapshot that is deleted while it is exported may end the export with an error, never with
+// wrong bytes. DiskExports is thread-safe; one DiskExport has one owner thread. Blocking.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "control/caller.h"
+#include "control/parts.h"
+#include "model/content.h"
+#include "model/snapshot.h"
+#include "util/bytes.h"
+
+namespace kiln::control {
+
+struct ExportableDisk {
+    model::SnapshotId snapshot_id;
+    std::uint64_t size_bytes = 0;
+};
+
+class DiskExport {
+  public:
+    ~DiskExport();
+    DiskExport(const DiskExport&) = delete;
+    DiskExport& operator=(const DiskExport&) = delete;
+
+    std::uint64_t size_bytes() const { return size_bytes_; }
+    // Everything that is not zeros, ascending, in runs of whole blocks of at most 1 MiB.
+    using Sink = std::function<Status(std::uint64_t offset, ByteView data)>;
+    Status copy(const Sink& sink);
+
+  private:
+    friend class DiskExports;
+    DiskExport(const Parts& parts, std::function<void()> work_added, block::VolumeId view,
+               const model::Content& content)
+        : parts_(parts),
+          work_added_(std::move(work_added)),
+          view_(std::move(view)),
+          content_(content.id),
+          size_bytes_(content.size_bytes) {}
+    Status wake_waiting();
+    Status copy_range(const block::DataRange& range, const Sink& sink);
+
+    const Parts parts_;
+    const std::function<void()> work_added_;
+    const block::VolumeId view_;
+    const model::ContentId content_;
+    const std::uint64_t size_bytes_;
+};
+
+class DiskExports {
+  public:
+    // `work_added` is called when jobs that waited for an export's end may go on.
+    DiskExports(const Parts& parts, std::function<void()> work_added)
+        : parts_(parts), work_added_(std::move(work_added)) {}
+    // `id` is ami-... or snap-....
+    Result<ExportableDisk> find(const Caller& caller, const std::string& id);
+    Result<std::unique_ptr<DiskExport>> open(const Caller& caller, const model::SnapshotId& id);
+
+  private:
+    const Parts parts_;
+    const std::function<void()> work_added_;
+};
+
+}  // namespace kiln::control
