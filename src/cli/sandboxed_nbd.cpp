@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <filesystem>
 
 namespace kiln::cli {
@@ -53,7 +54,19 @@ SandboxedNbd::~SandboxedNbd() {
 Status SandboxedNbd::connect() {
     const std::string socket = directory_ + "/nbd.sock";
     const Deadline deadline = Deadline::after(kServeTime);
-    while (::access(socket.c_str(), F_OK) != 0) {
+    // The socket's file is there a moment before anybody listens: only a connection is a sign.
+    while (true) {
+        nbd_.reset(::nbd_create());
+        if (!nbd_ || ::nbd_add_meta_context(nbd_.get(), LIBNBD_CONTEXT_BASE_ALLOCATION) != 0) {
+            return nbd_error("open the disk");
+        }
+        if (::nbd_connect_unix(nbd_.get(), socket.c_str()) == 0) {
+            return ok();
+        }
+        const int why = ::nbd_get_errno();
+        if (why != ENOENT && why != ECONNREFUSED) {
+            return nbd_error("open the disk");
+        }
         if (server_->ended()) {
             TRY_ASSIGN(const std::string words, read_output(output_.get(), deadline));
             return Error(Code::invalid_argument, "the disk cannot be opened: " + words);
@@ -61,14 +74,8 @@ Status SandboxedNbd::connect() {
         if (deadline.passed()) {
             return Error(Code::deadline_exceeded, "qemu-nbd did not open the disk in time");
         }
-        ::poll(nullptr, 0, 5);  // the socket's file is the only sign there is
+        ::poll(nullptr, 0, 5);
     }
-    nbd_.reset(::nbd_create());
-    if (!nbd_ || ::nbd_add_meta_context(nbd_.get(), LIBNBD_CONTEXT_BASE_ALLOCATION) != 0 ||
-        ::nbd_connect_unix(nbd_.get(), socket.c_str()) != 0) {
-        return nbd_error("open the disk");
-    }
-    return ok();
 }
 
 Status SandboxedNbd::finish() {

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "cli/doctor_command.h"
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+#include <sys/socket.h>
+#include <sys/statvfs.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include <cstdlib>
+#include <filesystem>
+
+#include "cli/client.h"
+#include "compute/doctor.h"
+#include "util/fs.h"
+#include "util/strings.h"
+
+namespace kiln::cli {
+namespace {
+
+using Level = Finding::Level;
+
+constexpr std::uint64_t kMiB = 1U << 20;
+// Less does not hold a Debian guest and the service.
+constexpr std::uint64_t kLittleMemoryMib = 1024;
+constexpr std::uint64_t kLittleSpaceMib = 4096;
+constexpr std::uint16_t kSshPort = 22;
+
+bool in_path(const std::string& program) {
+    const char* path = std::getenv("PATH");
+    for (const std::string_view folder : split(path != nullptr ? path : "", ':')) {
+        if (::access((std::string(folder) + "/" + program).c_str(), X_OK) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+Finding qemu(const compute::HostReport& host) {
+    if (!host.qemu_path) {
+        return {Level::missing, "QEMU", "not found", "", {"qemu-system-x86"}};
+    }
+    return {Level::good,
+            "QEMU",
+            fmt::format("{} at {}", host.qemu_version.value_or("unknown version"), *host.qemu_path),
+            "",
+            {}};
+}
+
+Finding accelerator(const compute::HostReport& host) {
+    if (host.accelerator.accelerator == compute::Accelerator::kvm) {
+        return {Level::good, "accelerator", "KVM: " + host.accelerator.reason, "", {}};
+    }
+    return {
+        Level::limited,
+        "accelerator",
+        "QEMU's emulation (TCG): " + host.accelerator.reason,
+        "guests run, ten to thirty times slower than with KVM; for KVM, use a processor with vmx "
+        "or svm and a user that may open /dev/kvm",
+        {}};
+}
+
+Finding firmware(const compute::HostReport& host) {
+    if (!host.ovmf_code) {
+        return {Level::limited,
+                "UEFI firmware",
+                "not found: images that boot by UEFI do not start",
+                "",
+                {"ovmf"}};
+    }
+    return {Level::good, "UEFI firmware", *host.ovmf_code, "", {}};
+}
+
+Finding users(const compute::HostReport& host) {
+    return {host.separate_users ? Level::good : Level::limited,
+            "users of guests",
+            (host.separate_users ? "one for each: " : "all as this one: ") + host.users_reason,
+            host.separate_users ? "" : "run the service as root to keep guests apart by user ids",
+            {}};
+}
+
+Finding memory() {
+    std::uint64_t mib = 0;
+    if (const auto text = read_file("/proc/meminfo")) {
+        for (const std::string_view line : split(*text, '\n')) {
+            constexpr std::string_view kName = "MemAvailable:";
+            if (line.starts_with(kName)) {
+                const auto words = split(trim(line.substr(kName.size())), ' ');
+                mib = parse_int<std::uint64_t>(words.front()).value_or(0) / 1024;
+            }
+        }
+    }
+    return {mib < kLittleMemoryMib ? Level::limited : Level::good,
+            "memory",
+            fmt::format("{} MiB available: {} t3.micro", mib, mib / 1024),
+            mib < kLittleMemoryMib ? "kiln serve --guest-memory-cap 192 gives guests less" : "",
+            {}};
+}
+
+Finding space(const std::string& data_directory) {
+    std::string place = data_directory;
+    struct statvfs info {};
+    while (::statvfs(place.c_str(), &info) != 0 && place.size() > 1) {
+        place = std::filesystem::path(place).parent_path();
+    }
+    const std::uint64_t mib = info.f_bavail * static_cast<std::uint64_t>(info.f_frsize) / kMiB;
+    return {mib < kLittleSpaceMib ? Level::limited : Level::good,
+            "disk space",
+            fmt::format("{} MiB free for {}", mib, data_directory),
+            mib < kLittleSpaceMib ? "kiln serve --data DIR puts it elsewhere" : "",
+            {}};
+}
+
+// D20: whether an instance's port 22 can be bound as itself.
+Finding ports() {
+    const UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    address.sin_port = htons(kSshPort);
+    address.sin_addr.s_addr = ::inet_addr("127.254.255.254");
+    if (fd && ::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0) {
+        return {
+            Level::good, "ports of guests", "low ports can be bound on 127.x addresses", "", {}};
+    }
+    const std::string why = errno == EADDRINUSE ? "something listens on 0.0.0.0:22"
+                                                : "this user may not bind ports below 1024";
+    return {Level::limited,
+            "ports of guests",
+            why + ": guests' low ports are reached at high ones (22 at 20022)",
+            "kiln inspect i-... tells the port, kiln ssh i-... finds it",
+            {}};
+}
+
+Finding instances_apart() {
+    return {Level::limited,
+            "guests among themselves",
+            "guests reach the world and are reached, but do not reach each other yet",
+            "",
+            {}};
+}
+
+Finding program(const std::string& name, const std::string& package, const std::string& use) {
+    if (in_path(name)) {
+        return {Level::good, name, use, "", {}};
+    }
+    return {Level::limited, name, "not found: " + use + " does not work", "", {package}};
+}
+
+Finding service(const std::string& data_directory) {
+    const auto endpoint = read_file(data_directory + "/endpoint");
+    if (!endpoint) {
+        return {Level::good,
+                "service",
+                "none runs on " + data_directory,
+                "start it: kiln serve --data " + data_directory,
+                {}};
+    }
+    ClientChoices choices;
+    choices.data_directory = data_directory;
+    auto client = Client::create(choices);
+    const std::string url(trim(*endpoint));
+    const auto answer = client ? (*client)->call("GET", "/kiln/v1/operations")
+                               : Result<std::string>(client.error());
+    if (!answer) {
+        return {Level::limited,
+                "service",
+                url + " does not answer: " + answer.error().message(),
+                "start it: kiln serve --data " + data_directory,
+                {}};
+    }
+    return {Level::good, "service", "answers at " + url, "", {}};
+}
+
+std::string_view mark(Level level) {
+    switch (level) {
+        case Level::good:
+            return "ok      ";
+        case Level::limited:
+            return "limited ";
+        case Level::missing:
+            return "MISSING ";
+    }
+    return "";
+}
+
+}  // namespace
+
+std::vector<Finding> examine_host(const std::string& data_directory) {
+    const compute::HostReport host = compute::inspect_host({});
+    return {qemu(host),
+            accelerator(host),
+            firmware(host),
+            users(host),
+            memory(),
+            space(data_directory),
+            ports(),
+            instances_apart(),
+            program("qemu-nbd", "qemu-utils", "import and export of qcow2, VMDK, VHD and VHDX"),
+            program("bwrap", "bubblewrap", "the sandbox for them"),
+            program("ssh", "openssh-client", "kiln ssh"),
+            service(data_directory)};
+}
+
+int run_doctor(const std::string& data_directory) {
+    const std::string data = data_directory.empty() ? default_data_directory() : data_directory;
+    bool can_run = true;
+    std::string packages;
+    for (const Finding& finding : examine_host(data)) {
+        fmt::print("{}{:<24}{}\n", mark(finding.level), finding.what, finding.found);
+        if (!finding.mend.empty()) {
+            fmt::print("{:32}{}\n", "", finding.mend);
+        }
+        for (const std::string& package : finding.packages) {
+            packages += " " + package;
+        }
+        can_run = can_run && finding.level != Level::missing;
+    }
+    if (!packages.empty()) {
+        fmt::print("\nTo have what is missing, as root:\n\n  apt-get install{}\n", packages);
+    }
+    return can_run ? 0 : 1;
+}
+
+}  // namespace kiln::cli
