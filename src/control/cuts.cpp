@@ -344,6 +344,35 @@ Status Cuts::seal_all(const std::vector<Evidence>& members) {
     return ok();
 }
 
+// What the swap made, if it came to that, may hold writes: it must not be made afresh. One that was
+// cut short while it was made has files too, but no map: it does not exist and is still to be made.
+Result<std::vector<model::Snapshot>> Cuts::made_successors(const model::SnapshotSetId& set) {
+    std::vector<model::Snapshot> members;
+    std::vector<model::LayerId> layers;
+    TRY(parts_.store.read([&](catalog::Transaction& tx) -> Status {
+        members.clear();
+        layers.clear();
+        TRY_ASSIGN(const auto snapshots, members_of(tx, set));
+        for (const model::Snapshot& snapshot : snapshots) {
+            TRY_ASSIGN(const auto volume, volume_on(tx, snapshot));
+            if (volume) {
+                members.push_back(snapshot);
+                layers.push_back(volume->active_layer);
+            }
+        }
+        return ok();
+    }));
+    std::vector<model::Snapshot> made;
+    for (std::size_t i = 0; i < members.size(); ++i) {
+        const auto freeze =
+            parts_.engine.freeze_of(block_id(layers[i]), Deadline::after(kOpenTime));
+        if (freeze || freeze.error().code() != Code::not_found) {
+            made.push_back(std::move(members[i]));
+        }
+    }
+    return made;
+}
+
 Status Cuts::recover_set(const model::SnapshotSetId& set) {
     TRY_ASSIGN(const auto members, evidence(set));
     bool known = true;
@@ -370,16 +399,10 @@ Status Cuts::recover_set(const model::SnapshotSetId& set) {
         return parts_.store.run([&](catalog::Transaction& tx) { return complete(tx, set); });
     }
     TRY(seal_all(members));
-    // What the swap made, if it came to that, may hold writes: it must not be made afresh.
-    TRY_ASSIGN(const auto files, parts_.engine.list_layers());
+    TRY_ASSIGN(const auto made, made_successors(set));
     return parts_.store.run([&](catalog::Transaction& tx) -> Status {
-        TRY_ASSIGN(const auto snapshots, members_of(tx, set));
-        for (const model::Snapshot& snapshot : snapshots) {
-            TRY_ASSIGN(const auto volume, volume_on(tx, snapshot));
-            if (volume &&
-                std::binary_search(files.begin(), files.end(), block_id(volume->active_layer))) {
-                TRY(mark_made(tx, snapshot));
-            }
+        for (const model::Snapshot& snapshot : made) {
+            TRY(mark_made(tx, snapshot));
         }
         return fail(tx, set);
     });

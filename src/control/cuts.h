@@ -78,6 +78,7 @@ class Cuts {
     Status recover_set(const model::SnapshotSetId& set);
     Result<std::vector<Evidence>> evidence(const model::SnapshotSetId& set);
     Result<bool> names_set(const Evidence& member, const model::SnapshotSetId& set);
+    Result<std::vector<model::Snapshot>> made_successors(const model::SnapshotSetId& set);
     Status seal_all(const std::vector<Evidence>& members);
 
     const Parts parts_;

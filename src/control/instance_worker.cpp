@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "control/attachment_worker.h"
 #include "control/capacity.h"
 #include "control/instances.h"
@@ -29,6 +31,16 @@ std::string machine_uuid(const model::InstanceId& id) {
     const std::string hex = "ec2" + crypto::sha256_hex(as_bytes(id.str()));
     return fmt::format("{}-{}-{}-{}-{}", hex.substr(0, 8), hex.substr(8, 4), hex.substr(12, 4),
                        hex.substr(16, 4), hex.substr(20, 12));
+}
+
+// BDM-15: guests find their disks in the order of the device names, at every launch of an image:
+// sdb, sdf, ..., sdaa. Volume ids are random.
+void sort_by_device(std::vector<model::Volume>& volumes) {
+    std::sort(volumes.begin(), volumes.end(), [](const model::Volume& a, const model::Volume& b) {
+        const std::string_view left = model::bare_device_name(a.attachment->device);
+        const std::string_view right = model::bare_device_name(b.attachment->device);
+        return left.size() != right.size() ? left.size() < right.size() : left < right;
+    });
 }
 
 bool can_be_retried(const Error& error) {
@@ -115,7 +127,8 @@ compute::MachineSpec InstanceWorker::machine_spec(const model::Instance& instanc
 }
 
 Status InstanceWorker::start_machine(const model::Instance& instance) {
-    TRY_ASSIGN(const auto volumes, attached_volumes(instance.id));
+    TRY_ASSIGN(auto volumes, attached_volumes(instance.id));
+    sort_by_device(volumes);
     TRY(open_volumes(volumes));
     compute::MachineSpec spec = machine_spec(instance, volumes);
     TRY_ASSIGN(auto nic, networks_.start(instance.id, step_deadline()));

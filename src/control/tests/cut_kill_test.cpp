@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "control/tests/test_service.h"
+#include "util/fs.h"
 
 using namespace kiln;
 using namespace kiln::control;
@@ -205,4 +206,29 @@ TEST_CASE("D7: a cut that one layer never sealed ends in error as a whole, and l
     service.start_jobs();
     service.wait_rooted(service.row(again).content);
     CHECK(service.read(service.row(again).content, 0) == "second");
+}
+
+TEST_CASE(
+    "D7: a successor that was cut short while it was made is made when its volume is opened") {
+    TempDir dir;
+    Volumes volumes;
+    {
+        TestService service(dir.path());
+        service.recover();
+        volumes = {service.add_volume(), service.add_volume()};
+    }
+    REQUIRE(run_victim(dir.path(), volumes, {1, false}, true) == kKilled);
+    // The journal comes first, and the map takes its name last: without one there is no layer.
+    TestService service(dir.path());
+    const std::string layer = service.row(volumes.second).active_layer.str();
+    for (const char* ending : {".jnl", ".map.new"}) {
+        REQUIRE(write_file_atomic(dir.path() + "/layers/d-" + layer + ending, "torn"));
+    }
+    service.recover();
+    CHECK(service.row(service.row(volumes.second).active_layer).state ==
+          model::LayerState::planned);
+    service.open(volumes.second);
+    CHECK(service.read(volumes.second, 0) == "second");
+    service.write(volumes.second, 1, "more");
+    REQUIRE(cut_both(service, volumes));
 }

@@ -5,10 +5,11 @@ A test program is a script that ends with `if __name__ == "__main__": kiln_test.
 """
 
 from .daemon import Kiln
+from . import records
 from .clients import AwsError
 from .disks import Disk, build_tiny, tiny_image
 from .query import query
 from .runner import Skip, fixture, main
 from .waiting import wait_until
 
-__all__ = ["AwsError", "Disk", "Kiln", "Skip", "build_tiny", "fixture", "main", "query", "tiny_image", "wait_until"]
+__all__ = ["AwsError", "Disk", "Kiln", "Skip", "build_tiny", "fixture", "main", "query", "records", "tiny_image", "wait_until"]

@@ -25,10 +25,11 @@ def build_tiny(rc_extra, out):
 
 
 class Disk:
-    """The bytes of a disk at rest, as a raw file. Immutable."""
+    """The bytes of a disk at rest, as a raw file, whose root file system begins at `offset`. Immutable."""
 
-    def __init__(self, path):
+    def __init__(self, path, offset=ROOT_OFFSET):
         self.path = path
+        self.file_system = f"{path}?offset={offset}" if offset else path
 
     @staticmethod
     def from_export(socket, export, directory=TEMPORARY):
@@ -45,13 +46,13 @@ class Disk:
 
     def check(self):
         """Fails unless e2fsck finds the root file system clean."""
-        command = ["/sbin/e2fsck", "-fn", f"{self.path}?offset={ROOT_OFFSET}"]
+        command = ["/sbin/e2fsck", "-fn", self.file_system]
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False)
         if done.returncode != 0:
             raise AssertionError(f"e2fsck: exit {done.returncode}\n{done.stdout}{done.stderr}")
 
     def _debugfs(self, request):
-        command = ["/sbin/debugfs", "-R", request, f"{self.path}?offset={ROOT_OFFSET}"]
+        command = ["/sbin/debugfs", "-R", request, self.file_system]
         done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False)
         complaints = [line for line in done.stderr.splitlines() if line and not line.startswith("debugfs 1.")]
         if done.returncode != 0 or complaints:

@@ -70,9 +70,10 @@ def show_logs(owners=None):
                 print(f"    | {line}")
 
 
-def main():
+def main(seconds=TEST_SECONDS):
+    """`seconds` is the limit of each test, where neither --timeout nor KILN_TEST_SECONDS says another."""
     module = sys.modules["__main__"]
-    arguments = _parse_arguments(module)
+    arguments = _parse_arguments(module, seconds)
     tests = [(name, function) for name, function in vars(module).items() if _is_test(name, function)]
     if arguments.words:
         tests = [test for test in tests if any(word in test[0] for word in arguments.words)]
@@ -93,11 +94,11 @@ def main():
     sys.exit(1 if counts["failed"] or nothing_ran else 0)
 
 
-def _parse_arguments(module):
+def _parse_arguments(module, seconds):
     parser = argparse.ArgumentParser(description=(module.__doc__ or "").strip().split("\n")[0])
     parser.add_argument("words", nargs="*", metavar="WORD")
     parser.add_argument("--list", action="store_true")
-    parser.add_argument("--timeout", type=float, default=float(os.environ.get("KILN_TEST_SECONDS", TEST_SECONDS)))
+    parser.add_argument("--timeout", type=float, default=float(os.environ.get("KILN_TEST_SECONDS", seconds)))
     return parser.parse_args()
 
 
