@@ -5,6 +5,7 @@
 
 #include "control/api_errors.h"
 #include "control/contents.h"
+#include "control/space.h"
 #include "util/log.h"
 
 namespace kiln::control {
@@ -14,6 +15,7 @@ constexpr std::size_t kBlock = block::kBlockBytes;
 constexpr std::size_t kBuffer = 1U << 20;
 constexpr std::uint32_t kLargestGp2GiB = 16384;
 constexpr std::chrono::seconds kWriteTime{120};
+constexpr char kWhat[] = "an import";
 
 bool all_zero(ByteView block) {
     // Comparing the block with itself moved by one byte lets memcmp do the work.
@@ -99,8 +101,12 @@ Status Import::write_blocks(ByteView blocks) {
         while (end < blocks.size() && !all_zero(blocks.subspan(end, kBlock))) {
             end += kBlock;
         }
-        TRY(parts_.engine.write(volume_, position_ + at, blocks.subspan(at, end - at),
-                                Deadline::after(kWriteTime)));
+        const Status written = parts_.engine.write(
+            volume_, position_ + at, blocks.subspan(at, end - at), Deadline::after(kWriteTime));
+        if (!written && written.error().code() == Code::out_of_space) {
+            return no_space(parts_.space, SpaceFor::data, kWhat);
+        }
+        TRY(written);
         data_bytes_ += end - at;
         at = end;
     }
@@ -189,6 +195,7 @@ Result<std::unique_ptr<Import>> Imports::begin(const Caller& caller, ImportInput
     TRY(parts_.store.read([&](catalog::Transaction& tx) {
         return Images::check_name_is_free(tx, caller, import->input_.image.name);
     }));
+    TRY(check_space(parts_.space, SpaceFor::data, kWhat));  // SPC-1
     TRY(import->open());
     return import;
 }

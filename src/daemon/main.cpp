@@ -45,6 +45,9 @@ void add_serve(CLI::App& app, kiln::daemon::ServeOptions& options, std::function
             "--gc-grace", options.gc_grace_s,
             "seconds that bytes nothing names are kept after garbage collection found them")
         ->capture_default_str();
+    command->add_option("--reserve", options.reserve,
+                        "space kept for journals and the catalog, as 3GiB or 10%: below it new "
+                        "data is refused (default: 5%, at least 2GiB)");
     command->add_option("--ready-fd", options.ready_fd, "write one byte here once the API answers");
     command->add_flag("--verbose", options.verbose, "log details");
     command->callback([&options, run] {

@@ -21,6 +21,7 @@ struct ServeOptions {
     double memory_overcommit = 1.0;
     std::uint32_t shutdown_grace_s = 120;
     std::uint32_t gc_grace_s = 60;
+    std::string reserve;  // "10%", "3GiB"; empty: 5 %, at least 2 GiB
     int ready_fd = -1;
     bool verbose = false;
 };
