@@ -95,7 +95,8 @@ class Engine::Impl {
                               .store_uuid = options.store_uuid,
                               .boot_id = options.boot_id,
                               .durable = options.durable,
-                              .geometry = options.geometry},
+                              .geometry = options.geometry,
+                              .space = options.space},
                  ImageSide{store_, images.geometry}),
           thread_([this] { reactor_->run(); }) {}
 

@@ -26,6 +26,7 @@
 #include "block/image/chunk_index.h"
 #include "block/image/image_geometry.h"
 #include "block/layer.h"
+#include "block/space.h"
 #include "io/reactor.h"
 #include "objects/object_store.h"
 #include "util/bytes.h"
@@ -93,6 +94,9 @@ struct EngineOptions {
     Geometry geometry{};
     io::Backend backend = io::Backend::automatic;
     std::string boot_id{};  // empty: the kernel's. Tests set it to play a power loss
+    // Writes that need new blocks are out_of_space when it refuses them. Outlives the engine; none:
+    // without limit.
+    SpaceReserve* space = nullptr;
 };
 
 class Engine {

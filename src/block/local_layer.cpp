@@ -108,11 +108,28 @@ void LocalLayer::write(BlockRange range, ByteView from, Done done) {
     if (refuse(done, true)) {
         return;
     }
+    if (!take_space(range)) {
+        fail_later(std::move(done), Error(Code::out_of_space, "only the reserve is left"));
+        return;
+    }
     // transfer() only reads these bytes.
     transfer_all(true, range, const_cast<std::uint8_t*>(from.data()),
                  [this, range, done = std::move(done)](Status status) mutable {
                      data_written(range, std::move(status), std::move(done));
                  });
+}
+
+bool LocalLayer::take_space(BlockRange range) {
+    if (context_.space == nullptr) {
+        return true;
+    }
+    std::uint64_t missing = 0;
+    for (BlockRange rest = range; rest.count > 0;) {
+        const BlockRun run = presence_.run(rest.first, rest.count);
+        missing += run.state == BlockState::data ? 0 : run.count;
+        rest = {rest.first + run.count, rest.count - run.count};
+    }
+    return missing == 0 || context_.space->take(missing * kBlockBytes);
 }
 
 void LocalLayer::data_written(BlockRange range, Status status, Done done) {

@@ -10,8 +10,9 @@
 //   I4  room in the journal is used again only after the superblock that no longer needs it is
 //       durable
 //
-// A change for which the journal has no room waits for the checkpoint. Thread model: one owner
-// thread.
+// A change for which the journal has no room waits for the checkpoint. A write that needs new
+// blocks takes their space from the reserve's owner first, or is out_of_space and changes nothing;
+// overwrites, zeroes and all that is not data are never refused. Thread model: one owner thread.
 #pragma once
 
 #include <deque>
@@ -80,6 +81,8 @@ class LocalLayer final : public Layer {
     // One part of a read or write inside one shard.
     void transfer(bool write, const ShardSet::Part& part, std::uint8_t* data, Done done);
     void transfer_all(bool write, BlockRange range, std::uint8_t* data, Done done);
+    // False when the range needs new blocks and there is no space for them.
+    bool take_space(BlockRange range);
     void data_written(BlockRange range, Status status, Done done);
     void changed(Done done, Status status);
     void punch(const std::vector<BlockRange>& ranges, Done done);

@@ -85,7 +85,7 @@ enum class MachineState {
     paused,
     shut_down,  // the guest powered off; the process waits for kill()
     panicked,
-    io_error,  // paused because a disk refused a request (full store); resumes with the disk
+    io_error,  // paused because a disk refused a request (full store), until resume()
     gone,      // no process
 };
 std::string_view to_string(MachineState state);
@@ -148,6 +148,9 @@ class Hypervisor {
     virtual Status power_down(const MachineId& id, Deadline deadline) = 0;
     // Hard reset. A machine that has shut down, and waits for its end, starts again.
     virtual Status reset(const MachineId& id, Deadline deadline) = 0;
+    // Lets a machine in `io_error` go on; what its disk refused is asked of it again, and may be
+    // refused again. A running one stays as it is; failed_precondition in any other state.
+    virtual Status resume(const MachineId& id, Deadline deadline) = 0;
     // Gives a running machine one more disk, behind a spare port; a disk it has already succeeds.
     // The socket is as in DiskSpec. resource_exhausted: no port is free until its next start.
     virtual Status attach_disk(const MachineId& id, const DiskSpec& disk, Deadline deadline) = 0;

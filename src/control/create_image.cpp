@@ -10,6 +10,7 @@
 #include "control/images.h"
 #include "control/instances.h"
 #include "control/snapshots.h"
+#include "control/space.h"
 #include "util/log.h"
 
 namespace kiln::control {
@@ -91,6 +92,7 @@ Result<model::ImageId> CreateImages::create(const Caller& caller, const CreateIm
     TRY_ASSIGN(const Checked checked, parts_.store.read([&](catalog::Transaction& tx) {
         return check(tx, caller, input);
     }));
+    TRY(check_space(parts_.space, SpaceFor::data, "an image"));  // SPC-1
     if (input.dry_run) {
         return errors::dry_run();
     }

@@ -6,6 +6,7 @@
 #include "control/api_errors.h"
 #include "control/device_mappings.h"
 #include "control/image_search.h"
+#include "control/space.h"
 
 namespace kiln::control {
 namespace {
@@ -231,6 +232,7 @@ Result<model::ImageId> Images::register_image(const Caller& caller,
     TRY_ASSIGN(const model::Image image,
                store_.run([&](catalog::Transaction& tx) -> Result<model::Image> {
                    TRY_ASSIGN(const model::Image made, insert(tx, caller, input));
+                   TRY(check_space(space_, SpaceFor::data, "an image"));  // SPC-1
                    if (input.dry_run) {
                        return errors::dry_run();  // rolls everything back
                    }

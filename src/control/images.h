@@ -78,9 +78,10 @@ struct ImageRef {
 
 class Images {
   public:
-    Images(catalog::Store& store, io::Clock& clock, io::Rng& rng)
-        : store_(store), clock_(clock), rng_(rng) {}
-    explicit Images(const Parts& parts) : Images(parts.store, parts.clock, parts.rng) {}
+    Images(catalog::Store& store, io::Clock& clock, io::Rng& rng, block::SpaceReserve& space)
+        : store_(store), clock_(clock), rng_(rng), space_(space) {}
+    explicit Images(const Parts& parts)
+        : Images(parts.store, parts.clock, parts.rng, parts.space) {}
 
     // RI-1 .. RI-15, the EBS form.
     Result<model::ImageId> register_image(const Caller& caller, const RegisterImageInput& input);
@@ -137,6 +138,7 @@ class Images {
     catalog::Store& store_;
     io::Clock& clock_;
     io::Rng& rng_;
+    block::SpaceReserve& space_;
 };
 
 // The caller's own image, deregistered ones not; else the error that operations for owners answer

@@ -6,6 +6,7 @@
 #include "control/api_errors.h"
 #include "control/contents.h"
 #include "control/data_runs.h"
+#include "control/space.h"
 #include "util/log.h"
 
 namespace kiln::control {
@@ -15,6 +16,7 @@ constexpr std::size_t kBlock = block::kBlockBytes;
 constexpr std::size_t kBuffer = 1U << 20;
 constexpr std::uint32_t kLargestGp2GiB = 16384;
 constexpr std::chrono::seconds kWriteTime{120};
+constexpr char kWhat[] = "an import";
 
 }  // namespace
 
@@ -85,9 +87,15 @@ Status Import::flush_buffer() {
 
 // Blocks of zeros stay absent; runs of others are written at once.
 Status Import::write_blocks(ByteView blocks) {
-    return for_data_runs(blocks, [&](std::size_t at, ByteView run) {
+    return for_data_runs(blocks, [&](std::size_t at, ByteView run) -> Status {
+        const Status written =
+            parts_.engine.write(volume_, position_ + at, run, Deadline::after(kWriteTime));
+        if (!written && written.error().code() == Code::out_of_space) {
+            return no_space(parts_.space, SpaceFor::data, kWhat);
+        }
+        TRY(written);
         data_bytes_ += run.size();
-        return parts_.engine.write(volume_, position_ + at, run, Deadline::after(kWriteTime));
+        return ok();
     });
 }
 
@@ -179,6 +187,7 @@ Result<std::unique_ptr<Import>> Imports::begin(const Caller& caller, ImportInput
         TRY(Images::check_name_is_free(tx, caller, image.name));
         return Images::check_id_is_free(tx, image.id);
     }));
+    TRY(check_space(parts_.space, SpaceFor::data, kWhat));  // SPC-1
     TRY(import->open());
     return import;
 }

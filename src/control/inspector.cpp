@@ -50,6 +50,7 @@ Result<InspectedInstance> Inspector::instance(const Caller& caller, const model:
     for (const model::Volume& volume : volumes) {
         TRY_ASSIGN(seen.volumes.emplace_back(), describe(volume));
     }
+    seen.waits_for_space = space_.wait_of(id);
     seen.serial_log = worker_.serial_log(id);
     if (auto network = networks_.status(id, call_deadline())) {
         seen.network = std::move(*network);

@@ -9,6 +9,7 @@
 #include "control/contents.h"
 #include "control/instance_worker.h"
 #include "control/parts.h"
+#include "control/space_watch.h"
 #include "control/volume_access.h"
 #include "model/snapshot.h"
 
@@ -33,6 +34,7 @@ struct InspectedInstance {
     model::Instance instance;
     compute::MachineInfo machine;                        // state `gone` when there is none
     std::optional<compute::GuestNetworkStatus> network;  // while it runs
+    std::optional<SpaceWait> waits_for_space;
     std::string serial_log;
     std::vector<InspectedVolume> volumes;
 };
@@ -40,8 +42,8 @@ struct InspectedInstance {
 class Inspector {
   public:
     Inspector(const Parts& parts, VolumeAccess& access, InstanceNetworks& networks,
-              const InstanceWorker& worker)
-        : parts_(parts), access_(access), networks_(networks), worker_(worker) {}
+              const InstanceWorker& worker, SpaceWatch& space)
+        : parts_(parts), access_(access), networks_(networks), worker_(worker), space_(space) {}
 
     Result<InspectedInstance> instance(const Caller& caller, const model::InstanceId& id);
     Result<InspectedVolume> volume(const Caller& caller, const model::VolumeId& id);
@@ -62,6 +64,7 @@ class Inspector {
     VolumeAccess& access_;
     InstanceNetworks& networks_;
     const InstanceWorker& worker_;
+    SpaceWatch& space_;
 };
 
 }  // namespace kiln::control

@@ -11,6 +11,7 @@
 #include "control/job_runner.h"
 #include "control/key_pairs.h"
 #include "control/machine_fit.h"
+#include "control/space.h"
 #include "util/strings.h"
 
 namespace kiln::control {
@@ -207,6 +208,7 @@ Result<std::vector<model::Instance>> Launch::run(catalog::Transaction& tx) {
                plan_network(tx, parts_, caller_, input_.network, input_.availability_zone,
                             static_cast<std::size_t>(input_.min_count), fit));
     const std::size_t count = network.addresses.size();
+    TRY(check_space(parts_.space, SpaceFor::launch, "a launch"));  // SPC-1
     if (input_.dry_run) {
         return errors::dry_run();  // WIRE-8
     }

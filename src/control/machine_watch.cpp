@@ -30,8 +30,13 @@ std::optional<EndReason> end_reason(const compute::MachineEvent& event) {
 
 void MachineWatch::on_event(const compute::MachineId& id, std::uint64_t generation,
                             const compute::MachineEvent& event) {
-    log_info("machines", fmt::format("{}: {}{}", id.str(), compute::to_string(event.kind),
-                                     event.disk.empty() ? "" : " on " + event.disk));
+    log_info("machines", fmt::format("{}: {}{}{}", id.str(), compute::to_string(event.kind),
+                                     event.disk.empty() ? "" : " on " + event.disk,
+                                     event.no_space ? " (no space)" : ""));
+    if (event.kind == compute::MachineEvent::Kind::io_error && event.no_space) {
+        space_->machine_refused(model::InstanceId(id.str()), event.disk);
+        return;
+    }
     if (event.kind == compute::MachineEvent::Kind::disk_released) {
         note("the release of " + event.disk,
              [this, disk = event.disk] { return attachments_->disk_released(disk); });

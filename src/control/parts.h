@@ -48,6 +48,7 @@ struct Parts {
     io::Rng& rng;
     const Topology& topology;
     const Settings& settings;
+    block::SpaceReserve& space;
 };
 
 // The same id as each layer of the program knows it.

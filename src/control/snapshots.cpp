@@ -7,6 +7,7 @@
 
 #include "control/api_errors.h"
 #include "control/instances.h"
+#include "control/space.h"
 #include "control/volumes.h"
 
 namespace kiln::control {
@@ -220,6 +221,7 @@ Result<SnapshotView> Snapshots::create(const Caller& caller, const CreateSnapsho
         TRY_ASSIGN(const model::Volume volume, find_volume(tx, caller, input.volume_id));
         return check_cuttable(tx, volume);
     }));
+    TRY(check_space(parts_.space, SpaceFor::data, "a snapshot"));  // SPC-1
     if (input.dry_run) {
         return errors::dry_run();
     }
@@ -240,6 +242,7 @@ Result<std::vector<SnapshotView>> Snapshots::create_set(const Caller& caller,
     TRY_ASSIGN(const auto found, parts_.store.read([&](catalog::Transaction& tx) {
         return volumes_of(tx, caller, input);
     }));
+    TRY(check_space(parts_.space, SpaceFor::data, "snapshots"));  // SPC-1
     if (input.dry_run) {
         return errors::dry_run();
     }

@@ -5,6 +5,7 @@
 #include "control/contents.h"
 #include "control/idempotency.h"
 #include "control/instance_worker.h"
+#include "control/space.h"
 #include "control/volume_plan.h"
 
 namespace kiln::control {
@@ -59,6 +60,7 @@ Result<VolumeView> Volumes::create(const Caller& caller, const CreateVolumeInput
             return std::move(views.front());
         }
         TRY_ASSIGN(const VolumePlan plan, plan_volume(tx, caller, input.ebs, false));
+        TRY(check_space(parts_.space, SpaceFor::data, "a volume"));  // SPC-1
         if (input.dry_run) {
             return errors::dry_run();
         }

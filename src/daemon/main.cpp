@@ -52,6 +52,9 @@ void add_serve(CLI::App& app, kiln::daemon::ServeOptions& options, std::function
     command->add_option("--tls-certificate", options.tls_certificate,
                         "PEM file: with --tls-key the API speaks HTTPS alone");
     command->add_option("--tls-key", options.tls_key, "PEM file of its private key");
+    command->add_option("--reserve", options.reserve,
+                        "space kept for journals and the catalog, as 3GiB or 10%: below it new "
+                        "data is refused (default: 5%, at least 2GiB)");
     command->add_option("--ready-fd", options.ready_fd, "write one byte here once the API answers");
     command->add_flag("--verbose", options.verbose, "log details");
     command->callback([&options, run] {

@@ -24,6 +24,7 @@ struct ServeOptions {
     std::uint32_t gc_grace_s = 60;
     std::string tls_certificate;  // PEM files; both or neither
     std::string tls_key;
+    std::string reserve;  // "10%", "3GiB"; empty: 5 %, at least 2 GiB
     int ready_fd = -1;
     bool verbose = false;
 };

@@ -88,6 +88,7 @@ Result<std::unique_ptr<Server>> Server::start(const ServeOptions& options) {
     server->make_use_cases();
     TRY(server->recover());
     TRY(server->jobs_->start(kJobThreads));
+    server->space_watch_->start();
     TRY(server->open_api());
     TRY(server->introduce());
     return server;
@@ -114,7 +115,18 @@ Status Server::open_storage() {
     settings_.shutdown_grace = std::chrono::seconds(options_.shutdown_grace_s);
     settings_.terminated_kept = std::chrono::seconds(options_.terminated_kept_s);
     settings_.gc_grace = std::chrono::seconds(options_.gc_grace_s);
+    TRY(open_space());
     return open_engine();
+}
+
+Status Server::open_space() {
+    block::ReserveSize size;
+    if (!options_.reserve.empty()) {
+        TRY_ASSIGN(size, block::parse_reserve(options_.reserve), "--reserve");
+    }
+    space_ = std::make_unique<block::SpaceReserve>(block::space_of(data_), size);
+    TRY(space_->measure());
+    return ok();
 }
 
 Status Server::open_engine() {
@@ -125,6 +137,7 @@ Status Server::open_engine() {
     engine.directory = data_ + "/layers";
     engine.store_uuid = store_->uuid();
     engine.durable = !options_.ephemeral;
+    engine.space = space_.get();
     block::ImageTier images;
     // Set by the engine's own thread, before anything is put.
     auto cleaned = std::make_shared<std::promise<Status>>();
@@ -189,8 +202,8 @@ Status Server::open_networks() {
 }
 
 void Server::make_use_cases() {
-    parts_ = std::unique_ptr<control::Parts>(
-        new control::Parts{*store_, *engine_, *hypervisor_, *clock_, *rng_, topology_, settings_});
+    parts_ = std::unique_ptr<control::Parts>(new control::Parts{
+        *store_, *engine_, *hypervisor_, *clock_, *rng_, topology_, settings_, *space_});
     jobs_ = std::make_unique<control::JobRunner>(*store_, *clock_);
     const auto poke = [this] { jobs_->poke(); };
     volumes_ = std::make_unique<control::VolumeAccess>(
@@ -210,7 +223,8 @@ void Server::make_use_cases() {
     create_images_->install(*jobs_);
     attachments_ = std::make_unique<control::AttachmentWorker>(*parts_, *volumes_, poke);
     attachments_->install(*jobs_);
-    watch_->set_workers(*worker_, *attachments_);
+    space_watch_ = std::make_unique<control::SpaceWatch>(*parts_);
+    watch_->set_workers(*worker_, *attachments_, *space_watch_);
     accounts_ = std::make_unique<control::Accounts>(*store_, *clock_, *rng_);
     images_ = std::make_unique<control::Images>(*parts_);
     tags_ = std::make_unique<control::ResourceTags>(*store_);
@@ -224,8 +238,8 @@ void Server::make_use_cases() {
     networks_ = std::make_unique<control::Networks>(*parts_);
     security_groups_ = std::make_unique<control::SecurityGroups>(*parts_, *instance_networks_);
     key_pairs_ = std::make_unique<control::KeyPairs>(*store_, *clock_, *rng_);
-    inspector_ =
-        std::make_unique<control::Inspector>(*parts_, *volumes_, *instance_networks_, *worker_);
+    inspector_ = std::make_unique<control::Inspector>(*parts_, *volumes_, *instance_networks_,
+                                                      *worker_, *space_watch_);
 }
 
 Status Server::recover() {
@@ -346,6 +360,9 @@ void Server::stop() {
     }
     if (jobs_) {
         jobs_->stop();
+    }
+    if (space_watch_) {
+        space_watch_->stop();
     }
     if (hypervisor_) {
         const auto machines = hypervisor_->machines();

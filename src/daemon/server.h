@@ -23,6 +23,7 @@
 #include "control/networks.h"
 #include "control/security_groups.h"
 #include "control/snapshots.h"
+#include "control/space_watch.h"
 #include "daemon/options.h"
 #include "net/http_server.h"
 #include "util/executor.h"
@@ -44,6 +45,7 @@ class Server {
   private:
     Server(ServeOptions options, control::Topology topology);
     Status open_storage();
+    Status open_space();
     Status open_engine();
     Status open_hypervisor();
     Status open_networks();
@@ -68,6 +70,7 @@ class Server {
     std::unique_ptr<Executor> lookups_;  // catalog reads for the block engine
     std::unique_ptr<Executor> index_;    // its chunk index
     std::unique_ptr<control::CatalogContents> contents_;
+    std::unique_ptr<block::SpaceReserve> space_;
     std::unique_ptr<block::Engine> engine_;
     std::unique_ptr<Executor> events_;  // machine events
     std::unique_ptr<control::MachineWatch> watch_;
@@ -87,6 +90,7 @@ class Server {
     std::unique_ptr<control::Snapshots> snapshots_;
     std::unique_ptr<control::Gc> gc_;
     std::unique_ptr<control::InstanceWorker> worker_;
+    std::unique_ptr<control::SpaceWatch> space_watch_;
     std::unique_ptr<control::Accounts> accounts_;
     std::unique_ptr<control::Images> images_;
     std::unique_ptr<control::ResourceTags> tags_;

@@ -97,6 +97,13 @@ std::string to_json(const control::InspectedInstance& seen) {
         out["machine"]["pid"] = seen.machine.pid;
         out["machine"]["accelerator"] = accelerator_name(seen.machine.accelerator);
     }
+    if (seen.waits_for_space) {
+        json& wait = out["machine"]["waitsForSpace"];
+        wait["since"] = format_iso8601(seen.waits_for_space->since);
+        if (!seen.waits_for_space->volume.empty()) {
+            wait["volumeId"] = seen.waits_for_space->volume;
+        }
+    }
     if (seen.network) {
         out["network"] = network_json(*seen.network);
     }

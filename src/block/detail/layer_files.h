@@ -11,6 +11,7 @@
 #include "block/geometry.h"
 #include "block/ids.h"
 #include "block/layer.h"
+#include "block/space.h"
 #include "io/clock.h"
 #include "io/io.h"
 #include "io/scheduler.h"
@@ -26,6 +27,7 @@ struct LayerContext {
     std::string boot_id;
     bool durable = true;
     Geometry geometry{};
+    SpaceReserve* space = nullptr;  // what new blocks ask; none: without limit
 };
 
 std::string map_path(const LayerContext& context, const LayerId& layer);

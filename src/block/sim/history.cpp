@@ -35,7 +35,8 @@ Process::Process(io::SimMachine& machine, SimCatalog& catalog, const SimSizes& s
                          .directory = "/store",
                          .store_uuid = "simulated-store",
                          .boot_id = machine.boot_id(),
-                         .geometry = sizes.layers},
+                         .geometry = sizes.layers,
+                         .space = &space},
             ImageSide{store, sizes.trees}) {
     catalog.set_scheduler(reactor);
 }
@@ -142,6 +143,9 @@ void History::run_process() {
         note(process.faulty ? "recovered, with faults" : "recovered");
     }
     while (report_.failure.empty() && process.steps < process.last_step) {
+        if (process.faulty && random_.one_in(100)) {
+            change_space();
+        }
         if (random_.one_in(6)) {
             ++process.steps;
             act();
@@ -153,6 +157,16 @@ void History::run_process() {
         }
     }
     end_process();
+}
+
+// Now only the reserve is left, or some blocks beside it, now there is room again.
+void History::change_space() {
+    process_->room.available =
+        random_.one_in(2) ? Process::kEndless : random_.below(16) * kBlockBytes;
+    if (!process_->space.measure()) {
+        fail("the space cannot be measured");
+    }
+    note("room for " + std::to_string(process_->room.available / kBlockBytes) + " blocks");
 }
 
 // Until nothing is left to happen.

@@ -46,6 +46,7 @@ struct SimSizes {
 
 // One process: everything that ends with it.
 struct Process {
+    static constexpr std::uint64_t kEndless = 1ULL << 50;
     Process(io::SimMachine& machine, SimCatalog& catalog, const SimSizes& sizes);
     io::SimRng rng;
     io::SimReactor reactor;
@@ -55,6 +56,8 @@ struct Process {
     ImageCache cache;
     ImageContext images;
     ChunkStore store;
+    Space room{kEndless, kEndless};  // what is left beside the reserve
+    SpaceReserve space{[this] { return room; }, {0, 0}};
     VolumeOwner owner;
     bool alive = true;
     bool recovered = false;
@@ -91,6 +94,7 @@ class History {
     void run_process();
     bool step();
     void drain();
+    void change_space();
     void end_process();
     void end_in_order();
     void crash(io::Crash kind);

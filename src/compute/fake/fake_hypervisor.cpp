@@ -90,6 +90,13 @@ Status FakeHost::guest_panic(const MachineId& id) {
     return play(id, MachineState::panicked, event_of(MachineEvent::Kind::panic));
 }
 
+Status FakeHost::disk_refuses(const MachineId& id, const std::string& disk, bool no_space) {
+    MachineEvent event = event_of(MachineEvent::Kind::io_error);
+    event.disk = disk;
+    event.no_space = no_space;
+    return play(id, MachineState::io_error, event);
+}
+
 Status FakeHost::crash(const MachineId& id) {
     return play(id, MachineState::gone, exited_with(kStatusCrashed));
 }
@@ -154,6 +161,7 @@ class FakeHypervisor final : public Hypervisor {
                               Deadline deadline) override;
     Status power_down(const MachineId& id, Deadline deadline) override;
     Status reset(const MachineId& id, Deadline deadline) override;
+    Status resume(const MachineId& id, Deadline deadline) override;
     Status attach_disk(const MachineId& id, const DiskSpec& disk, Deadline deadline) override;
     Result<bool> detach_disk(const MachineId& id, const std::string& disk,
                              Deadline deadline) override;
@@ -267,6 +275,22 @@ Status FakeHypervisor::power_down(const MachineId& id, Deadline /*deadline*/) {
 Status FakeHypervisor::reset(const MachineId& id, Deadline /*deadline*/) {
     TRY_ASSIGN([[maybe_unused]] const MachineInfo info, look(id));
     return host_.play(id, MachineState::running, event_of(MachineEvent::Kind::reset));
+}
+
+Status FakeHypervisor::resume(const MachineId& id, Deadline /*deadline*/) {
+    TRY_ASSIGN([[maybe_unused]] const MachineInfo info, look(id));
+    MutexLock lock(host_.mutex_);
+    const auto found = host_.machines_.find(id);
+    if (found == host_.machines_.end()) {
+        return no_machine(id);
+    }
+    MachineState& state = found->second.state;
+    if (state != MachineState::io_error && state != MachineState::running) {
+        return Error(Code::failed_precondition,
+                     fmt::format("{} is {}, not waiting for a disk", id.str(), to_string(state)));
+    }
+    state = MachineState::running;
+    return ok();
 }
 
 Status FakeHypervisor::attach_disk(const MachineId& id, const DiskSpec& disk,

@@ -32,6 +32,9 @@ class FakeHost {
     Status guest_shutdown(const MachineId& id) EXCLUDES(mutex_);
     Status guest_reset(const MachineId& id) EXCLUDES(mutex_);
     Status guest_panic(const MachineId& id) EXCLUDES(mutex_);
+    // A disk refuses what the guest asks, as it does when the store is full.
+    Status disk_refuses(const MachineId& id, const std::string& disk, bool no_space = true)
+        EXCLUDES(mutex_);
     // The process dies as if by SIGSEGV.
     Status crash(const MachineId& id) EXCLUDES(mutex_);
     // Whether machines power off when asked; true at first. For all, present and future.

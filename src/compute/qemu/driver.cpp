@@ -107,6 +107,18 @@ Result<MachineInfo> QemuDriver::query(Machine& machine, Deadline deadline) {
     return info_of(machine, state_from_status(reply.string("status")));
 }
 
+Status QemuDriver::resume(const MachineId& id, Deadline deadline) {
+    TRY_ASSIGN(const MachineInfo info, query(id, deadline));
+    if (info.state == MachineState::running) {
+        return ok();
+    }
+    if (info.state != MachineState::io_error) {
+        return Error(Code::failed_precondition, fmt::format("{} is {}, not waiting for a disk",
+                                                            id.str(), to_string(info.state)));
+    }
+    return command(id, "cont", deadline);
+}
+
 Status QemuDriver::kill(const MachineId& id, Deadline deadline) {
     TRY_ASSIGN(const MachinePtr machine, get(id));
     return kill(*machine, deadline);

@@ -35,6 +35,7 @@ class QemuDriver final : public Hypervisor {
         TRY(command(id, "system_reset", deadline));
         return command(id, "cont", deadline);  // does nothing to a machine that runs
     }
+    Status resume(const MachineId& id, Deadline deadline) override;
     Status attach_disk(const MachineId& id, const DiskSpec& disk, Deadline deadline) override;
     Result<bool> detach_disk(const MachineId& id, const std::string& disk,
                              Deadline deadline) override;

@@ -127,6 +127,43 @@ CONTRACT("RBT-1: a machine that shut down starts again by a reset, as the same p
     CHECK(info->pid == started->pid);
 }
 
+CONTRACT("SPC-3: a guest that finds no space is paused, told of, and goes on when resumed") {
+    World world;
+    const auto hypervisor = world.open();
+    const MachineSpec spec = world.spec_on_full_store("i-1");
+    const auto started = hypervisor->start(spec, soon());
+    REQUIRE_MESSAGE(started, started.error().to_string());
+    world.wait_booted(spec);
+    world.guest_needs_space(spec);
+    const auto refused = world.events.wait(Kind::io_error);
+    REQUIRE(refused);
+    CHECK(refused->id == spec.id);
+    CHECK(refused->event.no_space);
+    CHECK(refused->event.disk == spec.disks[0].id);
+    REQUIRE(eventually(
+        [&] { return hypervisor->query(spec.id, soon())->state == MachineState::io_error; }));
+    const Status resumed = hypervisor->resume(spec.id, soon());
+    REQUIRE_MESSAGE(resumed, resumed.error().to_string());
+    CHECK(hypervisor->query(spec.id, soon())->state == MachineState::running);
+    CHECK(hypervisor->resume(spec.id, soon()));  // it runs already
+    world.wait_booted(spec, 2);                  // its write was asked again, and it went on
+    CHECK(hypervisor->query(spec.id, soon())->pid == started->pid);
+}
+
+CONTRACT("a machine that has shut down, or is not there, is not resumed") {
+    World world;
+    const auto hypervisor = world.open();
+    CHECK(hypervisor->resume(MachineId("i-9"), soon()).error().code() == Code::not_found);
+    const MachineSpec spec = world.spec("i-1");
+    REQUIRE(hypervisor->start(spec, soon()));
+    world.wait_booted(spec);
+    world.guest_power_off(spec);
+    REQUIRE(eventually(
+        [&] { return hypervisor->query(spec.id, soon())->state == MachineState::shut_down; }));
+    CHECK(hypervisor->resume(spec.id, soon()).error().code() == Code::failed_precondition);
+    CHECK(hypervisor->query(spec.id, soon())->state == MachineState::shut_down);
+}
+
 CONTRACT("VOL-4: a running machine takes one more disk, once; its root cannot be unplugged") {
     World world;
     const auto hypervisor = world.open();

@@ -38,6 +38,18 @@ void end(pid_t pid) {
     ::waitpid(pid, nullptr, 0);
 }
 
+std::vector<std::string> plain_image(const std::string& path) {
+    return {"--format=raw", path};
+}
+
+std::vector<std::string> full_once_image(const std::string& path) {
+    return {"--image-opts",
+            "driver=raw,file.driver=blkdebug,file.inject-error.0.event=write_aio,"
+            "file.inject-error.0.errno=28,file.inject-error.0.once=on,file.image.driver=file,"
+            "file.image.filename=" +
+                path};
+}
+
 std::size_t occurrences(std::string_view text, std::string_view part) {
     std::size_t count = 0;
     for (auto at = text.find(part); at != std::string_view::npos; at = text.find(part, at + 1)) {
@@ -125,6 +137,9 @@ MachineSpec plain_spec(const std::string& directory, const std::string& id,
 MachineSpec FakeWorld::spec(const std::string& id, std::uint64_t generation) {
     return plain_spec(directory.path(), id, generation);
 }
+void FakeWorld::guest_needs_space(const MachineSpec& spec) {
+    REQUIRE(host.disk_refuses(spec.id, spec.disks[0].id));
+}
 void FakeWorld::guest_power_off(const MachineSpec& spec) {
     REQUIRE(host.guest_shutdown(spec.id));
 }
@@ -175,20 +190,29 @@ std::unique_ptr<Hypervisor> QemuWorld::open() {
 
 MachineSpec QemuWorld::spec(const std::string& id, std::uint64_t generation) {
     if (servers_.count(id) == 0) {
-        serve(id);
+        serve(id, plain_image);
     }
     specs_.push_back(plain_spec(directory.path(), id, generation));
     return specs_.back();
 }
 
-void QemuWorld::serve(const std::string& id) {
+MachineSpec QemuWorld::spec_on_full_store(const std::string& id) {
+    serve(id, full_once_image);
+    return spec(id);
+}
+
+void QemuWorld::serve(const std::string& id, Image image) {
     const std::string base = directory.path() + "/" + id;
     const MachineSpec spec = plain_spec(directory.path(), id, 1);
     write_boot_disk(base + ".img");
     const std::string& socket = spec.disks[0].nbd_socket;
-    servers_[id] =
-        spawn({"qemu-nbd", "--persistent", "--shared=8", "--format=raw",
-               "--export-name=" + spec.disks[0].nbd_export, "--socket=" + socket, base + ".img"});
+    std::vector<std::string> args = {"qemu-nbd", "--persistent", "--shared=8",
+                                     "--export-name=" + spec.disks[0].nbd_export,
+                                     "--socket=" + socket};
+    for (std::string& arg : image(base + ".img")) {
+        args.push_back(std::move(arg));
+    }
+    servers_[id] = spawn(std::move(args));
     REQUIRE(eventually([&] { return connect_unix(socket).has_value(); }));
     REQUIRE(::chmod(socket.c_str(), 0600) == 0);
 }

@@ -61,6 +61,8 @@ class FakeWorld {
   public:
     std::unique_ptr<Hypervisor> open() { return make_fake_hypervisor(host, events); }
     MachineSpec spec(const std::string& id, std::uint64_t generation = 1);
+    MachineSpec spec_on_full_store(const std::string& id) { return spec(id); }
+    void guest_needs_space(const MachineSpec& spec);
     void wait_booted(const MachineSpec&, unsigned /*times*/ = 1) {}
     void guest_power_off(const MachineSpec& spec);
     void guest_reset(const MachineSpec& spec);
@@ -79,6 +81,10 @@ class QemuWorld {
     std::unique_ptr<Hypervisor> open();
     // Makes the disk and serves it, the first time for an id.
     MachineSpec spec(const std::string& id, std::uint64_t generation = 1);
+    // The same with a disk that answers the first write with ENOSPC.
+    MachineSpec spec_on_full_store(const std::string& id);
+    // The guest writes to its disk, and resets.
+    void guest_needs_space(const MachineSpec& spec) { guest_reset(spec); }
     void wait_booted(const MachineSpec& spec, unsigned times = 1);
     void guest_power_off(const MachineSpec& spec);
     void guest_reset(const MachineSpec& spec);
@@ -93,7 +99,9 @@ class QemuWorld {
     EventLog events;
 
   private:
-    void serve(const std::string& id);
+    // `image` is what qemu-nbd takes for the disk at a path.
+    using Image = std::vector<std::string> (*)(const std::string& path);
+    void serve(const std::string& id, Image image);
     std::string disk_of(const MachineSpec& spec) const;
     // The newest record of every machine, so that none outlives the test.
     std::vector<MachineSpec> specs_;

@@ -73,7 +73,8 @@ TEST_CASE("a filtered DescribeImages over 100,000 images answers in under 10 ms"
     auto store = backend.open({.inject_retry_percent = 0});
     auto rng = io::make_system_rng();
     ManualClock clock;
-    Images images(*store, clock, *rng);
+    block::SpaceReserve space = endless_space();
+    Images images(*store, clock, *rng, space);
     REQUIRE(store->run(fill).has_value());
 
     struct Case {

@@ -20,6 +20,11 @@ class ManualClock : public io::Clock {
     UnixMillis now_ = *parse_iso8601("2025-06-01T12:34:40.500Z");
 };
 
+// A reserve that never refuses.
+inline block::SpaceReserve endless_space() {
+    return block::SpaceReserve([] { return block::Space{1ULL << 50, 1ULL << 50}; }, {});
+}
+
 inline Caller caller_of(const std::string& account, const std::string& region = "us-east-1") {
     return {model::AccountId(account), region, false, "test"};
 }
@@ -93,7 +98,8 @@ class ImageWorld {
     std::unique_ptr<catalog::Store> store = backend.open();
     ManualClock clock;
     std::unique_ptr<io::Rng> rng = io::make_system_rng();
-    Images images{*store, clock, *rng};
+    block::SpaceReserve space = endless_space();
+    Images images{*store, clock, *rng, space};
 };
 
 template <class T>

@@ -117,6 +117,7 @@ TestService::TestService(const std::string& where, const Options& options)
     engine_options.directory = directory + "/layers";
     engine_options.store_uuid = store->uuid();
     engine_options.durable = false;
+    engine_options.space = &space;
     block::ImageTier images;
     images.objects =
         [&](io::Io& io, io::Scheduler& scheduler) -> Result<std::unique_ptr<objects::ObjectStore>> {
@@ -133,7 +134,7 @@ TestService::TestService(const std::string& where, const Options& options)
     settings.runtime_directory = directory + "/run";
     settings.max_undestaged_layers = options.max_undestaged_layers;
     settings.gc_grace = std::chrono::milliseconds(0);
-    parts.reset(new Parts{*store, *engine, *hypervisor, *clock, *rng, topology, settings});
+    parts.reset(new Parts{*store, *engine, *hypervisor, *clock, *rng, topology, settings, space});
     jobs = std::make_unique<JobRunner>(*store, *clock);
     const auto poke = [this] { jobs->poke(); };
     volumes = std::make_unique<VolumeAccess>(

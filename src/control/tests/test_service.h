@@ -135,6 +135,9 @@ class TestService {
     Executor lookups;
     Executor index;
     CatalogContents contents_store;
+    // What the file system is said to have left, of 100 GiB; the reserve is 5 GiB.
+    std::atomic<std::uint64_t> available{50 * kGiB};
+    block::SpaceReserve space{[this] { return block::Space{available, 100 * kGiB}; }, {}};
     std::unique_ptr<block::Engine> engine;
     compute::FakeHost host;
     struct NoEvents final : compute::MachineEvents {
