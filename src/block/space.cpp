@@ -43,7 +43,8 @@ SpaceProbe space_of(std::string directory) {
 }
 
 std::uint64_t ReserveSize::of(std::uint64_t total) const {
-    return std::max(total / 100 * percent, at_least);
+    // In two parts, which cannot overflow.
+    return std::max(total / 100 * percent + total % 100 * percent / 100, at_least);
 }
 
 Result<ReserveSize> parse_reserve(std::string_view text) {

@@ -116,6 +116,7 @@ def test_SPC_3_a_guest_on_a_full_store_is_paused_and_goes_on_by_itself():
     with small_store(kiln), kiln:
         ec2 = kiln.client("ec2")
         image, instance, ballast = store_and_launch(kiln, ec2)
+        ec2.get_waiter("instance_running").wait(InstanceIds=[instance], WaiterConfig={"Delay": 1, "MaxAttempts": 60})
         wait_until(lambda: "waitsForSpace" in machine(kiln, instance), BOOT_SECONDS, "the guest is paused", interval=0.2)
         seen = machine(kiln, instance)
         volumes = {m["DeviceName"]: m["Ebs"]["VolumeId"] for m in ec2.describe_instances(InstanceIds=[instance])[
