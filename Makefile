@@ -2,7 +2,7 @@
 # The one door. `make help` lists the targets. Nothing here is cleverer than a person at the keyboard: CMake and Ninja
 # build, tools/run-tests tests.
 .DEFAULT_GOAL := build
-.PHONY: build packages guests debian sim check test test-all demo serve fmt lint fuzz clean help
+.PHONY: build packages guests debian sim bench check test test-all demo serve fmt lint fuzz clean help
 MAKEFLAGS += --no-print-directory
 
 JOBS ?= $(shell nproc)
@@ -76,6 +76,9 @@ sim: packages ## the crash simulation: SEEDS histories (20000) from seed SEED (1
 	@mkdir -p build && $(call configured,dev)
 	@ninja -C build/dev -j$(JOBS) kiln_sim
 	@build/dev/bin/kiln_sim --seed $(SEED) --histories $(SEEDS)
+
+bench: build guests ## times of launches, images and stalled writes, a peer's beside them
+	@/usr/bin/python3 tools/bench
 
 clean: ## remove all builds; downloaded guest packages stay
 	@find build -mindepth 1 -maxdepth 1 ! -name guests -exec rm -rf {} +
