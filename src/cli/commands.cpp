@@ -8,7 +8,6 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/client.h"
-#include "cli/doctor_command.h"
 #include "cli/export_command.h"
 #include "cli/import_command.h"
 #include "cli/print.h"
@@ -247,14 +246,6 @@ void add_proxy(CLI::App& app, std::function<int()>* run) {
     command->callback([=] { *run = [=] { return run_proxy(*choices, *instance, *port); }; });
 }
 
-void add_doctor(CLI::App& app, std::function<int()>* run) {
-    auto data = std::make_shared<std::string>();
-    CLI::App* command = app.add_subcommand(
-        "doctor", "say what this host offers, what is missing, and the line that mends it");
-    command->add_option("--data", *data, "data directory of a service on this host");
-    command->callback([=] { *run = [=] { return run_doctor(*data); }; });
-}
-
 void add_gc(CLI::App& app, std::function<int()>* run) {
     auto choices = std::make_shared<ClientChoices>();
     auto as_json = std::make_shared<bool>(false);
@@ -307,7 +298,6 @@ void add_commands(CLI::App& app, std::function<int()>* run) {
     add_proxy(app, run);
     add_env(app, run);
     add_operations(app, run);
-    add_doctor(app, run);
     add_gc(app, run);
     add_account(app, run);
 }

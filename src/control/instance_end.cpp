@@ -216,7 +216,8 @@ Status InstanceWorker::commit_off(const model::Job& job) {
             for (model::Volume& volume : volumes) {
                 TRY(release_volume(tx, parts_, std::move(volume)));
             }
-            model::Job forget = make_job(parts_.rng, *instance.terminated, kForgetJob, id.str(), "");
+            model::Job forget =
+                make_job(parts_.rng, *instance.terminated, kForgetJob, id.str(), "");
             forget.not_before = forgotten_at(parts_, instance);
             TRY(tx.jobs().add(forget));
         }

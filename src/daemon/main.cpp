@@ -5,6 +5,7 @@
 #include "cli/client.h"
 #include "cli/commands.h"
 #include "compute/network/process.h"
+#include "daemon/doctor.h"
 #include "daemon/serve.h"
 
 namespace {
@@ -65,6 +66,15 @@ void add_serve(CLI::App& app, kiln::daemon::ServeOptions& options, std::function
     });
 }
 
+void add_doctor(CLI::App& app, std::string& data_directory, std::function<int()>* run) {
+    CLI::App* command = app.add_subcommand(
+        "doctor", "say what this host offers, what is missing, and the line that mends it");
+    command->add_option("--data", data_directory, "data directory of a service on this host");
+    command->callback([&data_directory, run] {
+        *run = [&data_directory] { return kiln::daemon::run_doctor(data_directory); };
+    });
+}
+
 struct GuestNetworkOptions {
     std::string config;
     int control_fd = -1;
@@ -91,6 +101,8 @@ int main(int argc, char** argv) {
     kiln::daemon::ServeOptions options;
     std::function<int()> run;
     add_serve(app, options, &run);
+    std::string doctor_data;
+    add_doctor(app, doctor_data, &run);
     GuestNetworkOptions guest_network;
     add_guest_network(app, guest_network, &run);
     kiln::cli::add_commands(app, &run);

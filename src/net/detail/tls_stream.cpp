@@ -187,10 +187,9 @@ Result<std::shared_ptr<const TlsContext>> finished(SslContext context) {
 Result<std::shared_ptr<const TlsContext>> TlsContext::create_client(const std::string& ca_bundle) {
     TRY_ASSIGN(SslContext context, make_context(TLS_client_method()));
     SSL_CTX_set_verify(context.get(), SSL_VERIFY_PEER, nullptr);
-    const int trusted =
-        ca_bundle.empty()
-            ? SSL_CTX_set_default_verify_paths(context.get())
-            : SSL_CTX_load_verify_locations(context.get(), ca_bundle.c_str(), nullptr);
+    const int trusted = ca_bundle.empty() ? SSL_CTX_set_default_verify_paths(context.get())
+                                          : SSL_CTX_load_verify_locations(
+                                                context.get(), ca_bundle.c_str(), nullptr);
     if (trusted != 1) {
         return tls_error("CA bundle " + ca_bundle);
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cli/doctor_command.h"
+#include "daemon/doctor.h"
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
@@ -16,7 +16,7 @@
 #include "util/fs.h"
 #include "util/strings.h"
 
-namespace kiln::cli {
+namespace kiln::daemon {
 namespace {
 
 using Level = Finding::Level;
@@ -156,9 +156,9 @@ Finding service(const std::string& data_directory) {
                 "start it: kiln serve --data " + data_directory,
                 {}};
     }
-    ClientChoices choices;
+    cli::ClientChoices choices;
     choices.data_directory = data_directory;
-    auto client = Client::create(choices);
+    auto client = cli::Client::create(choices);
     const std::string url(trim(*endpoint));
     const auto answer = client ? (*client)->call("GET", "/kiln/v1/operations")
                                : Result<std::string>(client.error());
@@ -203,7 +203,8 @@ std::vector<Finding> examine_host(const std::string& data_directory) {
 }
 
 int run_doctor(const std::string& data_directory) {
-    const std::string data = data_directory.empty() ? default_data_directory() : data_directory;
+    const std::string data =
+        data_directory.empty() ? cli::default_data_directory() : data_directory;
     bool can_run = true;
     std::string packages;
     for (const Finding& finding : examine_host(data)) {
@@ -222,4 +223,4 @@ int run_doctor(const std::string& data_directory) {
     return can_run ? 0 : 1;
 }
 
-}  // namespace kiln::cli
+}  // namespace kiln::daemon

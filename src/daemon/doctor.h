@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-namespace kiln::cli {
+namespace kiln::daemon {
 
 struct Finding {
     enum class Level { good, limited, missing };
@@ -22,4 +22,4 @@ std::vector<Finding> examine_host(const std::string& data_directory);
 // 0 when nothing is missing that the service cannot do without.
 int run_doctor(const std::string& data_directory);
 
-}  // namespace kiln::cli
+}  // namespace kiln::daemon
