@@ -88,7 +88,7 @@ def end_all(kiln, writer):
 def writer():
     print(f"KILN_SEED={SEED}", flush=True)
     with kiln_test.Kiln("--guest-memory-cap", "192", "--shutdown-grace", "60", "--gc-grace", "1") as kiln:
-        image = json.loads(kiln.run("import", records.writer_image(), "--name", "writer", "--json").stdout)["imageId"]
+        image = json.loads(kiln.run("import", records.writer_image(), "--boot-mode", "legacy-bios", "--name", "writer", "--json").stdout)["imageId"]
         made = records.Writer(kiln, image)
         made.wait_for(3)
         yield made

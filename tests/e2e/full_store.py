@@ -85,7 +85,7 @@ def store_and_launch(kiln, ec2):
     disk = kiln_test.build_tiny(
         os.path.join(ROOT, "guests/tiny/extras/fill-disk"), os.path.join(ROOT, "build/guests/tiny-fill-disk.raw")
     )
-    imported = json.loads(kiln.run("import", disk, "--name", "tiny", "--json").stdout)
+    imported = json.loads(kiln.run("import", disk, "--boot-mode", "legacy-bios", "--name", "tiny", "--json").stdout)
 
     def stored():
         content = json.loads(kiln.run("inspect", imported["snapshotId"]).stdout)["contents"][0]

@@ -49,7 +49,7 @@ def boot_of_a_clone(ec2, image, line):
 def test_RBT_1_STP_3_a_guest_reboots_stops_and_starts_on_its_own_disk():
     with kiln_test.Kiln("--guest-memory-cap", "192", "--shutdown-grace", "60") as kiln:
         ec2 = kiln.client("ec2")
-        image = json.loads(kiln.run("import", kiln_test.tiny_image(), "--name", "tiny", "--json").stdout)["imageId"]
+        image = json.loads(kiln.run("import", kiln_test.tiny_image(), "--boot-mode", "legacy-bios", "--name", "tiny", "--json").stdout)["imageId"]
         launched = ec2.run_instances(ImageId=image, InstanceType="t2.nano", MinCount=1, MaxCount=1)
         instance = launched["Instances"][0]["InstanceId"]
 

@@ -38,7 +38,7 @@ def written(machine):
 def test_eight_guests_take_what_they_write_and_a_mebibyte_each():
     with kiln_test.Kiln("--guest-memory-cap", "192", "--shutdown-grace", "60") as kiln:
         ec2 = kiln.client("ec2")
-        made = json.loads(kiln.run("import", kiln_test.tiny_image(), "--name", "tiny", "--json").stdout)
+        made = json.loads(kiln.run("import", kiln_test.tiny_image(), "--boot-mode", "legacy-bios", "--name", "tiny", "--json").stdout)
 
         def stored():
             return json.loads(kiln.run("inspect", made["snapshotId"]).stdout)["contents"][0]["state"] == "rooted"

@@ -40,7 +40,7 @@ def test_D27_cuts_of_three_volumes_are_of_one_instant():
     choice = random.Random(SEED)
     print(f"KILN_SEED={SEED} KILN_CUTS={CUTS}", flush=True)
     with kiln_test.Kiln("--guest-memory-cap", "192", "--shutdown-grace", "60") as kiln:
-        source = json.loads(kiln.run("import", records.writer_image(), "--name", "writer", "--json").stdout)["imageId"]
+        source = json.loads(kiln.run("import", records.writer_image(), "--boot-mode", "legacy-bios", "--name", "writer", "--json").stdout)["imageId"]
         writer = records.Writer(kiln, source)
         writer.wait_for(3)
         cuts = []
@@ -87,7 +87,7 @@ def test_two_launches_of_an_image_begin_with_the_same_bytes():
     # The scripted machine touches nothing, so that the volumes hold what a guest's first instruction would find.
     with kiln_test.Kiln("--hypervisor", "fake") as kiln:
         ec2 = kiln.client("ec2")
-        image = json.loads(kiln.run("import", kiln_test.tiny_image(), "--name", "tiny", "--json").stdout)["imageId"]
+        image = json.loads(kiln.run("import", kiln_test.tiny_image(), "--boot-mode", "legacy-bios", "--name", "tiny", "--json").stdout)["imageId"]
         made = ec2.run_instances(ImageId=image, InstanceType="t2.nano", MinCount=2, MaxCount=2)["Instances"]
 
         def roots():

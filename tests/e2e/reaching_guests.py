@@ -176,7 +176,7 @@ def check_mistakes(guest):
 
 def test_a_guest_is_reached_by_its_key_through_its_groups_rules_and_stays_so():
     with Kiln("--guest-memory-cap", "192") as kiln:
-        image = json.loads(kiln.run("import", kiln_test.tiny_image(), "--name", "tiny", "--json").stdout)["imageId"]
+        image = json.loads(kiln.run("import", kiln_test.tiny_image(), "--boot-mode", "legacy-bios", "--name", "tiny", "--json").stdout)["imageId"]
         guest = Guest(kiln, image)
         said = kiln.serial(guest.id)
         shown = guest.describe()

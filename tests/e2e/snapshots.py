@@ -59,7 +59,7 @@ def object_bytes(kiln):
 def test_a_snapshot_of_a_running_guest_boots_and_is_given_back():
     with kiln_test.Kiln("--guest-memory-cap", "192", "--shutdown-grace", "20", "--gc-grace", "1") as kiln:
         ec2 = kiln.client("ec2")
-        imported = json.loads(kiln.run("import", kiln_test.tiny_image(), "--name", "tiny", "--json").stdout)
+        imported = json.loads(kiln.run("import", kiln_test.tiny_image(), "--boot-mode", "legacy-bios", "--name", "tiny", "--json").stdout)
         first = launch(ec2, imported["imageId"])
         wait_booted(kiln, first, 1)
         # The guest synced its first line of /var/boots, and knows nothing of this.

@@ -36,7 +36,7 @@ def wait_for_state(ec2, instance_id, state, seconds):
 def test_an_imported_disk_boots_reboots_powers_off_and_keeps_what_was_written():
     with kiln_test.Kiln("--guest-memory-cap", "192") as kiln:
         ec2 = kiln.client("ec2")
-        imported = json.loads(kiln.run("import", reboot_once_image(), "--name", "tiny", "--json").stdout)
+        imported = json.loads(kiln.run("import", reboot_once_image(), "--boot-mode", "legacy-bios", "--name", "tiny", "--json").stdout)
         # A second image over the same snapshot, as any client would register it.
         registered = kiln.aws(
             "ec2", "register-image", "--name", "tiny again", "--architecture", "x86_64", "--virtualization-type", "hvm",
@@ -78,7 +78,7 @@ def layers(kiln):
 def test_a_machine_survives_the_daemon_being_killed_and_is_adopted_again():
     with kiln_test.Kiln("--guest-memory-cap", "192", "--shutdown-grace", "20") as kiln:
         ec2 = kiln.client("ec2")
-        imported = json.loads(kiln.run("import", kiln_test.tiny_image(), "--name", "tiny", "--json").stdout)
+        imported = json.loads(kiln.run("import", kiln_test.tiny_image(), "--boot-mode", "legacy-bios", "--name", "tiny", "--json").stdout)
         launched = ec2.run_instances(ImageId=imported["imageId"], InstanceType="t2.nano", MinCount=1, MaxCount=1)
         instance_id = launched["Instances"][0]["InstanceId"]
         wait_for_state(ec2, instance_id, "running", 60)
