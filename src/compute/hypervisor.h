@@ -151,6 +151,11 @@ class Hypervisor {
     // Lets a machine in `io_error` go on; what its disk refused is asked of it again, and may be
     // refused again. A running one stays as it is; failed_precondition in any other state.
     virtual Status resume(const MachineId& id, Deadline deadline) = 0;
+    // Has the guest write its file systems out and hold them still, through the agent in it. False,
+    // at once, when it has none. thaw() has to follow true, and any error but not_found.
+    virtual Result<bool> freeze(const MachineId& id, Deadline deadline) = 0;
+    // Lets held file systems go on; nothing to those that are not held, or without an agent.
+    virtual Status thaw(const MachineId& id, Deadline deadline) = 0;
     // Gives a running machine one more disk, behind a spare port; a disk it has already succeeds.
     // The socket is as in DiskSpec. resource_exhausted: no port is free until its next start.
     virtual Status attach_disk(const MachineId& id, const DiskSpec& disk, Deadline deadline) = 0;

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "control/api_errors.h"
+#include "control/guest_freeze.h"
 #include "control/image_rules.h"
 #include "control/images.h"
 #include "control/instances.h"
@@ -97,14 +98,20 @@ Result<model::ImageId> CreateImages::create(const Caller& caller, const CreateIm
         return errors::dry_run();
     }
     const bool running = checked.instance.instance.state == model::InstanceState::running;
-    return running && !input.no_reboot ? create_after_shutdown(caller, input)
-                                       : create_now(caller, input, ids_of(checked.plan.cuts));
+    return running && !input.no_reboot
+               ? create_after_shutdown(caller, input)
+               : create_now(caller, input, ids_of(checked.plan.cuts), running);
 }
 
 // CI-5, CI-6.
 Result<model::ImageId> CreateImages::create_now(const Caller& caller, const CreateImageInput& input,
-                                                const std::vector<model::VolumeId>& volumes) {
+                                                const std::vector<model::VolumeId>& volumes,
+                                                bool running) {
     model::ImageId id;
+    std::optional<GuestFreeze> still;
+    if (running) {
+        still.emplace(parts_, input.instance_id);
+    }
     const auto cut =
         cuts_.cut(volumes, [&](catalog::Transaction& tx) -> Result<std::vector<model::Snapshot>> {
             TRY_ASSIGN(const Checked now, check(tx, caller, input));
@@ -113,6 +120,7 @@ Result<model::ImageId> CreateImages::create_now(const Caller& caller, const Crea
             TRY(tx.jobs().add(make_job(parts_.rng, image.created, kSettleImageJob, id.str(), "")));
             return draft(tx, caller, image, now.plan.cuts, tags_for(input.tags, "snapshot"));
         });
+    still.reset();
     if (!cut && !id.empty()) {
         TRY(fail_image(id, "Server.InternalError", cut.error().message()));
     }

@@ -56,7 +56,7 @@ class CreateImages {
     Result<model::Image> insert(catalog::Transaction& tx, const Caller& caller,
                                 const CreateImageInput& input, const Checked& checked);
     Result<model::ImageId> create_now(const Caller& caller, const CreateImageInput& input,
-                                      const std::vector<model::VolumeId>& volumes);
+                                      const std::vector<model::VolumeId>& volumes, bool running);
     Result<model::ImageId> create_after_shutdown(const Caller& caller,
                                                  const CreateImageInput& input);
     // Makes the snapshots' rows, and names them in the image's mapping.

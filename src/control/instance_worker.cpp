@@ -7,6 +7,7 @@
 
 #include "control/attachment_worker.h"
 #include "control/capacity.h"
+#include "control/guest_freeze.h"
 #include "control/instances.h"
 #include "crypto/hash.h"
 #include "util/encoding.h"
@@ -307,6 +308,7 @@ Status InstanceWorker::recover_instance(const model::Instance& instance) {
     if (info.state == compute::MachineState::shut_down) {
         return machine_ended(instance.id, generation_of(instance), EndReason::guest);
     }
+    release_frozen(parts_, instance.id);
     return ok();
 }
 

@@ -97,6 +97,17 @@ Status FakeHost::disk_refuses(const MachineId& id, const std::string& disk, bool
     return play(id, MachineState::io_error, event);
 }
 
+void FakeHost::run_agents(bool run) {
+    MutexLock lock(mutex_);
+    run_agents_ = run;
+}
+
+bool FakeHost::frozen(const MachineId& id) {
+    MutexLock lock(mutex_);
+    const auto found = machines_.find(id);
+    return found != machines_.end() && found->second.frozen;
+}
+
 Status FakeHost::crash(const MachineId& id) {
     return play(id, MachineState::gone, exited_with(kStatusCrashed));
 }
@@ -162,6 +173,8 @@ class FakeHypervisor final : public Hypervisor {
     Status power_down(const MachineId& id, Deadline deadline) override;
     Status reset(const MachineId& id, Deadline deadline) override;
     Status resume(const MachineId& id, Deadline deadline) override;
+    Result<bool> freeze(const MachineId& id, Deadline deadline) override;
+    Status thaw(const MachineId& id, Deadline deadline) override;
     Status attach_disk(const MachineId& id, const DiskSpec& disk, Deadline deadline) override;
     Result<bool> detach_disk(const MachineId& id, const std::string& disk,
                              Deadline deadline) override;
@@ -290,6 +303,20 @@ Status FakeHypervisor::resume(const MachineId& id, Deadline /*deadline*/) {
                      fmt::format("{} is {}, not waiting for a disk", id.str(), to_string(state)));
     }
     state = MachineState::running;
+    return ok();
+}
+
+Result<bool> FakeHypervisor::freeze(const MachineId& id, Deadline /*deadline*/) {
+    TRY_ASSIGN([[maybe_unused]] const MachineInfo info, look(id));
+    MutexLock lock(host_.mutex_);
+    host_.machines_.at(id).frozen = host_.run_agents_;
+    return host_.run_agents_;
+}
+
+Status FakeHypervisor::thaw(const MachineId& id, Deadline /*deadline*/) {
+    TRY_ASSIGN([[maybe_unused]] const MachineInfo info, look(id));
+    MutexLock lock(host_.mutex_);
+    host_.machines_.at(id).frozen = false;
     return ok();
 }
 

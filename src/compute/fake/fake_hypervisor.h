@@ -35,6 +35,10 @@ class FakeHost {
     // A disk refuses what the guest asks, as it does when the store is full.
     Status disk_refuses(const MachineId& id, const std::string& disk, bool no_space = true)
         EXCLUDES(mutex_);
+    // Whether guests have an agent; false at first. For all, present and future.
+    void run_agents(bool run) EXCLUDES(mutex_);
+    // Whether its file systems are held still.
+    bool frozen(const MachineId& id) EXCLUDES(mutex_);
     // The process dies as if by SIGSEGV.
     Status crash(const MachineId& id) EXCLUDES(mutex_);
     // Whether machines power off when asked; true at first. For all, present and future.
@@ -55,6 +59,7 @@ class FakeHost {
     struct Machine {
         MachineSpec spec;
         MachineState state = MachineState::running;
+        bool frozen = false;
         std::set<std::string> asked_for;  // disks the guest is to let go
     };
 
@@ -65,6 +70,7 @@ class FakeHost {
     Mutex mutex_;
     std::map<MachineId, Machine> machines_ GUARDED_BY(mutex_);
     bool obey_power_button_ GUARDED_BY(mutex_) = true;
+    bool run_agents_ GUARDED_BY(mutex_) = false;
     bool release_disks_ GUARDED_BY(mutex_) = true;
     std::optional<Error> next_start_error_ GUARDED_BY(mutex_);
     Listener listener_ GUARDED_BY(mutex_);  // the attached hypervisor; at most one

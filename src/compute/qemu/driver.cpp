@@ -119,6 +119,36 @@ Status QemuDriver::resume(const MachineId& id, Deadline deadline) {
     return command(id, "cont", deadline);
 }
 
+Result<bool> QemuDriver::has_agent(const MachineId& id, Deadline deadline) {
+    TRY_ASSIGN(const auto control, control_of(id));
+    TRY_ASSIGN(const QmpMessage reply, control->execute("query-chardev", deadline));
+    return reply.flag("agent/frontend-open");
+}
+
+Result<GuestAgent> QemuDriver::agent_of(const MachineId& id, Deadline deadline) {
+    TRY_ASSIGN(const MachinePtr machine, get(id));
+    return GuestAgent::connect(agent_path(machine->record.runtime_directory), deadline);
+}
+
+Result<bool> QemuDriver::freeze(const MachineId& id, Deadline deadline) {
+    TRY_ASSIGN(const bool answers, has_agent(id, deadline));
+    if (!answers) {
+        return false;
+    }
+    TRY_ASSIGN(GuestAgent agent, agent_of(id, deadline));
+    TRY(agent.freeze(deadline));
+    return true;
+}
+
+Status QemuDriver::thaw(const MachineId& id, Deadline deadline) {
+    TRY_ASSIGN(const bool answers, has_agent(id, deadline));
+    if (!answers) {
+        return ok();
+    }
+    TRY_ASSIGN(GuestAgent agent, agent_of(id, deadline));
+    return agent.thaw(deadline);
+}
+
 Status QemuDriver::kill(const MachineId& id, Deadline deadline) {
     TRY_ASSIGN(const MachinePtr machine, get(id));
     return kill(*machine, deadline);

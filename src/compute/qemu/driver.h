@@ -11,6 +11,7 @@
 #include <memory>
 #include <set>
 
+#include "compute/qemu/guest_agent.h"
 #include "compute/qemu/launch.h"
 #include "compute/qemu/machine.h"
 #include "compute/qemu/supervisor.h"
@@ -36,6 +37,8 @@ class QemuDriver final : public Hypervisor {
         return command(id, "cont", deadline);  // does nothing to a machine that runs
     }
     Status resume(const MachineId& id, Deadline deadline) override;
+    Result<bool> freeze(const MachineId& id, Deadline deadline) override;
+    Status thaw(const MachineId& id, Deadline deadline) override;
     Status attach_disk(const MachineId& id, const DiskSpec& disk, Deadline deadline) override;
     Result<bool> detach_disk(const MachineId& id, const std::string& disk,
                              Deadline deadline) override;
@@ -71,6 +74,9 @@ class QemuDriver final : public Hypervisor {
     Result<std::shared_ptr<QmpClient>> control_of(const MachineId& id);
     Status command(const MachineId& id, std::string_view name, Deadline deadline);
     Result<MachineInfo> query(Machine& machine, Deadline deadline);
+    // Whether a program in the guest has the agent's port open.
+    Result<bool> has_agent(const MachineId& id, Deadline deadline);
+    Result<GuestAgent> agent_of(const MachineId& id, Deadline deadline);
 
     Result<MachineInfo> adopt_claimed(const MachineId& id, const std::string& directory,
                                       Deadline deadline);

@@ -14,7 +14,24 @@ Error malformed(std::string_view why) {
     return Error(Code::data_loss, "QMP: " + std::string(why));
 }
 
+void keep_labelled_flags(const Json& list, QmpMessage& message) {
+    for (const Json& entry : list) {
+        const auto label = entry.is_object() ? entry.find("label") : entry.end();
+        if (!entry.is_object() || label == entry.end() || !label->is_string()) {
+            continue;
+        }
+        for (const auto& [key, value] : entry.items()) {
+            if (value.is_boolean()) {
+                message.flags.emplace(label->get<std::string>() + "/" + key, value.get<bool>());
+            }
+        }
+    }
+}
+
 void keep_scalars(const Json& object, QmpMessage& message) {
+    if (object.is_array()) {
+        keep_labelled_flags(object, message);
+    }
     if (!object.is_object()) {
         return;
     }

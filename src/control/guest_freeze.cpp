@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "control/guest_freeze.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "util/fs.h"
+#include "util/log.h"
+
+namespace kiln::control {
+namespace {
+
+// Writing out what a busy guest has in memory.
+constexpr std::chrono::seconds kFreezeTime{10};
+constexpr std::chrono::seconds kThawTime{10};
+
+std::string note_of(const Parts& parts, const model::InstanceId& instance) {
+    return parts.settings.instances_directory + "/" + instance.str() + "/frozen";
+}
+
+// For a kill of this process alone: a guest does not outlive a loss of power, so nothing is synced.
+bool leave_note(const std::string& path) {
+    return static_cast<bool>(UniqueFd(::open(path.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600)));
+}
+
+// The outcome of a freeze that got no answer is not known.
+bool may_be_held(const Error& error) {
+    return error.code() == Code::deadline_exceeded || error.code() == Code::unavailable;
+}
+
+void thaw(const Parts& parts, const model::InstanceId& instance) {
+    const Status thawed = parts.hypervisor.thaw(machine_id(instance), Deadline::after(kThawTime));
+    if (!thawed && thawed.error().code() != Code::not_found) {
+        log_error("instances", "the file systems of " + instance.str() +
+                                   " may still be held still; `fsfreeze -u` in the guest lets them "
+                                   "go: " +
+                                   thawed.error().to_string());
+        return;
+    }
+    ::unlink(note_of(parts, instance).c_str());
+}
+
+}  // namespace
+
+GuestFreeze::GuestFreeze(const Parts& parts, model::InstanceId instance)
+    : parts_(parts), instance_(std::move(instance)) {
+    const std::string note = note_of(parts_, instance_);
+    if (!leave_note(note)) {
+        log_warn("instances", "cannot write " + note + ": file systems are not held still");
+        return;
+    }
+    const auto frozen =
+        parts_.hypervisor.freeze(machine_id(instance_), Deadline::after(kFreezeTime));
+    held_ = frozen ? *frozen : may_be_held(frozen.error());
+    if (!frozen) {
+        log_warn("instances", "the file systems of " + instance_.str() +
+                                  " are not held still: " + frozen.error().to_string());
+    }
+    if (!held_) {
+        ::unlink(note.c_str());
+    }
+}
+
+GuestFreeze::~GuestFreeze() {
+    if (held_) {
+        thaw(parts_, instance_);
+    }
+}
+
+void release_frozen(const Parts& parts, const model::InstanceId& instance) {
+    if (::access(note_of(parts, instance).c_str(), F_OK) == 0) {
+        thaw(parts, instance);
+    }
+}
+
+}  // namespace kiln::control
