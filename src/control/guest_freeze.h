@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // GuestFreeze: a running guest's file systems, written out and held still while its volumes are cut
-// (CI-6), if there is an agent in it that does this. Without one, or when it does not answer in
+// (CI-5), if there is an agent in it that does this. Without one, or when it does not answer in
 // time, the cut is as after a loss of power: nothing else changes.
 //
 // A note in the instance's directory says that a guest may be held. It is there before the guest

@@ -38,7 +38,7 @@ struct FreezeWorld {
 
 }  // namespace
 
-TEST_CASE("CI-6: a guest with an agent is held still for as long as the cut takes") {
+TEST_CASE("CI-5: a guest with an agent is held still for as long as the cut takes") {
     FreezeWorld world;
     world.service.host.run_agents(true);
     {
@@ -51,7 +51,7 @@ TEST_CASE("CI-6: a guest with an agent is held still for as long as the cut take
     CHECK_FALSE(world.noted());
 }
 
-TEST_CASE("CI-6: a guest without an agent, and one that is gone, is not held") {
+TEST_CASE("CI-5: a guest without an agent, and one that is gone, is not held") {
     FreezeWorld world;
     {
         const GuestFreeze freeze(*world.service.parts, kGuest);
@@ -64,7 +64,7 @@ TEST_CASE("CI-6: a guest without an agent, and one that is gone, is not held") {
     CHECK_FALSE(world.noted());
 }
 
-TEST_CASE("CI-6: whom a killed service held is let go by the next") {
+TEST_CASE("CI-5: whom a killed service held is let go by the next") {
     FreezeWorld world;
     world.service.host.run_agents(true);
     const int status = live_and_die([&] {
