@@ -26,6 +26,12 @@ struct FreezeWorld {
         spec.directory = service.settings.instances_directory + "/" + kGuest.str();
         spec.runtime_directory = dir.path() + "/run/" + kGuest.str();
         spec.serial_log = spec.directory + "/serial.log";
+        compute::DiskSpec disk;
+        disk.id = "vol-0123456789abcdef0";
+        disk.serial = "vol0123456789abcdef0";
+        disk.nbd_socket = spec.runtime_directory + "/root.sock";
+        disk.boot_index = 0;
+        spec.disks.push_back(disk);
         const auto started = service.hypervisor->start(spec, soon());
         REQUIRE_MESSAGE(started, started.error().to_string());
         note = spec.directory + "/frozen";
