@@ -3,7 +3,7 @@
 
 #include <fmt/format.h>
 
-#include "control/cuts.h"
+#include "control/cut_sets.h"
 #include "control/gc.h"
 #include "util/log.h"
 #include "util/strings.h"
@@ -280,7 +280,7 @@ Result<bool> ContentWorker::commit_root(catalog::Transaction& tx, model::Job& jo
     for (const model::Content& child : waiting) {
         TRY(tx.jobs().wake(child.id.str(), now));
     }
-    TRY(Cuts::complete_waiting(tx, parts_));
+    TRY(complete_waiting_sets(tx, parts_));
     job.step = kRelease;
     job.payload.clear();
     TRY(tx.jobs().advance(job, UnixMillis{now.value + kJobLeaseMs}));

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "control/cut_sets.h"
 #include "util/log.h"
 
 namespace kiln::control {
@@ -15,100 +16,6 @@ constexpr std::chrono::seconds kOpenTime{60};
 // A cut waits for what the guests have in flight and for the device to sync it.
 constexpr std::chrono::minutes kCutTime{10};
 constexpr std::chrono::seconds kHoldTime{60};
-
-constexpr std::uint32_t kCutButWaiting = 99;  // percent; SNP-3 allows for such a plateau
-
-Result<std::vector<model::Snapshot>> members_of(catalog::Transaction& tx,
-                                                const model::SnapshotSetId& set) {
-    catalog::SnapshotQuery query;
-    query.set = set;
-    return tx.snapshots().list(query);
-}
-
-Result<std::size_t> layers_to_destage(catalog::Transaction& tx, const model::ContentId& id) {
-    TRY_ASSIGN(const auto chain, content_chain(tx, id));
-    return static_cast<std::size_t>(
-        std::count_if(chain.begin(), chain.end(), [](const model::Content& content) {
-            return content.state == model::ContentState::layered;
-        }));
-}
-
-// The row of a snapshot that was deleted while it was pending (SNP-22).
-Status erase(catalog::Transaction& tx, const Parts& parts, const model::Snapshot& snapshot) {
-    TRY(tx.snapshots().erase(snapshot.id));
-    TRY(tx.tags().erase_resource(snapshot.id.str()));
-    return release_content(tx, parts, snapshot.content);
-}
-
-// Of a set that is cut: completes it, unless it has to wait.
-Status finish(catalog::Transaction& tx, const Parts& parts,
-              const std::vector<model::Snapshot>& snapshots) {
-    bool waits = false;
-    for (const model::Snapshot& snapshot : snapshots) {
-        TRY_ASSIGN(const std::size_t layers, layers_to_destage(tx, snapshot.content));
-        waits = waits || layers > parts.settings.max_undestaged_layers;
-    }
-    for (model::Snapshot snapshot : snapshots) {
-        if (snapshot.state == model::SnapshotState::deleted) {
-            TRY(erase(tx, parts, snapshot));
-        } else if (waits) {
-            snapshot.progress_percent = kCutButWaiting;
-            TRY(tx.snapshots().update(snapshot));
-        } else {
-            TRY_ASSIGN(snapshot.state,
-                       model::next(snapshot.state, model::SnapshotEvent::complete, snapshot.id));
-            snapshot.progress_percent = 100;
-            snapshot.completed = parts.clock.now();
-            TRY(tx.snapshots().update(snapshot));
-        }
-    }
-    return ok();
-}
-
-Result<bool> is_cut(catalog::Transaction& tx, const std::vector<model::Snapshot>& snapshots) {
-    for (const model::Snapshot& snapshot : snapshots) {
-        TRY_ASSIGN(const model::Content content, tx.contents().get(snapshot.content));
-        if (content.state == model::ContentState::rooted) {
-            continue;
-        }
-        TRY_ASSIGN(const model::LayerRecord layer, tx.layers().get(content.layer));
-        if (layer.state != model::LayerState::sealed) {
-            return false;
-        }
-    }
-    return true;
-}
-
-Result<std::set<model::SnapshotSetId>> unsettled_sets(catalog::Transaction& tx) {
-    catalog::SnapshotQuery query;
-    query.states = {model::SnapshotState::pending, model::SnapshotState::deleted};
-    TRY_ASSIGN(const auto snapshots, tx.snapshots().list(query));
-    std::set<model::SnapshotSetId> sets;
-    for (const model::Snapshot& snapshot : snapshots) {
-        sets.insert(snapshot.set);
-    }
-    return sets;
-}
-
-// The volume whose writes the successor of this content takes.
-Result<std::optional<model::Volume>> volume_on(catalog::Transaction& tx,
-                                               const model::Snapshot& snapshot) {
-    TRY_ASSIGN(const auto volume, tx.volumes().find(snapshot.volume_id));
-    return volume && volume->base_content == snapshot.content ? volume : std::nullopt;
-}
-
-Status mark_made(catalog::Transaction& tx, const model::Snapshot& snapshot) {
-    TRY_ASSIGN(const auto volume, volume_on(tx, snapshot));
-    if (!volume) {
-        return ok();
-    }
-    TRY_ASSIGN(model::LayerRecord successor, tx.layers().get(volume->active_layer));
-    if (successor.state == model::LayerState::planned) {
-        successor.state = model::LayerState::open;
-        TRY(tx.layers().update(successor));
-    }
-    return ok();
-}
 
 }  // namespace
 
@@ -142,8 +49,8 @@ Result<std::vector<model::Snapshot>> Cuts::cut_held(const VolumeHold& hold,
         TRY(after_failure(set, std::move(cut).error()));
         return set.snapshots;
     }
-    const Status completed =
-        parts_.store.run([&](catalog::Transaction& tx) { return complete(tx, set.id); });
+    const Status completed = parts_.store.run(
+        [&](catalog::Transaction& tx) { return complete_set(tx, parts_, set.id); });
     if (!completed) {
         // The cut is on the disk and says so: the next start completes it.
         log_error("snapshots", fmt::format("{} is cut but stays pending: {}", set.id.str(),
@@ -212,7 +119,7 @@ Status Cuts::after_failure(const Set& set, Error error) {
         for (const model::Snapshot& snapshot : set.snapshots) {
             TRY(mark_made(tx, snapshot));
         }
-        return fail(tx, set.id);
+        return fail_set(tx, parts_, set.id);
     });
 }
 
@@ -250,162 +157,6 @@ Status Cuts::take_back(catalog::Transaction& tx, const Set& set) {
         TRY(tx.tags().erase_resource(snapshot.id.str()));
     }
     return ok();
-}
-
-Status Cuts::complete(catalog::Transaction& tx, const model::SnapshotSetId& set) {
-    TRY_ASSIGN(const auto snapshots, members_of(tx, set));
-    for (const model::Snapshot& snapshot : snapshots) {
-        TRY_ASSIGN(const model::Content content, tx.contents().get(snapshot.content));
-        TRY(mark_sealed(tx, parts_, content.layer));
-        TRY(mark_made(tx, snapshot));
-        TRY(queue_destage(tx, parts_, content.id));
-    }
-    return finish(tx, parts_, snapshots);
-}
-
-Status Cuts::fail(catalog::Transaction& tx, const model::SnapshotSetId& set) {
-    TRY_ASSIGN(auto snapshots, members_of(tx, set));
-    for (model::Snapshot& snapshot : snapshots) {
-        if (snapshot.state == model::SnapshotState::deleted) {
-            TRY(erase(tx, parts_, snapshot));
-            continue;
-        }
-        TRY_ASSIGN(snapshot.state,
-                   model::next(snapshot.state, model::SnapshotEvent::fail, snapshot.id));
-        snapshot.state_message = "The volumes could not be cut at one instant; try again.";
-        // Nothing may be made of it. The volume stands on the content, so it stays.
-        const model::ContentId content = std::exchange(snapshot.content, {});
-        TRY(tx.snapshots().update(snapshot));
-        TRY(queue_destage(tx, parts_, content));
-        TRY(release_content(tx, parts_, content));
-    }
-    return ok();
-}
-
-Status Cuts::complete_waiting(catalog::Transaction& tx, const Parts& parts) {
-    TRY_ASSIGN(const auto sets, unsettled_sets(tx));
-    for (const model::SnapshotSetId& set : sets) {
-        TRY_ASSIGN(const auto snapshots, members_of(tx, set));
-        TRY_ASSIGN(const bool cut, is_cut(tx, snapshots));
-        if (cut) {
-            TRY(finish(tx, parts, snapshots));
-        }
-    }
-    return ok();
-}
-
-Status Cuts::recover() {
-    TRY_ASSIGN(const auto sets,
-               parts_.store.read([](catalog::Transaction& tx) { return unsettled_sets(tx); }));
-    for (const model::SnapshotSetId& set : sets) {
-        TRY(recover_set(set), "settle " + set.str());
-    }
-    return ok();
-}
-
-Result<std::vector<Cuts::Evidence>> Cuts::evidence(const model::SnapshotSetId& set) {
-    return parts_.store.read([&](catalog::Transaction& tx) -> Result<std::vector<Evidence>> {
-        TRY_ASSIGN(const auto snapshots, members_of(tx, set));
-        std::vector<Evidence> members;
-        for (const model::Snapshot& snapshot : snapshots) {
-            TRY_ASSIGN(const model::Content content, tx.contents().get(snapshot.content));
-            Evidence member{content.layer, snapshot.volume_id, content.size_bytes, true};
-            if (content.state == model::ContentState::layered) {
-                TRY_ASSIGN(const model::LayerRecord layer, tx.layers().get(content.layer));
-                member.sealed = layer.state == model::LayerState::sealed;
-                member.size_bytes = layer.size_bytes;
-            }
-            members.push_back(std::move(member));
-        }
-        return members;
-    });
-}
-
-Result<bool> Cuts::names_set(const Evidence& member, const model::SnapshotSetId& set) {
-    TRY_ASSIGN(const auto freeze,
-               parts_.engine.freeze_of(block_id(member.layer), Deadline::after(kOpenTime)));
-    return freeze.has_value() && freeze->set_id == set.str();
-}
-
-// A layer that cannot be sealed is as bad as one that cannot be read: its volume says so when it is
-// opened, which tries again. The others go on.
-Status Cuts::seal_all(const std::vector<Evidence>& members) {
-    for (const Evidence& member : members) {
-        const Status sealed = parts_.engine.seal_layer(block_id(member.layer), member.size_bytes,
-                                                       Deadline::after(kOpenTime));
-        if (!sealed) {
-            log_error("snapshots", fmt::format("{} of {} cannot be sealed: {}", member.layer.str(),
-                                               member.volume.str(), sealed.error().to_string()));
-            continue;
-        }
-        TRY(parts_.store.run(
-            [&](catalog::Transaction& tx) { return mark_sealed(tx, parts_, member.layer); }));
-    }
-    return ok();
-}
-
-// What the swap made, if it came to that, may hold writes: it must not be made afresh. One that was
-// cut short while it was made has files too, but no map: it does not exist and is still to be made.
-Result<std::vector<model::Snapshot>> Cuts::made_successors(const model::SnapshotSetId& set) {
-    std::vector<model::Snapshot> members;
-    std::vector<model::LayerId> layers;
-    TRY(parts_.store.read([&](catalog::Transaction& tx) -> Status {
-        members.clear();
-        layers.clear();
-        TRY_ASSIGN(const auto snapshots, members_of(tx, set));
-        for (const model::Snapshot& snapshot : snapshots) {
-            TRY_ASSIGN(const auto volume, volume_on(tx, snapshot));
-            if (volume) {
-                members.push_back(snapshot);
-                layers.push_back(volume->active_layer);
-            }
-        }
-        return ok();
-    }));
-    std::vector<model::Snapshot> made;
-    for (std::size_t i = 0; i < members.size(); ++i) {
-        const auto freeze =
-            parts_.engine.freeze_of(block_id(layers[i]), Deadline::after(kOpenTime));
-        if (freeze || freeze.error().code() != Code::not_found) {
-            made.push_back(std::move(members[i]));
-        }
-    }
-    return made;
-}
-
-Status Cuts::recover_set(const model::SnapshotSetId& set) {
-    TRY_ASSIGN(const auto members, evidence(set));
-    bool known = true;
-    bool cut = true;
-    for (const Evidence& member : members) {
-        if (member.sealed) {
-            continue;
-        }
-        known = false;
-        const auto named = names_set(member, set);
-        if (!named) {
-            log_error("snapshots", fmt::format("{} of {}: {}", member.layer.str(),
-                                               member.volume.str(), named.error().to_string()));
-        }
-        cut = cut && named && *named;
-    }
-    if (known) {  // transaction 2 was committed, and it waits for destage
-        return parts_.store.run(
-            [&](catalog::Transaction& tx) { return complete_waiting(tx, parts_); });
-    }
-    log_info("snapshots", fmt::format("the cut {} was interrupted: {}", set.str(),
-                                      cut ? "it is complete" : "it is given up"));
-    if (cut) {
-        return parts_.store.run([&](catalog::Transaction& tx) { return complete(tx, set); });
-    }
-    TRY(seal_all(members));
-    TRY_ASSIGN(const auto made, made_successors(set));
-    return parts_.store.run([&](catalog::Transaction& tx) -> Status {
-        for (const model::Snapshot& snapshot : made) {
-            TRY(mark_made(tx, snapshot));
-        }
-        return fail(tx, set);
-    });
 }
 
 }  // namespace kiln::control

@@ -7,13 +7,13 @@
 //                   name the set
 //   transaction 2   layers sealed, contents queued for destage, snapshots `completed`
 //
-// A crash in between is settled by recover(): when every layer names the set it was cut, and
+// A crash in between is settled by recover_cuts(): when every layer names the set it was cut, and
 // transaction 2 follows; else the whole set ends in `error`, and its layers stay in their stacks,
 // where they change no byte of any volume. A cut that fails before its instant is taken back; one
 // that fails after it ends in `error`.
 //
 // A content with too many layers below it that are not destaged yet is cut all the same, but its
-// set stays pending until there are fewer (D8): complete_waiting().
+// set stays pending until there are fewer (D8): complete_waiting_sets().
 //
 // Thread-safe, blocking.
 #pragma once
@@ -41,11 +41,6 @@ class Cuts {
     // The snapshots as transaction 1 wrote them.
     Result<std::vector<model::Snapshot>> cut(const std::vector<model::VolumeId>& volumes,
                                              const Begin& begin);
-    // Settles what a killed predecessor left. Before any volume is opened.
-    Status recover();
-
-    // In the transaction that made a content rooted: completes the sets that waited for it.
-    static Status complete_waiting(catalog::Transaction& tx, const Parts& parts);
 
   private:
     struct Set {
@@ -64,22 +59,6 @@ class Cuts {
     // Whether the cut took effect before it failed.
     Result<bool> swapped(const Set& set);
     static Status take_back(catalog::Transaction& tx, const Set& set);
-
-    Status complete(catalog::Transaction& tx, const model::SnapshotSetId& set);
-    Status fail(catalog::Transaction& tx, const model::SnapshotSetId& set);
-
-    // What recovery knows of one layer that a cut meant to seal.
-    struct Evidence {
-        model::LayerId layer;
-        model::VolumeId volume;
-        std::uint64_t size_bytes = 0;
-        bool sealed = false;  // the catalog says so: transaction 2 was committed
-    };
-    Status recover_set(const model::SnapshotSetId& set);
-    Result<std::vector<Evidence>> evidence(const model::SnapshotSetId& set);
-    Result<bool> names_set(const Evidence& member, const model::SnapshotSetId& set);
-    Result<std::vector<model::Snapshot>> made_successors(const model::SnapshotSetId& set);
-    Status seal_all(const std::vector<Evidence>& members);
 
     const Parts parts_;
     VolumeAccess& volumes_;

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "control/api_errors.h"
+#include "control/cut_sets.h"
 #include "control/instances.h"
 #include "control/space.h"
 #include "control/volumes.h"
@@ -347,7 +348,7 @@ Status Snapshots::remove(const Caller& caller, const model::SnapshotId& id, bool
         TRY(tx.tags().erase_resource(id.str()));
         if (before == model::SnapshotState::pending) {  // SNP-22: whoever cuts it finishes it
             TRY(tx.snapshots().update(*snapshot));
-            return Cuts::complete_waiting(tx, parts_);
+            return complete_waiting_sets(tx, parts_);
         }
         TRY(tx.snapshots().erase(id));
         return release_content(tx, parts_, snapshot->content);

@@ -11,6 +11,7 @@
 #include "catalog/sqlite_store.h"
 #include "compute/qemu/qemu_hypervisor.h"
 #include "control/chunk_index.h"
+#include "control/cut_recovery.h"
 #include "control/topology_file.h"
 #include "daemon/directories.h"
 #include "objects/file_object_store.h"
@@ -243,7 +244,7 @@ void Server::make_use_cases() {
 }
 
 Status Server::recover() {
-    TRY(cuts_->recover());
+    TRY(control::recover_cuts(*parts_));
     TRY(imports_->clean_up());
     TRY(drop_orphan_layers());
     TRY(gc_->ensure_job());

@@ -157,4 +157,4 @@ def test_SPC_3_a_guest_on_a_full_store_is_paused_and_goes_on_by_itself():
 
 if __name__ == "__main__":
     own_mounts()
-    kiln_test.main()
+    kiln_test.main(seconds=600)

@@ -19,7 +19,7 @@ import kiln_test  # noqa: E402
 from kiln_test import wait_until  # noqa: E402
 from kiln_test.paths import KILN, TEMPORARY, clean_environment  # noqa: E402
 
-BOOT_SECONDS = 120
+BOOT_SECONDS = 240
 ADDRESS = "172.31.5.10"
 # One per test program, so that two at once do not meet.
 PUBLIC = f"127.201.{os.getpid() // 250 % 250}.{os.getpid() % 250 + 1}"
@@ -169,4 +169,4 @@ def test_a_guest_gets_its_address_its_metadata_and_ssh_and_keeps_them_when_the_p
 
 
 if __name__ == "__main__":
-    kiln_test.main()
+    kiln_test.main(seconds=600)

@@ -10,7 +10,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(
 import kiln_test  # noqa: E402
 from kiln_test import wait_until  # noqa: E402
 
-BOOT_SECONDS = 120
+BOOT_SECONDS = 240
 
 
 def one(ec2, instance):
@@ -87,4 +87,4 @@ def test_RBT_1_STP_3_a_guest_reboots_stops_and_starts_on_its_own_disk():
 
 
 if __name__ == "__main__":
-    kiln_test.main()
+    kiln_test.main(seconds=600)

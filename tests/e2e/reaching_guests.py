@@ -193,4 +193,4 @@ def test_a_guest_is_reached_by_its_key_through_its_groups_rules_and_stays_so():
 
 
 if __name__ == "__main__":
-    kiln_test.main()
+    kiln_test.main(seconds=600)

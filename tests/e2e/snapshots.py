@@ -92,4 +92,4 @@ def test_a_snapshot_of_a_running_guest_boots_and_is_given_back():
 
 
 if __name__ == "__main__":
-    kiln_test.main()
+    kiln_test.main(seconds=600)

@@ -107,4 +107,4 @@ def runs(pid):
 
 
 if __name__ == "__main__":
-    kiln_test.main()
+    kiln_test.main(seconds=600)

@@ -8,11 +8,12 @@
 #include "api/codec/errors.h"
 #include "api/generated/operations.h"
 #include "api/kiln/disk_stream.h"
+#include "api/kiln/import_request.h"
 #include "api/kiln/json.h"
+#include "api/kiln/query.h"
 #include "control/api_errors.h"
 #include "crypto/hash.h"
 #include "net/relay.h"
-#include "util/encoding.h"
 #include "util/log.h"
 #include "util/strings.h"
 
@@ -44,109 +45,6 @@ void send_json(net::ResponseWriter& response, int status, const std::string& req
     if (!sent) {
         log_debug("api", "an answer was not delivered: " + sent.error().to_string());
     }
-}
-
-using Query = std::map<std::string, std::string>;
-
-Result<Query> parse_query(std::string_view text) {
-    Query query;
-    for (std::string_view part : split(text, '&')) {
-        if (part.empty()) {
-            continue;
-        }
-        const auto equals = part.find('=');
-        TRY_ASSIGN(const std::string name, percent_decode(part.substr(0, equals), true));
-        std::string value;
-        if (equals != std::string_view::npos) {
-            TRY_ASSIGN(value, percent_decode(part.substr(equals + 1), true));
-        }
-        query[name] = value;
-    }
-    return query;
-}
-
-// Takes `name` out of the query, so that what is left over is what nobody knows.
-std::string take(Query& query, const std::string& name, std::string otherwise = "") {
-    const auto found = query.find(name);
-    if (found == query.end()) {
-        return otherwise;
-    }
-    std::string value = std::move(found->second);
-    query.erase(found);
-    return value;
-}
-
-template <class E>
-Result<E> take_enum(Query& query, const std::string& name, E otherwise) {
-    const std::string text = take(query, name);
-    if (text.empty()) {
-        return otherwise;
-    }
-    const auto value = model::parse<E>(text);
-    if (!value) {
-        return control::errors::invalid_parameter_value(
-            fmt::format("Invalid value '{}' for {}.", text, name));
-    }
-    return *value;
-}
-
-// What an import says of its image beyond a RegisterImage.
-Status take_import_only(Query& query, control::RegisterImageInput& image) {
-    const std::string platform = take(query, "platform", "linux");
-    image.windows = platform == "windows";
-    if (!image.windows && platform != "linux") {
-        return control::errors::invalid_parameter_value(
-            fmt::format("Invalid value '{}' for platform; it is linux or windows.", platform));
-    }
-    const std::string shared = take(query, "public", "false");
-    image.everybody = shared == "true";
-    if (!image.everybody && shared != "false") {
-        return control::errors::invalid_parameter_value(
-            fmt::format("Invalid value '{}' for public; it is true or false.", shared));
-    }
-    if (query.contains("image-id")) {
-        const std::string id = take(query, "image-id");
-        TRY_ASSIGN(image.id, model::parse_image_id(id));
-        if (!id.starts_with("ami-")) {
-            return Error::api(Code::invalid_argument, "InvalidAMIID.Malformed",
-                              fmt::format("Invalid id: \"{}\" (expecting \"ami-...\")", id));
-        }
-    }
-    return ok();
-}
-
-Result<control::ImportInput> to_import(const net::HttpRequest& request, bool& extents) {
-    TRY_ASSIGN(Query query, parse_query(request.query));
-    control::ImportInput input;
-    input.image.name = take(query, "name");
-    input.image.description = take(query, "description");
-    TRY_ASSIGN(input.image.architecture,
-               take_enum(query, "architecture", model::Architecture::x86_64));
-    TRY_ASSIGN(input.image.virtualization_type,
-               take_enum(query, "virtualization-type", model::VirtualizationType::hvm));
-    if (query.contains("boot-mode")) {
-        TRY_ASSIGN(input.image.boot_mode,
-                   take_enum(query, "boot-mode", model::BootMode::legacy_bios));
-    }
-    input.image.root_device_name = take(query, "root-device-name", "/dev/xvda");
-    input.image.ena_support = input.image.virtualization_type == model::VirtualizationType::hvm;
-    TRY(take_import_only(query, input.image));
-    const auto size = parse_int<std::uint64_t>(take(query, "size"));
-    if (!size) {
-        return control::errors::missing_parameter("size");
-    }
-    input.size_bytes = *size;
-    const std::string encoding = take(query, "encoding", "raw");
-    extents = encoding == "extents";
-    if (!extents && encoding != "raw") {
-        return control::errors::invalid_parameter_value(
-            fmt::format("Invalid value '{}' for encoding; it is raw or extents.", encoding));
-    }
-    if (!query.empty()) {
-        return Error::api(Code::invalid_argument, "UnknownParameter",
-                          "The parameter " + query.begin()->first + " is not recognized");
-    }
-    return input;
 }
 
 }  // namespace
@@ -238,10 +136,9 @@ Result<std::string> KilnApi::answer(const net::HttpRequest& request, const Conte
 
 Result<std::string> KilnApi::import(const net::HttpRequest& request, const Context& context,
                                     net::BodyReader& body) {
-    bool extents = false;
-    TRY_ASSIGN(control::ImportInput input, to_import(request, extents));
-    TRY_ASSIGN(const auto import, services_.imports.begin(context.caller, std::move(input)));
-    DiskIntake intake(*import, extents);
+    TRY_ASSIGN(ImportRequest wanted, parse_import(request.query));
+    TRY_ASSIGN(const auto import, services_.imports.begin(context.caller, std::move(wanted.input)));
+    DiskIntake intake(*import, wanted.extents);
     const Deadline deadline = Deadline::after(kDiskTime);
     Bytes piece(kImportPiece);
     while (true) {

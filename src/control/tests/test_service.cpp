@@ -4,6 +4,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "control/cut_recovery.h"
 #include "objects/file_object_store.h"
 #include "util/fs.h"
 
@@ -153,7 +154,7 @@ TestService::~TestService() {
 }
 
 void TestService::recover() {
-    const Status recovered = cuts->recover();
+    const Status recovered = recover_cuts(*parts);
     REQUIRE_MESSAGE(recovered.has_value(), (recovered ? "" : recovered.error().to_string()));
     REQUIRE(Imports(*parts, [] {}).clean_up());
     REQUIRE(gc->ensure_job());
