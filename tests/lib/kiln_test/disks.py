@@ -16,9 +16,9 @@ def tiny_image():
     return build_tiny(None, os.path.join(ROOT, "build/guests/tiny.raw"))
 
 
-def build_tiny(rc_extra, out):
+def build_tiny(rc_extra, out, agent=False):
     """Builds (if its inputs changed) the tiny guest with the script `rc_extra` run after each start."""
-    command = [os.path.join(ROOT, "guests/tiny/build"), "--out", out]
+    command = [os.path.join(ROOT, "guests/tiny/build"), "--out", out] + (["--agent"] if agent else [])
     command += ["--rc-extra", rc_extra] if rc_extra else []
     subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=True, timeout=300)
     return out
@@ -43,6 +43,10 @@ class Disk:
     def read_file(self, name):
         """One file of the root file system, through debugfs; the journal is not replayed, so end the guest orderly."""
         return self._debugfs(f"cat {name}")
+
+    def needs_recovery(self):
+        """Whether the root file system's journal has to be replayed, as after a loss of power."""
+        return "needs_recovery" in self._debugfs("features")
 
     def check(self):
         """Fails unless e2fsck finds the root file system clean."""
