@@ -61,7 +61,9 @@ Result<InspectedInstance> Inspector::instance(const Caller& caller, const model:
     if (machine) {
         seen.machine = std::move(*machine);
     } else if (machine.error().code() != Code::not_found) {
-        return std::move(machine).error();
+        // As while it starts, or after its control connection ended: everything else is still
+        // known.
+        seen.machine_silent = machine.error().to_string();
     }
     return seen;
 }

@@ -33,6 +33,7 @@ struct InspectedVolume {
 struct InspectedInstance {
     model::Instance instance;
     compute::MachineInfo machine;                        // state `gone` when there is none
+    std::string machine_silent;                          // why it did not answer, if it did not
     std::optional<compute::GuestNetworkStatus> network;  // while it runs
     std::optional<SpaceWait> waits_for_space;
     std::string serial_log;

@@ -32,6 +32,14 @@ def plug_and_unplug(ec2, instance):
     ec2.delete_volume(VolumeId=volume)
 
 
+def look_while_it_starts(kiln, ec2, instance):
+    """An instance can be inspected at any moment of its start."""
+    seen = {"machine": {"state": "gone"}}
+    while seen["machine"]["state"] != "running" or one(ec2, instance)["State"]["Name"] == "pending":
+        seen = json.loads(kiln.run("inspect", instance).stdout)
+        assert seen["machine"]["state"] in ("gone", "silent", "prelaunch", "running"), seen
+
+
 def image_of(ec2, instance, name, **more):
     image = ec2.create_image(InstanceId=instance, Name=name, **more)["ImageId"]
     ec2.get_waiter("image_available").wait(ImageIds=[image], WaiterConfig={"Delay": 1, "MaxAttempts": 120})
@@ -52,6 +60,7 @@ def test_RBT_1_STP_3_a_guest_reboots_stops_and_starts_on_its_own_disk():
         image = json.loads(kiln.run("import", kiln_test.tiny_image(), "--boot-mode", "legacy-bios", "--name", "tiny", "--json").stdout)["imageId"]
         launched = ec2.run_instances(ImageId=image, InstanceType="t2.nano", MinCount=1, MaxCount=1)
         instance = launched["Instances"][0]["InstanceId"]
+        look_while_it_starts(kiln, ec2, instance)
 
         def console():
             return ec2.get_console_output(InstanceId=instance, Latest=True).get("Output", "")

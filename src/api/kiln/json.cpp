@@ -93,6 +93,9 @@ std::string to_json(const control::InspectedInstance& seen) {
              {"machine", {{"state", compute::to_string(seen.machine.state)}}},
              {"consoleLog", seen.serial_log},
              {"volumes", json::array()}};
+    if (!seen.machine_silent.empty()) {
+        out["machine"] = {{"state", "silent"}, {"why", seen.machine_silent}};
+    }
     if (seen.machine.pid != 0) {
         out["machine"]["pid"] = seen.machine.pid;
         out["machine"]["accelerator"] = accelerator_name(seen.machine.accelerator);
