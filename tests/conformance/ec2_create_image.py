@@ -17,12 +17,7 @@ ZONE = "us-east-1a"
 
 @kiln_test.fixture
 def service():
-    with kiln_test.Kiln("--hypervisor", "fake") as kiln:
-        kiln.raw = os.path.join(kiln.home, "disk.raw")
-        with open(kiln.raw, "wb") as disk:
-            disk.write(os.urandom(8192))
-            disk.truncate(1 << 20)
-        kiln.image = json.loads(kiln.run("import", kiln.raw, "--name", "base", "--json").stdout)["imageId"]
+    with kiln_test.api_service() as kiln:
         yield kiln
 
 

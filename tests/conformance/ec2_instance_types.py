@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Instance types and where they are offered; launching more than the host has."""
 
-import json
 import os
 import re
 import sys
@@ -16,11 +15,7 @@ from kiln_test.refusals import expect  # noqa: E402
 @kiln_test.fixture
 def service():
     # Room for five t2.nano.
-    with kiln_test.Kiln("--hypervisor", "fake", "--fake-memory", "2600") as kiln:
-        path = os.path.join(kiln.home, "disk.raw")
-        with open(path, "wb") as disk:
-            disk.truncate(1 << 20)
-        kiln.image = json.loads(kiln.run("import", path, "--name", "base", "--json").stdout)["imageId"]
+    with kiln_test.api_service("--fake-memory", "2600") as kiln:
         yield kiln
 
 

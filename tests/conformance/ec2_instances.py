@@ -16,12 +16,7 @@ from kiln_test import wait_until  # noqa: E402
 
 @kiln_test.fixture
 def service():
-    with kiln_test.Kiln("--hypervisor", "fake") as kiln:
-        path = os.path.join(kiln.home, "disk.raw")
-        with open(path, "wb") as disk:
-            disk.write(os.urandom(8192))
-            disk.truncate(1 << 20)
-        kiln.image = json.loads(kiln.run("import", path, "--name", "base", "--json").stdout)["imageId"]
+    with kiln_test.api_service() as kiln:
         yield kiln
 
 

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Security groups through boto3 and aws: made, described, authorised, revoked, deleted, and what is refused."""
 
-import json
 import os
 import sys
 
@@ -18,11 +17,7 @@ UNKNOWN = "sg-0123456789abcdef0"
 
 @kiln_test.fixture
 def service():
-    with kiln_test.Kiln("--hypervisor", "fake") as kiln:
-        path = os.path.join(kiln.home, "disk.raw")
-        with open(path, "wb") as disk:
-            disk.truncate(1 << 20)
-        kiln.image = json.loads(kiln.run("import", path, "--name", "base", "--json").stdout)["imageId"]
+    with kiln_test.api_service() as kiln:
         yield kiln
 
 

@@ -19,12 +19,7 @@ NOBODY = "snap-0123456789abcdef0"
 
 @kiln_test.fixture
 def service():
-    with kiln_test.Kiln("--hypervisor", "fake", "--gc-grace", "0") as kiln:
-        path = os.path.join(kiln.home, "disk.raw")
-        with open(path, "wb") as disk:
-            disk.write(os.urandom(8192))
-            disk.truncate(1 << 20)
-        kiln.image = json.loads(kiln.run("import", path, "--name", "base", "--json").stdout)
+    with kiln_test.api_service("--gc-grace", "0") as kiln:
         yield kiln
 
 
@@ -33,7 +28,7 @@ def launch(kiln, image=None, devices=()):
     ec2 = kiln.client("ec2")
     mappings = [{"DeviceName": device, "Ebs": {"VolumeSize": 1, "DeleteOnTermination": True}} for device in devices]
     made = ec2.run_instances(
-        ImageId=image or kiln.image["imageId"], InstanceType="t2.nano", MinCount=1, MaxCount=1, BlockDeviceMappings=mappings
+        ImageId=image or kiln.image, InstanceType="t2.nano", MinCount=1, MaxCount=1, BlockDeviceMappings=mappings
     )
     instance = made["Instances"][0]["InstanceId"]
     ec2.get_waiter("instance_running").wait(InstanceIds=[instance], WaiterConfig={"Delay": 1, "MaxAttempts": 30})
@@ -152,7 +147,7 @@ def test_SNP_8_a_set_is_cut_at_once_with_its_volumes_tags(service):
     ec2 = service.client("ec2")
     tags = [{"ResourceType": "volume", "Tags": [{"Key": "of", "Value": "volume"}, {"Key": "both", "Value": "volume"}]}]
     made = ec2.run_instances(
-        ImageId=service.image["imageId"], InstanceType="t2.nano", MinCount=1, MaxCount=1, TagSpecifications=tags,
+        ImageId=service.image, InstanceType="t2.nano", MinCount=1, MaxCount=1, TagSpecifications=tags,
         BlockDeviceMappings=[{"DeviceName": f"/dev/sd{d}", "Ebs": {"VolumeSize": 1, "DeleteOnTermination": True}} for d in "gf"],
     )  # fmt: skip
     instance = made["Instances"][0]["InstanceId"]
@@ -185,8 +180,8 @@ def test_SNP_8_a_set_is_cut_at_once_with_its_volumes_tags(service):
 
 def test_SNP_20_SNP_21_an_image_holds_its_snapshot_and_an_instance_outlives_one(service):
     ec2 = service.client("ec2")
-    message = expect("InvalidSnapshot.InUse", ec2.delete_snapshot, SnapshotId=service.image["snapshotId"])
-    assert message == f"The snapshot {service.image['snapshotId']} is currently in use by {service.image['imageId']}", message
+    message = expect("InvalidSnapshot.InUse", ec2.delete_snapshot, SnapshotId=service.snapshot)
+    assert message == f"The snapshot {service.snapshot} is currently in use by {service.image}", message
     instance, volumes = launch(service)
     root = volumes["/dev/xvda"]
     guest(service, root, "write -P 0x51 0 64k")

@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Volumes over the scripted hypervisor: made, described, attached, detached and deleted, with the mistakes people make."""
 
-import json
 import os
 import sys
 
@@ -17,13 +16,7 @@ UNKNOWN = "vol-0123456789abcdef0"
 
 @kiln_test.fixture
 def service():
-    with kiln_test.Kiln("--hypervisor", "fake") as kiln:
-        path = os.path.join(kiln.home, "disk.raw")
-        with open(path, "wb") as disk:
-            disk.write(os.urandom(8192))
-            disk.truncate(1 << 20)
-        imported = json.loads(kiln.run("import", path, "--name", "base", "--json").stdout)
-        kiln.image, kiln.snapshot = imported["imageId"], imported["snapshotId"]
+    with kiln_test.api_service() as kiln:
         yield kiln
 
 

@@ -4,26 +4,12 @@
 
 #include "block/detail/map_file.h"
 #include "block/tests/support.h"
-#include "util/fs.h"
 
 using namespace kiln;
 using namespace kiln::block;
 using namespace kiln::block::testing;
 
 namespace {
-
-const std::string kData = KILN_BLOCK_TEST_DATA;
-
-// GOLDEN_ACCEPT=1 writes the file instead of comparing.
-void check_golden(const std::string& name, ByteView bytes) {
-    if (std::getenv("GOLDEN_ACCEPT") != nullptr) {
-        REQUIRE(write_file_atomic(kData + "/" + name, as_text(bytes)));
-        return;
-    }
-    const auto golden = read_file(kData + "/" + name);
-    REQUIRE(golden);
-    CHECK(*golden == as_text(bytes));
-}
 
 Superblock sample() {
     return {.store_uuid = "7b7c1d9e-3f0a-4c39-9d3d-0123456789ab",

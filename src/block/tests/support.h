@@ -14,6 +14,7 @@
 #include "io/buffer.h"
 #include "io/tests/support.h"
 #include "objects/memory_object_store.h"
+#include "util/tests/golden.h"
 
 namespace kiln::block::testing {
 
@@ -21,6 +22,11 @@ using io::testing::backends;
 using io::testing::soon;
 using io::testing::TempDir;
 using io::testing::TestReactor;
+
+// A file of src/block/tests/data.
+inline void check_golden(const std::string& name, ByteView bytes) {
+    kiln::testing::check_golden(std::string(KILN_BLOCK_TEST_DATA) + "/" + name, as_text(bytes));
+}
 
 inline constexpr Geometry kSmall{.shard_bytes = 64 << 10,
                                  .page_blocks = 64,

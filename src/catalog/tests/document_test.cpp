@@ -11,7 +11,7 @@
 #include "catalog/detail/codec.h"
 #include "catalog/detail/fields.h"
 #include "catalog/tests/samples.h"
-#include "util/fs.h"
+#include "util/tests/golden.h"
 
 using namespace kiln;
 using namespace kiln::catalog;
@@ -69,14 +69,7 @@ TEST_CASE("rows are stored as they always were") {
         describe(full_subnet()) + describe(full_security_group());
     const std::string path =
         (std::filesystem::path(__FILE__).parent_path() / "golden" / "rows.txt").string();
-    if (std::getenv("GOLDEN_ACCEPT") != nullptr) {
-        REQUIRE(write_file_atomic(path, rows).has_value());
-        MESSAGE("skipped: rewrote " << path);
-        return;
-    }
-    const auto golden = read_file(path);
-    REQUIRE(golden.has_value());
-    CHECK(rows == *golden);
+    kiln::testing::check_golden(path, rows);
 }
 
 TEST_CASE("a field that a later program added is skipped, one that is missing has its default") {

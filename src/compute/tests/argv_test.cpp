@@ -7,7 +7,7 @@
 
 #include "compute/check_spec.h"
 #include "compute/tests/worlds.h"
-#include "util/fs.h"
+#include "util/tests/golden.h"
 
 using namespace kiln;
 using namespace kiln::compute;
@@ -39,15 +39,7 @@ std::string printed(const std::vector<std::string>& args) {
 void compare_with_golden(const MachineSpec& spec, const ArgvFacts& facts, const std::string& name) {
     const auto args = build_argv(spec, facts);
     REQUIRE_MESSAGE(args, args.error().to_string());
-    const std::string path = std::string(KILN_COMPUTE_GOLDEN) + "/" + name;
-    if (std::getenv("GOLDEN_ACCEPT") != nullptr) {
-        REQUIRE(write_file_atomic(path, printed(*args)));
-        MESSAGE("skipped: rewrote " << name);
-        return;
-    }
-    const auto golden = read_file(path);
-    REQUIRE_MESSAGE(golden, "no golden file; GOLDEN_ACCEPT=1 writes it");
-    CHECK(printed(*args) == *golden);
+    kiln::testing::check_golden(std::string(KILN_COMPUTE_GOLDEN) + "/" + name, printed(*args));
 }
 
 }  // namespace

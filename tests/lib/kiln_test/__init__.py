@@ -10,6 +10,7 @@ from .clients import AwsError
 from .disks import Disk, build_tiny, tiny_image
 from .query import query
 from .runner import Skip, fixture, main
+from .services import api_service
 from .waiting import wait_until
 
-__all__ = ["AwsError", "Disk", "Kiln", "Skip", "build_tiny", "fixture", "main", "query", "records", "tiny_image", "wait_until"]
+__all__ = ["AwsError", "Disk", "Kiln", "Skip", "api_service", "build_tiny", "fixture", "main", "query", "records", "tiny_image", "wait_until"]

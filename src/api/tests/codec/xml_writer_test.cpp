@@ -11,7 +11,7 @@
 #include "api/generated/ec2/describe_instances.h"
 #include "api/generated/operations.h"
 #include "api/generated/sts/get_caller_identity.h"
-#include "util/fs.h"
+#include "util/tests/golden.h"
 
 using namespace kiln;
 using namespace kiln::api;
@@ -21,15 +21,7 @@ namespace {
 constexpr std::string_view kRequestId = "59dbff89-35bd-4eac-99ed-be587EXAMPLE";
 
 void check_golden(const std::string& name, const std::string& xml) {
-    const std::string path = std::string(KILN_GOLDEN_DIR) + "/" + name;
-    if (std::getenv("GOLDEN_ACCEPT") != nullptr) {
-        REQUIRE(write_file_atomic(path, xml + "\n"));
-        MESSAGE("rewritten: " << path);
-        return;
-    }
-    const auto golden = read_file(path);
-    REQUIRE(golden);
-    CHECK(xml + "\n" == *golden);
+    kiln::testing::check_golden(std::string(KILN_GOLDEN_DIR) + "/" + name, xml + "\n");
 }
 
 }  // namespace
