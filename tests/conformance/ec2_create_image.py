@@ -9,8 +9,8 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
 import kiln_test  # noqa: E402
-from botocore.exceptions import ClientError  # noqa: E402
 from kiln_test import wait_until  # noqa: E402
+from kiln_test.refusals import refusal  # noqa: E402
 
 ZONE = "us-east-1a"
 
@@ -19,14 +19,6 @@ ZONE = "us-east-1a"
 def service():
     with kiln_test.api_service() as kiln:
         yield kiln
-
-
-def refusal(call, **arguments):
-    try:
-        call(**arguments)
-    except ClientError as error:
-        return error.response["Error"]["Code"], error.response["Error"]["Message"]
-    raise AssertionError("was not refused")
 
 
 def one(ec2, instance):

@@ -13,25 +13,10 @@ import urllib.request
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
 import kiln_test  # noqa: E402
 from botocore import auth, awsrequest, credentials  # noqa: E402
-from botocore.exceptions import ClientError  # noqa: E402
 from kiln_test import wait_until  # noqa: E402
+from kiln_test.refusals import expect  # noqa: E402
 
 MIB = 1 << 20
-
-
-def code_of(call, **parameters):
-    """The error code and message with which `call` fails."""
-    try:
-        call(**parameters)
-    except ClientError as error:
-        return error.response["Error"]["Code"], error.response["Error"]["Message"]
-    raise AssertionError(f"{parameters} was accepted")
-
-
-def expect(code, call, **parameters):
-    got, message = code_of(call, **parameters)
-    assert got == code, f"{parameters}: {got}: {message}, expected {code}"
-    return message
 
 
 @kiln_test.fixture

@@ -12,6 +12,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(
 import kiln_test  # noqa: E402
 from botocore.exceptions import ClientError, WaiterError  # noqa: E402
 from kiln_test import query  # noqa: E402
+from kiln_test.refusals import expect  # noqa: E402
 
 UNKNOWN = "ami-0123456789abcdef0"
 
@@ -69,16 +70,6 @@ def register(account, name, **more):
 
 def describe(account, image, **more):
     return account.ec2.describe_images(ImageIds=[image], **more)["Images"][0]
-
-
-def expect(code, call, **parameters):
-    try:
-        call(**parameters)
-    except ClientError as error:
-        got = error.response["Error"]
-        assert got["Code"] == code, f"{parameters}: {got}, expected {code}"
-        return got["Message"]
-    raise AssertionError(f"{parameters} was accepted")
 
 
 def test_RI_8_IMG_3_what_is_registered_is_described_whole(kiln):

@@ -13,6 +13,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(
 import kiln_test  # noqa: E402
 from botocore.exceptions import ClientError  # noqa: E402
 from kiln_test import wait_until  # noqa: E402
+from kiln_test.refusals import refusal  # noqa: E402
 
 UNKNOWN = "i-0123456789abcdef0"
 KEPT_SECONDS = 2
@@ -43,14 +44,6 @@ def jobs(kiln, instance):
     """Work that is still under way, from the catalog itself."""
     with contextlib.closing(sqlite3.connect(os.path.join(kiln.data, "catalog.sqlite"))) as catalog:
         return catalog.execute("SELECT kind FROM jobs WHERE subject = ?", (instance,)).fetchall()
-
-
-def refusal(call, **arguments):
-    try:
-        call(**arguments)
-    except ClientError as error:
-        return error.response["Error"]["Code"], error.response["Error"]["Message"]
-    raise AssertionError("was not refused")
 
 
 def test_STP_an_instance_stops_and_starts_with_its_volumes(service):

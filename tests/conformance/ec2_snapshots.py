@@ -11,8 +11,8 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
 import kiln_test  # noqa: E402
-from botocore.exceptions import ClientError  # noqa: E402
 from kiln_test import wait_until  # noqa: E402
+from kiln_test.refusals import expect  # noqa: E402
 
 NOBODY = "snap-0123456789abcdef0"
 
@@ -80,16 +80,6 @@ def register(kiln, snapshot, name):
     return kiln.client("ec2").register_image(
         Name=name, Architecture="x86_64", VirtualizationType="hvm", RootDeviceName="/dev/xvda", BlockDeviceMappings=mapping
     )["ImageId"]
-
-
-def expect(code, call, **parameters):
-    """The message of the error with this code that `call` gives."""
-    try:
-        call(**parameters)
-    except ClientError as error:
-        assert error.response["Error"]["Code"] == code, f"{parameters}: {error}"
-        return error.response["Error"]["Message"]
-    raise AssertionError(f"{parameters} was accepted")
 
 
 def test_SNP_2_a_snapshot_has_what_was_written_before_it_and_nothing_later(service):

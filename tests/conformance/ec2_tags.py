@@ -8,8 +8,8 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
 import kiln_test  # noqa: E402
-from botocore.exceptions import ClientError  # noqa: E402
 from kiln_test import query, wait_until  # noqa: E402
+from kiln_test.refusals import expect  # noqa: E402
 
 
 @kiln_test.fixture
@@ -31,16 +31,6 @@ def kiln():
 
 def describe_instance(kiln):
     return kiln.ec2.describe_instances(InstanceIds=[kiln.instance])["Reservations"][0]["Instances"][0]
-
-
-def expect(code, call, **parameters):
-    try:
-        call(**parameters)
-    except ClientError as error:
-        got = error.response["Error"]
-        assert got["Code"] == code, f"{parameters}: {got}, expected {code}"
-        return got["Message"]
-    raise AssertionError(f"{parameters} was accepted")
 
 
 def tags(*pairs):

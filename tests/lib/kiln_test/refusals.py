@@ -4,12 +4,17 @@
 from botocore.exceptions import ClientError
 
 
-def expect(code, call, **parameters):
-    """The call fails with this error code; returns the message."""
+def refusal(call, **parameters):
+    """Code and message of the error with which the call fails."""
     try:
         call(**parameters)
     except ClientError as error:
-        got, message = error.response["Error"]["Code"], error.response["Error"]["Message"]
-        assert got == code, f"{parameters}: {got}: {message}, expected {code}"
-        return message
-    raise AssertionError(f"{parameters} was accepted, expected {code}")
+        return error.response["Error"]["Code"], error.response["Error"]["Message"]
+    raise AssertionError(f"{parameters} was accepted")
+
+
+def expect(code, call, **parameters):
+    """The call fails with this error code; returns the message."""
+    got, message = refusal(call, **parameters)
+    assert got == code, f"{parameters}: {got}: {message}, expected {code}"
+    return message
