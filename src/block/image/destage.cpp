@@ -17,8 +17,7 @@ WriterOptions with_size(WriterOptions options, std::uint64_t size) {
 
 Destage::Destage(ChunkStore& store, ContentSource& source, WriterOptions options,
                  io::Callback<Result<WrittenTree>> done)
-    : store_(store),
-      source_(source),
+    : source_(source),
       chunk_bytes_(options.geometry.chunk_bytes),
       chunks_((source.size_bytes() + chunk_bytes_ - 1) / chunk_bytes_),
       writer_(std::make_shared<TreeWriter>(store, with_size(options, source.size_bytes()))),

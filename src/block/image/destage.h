@@ -55,7 +55,6 @@ class Destage : public std::enable_shared_from_this<Destage> {
     void finish();
     void note(const Status& status);
 
-    ChunkStore& store_;
     ContentSource& source_;
     const std::uint64_t chunk_bytes_;
     const std::uint64_t chunks_;
