@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "api/codec/errors.h"
+#include "api/codec/json_codec.h"
 #include "api/codec/xml_writer.h"
 #include "api/generated/operations.h"
 #include "crypto/hash.h"
@@ -25,15 +26,30 @@ const ServiceInfo* find_service(std::string_view name) {
     return nullptr;
 }
 
-// EC2 says the same for an unknown key and a wrong signature; the other services tell them apart.
-Error as_service_says(Error error, std::string_view service) {
-    const bool credentials =
-        error.api_code() == "InvalidClientTokenId" || error.api_code() == "SignatureDoesNotMatch";
-    if (service == "ec2" && credentials) {
+// EC2 says the same for an unknown key and a wrong signature; the other services tell them apart,
+// those of the JSON protocol under names of their own.
+Error as_service_says(Error error, const ServiceInfo& service) {
+    const bool key = error.api_code() == "InvalidClientTokenId";
+    const bool signature = error.api_code() == "SignatureDoesNotMatch";
+    if (service.protocol == Protocol::ec2 && (key || signature)) {
         return Error::api(Code::unauthenticated, "AuthFailure",
                           "AWS was not able to validate the provided access credentials");
     }
+    if (service.protocol == Protocol::json && (key || signature)) {
+        return Error::api(Code::unauthenticated,
+                          key ? "UnrecognizedClientException" : "InvalidSignatureException",
+                          error.message());
+    }
     return error;
+}
+
+// In whose form to refuse a request that has not proven anything. The scope may be unreadable: then
+// in that of EC2, which most clients here speak.
+const ServiceInfo& claimed_service(const net::SigningRequest& signing) {
+    const auto authorization = net::parse_authorization(signing);
+    const ServiceInfo* service =
+        authorization ? find_service(authorization->scope.service) : nullptr;
+    return service != nullptr ? *service : kEc2Service;
 }
 
 // Parameters that do not change what is asked for.
@@ -64,14 +80,19 @@ void send(net::ResponseWriter& response, int status, std::string_view type,
     }
 }
 
+std::string_view content_type(const ServiceInfo& service) {
+    return service.protocol == Protocol::json ? kJsonContentType : kXmlContentType;
+}
+
 void send_error(net::ResponseWriter& response, const ServiceInfo& service, const Error& error,
                 const std::string& request_id) {
     const WireError wire = to_wire(error);
     if (wire.http_status >= 500) {
         log_error("api", request_id + " " + error.to_string());
     }
-    send(response, wire.http_status, kXmlContentType, request_id,
-         write_error(service, wire, request_id));
+    send(response, wire.http_status, content_type(service), request_id,
+         service.protocol == Protocol::json ? write_json_error(wire)
+                                            : write_error(service, wire, request_id));
 }
 
 }  // namespace
@@ -115,34 +136,55 @@ Result<Door::Visit> Door::authenticate(const net::HttpRequest& request,
     return visit;
 }
 
-Result<std::string> Door::answer_query(const ServiceInfo& service, Visit& visit,
-                                       const std::string& secret, net::BodyReader& body) {
+Result<std::string> Door::answer(const ServiceInfo& service, Visit& visit,
+                                 const std::string& secret, net::BodyReader& body) {
     TRY_ASSIGN(const Bytes bytes, body.read_all(kMaxQueryBytes, Deadline::after(kBodyTime)));
     const net::HttpRequest& http = visit.http;
     const net::SigningRequest signing{http.method, http.path, http.query, http.headers};
     // These services take no unsigned bodies: whoever signs with UNSIGNED-PAYLOAD does not match.
     TRY(net::verify(visit.authorization, secret, signing, crypto::sha256_hex(bytes), clock_.now()));
-    if (http.method != "POST" && http.method != "GET") {  // WIRE-1
+    return service.protocol == Protocol::json ? answer_json(service, visit, as_text(bytes))
+                                              : answer_query(service, visit, as_text(bytes));
+}
+
+Result<std::string> Door::answer_query(const ServiceInfo& service, Visit& visit,
+                                       std::string_view body) {
+    if (visit.http.method != "POST" && visit.http.method != "GET") {  // WIRE-1
         return Error::api(Code::invalid_argument, "InvalidParameterValue",
                           "Use the methods POST or GET.");
     }
-    TRY_ASSIGN(const QueryParams params, QueryParams::parse(http.query, as_text(bytes)));
+    TRY_ASSIGN(const QueryParams params, QueryParams::parse(visit.http.query, body));
     TRY_ASSIGN(const Registry::Entry* entry, registry_.find(service, params.action()));
     TRY(check_version(service, params.version()));
     visit.context.request_hash = request_hash(params);
     return entry->run(visit.context, params, visit.context.caller.request_id);
 }
 
-void Door::serve_query(const ServiceInfo& service, Visit& visit, const std::string& secret,
-                       net::BodyReader& body, net::ResponseWriter& response) {
+// WIRE-11.
+Result<std::string> Door::answer_json(const ServiceInfo& service, Visit& visit,
+                                      std::string_view body) {
+    std::string_view target = visit.http.headers.get("X-Amz-Target").value_or("");
+    if (visit.http.method != "POST" || !target.starts_with(service.target_prefix)) {
+        return Error::api(Code::invalid_argument, "UnknownOperationException",
+                          fmt::format("Name the operation by POST and the header X-Amz-Target: {}"
+                                      "Operation.",
+                                      service.target_prefix));
+    }
+    target.remove_prefix(service.target_prefix.size());
+    TRY_ASSIGN(const Registry::Entry* entry, registry_.find(service, target));
+    return entry->run_json(visit.context, body);
+}
+
+void Door::serve(const ServiceInfo& service, Visit& visit, const std::string& secret,
+                 net::BodyReader& body, net::ResponseWriter& response) {
     const std::string& request_id = visit.context.caller.request_id;
-    auto answer = answer_query(service, visit, secret, body);
-    if (!answer) {
-        send_error(response, service, as_service_says(std::move(answer).error(), service.name),
+    auto answered = answer(service, visit, secret, body);
+    if (!answered) {
+        send_error(response, service, as_service_says(std::move(answered).error(), service),
                    request_id);
         return;
     }
-    send(response, 200, kXmlContentType, request_id, *answer);
+    send(response, 200, content_type(service), request_id, *answered);
 }
 
 void Door::handle(const net::HttpRequest& request, net::BodyReader& body,
@@ -155,8 +197,9 @@ void Door::handle(const net::HttpRequest& request, net::BodyReader& body,
         if (to_kiln) {
             kiln_.refuse(visit.error(), request_id, response);
         } else {
-            // The scope may be unreadable: then the envelope of EC2, which most clients here speak.
-            send_error(response, kEc2Service, as_service_says(std::move(visit).error(), "ec2"),
+            const ServiceInfo& service =
+                claimed_service({request.method, request.path, request.query, request.headers});
+            send_error(response, service, as_service_says(std::move(visit).error(), service),
                        request_id);
         }
         return;
@@ -172,12 +215,13 @@ void Door::handle(const net::HttpRequest& request, net::BodyReader& body,
             response, kEc2Service,
             Error::api(
                 Code::unsupported, "UnsupportedOperation",
-                fmt::format("The service '{}' is not built; this server speaks ec2, sts and kiln.",
-                            service_name)),
+                fmt::format(
+                    "The service '{}' is not built; this server speaks ec2, ssm, sts and kiln.",
+                    service_name)),
             request_id);
         return;
     }
-    serve_query(*service, *visit, secret, body, response);
+    serve(*service, *visit, secret, body, response);
 }
 
 net::CannedResponse Door::overloaded(const net::HttpRequest&) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Door: where every HTTP request enters. It finds the service in the signature's scope, proves who
-// asks, and hands the request to the query protocol (ec2, sts) or to Kiln's own API (service
-// `kiln`). Every answer, errors included, is in the form of the service asked.
+// asks, and hands the request to the query protocol (ec2, sts), the JSON protocol (ssm) or Kiln's
+// own API (service `kiln`). Every answer, errors included, is in the form of the service asked.
 //
 // Order of checks (WIRE-9): signature, action and version, parameters; then the handler.
 // Thread-safe: called by many executor threads at once.
@@ -38,10 +38,14 @@ class Door {
 
     Result<Visit> authenticate(const net::HttpRequest& request, const std::string& request_id,
                                std::string& secret);
+    Result<std::string> answer(const ServiceInfo& service, Visit& visit, const std::string& secret,
+                               net::BodyReader& body);
     Result<std::string> answer_query(const ServiceInfo& service, Visit& visit,
-                                     const std::string& secret, net::BodyReader& body);
-    void serve_query(const ServiceInfo& service, Visit& visit, const std::string& secret,
-                     net::BodyReader& body, net::ResponseWriter& response);
+                                     std::string_view body);
+    Result<std::string> answer_json(const ServiceInfo& service, Visit& visit,
+                                    std::string_view body);
+    void serve(const ServiceInfo& service, Visit& visit, const std::string& secret,
+               net::BodyReader& body, net::ResponseWriter& response);
     std::string new_request_id();
 
     const Services services_;

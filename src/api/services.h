@@ -16,6 +16,7 @@
 #include "control/instances.h"
 #include "control/key_pairs.h"
 #include "control/networks.h"
+#include "control/public_parameters.h"
 #include "control/resource_tags.h"
 #include "control/security_groups.h"
 #include "control/snapshots.h"
@@ -43,6 +44,7 @@ struct Services {
     control::KeyPairs& key_pairs;
     control::Snapshots& snapshots;
     control::Gc& gc;
+    control::PublicParameters& parameters;
 };
 
 }  // namespace kiln::api

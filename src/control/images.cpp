@@ -220,6 +220,7 @@ Result<model::Image> Images::insert(catalog::Transaction& tx, const Caller& call
     image.boot_mode = input.boot_mode;
     image.tpm_v2 = input.tpm_v2;
     image.imds_v2 = input.imds_v2;
+    image.public_parameter = input.public_parameter;
     image.created = clock_.now();
     TRY(tx.images().insert(image));
     TRY(put_tags(tx, caller, "image", image.id.str(), tags_for(input.tags, "image")));

@@ -41,6 +41,7 @@ struct RegisterImageInput {
     model::ImageId id{};     // empty: a new one
     bool windows = false;    // the platform
     bool everybody = false;  // may launch it from the beginning
+    std::string public_parameter{};  // PAR-1
 };
 
 struct DescribeImagesInput {

@@ -7,6 +7,7 @@
 
 #include <cerrno>
 #include <cstdlib>
+#include <filesystem>
 
 #include "util/fs.h"
 
@@ -16,6 +17,7 @@ namespace {
 // A socket's name may have 107 bytes; the longest below the directory is "/i-<17
 // digits>/monitor2.sock".
 constexpr std::size_t kMaxRuntimePath = 70;
+constexpr char kInstalledImages[] = "/usr/share/kiln/images";
 
 std::string default_runtime_directory(const std::string& store_uuid) {
     const std::string name = "kiln-" + store_uuid.substr(0, 8);
@@ -61,6 +63,23 @@ Result<std::string> prepare_runtime_directory(const std::string& wanted,
                          "give --runtime-directory");
     }
     return path;
+}
+
+std::string provided_images_directory(const std::string& wanted) {
+    if (!wanted.empty()) {
+        return wanted == "none" ? "" : wanted;
+    }
+    std::error_code error;
+    const auto program = std::filesystem::read_symlink("/proc/self/exe", error);
+    // build/PRESET/bin/kiln, where the guests are built into build/guests.
+    const auto built = program.parent_path().parent_path().parent_path() / "guests";
+    for (const std::filesystem::path& directory :
+         {built, std::filesystem::path(kInstalledImages)}) {
+        if (!program.empty() && std::filesystem::is_directory(directory, error)) {
+            return directory.string();
+        }
+    }
+    return "";
 }
 
 Status write_client_files(const std::string& data_directory, const control::NewAccount& account,

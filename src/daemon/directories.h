@@ -27,6 +27,9 @@ Status prepare_data_directory(const std::string& path);
 // long.
 Result<std::string> prepare_runtime_directory(const std::string& wanted,
                                               const std::string& store_uuid);
+// What --provided-images says, else the directory of the images that came with the program: beside
+// the build, or where packages put them. Empty: there is none, or none is wanted.
+std::string provided_images_directory(const std::string& wanted);
 Status write_client_files(const std::string& data_directory, const control::NewAccount& account,
                           const std::string& endpoint_url, const std::string& region);
 

@@ -28,6 +28,9 @@ void add_serve(CLI::App& app, kiln::daemon::ServeOptions& options, std::function
                         "short path for unix sockets");
     command->add_option("--topology", options.topology_file,
                         "JSON file of regions and zones (default: Amazon's)");
+    command->add_option("--provided-images", options.provided_images,
+                        "directory of the images every account is offered, or none (default: those "
+                        "that came with the program)");
     command->add_option("--fake-memory", options.fake_memory_mib,
                         "MiB that the fake hypervisor's host has (0: no limit)");
     command->add_option("--guest-memory-cap", options.guest_memory_cap_mib,

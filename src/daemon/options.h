@@ -15,6 +15,7 @@ struct ServeOptions {
     std::string accelerator = "auto";  // or "kvm", "tcg"
     std::string runtime_directory;     // empty: chosen from the store's uuid
     std::string topology_file;         // empty: the built-in regions and zones
+    std::string provided_images;       // directory; empty: found beside the program; "none"
     // Of the fake hypervisor; 0: without limit.
     std::uint64_t fake_memory_mib = 0;
     std::uint64_t guest_memory_cap_mib = 0;

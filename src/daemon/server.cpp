@@ -6,8 +6,6 @@
 #include <filesystem>
 #include <future>
 
-#include "api/ec2/handlers.h"
-#include "api/sts/handlers.h"
 #include "catalog/sqlite_store.h"
 #include "compute/qemu/qemu_hypervisor.h"
 #include "control/chunk_index.h"
@@ -16,40 +14,14 @@
 #include "daemon/directories.h"
 #include "objects/file_object_store.h"
 #include "util/log.h"
-#include "util/strings.h"
 
 namespace kiln::daemon {
 namespace {
 
-// A streamed import holds a thread while it lasts; the rest of the API must go on beside several of
-// them.
-constexpr std::size_t kRequestThreads = 16;
-constexpr std::size_t kRequestQueue = 256;
 constexpr std::size_t kJobThreads = 4;
 // Each is short, and there is at most one per event of a machine and per opened volume.
 constexpr std::size_t kSmallQueue = 4096;
 constexpr std::chrono::seconds kStopGrace{5};
-
-Result<std::pair<std::string, std::uint16_t>> parse_listen(const std::string& text) {
-    const auto colon = text.rfind(':');
-    const auto port = colon == std::string::npos ? std::nullopt
-                                                 : parse_int<std::uint16_t>(text.substr(colon + 1));
-    if (!port) {
-        return Error(Code::invalid_argument,
-                     "--listen takes ADDRESS:PORT, as 127.0.0.1:4566; not '" + text + "'");
-    }
-    std::string address = text.substr(0, colon);
-    if (address.size() > 2 && address.front() == '[' && address.back() == ']') {
-        address = address.substr(1, address.size() - 2);
-    }
-    return std::pair(address, *port);
-}
-
-std::string make_url(const std::string& scheme, const std::string& address, std::uint16_t port) {
-    return address.find(':') == std::string::npos
-               ? fmt::format("{}://{}:{}", scheme, address, port)
-               : fmt::format("{}://[{}]:{}", scheme, address, port);
-}
 
 Result<compute::Accelerator> parse_accelerator(const std::string& text) {
     if (text == "auto") {
@@ -92,6 +64,7 @@ Result<std::unique_ptr<Server>> Server::start(const ServeOptions& options) {
     server->space_watch_->start();
     TRY(server->open_api());
     TRY(server->introduce());
+    server->start_providing();
     return server;
 }
 
@@ -202,47 +175,6 @@ Status Server::open_networks() {
     return ok();
 }
 
-void Server::make_use_cases() {
-    parts_ = std::unique_ptr<control::Parts>(new control::Parts{
-        *store_, *engine_, *hypervisor_, *clock_, *rng_, topology_, settings_, *space_});
-    jobs_ = std::make_unique<control::JobRunner>(*store_, *clock_);
-    const auto poke = [this] { jobs_->poke(); };
-    volumes_ = std::make_unique<control::VolumeAccess>(
-        *parts_, [this](const model::VolumeId& id) { content_worker_->volume_closed(id); });
-    content_worker_ = std::make_unique<control::ContentWorker>(*parts_, *volumes_, poke);
-    content_worker_->install(*jobs_);
-    cuts_ = std::make_unique<control::Cuts>(*parts_, *volumes_, poke);
-    snapshots_ = std::make_unique<control::Snapshots>(*parts_, *cuts_, poke);
-    gc_ = std::make_unique<control::Gc>(*parts_, poke);
-    gc_->install(*jobs_);
-    instance_networks_ = std::make_unique<control::InstanceNetworks>(*parts_, *guest_networks_,
-                                                                     *metadata_door_, *addresses_);
-    worker_ =
-        std::make_unique<control::InstanceWorker>(*parts_, *volumes_, *instance_networks_, poke);
-    worker_->install(*jobs_);
-    create_images_ = std::make_unique<control::CreateImages>(*parts_, *cuts_, *worker_, poke);
-    create_images_->install(*jobs_);
-    attachments_ = std::make_unique<control::AttachmentWorker>(*parts_, *volumes_, poke);
-    attachments_->install(*jobs_);
-    space_watch_ = std::make_unique<control::SpaceWatch>(*parts_);
-    watch_->set_workers(*worker_, *attachments_, *space_watch_);
-    accounts_ = std::make_unique<control::Accounts>(*store_, *clock_, *rng_);
-    images_ = std::make_unique<control::Images>(*parts_);
-    tags_ = std::make_unique<control::ResourceTags>(*store_);
-    instances_ = std::make_unique<control::Instances>(*parts_, *instance_networks_, poke);
-    power_ = std::make_unique<control::InstancePower>(*parts_, poke);
-    attributes_ = std::make_unique<control::InstanceAttributes>(*parts_, *instance_networks_);
-    statuses_ = std::make_unique<control::InstanceStatuses>(*parts_, *worker_);
-    volume_requests_ = std::make_unique<control::Volumes>(*parts_, *volumes_, poke);
-    imports_ = std::make_unique<control::Imports>(*parts_, poke);
-    exports_ = std::make_unique<control::DiskExports>(*parts_, poke);
-    networks_ = std::make_unique<control::Networks>(*parts_);
-    security_groups_ = std::make_unique<control::SecurityGroups>(*parts_, *instance_networks_);
-    key_pairs_ = std::make_unique<control::KeyPairs>(*store_, *clock_, *rng_);
-    inspector_ = std::make_unique<control::Inspector>(*parts_, *volumes_, *instance_networks_,
-                                                      *worker_, *space_watch_);
-}
-
 Status Server::recover() {
     TRY(control::recover_cuts(*parts_));
     TRY(imports_->clean_up());
@@ -267,61 +199,6 @@ Status Server::drop_orphan_layers() {
     return ok();
 }
 
-Status Server::open_api() {
-    const api::Services services{.accounts = *accounts_,
-                                 .images = *images_,
-                                 .create_images = *create_images_,
-                                 .instances = *instances_,
-                                 .power = *power_,
-                                 .attributes = *attributes_,
-                                 .statuses = *statuses_,
-                                 .volumes = *volume_requests_,
-                                 .imports = *imports_,
-                                 .exports = *exports_,
-                                 .inspector = *inspector_,
-                                 .networks = *networks_,
-                                 .security_groups = *security_groups_,
-                                 .topology = topology_,
-                                 .tags = *tags_,
-                                 .key_pairs = *key_pairs_,
-                                 .snapshots = *snapshots_,
-                                 .gc = *gc_};
-    api::add_image_handlers(registry_, services);
-    api::add_image_attribute_handlers(registry_, services);
-    api::add_tag_handlers(registry_, services);
-    api::add_create_image_handler(registry_, services);
-    api::add_instance_handlers(registry_, services);
-    api::add_instance_power_handlers(registry_, services);
-    api::add_instance_attribute_handlers(registry_, services);
-    api::add_volume_handlers(registry_, services);
-    api::add_instance_type_handlers(registry_, services);
-    api::add_network_handlers(registry_, services);
-    api::add_security_group_handlers(registry_, services);
-    api::add_region_handlers(registry_, services);
-    api::add_key_pair_handlers(registry_, services);
-    api::add_snapshot_handlers(registry_, services);
-    api::add_sts_handlers(registry_);
-    kiln_api_ = std::make_unique<api::KilnApi>(services, registry_, *clock_);
-    door_ = std::make_unique<api::Door>(services, registry_, *kiln_api_, *clock_, *rng_);
-    requests_ = std::make_unique<Executor>("requests", kRequestThreads, kRequestQueue);
-    TRY_ASSIGN(const auto listen, parse_listen(options_.listen));
-    net::HttpServerOptions http;
-    http.address = listen.first;
-    http.port = listen.second;
-    http.tls_certificate_path = options_.tls_certificate;
-    http.tls_key_path = options_.tls_key;
-    http.overload = api::Door::overloaded;
-    TRY_ASSIGN(
-        http_,
-        net::HttpServer::create(
-            http, *requests_,
-            [this](const net::HttpRequest& request, net::BodyReader& body,
-                   net::ResponseWriter& response) { door_->handle(request, body, response); }),
-        "listen on " + options_.listen);
-    url_ = make_url(http.tls_key_path.empty() ? "http" : "https", listen.first, http_->port());
-    return ok();
-}
-
 Status Server::introduce() {
     TRY_ASSIGN(const auto first, accounts_->create_first());
     if (first) {
@@ -329,6 +206,15 @@ Status Server::introduce() {
         TRY(write_client_files(data_, *first, url_, topology_.regions().front().name));
     }
     return write_file_atomic(data_ + "/endpoint", url_ + "\n", 0600);
+}
+
+// Beside the API: an image that is large takes its time.
+void Server::start_providing() {
+    const std::string directory = provided_images_directory(options_.provided_images);
+    if (directory.empty()) {
+        return;
+    }
+    providing_ = std::thread([this, directory] { provided_->provide(directory, end_providing_); });
 }
 
 void Server::end_guests() {
@@ -352,6 +238,10 @@ void Server::stop() {
         return;
     }
     stopped_ = true;
+    end_providing_ = true;
+    if (providing_.joinable()) {
+        providing_.join();
+    }
     if (http_) {
         http_->stop(kStopGrace);
         kiln_api_->stop();

@@ -4,9 +4,11 @@
 // left (cuts, imports, layers, guests); then jobs; the API last. One owner thread.
 #pragma once
 
+#include <atomic>
 #include <memory>
 #include <optional>
 #include <string>
+#include <thread>
 
 #include "api/door.h"
 #include "api/metadata/metadata_door.h"
@@ -21,6 +23,8 @@
 #include "control/job_runner.h"
 #include "control/machine_watch.h"
 #include "control/networks.h"
+#include "control/provided_images.h"
+#include "control/public_parameters.h"
 #include "control/security_groups.h"
 #include "control/snapshots.h"
 #include "control/space_watch.h"
@@ -54,6 +58,7 @@ class Server {
     Status drop_orphan_layers();
     Status open_api();
     Status introduce();
+    void start_providing();
     void end_guests();
 
     const ServeOptions options_;
@@ -112,6 +117,10 @@ class Server {
     std::unique_ptr<api::Door> door_;
     std::unique_ptr<Executor> requests_;
     std::unique_ptr<net::HttpServer> http_;
+    std::unique_ptr<control::ProvidedImages> provided_;
+    std::unique_ptr<control::PublicParameters> parameters_;
+    std::atomic<bool> end_providing_{false};
+    std::thread providing_;
 };
 
 }  // namespace kiln::daemon

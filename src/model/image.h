@@ -128,6 +128,7 @@ struct Image {
     InstanceId source_instance_id;
     ImageId source_image_id;
     std::string source_image_region;
+    std::string public_parameter;  // PAR-1: the SSM parameter that offers it; the provider's alone
     friend bool operator==(const Image&, const Image&) = default;
 };
 

@@ -32,6 +32,7 @@ TOOL = os.environ.get("KILN_WIRE_TOOL", os.path.join(ROOT, "build/dev/bin/wire_t
 SEED = int(os.environ.get("KILN_SEED", "20161115"))
 ROUNDS = int(os.environ.get("KILN_WIRE_ROUNDS", "40"))
 REQUEST_ID = "11111111-2222-3333-4444-555555555555"
+HEADERS = {"x-amzn-requestid": REQUEST_ID}
 ALPHABET = "abcXYZ019-_./:=&+%*?<>\"' \tüß€🔥\n"
 
 
@@ -85,8 +86,8 @@ class Facts:
                 if "resultWrapper" in operation:
                     described["output"]["resultWrapper"] = operation["resultWrapper"]
             operations[name] = described
-        metadata = {key: facts[key] for key in ("protocol", "apiVersion", "xmlNamespace")}
-        metadata.update(endpointPrefix=facts["service"], serviceId=facts["service"])
+        metadata = {key: facts[key] for key in ("protocol", "apiVersion", "xmlNamespace", "targetPrefix") if key in facts}
+        metadata.update(endpointPrefix=facts["service"], serviceId=facts["service"], jsonVersion="1.1")
         return botocore.model.ServiceModel({"metadata": metadata, "operations": operations, "shapes": facts["shapes"]})
 
     def shape(self, name):
@@ -175,8 +176,9 @@ def check_requests(tool, service, model):
         ours = facts.shape(facts.facts["operations"][operation.name]["input"])
         for _ in range(ROUNDS):
             given = maker.structure(operation.input_shape, ours, True)
-            body = urllib.parse.urlencode(serializer.serialize_to_request(given, operation)["body"])
-            answer = tool.ask(parse=operation.name, service=service, query=body)
+            body = serializer.serialize_to_request(given, operation)["body"]
+            body = body.decode() if isinstance(body, bytes) else urllib.parse.urlencode(body)
+            answer = tool.ask(parse=operation.name, service=service, body=body)
             assert answer.get("value") == plain(given), f"{operation.name}, seed {SEED}\n{body}\n{plain(given)}\n{answer}"
 
 
@@ -190,12 +192,12 @@ def check_responses(tool, service, model):
             if operation.output_shape:
                 ours = facts.shape(facts.facts["operations"][operation.name]["output"])
                 given = maker.structure(operation.output_shape, ours, False)
-            xml = tool.ask(write=operation.name, service=service, value=plain(given))["xml"]
-            reply = {"status_code": 200, "headers": {}, "body": xml.encode()}
+            body = tool.ask(write=operation.name, service=service, value=plain(given))["body"]
+            reply = {"status_code": 200, "headers": HEADERS, "body": body.encode()}
             parsed = parser.parse(reply, operation.output_shape)
             metadata = parsed.pop("ResponseMetadata")
-            assert metadata["RequestId"] == REQUEST_ID, xml
-            assert plain(parsed) == plain(given), f"{operation.name}, seed {SEED}\n{plain(given)}\n{plain(parsed)}\n{xml}"
+            assert metadata["RequestId"] == REQUEST_ID, body
+            assert plain(parsed) == plain(given), f"{operation.name}, seed {SEED}\n{plain(given)}\n{plain(parsed)}\n{body}"
 
 
 def installed_model(service):
@@ -232,12 +234,18 @@ def test_every_sts_request_and_response_member_of_our_model_goes_both_ways(tool)
     check_responses(tool, "sts", Facts("sts").as_botocore())
 
 
-def test_errors_of_both_protocols_are_read_with_code_message_and_request_id(tool):
+def test_ssm_requests_and_responses_go_both_ways(tool):
+    for model in (installed_model("ssm"), Facts("ssm").as_botocore()):
+        check_requests(tool, "ssm", model)
+        check_responses(tool, "ssm", model)
+
+
+def test_errors_of_all_protocols_are_read_with_code_message_and_request_id(tool):
     error = {"code": "InvalidAMIID.NotFound", "message": "The image id '[<ami>]' does not exist & more", "status": 400}
-    for service in ("ec2", "sts"):
-        xml = tool.ask(write_error=error, service=service)["xml"]
+    for service in ("ec2", "ssm", "sts"):
+        body = tool.ask(write_error=error, service=service)["body"]
         parser = botocore.parsers.create_parser(Facts(service).facts["protocol"])
-        parsed = parser.parse({"status_code": 400, "headers": {}, "body": xml.encode()}, None)
+        parsed = parser.parse({"status_code": 400, "headers": HEADERS, "body": body.encode()}, None)
         assert parsed["Error"]["Code"] == error["code"], parsed
         assert parsed["Error"]["Message"] == error["message"], parsed
         assert parsed["ResponseMetadata"]["RequestId"] == REQUEST_ID, parsed

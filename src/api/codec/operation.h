@@ -12,7 +12,7 @@
 
 namespace kiln::api {
 
-enum class Protocol { ec2, query };
+enum class Protocol { ec2, query, json };
 
 struct ServiceInfo;
 
@@ -33,6 +33,7 @@ struct ServiceInfo {
     std::string_view api_version;
     std::string_view xml_namespace;
     std::span<const OperationInfo> operations;  // by name
+    std::string_view target_prefix{};           // json protocol: "AmazonSSM."
 };
 
 // The response of an operation that reports success and nothing else.

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "api/codec/registry.h"
 
+#include "api/codec/json_codec.h"
 #include "api/codec/text.h"
+#include "api/codec/xml_writer.h"
 #include "util/check.h"
 
 namespace kiln::api {
@@ -11,6 +13,19 @@ Result<std::string> Registry::Entry::run(Context& context, const QueryParams& pa
     const std::shared_ptr<void> request = info_->request->create();
     TRY(parse_request(*info_, params, request.get()));
     return invoke_(context, request.get(), request_id);
+}
+
+Result<std::string> Registry::Entry::run_json(Context& context, std::string_view body) const {
+    const std::shared_ptr<void> request = info_->request->create();
+    TRY(parse_json_request(*info_, body, request.get()));
+    return invoke_(context, request.get(), {});
+}
+
+std::string Registry::encode(const OperationInfo& operation, const void* response,
+                             std::string_view request_id) {
+    return operation.service->protocol == Protocol::json
+               ? write_json_response(operation, response)
+               : write_response(operation, response, request_id);
 }
 
 void Registry::insert(Entry entry) {

@@ -22,7 +22,6 @@
 
 #include "api/codec/operation.h"
 #include "api/codec/query_parser.h"
-#include "api/codec/xml_writer.h"
 
 namespace kiln::api {
 
@@ -37,6 +36,8 @@ class Registry {
         // with write_error().
         Result<std::string> run(Context& context, const QueryParams& params,
                                 std::string_view request_id) const;
+        // The same for a service of the JSON protocol; the error goes to write_json_error().
+        Result<std::string> run_json(Context& context, std::string_view body) const;
 
       private:
         friend class Registry;
@@ -59,7 +60,7 @@ class Registry {
                                            std::string_view request_id) -> Result<std::string> {
                 TRY_ASSIGN(const typename Op::Response response,
                            handler(context, *static_cast<const typename Op::Request*>(request)));
-                return write_response(Op::info(), &response, request_id);
+                return encode(Op::info(), &response, request_id);
             }));
     }
 
@@ -69,6 +70,8 @@ class Registry {
     bool handles(const OperationInfo& operation) const { return entries_.contains(&operation); }
 
   private:
+    static std::string encode(const OperationInfo& operation, const void* response,
+                              std::string_view request_id);
     void insert(Entry entry);
 
     std::unordered_map<const OperationInfo*, Entry> entries_;

@@ -140,6 +140,7 @@ Image from_image(const control::ImageView& view) {
     to.source_instance_id = unless_empty(from.source_instance_id.str());
     to.source_image_id = unless_empty(from.source_image_id.str());
     to.source_image_region = unless_empty(from.source_image_region);
+    to.public_ssm_parameter_name = unless_empty(from.public_parameter);
     to.tags = from_tags(view.tags);
     return to;
 }

@@ -81,7 +81,7 @@ Status take_placement(const RunInstancesRequest& request, control::RunInstancesI
     return ok();
 }
 
-Result<control::RunInstancesInput> to_input(const Context& context,
+Result<control::RunInstancesInput> to_input(const Services& services, const Context& context,
                                             const RunInstancesRequest& request) {
     TRY(refuse_unbuilt(request));
     control::RunInstancesInput input;
@@ -89,7 +89,9 @@ Result<control::RunInstancesInput> to_input(const Context& context,
         return Error::api(Code::invalid_argument, "MissingParameter",
                           "The request must contain the parameter ImageId");
     }
-    TRY_ASSIGN(input.image_id, model::parse_image_id(*request.image_id));
+    TRY_ASSIGN(const std::string image,
+               services.parameters.resolve(context.caller, *request.image_id));  // RUN-14
+    TRY_ASSIGN(input.image_id, model::parse_image_id(image));
     input.instance_type = request.instance_type.value_or("");
     input.min_count = request.min_count.value_or(0);
     input.max_count = request.max_count.value_or(0);
@@ -172,7 +174,7 @@ Result<ModifyInstanceMetadataOptionsResult> modify_metadata(
 void add_instance_handlers(Registry& registry, Services services) {
     registry.add<ops::RunInstances>(
         [services](Context& context, const RunInstancesRequest& request) -> Result<Reservation> {
-            TRY_ASSIGN(const auto input, to_input(context, request));
+            TRY_ASSIGN(const auto input, to_input(services, context, request));
             TRY_ASSIGN(const auto reservation, services.instances.run(context.caller, input));
             return from_reservation(reservation);
         });

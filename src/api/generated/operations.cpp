@@ -59,6 +59,10 @@
 #include "api/generated/ec2/tables.h"
 #include "api/generated/ec2/terminate_instances.h"
 #include "api/generated/operations.h"
+#include "api/generated/ssm/get_parameter.h"
+#include "api/generated/ssm/get_parameters.h"
+#include "api/generated/ssm/get_parameters_by_path.h"
+#include "api/generated/ssm/tables.h"
 #include "api/generated/sts/get_caller_identity.h"
 #include "api/generated/sts/tables.h"
 
@@ -898,6 +902,163 @@ constexpr OperationInfo kEc2Operations[] = {
     {&kEc2Service, "WithdrawByoipCidr", 0, "", nullptr, nullptr},
 };
 
+constexpr OperationInfo kSsmOperations[] = {
+    {&kSsmService, "AddTagsToResource", 0, "", nullptr, nullptr},
+    {&kSsmService, "AssociateOpsItemRelatedItem", 0, "", nullptr, nullptr},
+    {&kSsmService, "CancelCommand", 0, "", nullptr, nullptr},
+    {&kSsmService, "CancelMaintenanceWindowExecution", 0, "", nullptr, nullptr},
+    {&kSsmService, "CreateActivation", 0, "", nullptr, nullptr},
+    {&kSsmService, "CreateAssociation", 0, "", nullptr, nullptr},
+    {&kSsmService, "CreateAssociationBatch", 0, "", nullptr, nullptr},
+    {&kSsmService, "CreateCloudConnector", 0, "", nullptr, nullptr},
+    {&kSsmService, "CreateDocument", 0, "", nullptr, nullptr},
+    {&kSsmService, "CreateMaintenanceWindow", 0, "", nullptr, nullptr},
+    {&kSsmService, "CreateOpsItem", 0, "", nullptr, nullptr},
+    {&kSsmService, "CreateOpsMetadata", 0, "", nullptr, nullptr},
+    {&kSsmService, "CreatePatchBaseline", 0, "", nullptr, nullptr},
+    {&kSsmService, "CreateResourceDataSync", 0, "", nullptr, nullptr},
+    {&kSsmService, "DeleteActivation", 0, "", nullptr, nullptr},
+    {&kSsmService, "DeleteAssociation", 0, "", nullptr, nullptr},
+    {&kSsmService, "DeleteCloudConnector", 0, "", nullptr, nullptr},
+    {&kSsmService, "DeleteDocument", 0, "", nullptr, nullptr},
+    {&kSsmService, "DeleteInventory", 0, "", nullptr, nullptr},
+    {&kSsmService, "DeleteMaintenanceWindow", 0, "", nullptr, nullptr},
+    {&kSsmService, "DeleteOpsItem", 0, "", nullptr, nullptr},
+    {&kSsmService, "DeleteOpsMetadata", 0, "", nullptr, nullptr},
+    {&kSsmService, "DeleteParameter", 2, "parameters", nullptr, nullptr},
+    {&kSsmService, "DeleteParameters", 0, "", nullptr, nullptr},
+    {&kSsmService, "DeletePatchBaseline", 0, "", nullptr, nullptr},
+    {&kSsmService, "DeleteResourceDataSync", 0, "", nullptr, nullptr},
+    {&kSsmService, "DeleteResourcePolicy", 0, "", nullptr, nullptr},
+    {&kSsmService, "DeregisterDefaultHostManagementConfiguration", 0, "", nullptr, nullptr},
+    {&kSsmService, "DeregisterManagedInstance", 0, "", nullptr, nullptr},
+    {&kSsmService, "DeregisterPatchBaselineForPatchGroup", 0, "", nullptr, nullptr},
+    {&kSsmService, "DeregisterTargetFromMaintenanceWindow", 0, "", nullptr, nullptr},
+    {&kSsmService, "DeregisterTaskFromMaintenanceWindow", 0, "", nullptr, nullptr},
+    {&kSsmService, "DescribeActivations", 0, "", nullptr, nullptr},
+    {&kSsmService, "DescribeAssociation", 0, "", nullptr, nullptr},
+    {&kSsmService, "DescribeAssociationExecutionTargets", 0, "", nullptr, nullptr},
+    {&kSsmService, "DescribeAssociationExecutions", 0, "", nullptr, nullptr},
+    {&kSsmService, "DescribeAutomationExecutions", 0, "", nullptr, nullptr},
+    {&kSsmService, "DescribeAutomationStepExecutions", 0, "", nullptr, nullptr},
+    {&kSsmService, "DescribeAvailablePatches", 0, "", nullptr, nullptr},
+    {&kSsmService, "DescribeDocument", 0, "", nullptr, nullptr},
+    {&kSsmService, "DescribeDocumentPermission", 0, "", nullptr, nullptr},
+    {&kSsmService, "DescribeEffectiveInstanceAssociations", 0, "", nullptr, nullptr},
+    {&kSsmService, "DescribeEffectivePatchesForPatchBaseline", 0, "", nullptr, nullptr},
+    {&kSsmService, "DescribeInstanceAssociationsStatus", 0, "", nullptr, nullptr},
+    {&kSsmService, "DescribeInstanceInformation", 0, "", nullptr, nullptr},
+    {&kSsmService, "DescribeInstancePatchStates", 0, "", nullptr, nullptr},
+    {&kSsmService, "DescribeInstancePatchStatesForPatchGroup", 0, "", nullptr, nullptr},
+    {&kSsmService, "DescribeInstancePatches", 0, "", nullptr, nullptr},
+    {&kSsmService, "DescribeInstanceProperties", 0, "", nullptr, nullptr},
+    {&kSsmService, "DescribeInventoryDeletions", 0, "", nullptr, nullptr},
+    {&kSsmService, "DescribeMaintenanceWindowExecutionTaskInvocations", 0, "", nullptr, nullptr},
+    {&kSsmService, "DescribeMaintenanceWindowExecutionTasks", 0, "", nullptr, nullptr},
+    {&kSsmService, "DescribeMaintenanceWindowExecutions", 0, "", nullptr, nullptr},
+    {&kSsmService, "DescribeMaintenanceWindowSchedule", 0, "", nullptr, nullptr},
+    {&kSsmService, "DescribeMaintenanceWindowTargets", 0, "", nullptr, nullptr},
+    {&kSsmService, "DescribeMaintenanceWindowTasks", 0, "", nullptr, nullptr},
+    {&kSsmService, "DescribeMaintenanceWindows", 0, "", nullptr, nullptr},
+    {&kSsmService, "DescribeMaintenanceWindowsForTarget", 0, "", nullptr, nullptr},
+    {&kSsmService, "DescribeOpsItems", 0, "", nullptr, nullptr},
+    {&kSsmService, "DescribeParameters", 3, "parameters", nullptr, nullptr},
+    {&kSsmService, "DescribePatchBaselines", 0, "", nullptr, nullptr},
+    {&kSsmService, "DescribePatchGroupState", 0, "", nullptr, nullptr},
+    {&kSsmService, "DescribePatchGroups", 0, "", nullptr, nullptr},
+    {&kSsmService, "DescribePatchProperties", 0, "", nullptr, nullptr},
+    {&kSsmService, "DescribeSessions", 0, "", nullptr, nullptr},
+    {&kSsmService, "DisassociateOpsItemRelatedItem", 0, "", nullptr, nullptr},
+    {&kSsmService, "GetAccessToken", 0, "", nullptr, nullptr},
+    {&kSsmService, "GetAutomationExecution", 0, "", nullptr, nullptr},
+    {&kSsmService, "GetCalendarState", 0, "", nullptr, nullptr},
+    {&kSsmService, "GetCloudConnector", 0, "", nullptr, nullptr},
+    {&kSsmService, "GetCommandInvocation", 0, "", nullptr, nullptr},
+    {&kSsmService, "GetConnectionStatus", 0, "", nullptr, nullptr},
+    {&kSsmService, "GetDefaultPatchBaseline", 0, "", nullptr, nullptr},
+    {&kSsmService, "GetDeployablePatchSnapshotForInstance", 0, "", nullptr, nullptr},
+    {&kSsmService, "GetDocument", 0, "", nullptr, nullptr},
+    {&kSsmService, "GetExecutionPreview", 0, "", nullptr, nullptr},
+    {&kSsmService, "GetInventory", 0, "", nullptr, nullptr},
+    {&kSsmService, "GetInventorySchema", 0, "", nullptr, nullptr},
+    {&kSsmService, "GetMaintenanceWindow", 0, "", nullptr, nullptr},
+    {&kSsmService, "GetMaintenanceWindowExecution", 0, "", nullptr, nullptr},
+    {&kSsmService, "GetMaintenanceWindowExecutionTask", 0, "", nullptr, nullptr},
+    {&kSsmService, "GetMaintenanceWindowExecutionTaskInvocation", 0, "", nullptr, nullptr},
+    {&kSsmService, "GetMaintenanceWindowTask", 0, "", nullptr, nullptr},
+    {&kSsmService, "GetOpsItem", 0, "", nullptr, nullptr},
+    {&kSsmService, "GetOpsMetadata", 0, "", nullptr, nullptr},
+    {&kSsmService, "GetOpsSummary", 0, "", nullptr, nullptr},
+    {&kSsmService, "GetParameter", 2, "parameters", &ssm::tables::kGetParameterRequest, &ssm::tables::kGetParameterResult},
+    {&kSsmService, "GetParameterHistory", 0, "", nullptr, nullptr},
+    {&kSsmService, "GetParameters", 2, "parameters", &ssm::tables::kGetParametersRequest, &ssm::tables::kGetParametersResult},
+    {&kSsmService, "GetParametersByPath", 2, "parameters", &ssm::tables::kGetParametersByPathRequest, &ssm::tables::kGetParametersByPathResult},
+    {&kSsmService, "GetPatchBaseline", 0, "", nullptr, nullptr},
+    {&kSsmService, "GetPatchBaselineForPatchGroup", 0, "", nullptr, nullptr},
+    {&kSsmService, "GetResourcePolicies", 0, "", nullptr, nullptr},
+    {&kSsmService, "GetServiceSetting", 0, "", nullptr, nullptr},
+    {&kSsmService, "LabelParameterVersion", 0, "", nullptr, nullptr},
+    {&kSsmService, "ListAssociationVersions", 0, "", nullptr, nullptr},
+    {&kSsmService, "ListAssociations", 0, "", nullptr, nullptr},
+    {&kSsmService, "ListCloudConnectors", 0, "", nullptr, nullptr},
+    {&kSsmService, "ListCommandInvocations", 0, "", nullptr, nullptr},
+    {&kSsmService, "ListCommands", 0, "", nullptr, nullptr},
+    {&kSsmService, "ListComplianceItems", 0, "", nullptr, nullptr},
+    {&kSsmService, "ListComplianceSummaries", 0, "", nullptr, nullptr},
+    {&kSsmService, "ListDocumentMetadataHistory", 0, "", nullptr, nullptr},
+    {&kSsmService, "ListDocumentVersions", 0, "", nullptr, nullptr},
+    {&kSsmService, "ListDocuments", 0, "", nullptr, nullptr},
+    {&kSsmService, "ListInventoryEntries", 0, "", nullptr, nullptr},
+    {&kSsmService, "ListNodes", 0, "", nullptr, nullptr},
+    {&kSsmService, "ListNodesSummary", 0, "", nullptr, nullptr},
+    {&kSsmService, "ListOpsItemEvents", 0, "", nullptr, nullptr},
+    {&kSsmService, "ListOpsItemRelatedItems", 0, "", nullptr, nullptr},
+    {&kSsmService, "ListOpsMetadata", 0, "", nullptr, nullptr},
+    {&kSsmService, "ListResourceComplianceSummaries", 0, "", nullptr, nullptr},
+    {&kSsmService, "ListResourceDataSync", 0, "", nullptr, nullptr},
+    {&kSsmService, "ListTagsForResource", 0, "", nullptr, nullptr},
+    {&kSsmService, "ModifyDocumentPermission", 0, "", nullptr, nullptr},
+    {&kSsmService, "PutComplianceItems", 0, "", nullptr, nullptr},
+    {&kSsmService, "PutInventory", 0, "", nullptr, nullptr},
+    {&kSsmService, "PutParameter", 2, "parameters", nullptr, nullptr},
+    {&kSsmService, "PutResourcePolicy", 0, "", nullptr, nullptr},
+    {&kSsmService, "RegisterDefaultHostManagementConfiguration", 0, "", nullptr, nullptr},
+    {&kSsmService, "RegisterDefaultPatchBaseline", 0, "", nullptr, nullptr},
+    {&kSsmService, "RegisterPatchBaselineForPatchGroup", 0, "", nullptr, nullptr},
+    {&kSsmService, "RegisterTargetWithMaintenanceWindow", 0, "", nullptr, nullptr},
+    {&kSsmService, "RegisterTaskWithMaintenanceWindow", 0, "", nullptr, nullptr},
+    {&kSsmService, "RemoveTagsFromResource", 0, "", nullptr, nullptr},
+    {&kSsmService, "ResetServiceSetting", 0, "", nullptr, nullptr},
+    {&kSsmService, "ResumeSession", 0, "", nullptr, nullptr},
+    {&kSsmService, "SendAutomationSignal", 0, "", nullptr, nullptr},
+    {&kSsmService, "SendCommand", 0, "", nullptr, nullptr},
+    {&kSsmService, "StartAccessRequest", 0, "", nullptr, nullptr},
+    {&kSsmService, "StartAssociationsOnce", 0, "", nullptr, nullptr},
+    {&kSsmService, "StartAutomationExecution", 0, "", nullptr, nullptr},
+    {&kSsmService, "StartChangeRequestExecution", 0, "", nullptr, nullptr},
+    {&kSsmService, "StartExecutionPreview", 0, "", nullptr, nullptr},
+    {&kSsmService, "StartSession", 3, "parameters", nullptr, nullptr},
+    {&kSsmService, "StopAutomationExecution", 0, "", nullptr, nullptr},
+    {&kSsmService, "TerminateSession", 3, "parameters", nullptr, nullptr},
+    {&kSsmService, "UnlabelParameterVersion", 0, "", nullptr, nullptr},
+    {&kSsmService, "UpdateAssociation", 0, "", nullptr, nullptr},
+    {&kSsmService, "UpdateAssociationStatus", 0, "", nullptr, nullptr},
+    {&kSsmService, "UpdateCloudConnector", 0, "", nullptr, nullptr},
+    {&kSsmService, "UpdateDocument", 0, "", nullptr, nullptr},
+    {&kSsmService, "UpdateDocumentDefaultVersion", 0, "", nullptr, nullptr},
+    {&kSsmService, "UpdateDocumentMetadata", 0, "", nullptr, nullptr},
+    {&kSsmService, "UpdateMaintenanceWindow", 0, "", nullptr, nullptr},
+    {&kSsmService, "UpdateMaintenanceWindowTarget", 0, "", nullptr, nullptr},
+    {&kSsmService, "UpdateMaintenanceWindowTask", 0, "", nullptr, nullptr},
+    {&kSsmService, "UpdateManagedInstanceRole", 0, "", nullptr, nullptr},
+    {&kSsmService, "UpdateOpsItem", 0, "", nullptr, nullptr},
+    {&kSsmService, "UpdateOpsMetadata", 0, "", nullptr, nullptr},
+    {&kSsmService, "UpdatePatchBaseline", 0, "", nullptr, nullptr},
+    {&kSsmService, "UpdateResourceDataSync", 0, "", nullptr, nullptr},
+    {&kSsmService, "UpdateServiceSetting", 0, "", nullptr, nullptr},
+    {&kSsmService, "ValidateCloudConnector", 0, "", nullptr, nullptr},
+};
+
 constexpr OperationInfo kStsOperations[] = {
     {&kStsService, "AssumeRole", 1, "auth", nullptr, nullptr},
     {&kStsService, "AssumeRoleWithSAML", 0, "", nullptr, nullptr},
@@ -915,10 +1076,11 @@ constexpr OperationInfo kStsOperations[] = {
 }  // namespace
 
 constinit const ServiceInfo kEc2Service{"ec2", Protocol::ec2, "2016-11-15", "http://ec2.amazonaws.com/doc/2016-11-15/", kEc2Operations};
+constinit const ServiceInfo kSsmService{"ssm", Protocol::json, "2014-11-06", "", kSsmOperations, "AmazonSSM."};
 constinit const ServiceInfo kStsService{"sts", Protocol::query, "2011-06-15", "https://sts.amazonaws.com/doc/2011-06-15/", kStsOperations};
 
 std::span<const ServiceInfo* const> services() {
-    static constexpr const ServiceInfo* kServices[] = {&kEc2Service, &kStsService};
+    static constexpr const ServiceInfo* kServices[] = {&kEc2Service, &kSsmService, &kStsService};
     return kServices;
 }
 
@@ -1092,6 +1254,15 @@ const OperationInfo& ec2::ops::StopInstances::info() {
 }
 const OperationInfo& ec2::ops::TerminateInstances::info() {
     return kEc2Operations[817];
+}
+const OperationInfo& ssm::ops::GetParameter::info() {
+    return kSsmOperations[86];
+}
+const OperationInfo& ssm::ops::GetParameters::info() {
+    return kSsmOperations[88];
+}
+const OperationInfo& ssm::ops::GetParametersByPath::info() {
+    return kSsmOperations[89];
 }
 const OperationInfo& sts::ops::GetCallerIdentity::info() {
     return kStsOperations[6];

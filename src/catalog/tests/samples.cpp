@@ -83,6 +83,7 @@ Image full_image() {
     image.source_instance_id = InstanceId(id_of("i", 1));
     image.source_image_id = ImageId(id_of("ami", 1));
     image.source_image_region = "eu-west-1";
+    image.public_parameter = "/aws/service/kiln/tiny-linux/latest/x86_64";
     return image;
 }
 

@@ -3,10 +3,10 @@
 // answer a line on standard output, so that a test in another language can compare it with another
 // implementation.
 //
-//   {"parse": "RunInstances", "service": "ec2", "query": "Action=..."}     -> {"value": {...}} or
+//   {"parse": "RunInstances", "service": "ec2", "body": "Action=..."}      -> {"value": {...}} or
 //   {"error": {...}}
-//   {"write": "RunInstances", "service": "ec2", "value": {...}}            -> {"xml": "..."}
-//   {"write_error": {"code": ..., "message": ..., "status": 400}, "service": "ec2"} -> {"xml":
+//   {"write": "RunInstances", "service": "ec2", "value": {...}}            -> {"body": "..."}
+//   {"write_error": {"code": ..., "message": ..., "status": 400}, "service": "ec2"} -> {"body":
 //   "..."}
 //   {"built": true}                                                        -> {"ec2":
 //   ["DescribeImages", ...], ...}
@@ -18,6 +18,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
+#include "api/codec/json_codec.h"
 #include "api/codec/query_parser.h"
 #include "api/codec/xml_writer.h"
 #include "api/generated/operations.h"
@@ -142,14 +143,25 @@ Json error_json(const Error& error) {
     return {{"code", wire.code}, {"message", wire.message}, {"status", wire.http_status}};
 }
 
+Status parse_body(const OperationInfo& operation, const std::string& body, void* request) {
+    if (operation.service->protocol == Protocol::json) {
+        return parse_json_request(operation, body, request);
+    }
+    TRY_ASSIGN(const QueryParams params, QueryParams::parse("", body));
+    return parse_request(operation, params, request);
+}
+
+std::string write_body(const OperationInfo& operation, const void* response) {
+    return operation.service->protocol == Protocol::json
+               ? write_json_response(operation, response)
+               : write_response(operation, response, kRequestId);
+}
+
 Json parse_command(const Json& command) {
     const OperationInfo& operation = operation_of(command, "parse");
-    const auto params = QueryParams::parse("", command.at("query").get<std::string>());
-    if (!params) {
-        return {{"error", error_json(params.error())}};
-    }
+    const auto body = command.at("body").get<std::string>();
     const std::shared_ptr<void> request = operation.request->create();
-    const Status parsed = parse_request(operation, *params, request.get());
+    const Status parsed = parse_body(operation, body, request.get());
     if (!parsed) {
         return {{"error", error_json(parsed.error())}};
     }
@@ -159,11 +171,11 @@ Json parse_command(const Json& command) {
 Json write_command(const Json& command) {
     const OperationInfo& operation = operation_of(command, "write");
     if (operation.response == nullptr) {
-        return {{"xml", write_response(operation, nullptr, kRequestId)}};
+        return {{"body", write_body(operation, nullptr)}};
     }
     const std::shared_ptr<void> response = operation.response->create();
     members_from_json(*operation.response, command.at("value"), response.get());
-    return {{"xml", write_response(operation, response.get(), kRequestId)}};
+    return {{"body", write_body(operation, response.get())}};
 }
 
 Json run(const Json& command) {
@@ -174,10 +186,12 @@ Json run(const Json& command) {
         return write_command(command);
     }
     if (command.contains("write_error")) {
-        const Json& error = command["write_error"];
-        return {{"xml", write_error(service_of(command),
-                                    {error.at("code"), error.at("message"), error.at("status")},
-                                    kRequestId)}};
+        const Json& json = command["write_error"];
+        const WireError error{json.at("code"), json.at("message"), json.at("status")};
+        const ServiceInfo& service = service_of(command);
+        return {{"body", service.protocol == Protocol::json
+                             ? write_json_error(error)
+                             : write_error(service, error, kRequestId)}};
     }
     Json built = Json::object();
     for (const ServiceInfo* service : services()) {

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: Apache-2.0
+// The handlers of the SSM operations: the public parameters that name provided images. Thread
+// model: registered once; the registered handlers are thread-safe.
+#pragma once
+
+#include "api/codec/registry.h"
+#include "api/services.h"
+
+namespace kiln::api {
+
+void add_ssm_handlers(Registry& registry, Services services);
+
+}  // namespace kiln::api

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+// Server: its doors, once everything behind them works.
+#include <fmt/format.h>
+
+#include "api/ec2/handlers.h"
+#include "api/ssm/handlers.h"
+#include "api/sts/handlers.h"
+#include "daemon/server.h"
+#include "util/strings.h"
+
+namespace kiln::daemon {
+namespace {
+
+// A streamed import holds a thread while it lasts; the rest of the API must go on beside several of
+// them.
+constexpr std::size_t kRequestThreads = 16;
+constexpr std::size_t kRequestQueue = 256;
+
+Result<std::pair<std::string, std::uint16_t>> parse_listen(const std::string& text) {
+    const auto colon = text.rfind(':');
+    const auto port = colon == std::string::npos ? std::nullopt
+                                                 : parse_int<std::uint16_t>(text.substr(colon + 1));
+    if (!port) {
+        return Error(Code::invalid_argument,
+                     "--listen takes ADDRESS:PORT, as 127.0.0.1:4566; not '" + text + "'");
+    }
+    std::string address = text.substr(0, colon);
+    if (address.size() > 2 && address.front() == '[' && address.back() == ']') {
+        address = address.substr(1, address.size() - 2);
+    }
+    return std::pair(address, *port);
+}
+
+std::string make_url(const std::string& scheme, const std::string& address, std::uint16_t port) {
+    return address.find(':') == std::string::npos
+               ? fmt::format("{}://{}:{}", scheme, address, port)
+               : fmt::format("{}://[{}]:{}", scheme, address, port);
+}
+
+}  // namespace
+
+Status Server::open_api() {
+    const api::Services services{.accounts = *accounts_,
+                                 .images = *images_,
+                                 .create_images = *create_images_,
+                                 .instances = *instances_,
+                                 .power = *power_,
+                                 .attributes = *attributes_,
+                                 .statuses = *statuses_,
+                                 .volumes = *volume_requests_,
+                                 .imports = *imports_,
+                                 .exports = *exports_,
+                                 .inspector = *inspector_,
+                                 .networks = *networks_,
+                                 .security_groups = *security_groups_,
+                                 .topology = topology_,
+                                 .tags = *tags_,
+                                 .key_pairs = *key_pairs_,
+                                 .snapshots = *snapshots_,
+                                 .gc = *gc_,
+                                 .parameters = *parameters_};
+    api::add_image_handlers(registry_, services);
+    api::add_image_attribute_handlers(registry_, services);
+    api::add_tag_handlers(registry_, services);
+    api::add_create_image_handler(registry_, services);
+    api::add_instance_handlers(registry_, services);
+    api::add_instance_power_handlers(registry_, services);
+    api::add_instance_attribute_handlers(registry_, services);
+    api::add_volume_handlers(registry_, services);
+    api::add_instance_type_handlers(registry_, services);
+    api::add_network_handlers(registry_, services);
+    api::add_security_group_handlers(registry_, services);
+    api::add_region_handlers(registry_, services);
+    api::add_key_pair_handlers(registry_, services);
+    api::add_snapshot_handlers(registry_, services);
+    api::add_ssm_handlers(registry_, services);
+    api::add_sts_handlers(registry_);
+    kiln_api_ = std::make_unique<api::KilnApi>(services, registry_, *clock_);
+    door_ = std::make_unique<api::Door>(services, registry_, *kiln_api_, *clock_, *rng_);
+    requests_ = std::make_unique<Executor>("requests", kRequestThreads, kRequestQueue);
+    TRY_ASSIGN(const auto listen, parse_listen(options_.listen));
+    net::HttpServerOptions http;
+    http.address = listen.first;
+    http.port = listen.second;
+    http.tls_certificate_path = options_.tls_certificate;
+    http.tls_key_path = options_.tls_key;
+    http.overload = api::Door::overloaded;
+    TRY_ASSIGN(
+        http_,
+        net::HttpServer::create(
+            http, *requests_,
+            [this](const net::HttpRequest& request, net::BodyReader& body,
+                   net::ResponseWriter& response) { door_->handle(request, body, response); }),
+        "listen on " + options_.listen);
+    url_ = make_url(http.tls_key_path.empty() ? "http" : "https", listen.first, http_->port());
+    return ok();
+}
+
+}  // namespace kiln::daemon

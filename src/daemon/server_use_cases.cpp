@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: Apache-2.0
+// Server: the use cases and the workers behind them, wired to each other.
+#include "daemon/server.h"
+
+namespace kiln::daemon {
+
+void Server::make_use_cases() {
+    parts_ = std::unique_ptr<control::Parts>(new control::Parts{
+        *store_, *engine_, *hypervisor_, *clock_, *rng_, topology_, settings_, *space_});
+    jobs_ = std::make_unique<control::JobRunner>(*store_, *clock_);
+    const auto poke = [this] { jobs_->poke(); };
+    volumes_ = std::make_unique<control::VolumeAccess>(
+        *parts_, [this](const model::VolumeId& id) { content_worker_->volume_closed(id); });
+    content_worker_ = std::make_unique<control::ContentWorker>(*parts_, *volumes_, poke);
+    content_worker_->install(*jobs_);
+    cuts_ = std::make_unique<control::Cuts>(*parts_, *volumes_, poke);
+    snapshots_ = std::make_unique<control::Snapshots>(*parts_, *cuts_, poke);
+    gc_ = std::make_unique<control::Gc>(*parts_, poke);
+    gc_->install(*jobs_);
+    instance_networks_ = std::make_unique<control::InstanceNetworks>(*parts_, *guest_networks_,
+                                                                     *metadata_door_, *addresses_);
+    worker_ =
+        std::make_unique<control::InstanceWorker>(*parts_, *volumes_, *instance_networks_, poke);
+    worker_->install(*jobs_);
+    create_images_ = std::make_unique<control::CreateImages>(*parts_, *cuts_, *worker_, poke);
+    create_images_->install(*jobs_);
+    attachments_ = std::make_unique<control::AttachmentWorker>(*parts_, *volumes_, poke);
+    attachments_->install(*jobs_);
+    space_watch_ = std::make_unique<control::SpaceWatch>(*parts_);
+    watch_->set_workers(*worker_, *attachments_, *space_watch_);
+    accounts_ = std::make_unique<control::Accounts>(*store_, *clock_, *rng_);
+    images_ = std::make_unique<control::Images>(*parts_);
+    tags_ = std::make_unique<control::ResourceTags>(*store_);
+    instances_ = std::make_unique<control::Instances>(*parts_, *instance_networks_, poke);
+    power_ = std::make_unique<control::InstancePower>(*parts_, poke);
+    attributes_ = std::make_unique<control::InstanceAttributes>(*parts_, *instance_networks_);
+    statuses_ = std::make_unique<control::InstanceStatuses>(*parts_, *worker_);
+    volume_requests_ = std::make_unique<control::Volumes>(*parts_, *volumes_, poke);
+    imports_ = std::make_unique<control::Imports>(*parts_, poke);
+    exports_ = std::make_unique<control::DiskExports>(*parts_, poke);
+    provided_ = std::make_unique<control::ProvidedImages>(*parts_, *imports_);
+    parameters_ = std::make_unique<control::PublicParameters>(*store_);
+    networks_ = std::make_unique<control::Networks>(*parts_);
+    security_groups_ = std::make_unique<control::SecurityGroups>(*parts_, *instance_networks_);
+    key_pairs_ = std::make_unique<control::KeyPairs>(*store_, *clock_, *rng_);
+    inspector_ = std::make_unique<control::Inspector>(*parts_, *volumes_, *instance_networks_,
+                                                      *worker_, *space_watch_);
+}
+
+}  // namespace kiln::daemon

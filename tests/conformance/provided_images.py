@@ -1,0 +1,155 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""The images a fresh service offers: found under the owner `amazon` and by their SSM parameters, launched by either, in every
+region, by every account, also after a kill in the middle of their import."""
+
+import contextlib
+import json
+import os
+import sys
+import tempfile
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
+import kiln_test  # noqa: E402
+from kiln_test import wait_until  # noqa: E402
+from kiln_test.refusals import expect  # noqa: E402
+
+PARAMETER = "/aws/service/kiln/tiny-linux/latest/x86_64"
+DEBIAN = "/aws/service/debian/release/12/latest/amd64"
+MIB = 1 << 20
+
+
+def write_image(folder, name, parameter, size=4 * MIB, version="1", **more):
+    with open(os.path.join(folder, f"{name}.raw"), "wb") as disk:
+        disk.write(os.urandom(64 << 10))
+        disk.truncate(size)
+    manifest = {"name": name, "version": version, "disk": f"{name}.raw", "parameter": parameter, "description": name, **more}
+    with open(os.path.join(folder, f"{name}.json"), "w", encoding="ascii") as file:
+        json.dump(manifest, file)
+
+
+@contextlib.contextmanager
+def two_images():
+    with tempfile.TemporaryDirectory() as path:
+        write_image(path, "tiny-linux", PARAMETER, architecture="x86_64", boot_mode="uefi-preferred")
+        write_image(path, "debian-12-amd64", DEBIAN)
+        yield path
+
+
+@kiln_test.fixture
+def folder():
+    with two_images() as path:
+        yield path
+
+
+@kiln_test.fixture
+def service():
+    with two_images() as path:
+        with kiln_test.Kiln("--hypervisor", "fake", "--provided-images", path) as kiln:
+            wait_for_images(kiln)
+            yield kiln
+
+
+def provided(kiln, region="us-east-1"):
+    return {image["Name"]: image for image in kiln.client("ec2", region).describe_images(Owners=["amazon"])["Images"]}
+
+
+def wait_for_images(kiln, count=2, region="us-west-2"):
+    wait_until(lambda: len(provided(kiln, region)) == count, 30, "the images are there", interval=0.05)
+
+
+def test_PRV_1_a_fresh_service_offers_images_to_every_account_in_every_region(service):
+    account = json.loads(service.run("account", "create", "--json").stdout)
+    ids = set()
+    for region in ("us-east-1", "eu-west-1", "ap-southeast-2"):
+        ec2 = service.client("ec2", region, account["accessKeyId"], account["secretAccessKey"])
+        images = ec2.describe_images(Owners=["amazon"], Filters=[{"Name": "name", "Values": ["tiny-linux-*"]}])["Images"]
+        image = images[0]
+        assert len(images) == 1 and image["Public"] and image["ImageOwnerAlias"] == "amazon", images
+        assert image["ImageLocation"] == "amazon/tiny-linux-1" and image["BootMode"] == "uefi-preferred", image
+        ids.add(image["ImageId"])
+        made = ec2.run_instances(ImageId=image["ImageId"], InstanceType="t2.nano", MinCount=1, MaxCount=1)["Instances"][0]
+        assert made["ImageId"] == image["ImageId"]
+        message = expect("AuthFailure", ec2.deregister_image, ImageId=image["ImageId"])
+        assert image["ImageId"] in message, message
+    assert len(ids) == 3
+
+
+def test_PAR_1_PAR_3_parameters_name_them(service):
+    ssm = service.client("ssm", "eu-west-1")
+    images = provided(service, "eu-west-1")
+    parameter = ssm.get_parameter(Name=PARAMETER)["Parameter"]
+    assert parameter["Value"] == images["tiny-linux-1"]["ImageId"], parameter
+    assert parameter["Type"] == "String" and parameter["Version"] == 1 and parameter["DataType"] == "aws:ec2:image", parameter
+    assert parameter["ARN"] == f"arn:aws:ssm:eu-west-1::parameter{PARAMETER}"
+    assert parameter["LastModifiedDate"].year >= 2024
+    assert ssm.get_parameter(Name=PARAMETER + ":1")["Parameter"]["Selector"] == ":1"
+    both = ssm.get_parameters(Names=[DEBIAN, "/aws/service/none", PARAMETER])
+    assert [p["Value"] for p in both["Parameters"]] == [images["debian-12-amd64-1"]["ImageId"], parameter["Value"]]
+    assert both["InvalidParameters"] == ["/aws/service/none"]
+
+
+def test_PAR_4_a_path_lists_them_by_pages(service):
+    ssm = service.client("ssm")
+    pages = ssm.get_paginator("get_parameters_by_path").paginate(Path="/aws/service", Recursive=True, PaginationConfig={"PageSize": 1})
+    names = [parameter["Name"] for page in pages for parameter in page["Parameters"]]
+    assert names == [DEBIAN, PARAMETER], names
+    assert ssm.get_parameters_by_path(Path="/aws/service")["Parameters"] == []
+    assert len(ssm.get_parameters_by_path(Path=os.path.dirname(DEBIAN))["Parameters"]) == 1
+
+
+def test_PAR_mistakes_are_told(service):
+    ssm = service.client("ssm")
+    assert PARAMETER[:-1] in expect("ParameterNotFound", ssm.get_parameter, Name=PARAMETER[:-1])
+    expect("ParameterVersionNotFound", ssm.get_parameter, Name=PARAMETER + ":2")
+    expect("ValidationException", ssm.get_parameters_by_path, Path="aws")
+    expect("ValidationException", ssm.get_parameters_by_path, Path="/", MaxResults=11)
+    expect("ValidationException", ssm.get_parameters, Names=[PARAMETER, PARAMETER])
+    message = expect("UnsupportedOperation", ssm.put_parameter, Name="/mine", Value="1", Type="String")
+    assert "PutParameter" in message, message
+    stranger = service.client("ssm", access_key="AKIAMADEUPMADEUP0000", secret_key="made up")
+    expect("UnrecognizedClientException", stranger.get_parameter, Name=PARAMETER)
+
+
+def test_RUN_14_a_launch_names_a_parameter(service):
+    ec2 = service.client("ec2", "eu-west-1")
+    image = provided(service, "eu-west-1")["debian-12-amd64-1"]["ImageId"]
+    for name in (DEBIAN, DEBIAN + ":1"):
+        made = ec2.run_instances(ImageId=f"resolve:ssm:{name}", InstanceType="t2.nano", MinCount=1, MaxCount=1)["Instances"][0]
+        assert made["ImageId"] == image
+    run = {"InstanceType": "t2.nano", "MinCount": 1, "MaxCount": 1}
+    assert "/no/such" in expect("InvalidParameterValue", ec2.run_instances, ImageId="resolve:ssm:/no/such", **run)
+    out = service.aws("ssm", "get-parameter", "--name", DEBIAN, "--query", "Parameter.Value", "--output", "text", region="eu-west-1")
+    assert out.strip() == image
+
+
+def test_PRV_2_nothing_is_provided_twice_and_a_new_version_is(folder):
+    with kiln_test.Kiln("--hypervisor", "fake", "--provided-images", folder) as kiln:
+        wait_for_images(kiln)
+        first = provided(kiln)
+        write_image(folder, "tiny-linux", PARAMETER, version="2")
+        kiln.restart()
+        wait_for_images(kiln, 3)
+        now = provided(kiln)
+        assert {name: now[name]["ImageId"] for name in first} == {name: image["ImageId"] for name, image in first.items()}
+        ssm = kiln.client("ssm")
+        assert ssm.get_parameter(Name=PARAMETER)["Parameter"]["Value"] == now["tiny-linux-2"]["ImageId"]
+        assert ssm.get_parameter(Name=PARAMETER)["Parameter"]["Version"] == 2
+        assert ssm.get_parameter(Name=PARAMETER + ":1")["Parameter"]["Value"] == first["tiny-linux-1"]["ImageId"]
+
+
+def test_PRV_3_a_kill_in_the_middle_leaves_nothing_half_made(folder):
+    with open(os.path.join(folder, "debian-12-amd64.raw"), "wb") as disk:
+        for _ in range(256):
+            disk.write(os.urandom(MIB))
+    with kiln_test.Kiln("--hypervisor", "fake", "--provided-images", folder) as kiln:
+        wait_until(lambda: os.listdir(os.path.join(kiln.data, "layers")), 30, "the import has begun", interval=0.001)
+        kiln.kill9()
+        kiln.start()
+        wait_for_images(kiln)
+        for region in ("us-east-1", "sa-east-1"):
+            assert sorted(provided(kiln, region)) == ["debian-12-amd64-1", "tiny-linux-1"]
+
+
+if __name__ == "__main__":
+    kiln_test.main()
