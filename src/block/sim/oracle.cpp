@@ -70,8 +70,11 @@ void Oracle::flushed(std::uint64_t begun) {
 
 void Oracle::process_ended() {
     const std::uint64_t now = moment();
-    for (const auto& [id, change] : in_flight_) {
-        tell([&](Window& window) { window.end(id, change.first, change.count, false, now); });
+    for (const auto& write : in_flight_) {
+        const auto& change = write.second;
+        tell([&](Window& window) {
+            window.end(write.first, change.first, change.count, false, now);
+        });
     }
     in_flight_.clear();
     for (Cell& cell : cells_) {

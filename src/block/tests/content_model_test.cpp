@@ -214,7 +214,8 @@ class Model {
         volumes_.erase(volume);
     }
     void delete_content() {
-        for (const auto& [id, bytes] : contents_) {
+        for (const auto& entry : contents_) {
+            const auto& id = entry.first;
             const auto& records = owner_.contents.records;
             const bool needed =
                 std::any_of(volumes_.begin(), volumes_.end(),
@@ -233,7 +234,9 @@ class Model {
         }
     }
     void compare() {
-        for (const auto& [id, volume] : volumes_) {
+        for (const auto& entry : volumes_) {
+            const auto& id = entry.first;
+            const auto& volume = entry.second;
             CAPTURE(id);
             const auto bytes = owner_.read(id, 0, volume.bytes.size());
             REQUIRE_MESSAGE(bytes, (bytes ? "" : bytes.error().to_string()));

@@ -106,14 +106,18 @@ class ContentWorld {
         compare();
     }
     void compare() {
-        for (const auto& [id, volume] : volumes) {
+        for (const auto& entry : volumes) {
+            const auto& id = entry.first;
+            const auto& volume = entry.second;
             CAPTURE(id);
             const auto bytes =
                 engine->read(VolumeId(id), 0, static_cast<std::uint32_t>(volume.size), soon());
             REQUIRE_MESSAGE(bytes, bytes.error().to_string());
             REQUIRE(*bytes == volume.bytes);
         }
-        for (const auto& [content, expected] : contents) {
+        for (const auto& entry : contents) {
+            const auto& content = entry.first;
+            const auto& expected = entry.second;
             CAPTURE(content);
             const VolumeId name("view");
             const Status opened = engine->open_content(name, ContentId(content), soon());

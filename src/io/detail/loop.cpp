@@ -73,13 +73,11 @@ void Loop::post(Callback<> task) {
         local_.push_back(std::move(task));
         return;
     }
-    bool first;
-    {
-        MutexLock lock(mutex_);
-        first = posted_.empty();
-        posted_.push_back(std::move(task));
-    }
-    if (first) {
+    // The wake under the lock as well: once the task has run, the reactor may be destroyed at any
+    // moment, which takes the lock before it closes what wake() writes to.
+    MutexLock lock(mutex_);
+    posted_.push_back(std::move(task));
+    if (posted_.size() == 1) {
         wake();
     }
 }

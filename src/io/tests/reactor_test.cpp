@@ -150,6 +150,22 @@ TEST_CASE("posted tasks run in order, from any thread, and wake the loop") {
     }
 }
 
+// Under ThreadSanitizer this shows whether the last poster is done with the reactor.
+TEST_CASE("a reactor may be destroyed as soon as the last task posted to it has run") {
+    for (const Backend backend : backends()) {
+        for (int round = 0; round < 100; ++round) {
+            std::thread poster;
+            {
+                TestReactor reactor(backend);
+                std::atomic<bool> ran{false};
+                poster = std::thread([&] { reactor->scheduler().post([&] { ran = true; }); });
+                CHECK(reactor->run_until([&] { return ran.load(); }, soon()));
+            }
+            poster.join();
+        }
+    }
+}
+
 TEST_CASE("timers fire in the order of their times, not early, and not when cancelled") {
     FOR_EACH_DISK(reactor) {
         std::vector<int> fired;
