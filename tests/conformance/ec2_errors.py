@@ -40,7 +40,7 @@ def test_wrong_keys_are_told_apart_from_nothing_else(service):
     wrong_secret = service.client("ec2", secret_key="x" * 40)
     expect("AuthFailure", wrong_secret.describe_instances)
     sts = service.client("sts", access_key="AKIAIOSFODNN7EXAMPLE", secret_key="x" * 40)
-    expect("AuthFailure", sts.get_caller_identity)
+    expect("InvalidClientTokenId", sts.get_caller_identity)
 
 
 def signed(kiln, body, date=None):
