@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // PublicParameters: the SSM parameters under /aws/service/ that name the provided images (PAR-1 to
-// PAR-6). They are not stored: a parameter is what the provider's images of a region say of
+// PAR-4). They are not stored: a parameter is what the provider's images of a region say of
 // themselves. Each image that was ever provided under a name is one version of it, in the order of
 // their making; the parameter's value is the newest one that is not deregistered.
 //
