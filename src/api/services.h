@@ -16,6 +16,7 @@
 #include "control/instances.h"
 #include "control/key_pairs.h"
 #include "control/networks.h"
+#include "control/provided_images.h"
 #include "control/public_parameters.h"
 #include "control/resource_tags.h"
 #include "control/security_groups.h"
@@ -45,6 +46,7 @@ struct Services {
     control::Snapshots& snapshots;
     control::Gc& gc;
     control::PublicParameters& parameters;
+    control::ProvidedImages& provided;
 };
 
 }  // namespace kiln::api

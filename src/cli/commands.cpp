@@ -63,6 +63,9 @@ void add_import(CLI::App& app, std::function<int()>* run) {
     command->add_option("--root-device-name", input->root_device_name,
                         "default /dev/xvda; /dev/sda1 for paravirtual images");
     command->add_flag("--public", input->everybody, "every account may launch the image");
+    command->add_option("--provide", input->parameter,
+                        "offer it to every account in every region, under the owner amazon and "
+                        "this SSM parameter, /aws/service/... (administrators only)");
     command->add_option("--image-id", input->image_id,
                         "the image's id, ami-... with 8 or 17 hex digits, never used before "
                         "(administrators only)");

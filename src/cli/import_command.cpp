@@ -32,6 +32,7 @@ std::string target_of(const ImportRequest& request, std::uint64_t size) {
     add("boot-mode", request.boot_mode);
     add("root-device-name", request.root_device_name);
     add("public", request.everybody ? "true" : "");
+    add("parameter", request.parameter);
     return target;
 }
 

@@ -20,6 +20,7 @@ struct ImportRequest {
     std::string boot_mode;
     std::string root_device_name;
     bool everybody = false;
+    std::string parameter;  // provided to every account under this name
     bool json = false;
 };
 

@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <filesystem>
 
+#include "control/api_errors.h"
 #include "control/public_parameters.h"
 #include "util/fs.h"
 #include "util/log.h"
@@ -103,7 +104,6 @@ void ProvidedImages::provide(const std::string& directory, const std::atomic<boo
 Status ProvidedImages::provide_one(const std::string& manifest, const std::atomic<bool>& stop) {
     TRY_ASSIGN(const std::string text, read_file(manifest));
     TRY_ASSIGN(const ProvidedImage wanted, parse_provided_image(text));
-    TRY(ensure_account());
     TRY_ASSIGN(auto image, find(wanted.name + "-" + wanted.version));
     if (!image) {
         const std::string disk =
@@ -163,14 +163,45 @@ Result<model::Image> ProvidedImages::import(const ProvidedImage& image, const st
     input.image.ena_support = true;
     input.image.boot_mode = image.boot_mode;
     input.image.root_device_name = image.root_device_name;
-    input.image.everybody = true;
     input.image.public_parameter = image.parameter;
-    const Caller caller = provider(parts_.topology.regions().front().name);
-    TRY_ASSIGN(const auto import, imports_.begin(caller, std::move(input)));
+    TRY_ASSIGN(const auto import, begin_as_provider(std::move(input)));
     TRY(copy_disk(fd.get(), *import, stop), "read " + disk);
     TRY_ASSIGN(const Imported made, import->finish());
     return parts_.store.read(
         [&](catalog::Transaction& tx) { return tx.images().get(made.image_id); });
+}
+
+Result<std::unique_ptr<Import>> ProvidedImages::begin_as_provider(ImportInput input) {
+    TRY(ensure_account());
+    input.image.everybody = true;
+    return imports_.begin(provider(parts_.topology.regions().front().name), std::move(input));
+}
+
+Result<std::unique_ptr<Import>> ProvidedImages::begin(const Caller& caller, ImportInput input) {
+    if (!caller.administrator) {
+        return Error::api(Code::permission_denied, "UnauthorizedOperation",
+                          "Only an administrator may provide an image to every account.");
+    }
+    if (!is_public_parameter_name(input.image.public_parameter)) {
+        return errors::invalid_parameter_value(
+            "The parameter of a provided image is a name below /aws/service/ of letters, digits "
+            "and / - _ .");
+    }
+    return begin_as_provider(std::move(input));
+}
+
+Result<model::ImageId> ProvidedImages::spread(const Caller& caller, const model::ImageId& image) {
+    TRY_ASSIGN(const model::Image made,
+               parts_.store.read([&](catalog::Transaction& tx) { return tx.images().get(image); }));
+    TRY(spread(made));
+    return parts_.store.read([&](catalog::Transaction& tx) -> Result<model::ImageId> {
+        catalog::ImageQuery query;
+        query.owners = {made.owner_id};
+        query.region = caller.region;
+        query.names = {made.name};
+        TRY_ASSIGN(const auto here, tx.images().list(query));
+        return here.empty() ? image : here.front().id;
+    });
 }
 
 // Rows alone: the content is the same everywhere.

@@ -11,6 +11,7 @@
 #pragma once
 
 #include <atomic>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -35,6 +36,8 @@ struct ProvidedImage {
 
 // The error names the member that is wrong.
 Result<ProvidedImage> parse_provided_image(std::string_view text);
+// PAR-1: below /aws/service/.
+bool is_public_parameter_name(std::string_view name);
 
 class ProvidedImages {
   public:
@@ -46,10 +49,17 @@ class ProvidedImages {
     // One manifest. `cancelled` when stopped.
     Status provide_one(const std::string& manifest, const std::atomic<bool>& stop);
 
+    // PRV-5: an image streamed in by an administrator, to be provided as
+    // input.image.public_parameter. Refuses other callers, and names that are none.
+    Result<std::unique_ptr<Import>> begin(const Caller& caller, ImportInput input);
+    // After its finish(): into all regions. The image of the caller's region.
+    Result<model::ImageId> spread(const Caller& caller, const model::ImageId& image);
+
   private:
     Status ensure_account();
     // An image of this name of the provider, wherever it is; also a deregistered one.
     Result<std::optional<model::Image>> find(const std::string& name);
+    Result<std::unique_ptr<Import>> begin_as_provider(ImportInput input);
     Result<model::Image> import(const ProvidedImage& image, const std::string& disk,
                                 const std::atomic<bool>& stop);
     Status spread(const model::Image& image);

@@ -37,16 +37,6 @@ bool is_file_name(const std::string& name) {
            name.find('\0') == name.npos;
 }
 
-bool is_parameter_name(std::string_view name) {
-    constexpr std::string_view kPrefix = "/aws/service/";
-    const auto fits = [](char c) {
-        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-               c == '/' || c == '-' || c == '_' || c == '.';
-    };
-    return name.starts_with(kPrefix) && name.size() > kPrefix.size() && !name.ends_with('/') &&
-           name.find("//") == name.npos && std::all_of(name.begin(), name.end(), fits);
-}
-
 Status take_member(const std::string& name, const json& value, ProvidedImage& image) {
     std::string text;
     TRY(take_text(value, name, text));
@@ -74,6 +64,17 @@ Status take_member(const std::string& name, const json& value, ProvidedImage& im
 
 }  // namespace
 
+bool is_public_parameter_name(std::string_view name) {
+    constexpr std::string_view kPrefix = "/aws/service/";
+    const auto fits = [](char c) {
+        return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+               c == '/' || c == '-' || c == '_' || c == '.';
+    };
+    return name.size() <= kMaxText && name.starts_with(kPrefix) && name.size() > kPrefix.size() &&
+           !name.ends_with('/') && name.find("//") == name.npos &&
+           std::all_of(name.begin(), name.end(), fits);
+}
+
 Result<ProvidedImage> parse_provided_image(std::string_view text) {
     const json document = json::parse(text, nullptr, false);
     if (!document.is_object()) {
@@ -91,7 +92,7 @@ Result<ProvidedImage> parse_provided_image(std::string_view text) {
     if (!is_file_name(image.disk)) {
         return wrong("disk", "is to be the name of a file beside the manifest");
     }
-    if (!is_parameter_name(image.parameter)) {
+    if (!is_public_parameter_name(image.parameter)) {
         return wrong("parameter", "is to be a name below /aws/service/");
     }
     return image;

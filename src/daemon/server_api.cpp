@@ -58,7 +58,8 @@ Status Server::open_api() {
                                  .key_pairs = *key_pairs_,
                                  .snapshots = *snapshots_,
                                  .gc = *gc_,
-                                 .parameters = *parameters_};
+                                 .parameters = *parameters_,
+                                 .provided = *provided_};
     api::add_image_handlers(registry_, services);
     api::add_image_attribute_handlers(registry_, services);
     api::add_tag_handlers(registry_, services);

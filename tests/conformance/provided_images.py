@@ -75,6 +75,25 @@ def test_PRV_1_a_fresh_service_offers_images_to_every_account_in_every_region(se
     assert len(ids) == 3
 
 
+def test_PRV_5_an_administrator_provides_an_image(service):
+    parameter = "/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id"
+    disk = os.path.join(service.home, "ubuntu.raw")
+    with open(disk, "wb") as file:
+        file.truncate(MIB)
+    words = ["import", disk, "--name", "ubuntu-24.04-20240423", "--provide", parameter, "--json"]
+    account = json.loads(service.run("account", "create", "--json").stdout)
+    refused = service.run(*words, check=False, keys=(account["accessKeyId"], account["secretAccessKey"]))
+    assert refused.returncode == 1 and "UnauthorizedOperation" in refused.stderr, refused
+    wrong = service.run(*words[:5], "/mine/ubuntu", check=False)
+    assert wrong.returncode == 1 and "below /aws/service/" in wrong.stderr, wrong
+    made = json.loads(service.run(*words).stdout)
+    for region in ("us-east-1", "eu-north-1"):
+        image = provided(service, region)["ubuntu-24.04-20240423"]
+        assert image["Public"] and image["ImageOwnerAlias"] == "amazon", image
+        assert service.client("ssm", region).get_parameter(Name=parameter)["Parameter"]["Value"] == image["ImageId"]
+    assert provided(service)["ubuntu-24.04-20240423"]["ImageId"] == made["imageId"]
+
+
 def test_PAR_1_PAR_3_parameters_name_them(service):
     ssm = service.client("ssm", "eu-west-1")
     images = provided(service, "eu-west-1")

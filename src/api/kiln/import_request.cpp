@@ -24,6 +24,7 @@ Status take_import_only(Query& query, control::RegisterImageInput& image) {
         return control::errors::invalid_parameter_value(
             fmt::format("Invalid value '{}' for public; it is true or false.", shared));
     }
+    image.public_parameter = take(query, "parameter");
     if (query.contains("image-id")) {
         const std::string id = take(query, "image-id");
         TRY_ASSIGN(image.id, model::parse_image_id(id));

@@ -137,7 +137,10 @@ Result<std::string> KilnApi::answer(const net::HttpRequest& request, const Conte
 Result<std::string> KilnApi::import(const net::HttpRequest& request, const Context& context,
                                     net::BodyReader& body) {
     TRY_ASSIGN(ImportRequest wanted, parse_import(request.query));
-    TRY_ASSIGN(const auto import, services_.imports.begin(context.caller, std::move(wanted.input)));
+    const bool provided = !wanted.input.image.public_parameter.empty();
+    TRY_ASSIGN(const auto import,
+               provided ? services_.provided.begin(context.caller, std::move(wanted.input))
+                        : services_.imports.begin(context.caller, std::move(wanted.input)));
     DiskIntake intake(*import, wanted.extents);
     const Deadline deadline = Deadline::after(kDiskTime);
     Bytes piece(kImportPiece);
@@ -149,7 +152,10 @@ Result<std::string> KilnApi::import(const net::HttpRequest& request, const Conte
         TRY(intake.take(ByteView(piece).first(length)));
     }
     TRY(intake.finish());
-    TRY_ASSIGN(const control::Imported made, import->finish());
+    TRY_ASSIGN(control::Imported made, import->finish());
+    if (provided) {
+        TRY_ASSIGN(made.image_id, services_.provided.spread(context.caller, made.image_id));
+    }
     return json{{"imageId", made.image_id.str()},
                 {"snapshotId", made.snapshot_id.str()},
                 {"volumeSizeGiB", made.volume_size_gib},

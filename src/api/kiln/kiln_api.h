@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // KilnApi: what EC2 has no call for, as JSON under /kiln/v1/, signed with the service name `kiln`.
 //
-//   POST   /kiln/v1/imports?name=&size=&...    the body is a raw disk -> {imageId, snapshotId, ...}
+//   POST   /kiln/v1/imports?name=&size=&...    the body is a raw disk -> {imageId, snapshotId,
+//   ...};
+//                                              parameter=: provided to every account (PRV-5)
 //   GET    /kiln/v1/disks/{id}                 an image's root disk or a snapshot -> {snapshotId,
 //                                              sizeBytes}
 //   GET    /kiln/v1/snapshots/{id}/data        its bytes, as an extent stream

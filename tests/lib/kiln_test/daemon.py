@@ -122,14 +122,17 @@ class Kiln:
         """Runs Debian's aws against this daemon; parsed JSON or AwsError."""
         return clients.aws(arguments, self.endpoint, *self._keys(access_key, secret_key), region or self.region)
 
-    def run(self, *arguments, seconds=120, check=True):
-        """Runs a client subcommand of kiln with this daemon's profile; returns the finished process, output as text."""
+    def run(self, *arguments, seconds=120, check=True, keys=None):
+        """Runs a client subcommand of kiln with this daemon's profile, or with these keys (access key, secret); returns the
+        finished process, output as text."""
         environment = self._environment(
             AWS_PROFILE="kiln",
             AWS_SHARED_CREDENTIALS_FILE=os.path.join(self.data, "credentials"),
             AWS_CONFIG_FILE=os.path.join(self.data, "config"),
             AWS_ENDPOINT_URL=self.endpoint,
         )
+        if keys:
+            environment.update(AWS_ACCESS_KEY_ID=keys[0], AWS_SECRET_ACCESS_KEY=keys[1])
         done = subprocess.run(
             [KILN, *map(str, arguments)],
             env=environment,
