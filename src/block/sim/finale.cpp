@@ -133,7 +133,8 @@ void History::write_again(const SimContent& content) {
 
 void History::delete_everything() {
     const auto volumes = catalog_.volumes;
-    for (const auto& [id, volume] : volumes) {
+    for (const auto& entry : volumes) {
+        const auto volume = entry.second;
         close(volume, [this, volume] {
             forget([this, volume] { catalog_.volumes.erase(volume->id); },
                    [this, volume] { drop(volume->active); });

@@ -107,7 +107,7 @@ class History {
     // A callback of this process: it is dropped once the process is dead.
     template <class F>
     auto mine(F work) {
-        return [this, process = process_.get(), work = std::move(work)](auto... args) mutable {
+        return [process = process_.get(), work = std::move(work)](auto... args) mutable {
             if (process->alive) {
                 work(std::move(args)...);
             }

@@ -41,12 +41,13 @@ bool LoopbackPool::is_ours(const Cidr& block) {
 
 Result<Ipv4> LoopbackPool::take() {
     MutexLock lock(mutex_);
-    const auto is_used = [&](Ipv4 address) { return used_.contains(address); };
+    const auto is_used = [&](Ipv4 address) REQUIRES(mutex_) { return used_.contains(address); };
     std::optional<Ipv4> address;
-    TRY(choose_loopback_block(store_uuid_, [&](const Cidr& block) {
+    const auto is_full = [&](const Cidr& block) REQUIRES(mutex_) {
         address = is_ours(block) ? free_loopback_address(block, is_used) : std::nullopt;
         return !address;
-    }));
+    };
+    TRY(choose_loopback_block(store_uuid_, is_full));
     used_.insert(*address);
     return *address;
 }
