@@ -164,6 +164,12 @@ class Hypervisor {
     // failed_precondition for the root disk, which cannot be unplugged.
     virtual Result<bool> detach_disk(const MachineId& id, const std::string& disk,
                                      Deadline deadline) = 0;
+    // For a guest that does not let a disk go: from now on it reads zeros there and what it writes
+    // is lost, until it lets go or is next started; nothing of the machine uses the disk's socket
+    // any more. A disk it does not have succeeds; attaching the disk again gives it its bytes back.
+    // failed_precondition for the root disk.
+    virtual Status cut_off_disk(const MachineId& id, const std::string& disk,
+                                std::uint64_t size_bytes, Deadline deadline) = 0;
     // Ends the process at once (SIGKILL) and returns when it is gone. Needs no working disk or
     // control connection.
     virtual Status kill(const MachineId& id, Deadline deadline) = 0;

@@ -13,8 +13,10 @@ constexpr std::chrono::seconds kStepTime{30};
 // The guest is asked again this often. Its answer wakes the job at once; this is for a question it
 // did not hear, as while it booted.
 constexpr std::int64_t kAskAgainMs = 5'000;
-// VOL-5: a guest that has not let go by now uses the device.
+// VOL-5: a guest that has not let go by now uses the device. One that is forced is waited for this
+// long, for it may well obey.
 constexpr std::int64_t kBusyMs = 15'000;
+constexpr std::int64_t kForcedMs = 5'000;
 
 // BDM-15: the volume id without its hyphen, as the guest sees it in /sys/block/*/serial.
 std::string disk_serial(const model::VolumeId& id) {
@@ -125,7 +127,14 @@ Status AttachmentWorker::detach(const model::Job& job, const model::Volume& volu
         return gone.error();
     }
     if (gone && !*gone) {
-        return wait(job, volume.id);
+        if (!volume.attachment->forced || !is_overdue(job)) {
+            return wait(job, volume.id);
+        }
+        log_warn("volumes", fmt::format("{} is taken from {}, which still uses it", volume.id.str(),
+                                        volume.attachment->instance_id.str()));
+        TRY(parts_.hypervisor.cut_off_disk(machine_id(volume.attachment->instance_id),
+                                           volume.id.str(), volume.size_gib * kGiB,
+                                           Deadline::after(kStepTime)));
     }
     if (Status closed = access_.close(volume.id, Deadline::after(kStepTime)); !closed) {
         // It is closed all the same; what the guest had flushed is safe.
@@ -133,6 +142,11 @@ Status AttachmentWorker::detach(const model::Job& job, const model::Volume& volu
                   fmt::format("closing {}: {}", volume.id.str(), closed.error().to_string()));
     }
     return finish(job, volume.id, become_available);
+}
+
+bool AttachmentWorker::is_overdue(const model::Job& job) const {
+    const auto since = parse_int<std::int64_t>(job.payload);
+    return since && parts_.clock.now().value - *since >= kForcedMs;
 }
 
 Status AttachmentWorker::wait(const model::Job& job, const model::VolumeId& id) {

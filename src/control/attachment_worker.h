@@ -34,6 +34,8 @@ class AttachmentWorker {
     Status attach(const model::Job& job, const model::Volume& volume);
     Status detach(const model::Job& job, const model::Volume& volume);
     Status wait(const model::Job& job, const model::VolumeId& id);
+    // Whether a guest that is forced had its time.
+    bool is_overdue(const model::Job& job) const;
     // Ends the job with the attachment as `change` makes it. The row may have moved on.
     Status finish(const model::Job& job, const model::VolumeId& id,
                   const std::function<Status(catalog::Transaction&, model::Volume&)>& change);

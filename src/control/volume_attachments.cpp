@@ -118,16 +118,17 @@ Result<model::Volume> Volumes::detach_in(catalog::Transaction& tx, const Caller&
                           fmt::format("Unable to detach root volume '{}' from instance '{}'",
                                       volume.id.str(), instance.id.str()));
     }
-    TRY_ASSIGN(attachment.state,
-               model::next(attachment.state, model::AttachmentEvent::detach, volume.id));
-    TRY(check_no_image(tx, instance));
-    if (input.force && !stopped) {
-        return errors::unsupported(
-            "The parameter Force is not built yet for running instances; stop the instance first.");
+    const bool under_way = attachment.state == model::AttachmentState::detaching ||
+                           attachment.state == model::AttachmentState::busy;
+    if (!under_way || !input.force) {
+        TRY_ASSIGN(attachment.state,
+                   model::next(attachment.state, model::AttachmentEvent::detach, volume.id));
     }
+    TRY(check_no_image(tx, instance));
     if (input.dry_run) {
         return errors::dry_run();
     }
+    attachment.forced = attachment.forced || input.force;
     model::Volume shown = volume;
     const UnixMillis now = parts_.clock.now();
     if (stopped) {
@@ -138,8 +139,8 @@ Result<model::Volume> Volumes::detach_in(catalog::Transaction& tx, const Caller&
         return shown;
     }
     TRY(tx.volumes().update(volume));
-    TRY_ASSIGN(const bool under_way, has_attachment_job(tx, volume.id));
-    if (under_way) {
+    TRY_ASSIGN(const bool job, has_attachment_job(tx, volume.id));
+    if (job) {
         TRY(tx.jobs().wake(volume.id.str(), now));
         return shown;
     }

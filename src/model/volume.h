@@ -79,6 +79,7 @@ struct VolumeAttachment {
     AttachmentState state = AttachmentState::attaching;
     bool delete_on_termination = false;
     UnixMillis attach_time;
+    bool forced = false;  // VOL-5: while it ends, the guest is not waited for
     friend bool operator==(const VolumeAttachment&, const VolumeAttachment&) = default;
 };
 

@@ -67,6 +67,7 @@ void fields(V& v, T& x) {
     v.field("state", x.state);
     v.field("delete_on_termination", x.delete_on_termination);
     v.field("time", x.attach_time);
+    v.field("forced", x.forced);
 }
 
 template <class V, Is<model::Account> T>

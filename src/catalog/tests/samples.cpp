@@ -125,8 +125,8 @@ Volume full_volume() {
     volume.snapshot_id = SnapshotId(id_of("snap", 1));
     volume.base_content = ContentId(id_of("content", 1));
     volume.active_layer = LayerId(id_of("layer", 1));
-    volume.attachment = VolumeAttachment{InstanceId(id_of("i", 1)), "/dev/sdf",
-                                         AttachmentState::busy, true, UnixMillis{12}};
+    volume.attachment = VolumeAttachment{
+        InstanceId(id_of("i", 1)), "/dev/sdf", AttachmentState::busy, true, UnixMillis{12}, true};
     volume.created = UnixMillis{13};
     return volume;
 }

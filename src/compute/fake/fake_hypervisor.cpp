@@ -178,6 +178,8 @@ class FakeHypervisor final : public Hypervisor {
     Status attach_disk(const MachineId& id, const DiskSpec& disk, Deadline deadline) override;
     Result<bool> detach_disk(const MachineId& id, const std::string& disk,
                              Deadline deadline) override;
+    Status cut_off_disk(const MachineId& id, const std::string& disk, std::uint64_t size_bytes,
+                        Deadline deadline) override;
     Status kill(const MachineId& id, Deadline deadline) override;
     Result<MachineInfo> query(const MachineId& id, Deadline deadline) override;
     std::vector<MachineId> machines() override;
@@ -352,6 +354,22 @@ Result<bool> FakeHypervisor::detach_disk(const MachineId& id, const std::string&
     }
     machine.spec.disks.erase(found);
     return true;
+}
+
+Status FakeHypervisor::cut_off_disk(const MachineId& id, const std::string& disk,
+                                    std::uint64_t /*size_bytes*/, Deadline /*deadline*/) {
+    TRY_ASSIGN([[maybe_unused]] const MachineInfo info, look(id));
+    MutexLock lock(host_.mutex_);
+    auto& disks = host_.machines_.at(id).spec.disks;
+    const auto found =
+        std::find_if(disks.begin(), disks.end(), [&](const DiskSpec& d) { return d.id == disk; });
+    if (found != disks.end() && found->boot_index == 0U) {
+        return Error(Code::failed_precondition, "the root disk cannot be cut off");
+    }
+    if (found != disks.end()) {
+        disks.erase(found);
+    }
+    return ok();
 }
 
 Status FakeHypervisor::kill(const MachineId& id, Deadline /*deadline*/) {

@@ -42,6 +42,8 @@ class QemuDriver final : public Hypervisor {
     Status attach_disk(const MachineId& id, const DiskSpec& disk, Deadline deadline) override;
     Result<bool> detach_disk(const MachineId& id, const std::string& disk,
                              Deadline deadline) override;
+    Status cut_off_disk(const MachineId& id, const std::string& disk, std::uint64_t size_bytes,
+                        Deadline deadline) override;
     Status kill(const MachineId& id, Deadline deadline) override;
     Result<MachineInfo> query(const MachineId& id, Deadline deadline) override;
     std::vector<MachineId> machines() override EXCLUDES(mutex_);

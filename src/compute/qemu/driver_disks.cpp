@@ -44,4 +44,12 @@ Result<bool> QemuDriver::detach_disk(const MachineId& id, const std::string& dis
                 : std::move(gone).error().with("detach " + disk + " from " + id.str());
 }
 
+Status QemuDriver::cut_off_disk(const MachineId& id, const std::string& disk,
+                                std::uint64_t size_bytes, Deadline deadline) {
+    TRY_ASSIGN(const auto control, control_of(id));
+    TRY(compute::cut_off_disk(*control, disk, size_bytes, deadline),
+        "cut " + disk + " off from " + id.str());
+    return ok();
+}
+
 }  // namespace kiln::compute

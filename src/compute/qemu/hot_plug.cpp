@@ -35,17 +35,27 @@ Result<bool> has_device(QmpClient& control, const std::string& disk, Deadline de
     return found.error();
 }
 
-Status add_node(QmpClient& control, const DiskSpec& disk, Deadline deadline) {
+// What a device that was cut off stands on.
+std::string nothing_of(const std::string& disk) {
+    return "gone-" + disk;
+}
+
+// A node that is there already is fine.
+Status add_node(QmpClient& control, const Json& node, Deadline deadline) {
+    const auto added = control.execute("blockdev-add", node.dump(), deadline);
+    return added || says(added.error(), "Duplicate node") || says(added.error(), "already exists")
+               ? ok()
+               : Status(added.error());
+}
+
+Status add_disk_node(QmpClient& control, const DiskSpec& disk, Deadline deadline) {
     const Json node = {{"driver", "nbd"},
                        {"node-name", disk.id},
                        {"server", {{"type", "unix"}, {"path", disk.nbd_socket}}},
                        {"export", disk.nbd_export},
                        {"reconnect-delay", kReconnectSeconds},
                        {"discard", "unmap"}};
-    const auto added = control.execute("blockdev-add", node.dump(), deadline);
-    return added || says(added.error(), "Duplicate node") || says(added.error(), "already exists")
-               ? ok()
-               : Status(added.error());
+    return add_node(control, node, deadline);
 }
 
 Status remove_node(QmpClient& control, const std::string& disk, Deadline deadline) {
@@ -54,14 +64,57 @@ Status remove_node(QmpClient& control, const std::string& disk, Deadline deadlin
     return removed || says(removed.error(), "Failed to find node") ? ok() : Status(removed.error());
 }
 
+// QEMU changes what a running device stands on since 6.1, between two requests.
+Status set_node(QmpClient& control, const std::string& disk, const std::string& node,
+                Deadline deadline) {
+    const Json change = {
+        {"path", "/machine/peripheral/" + device_of(disk)}, {"property", "drive"}, {"value", node}};
+    const auto changed = control.execute("qom-set", change.dump(), deadline);
+    return changed ? ok() : Status(changed.error());
+}
+
+// The root disk is on the bus itself, all others behind ports.
+Status check_behind_port(QmpClient& control, const std::string& disk, Deadline deadline) {
+    const Json question = {{"path", "/machine/peripheral/" + device_of(disk)},
+                           {"property", "parent_bus"}};
+    TRY_ASSIGN(const QmpMessage bus, control.execute("qom-get", question.dump(), deadline));
+    return bus.string("return").starts_with("/machine/peripheral/")
+               ? ok()
+               : Status(Error(Code::failed_precondition, "the root disk cannot be cut off"));
+}
+
+Result<bool> has_node(QmpClient& control, const std::string& node, Deadline deadline) {
+    // There is no look at one node by its name; creating it a second time tells.
+    const Json probe = {{"driver", "null-co"}, {"node-name", node}, {"size", 512}};
+    const auto added = control.execute("blockdev-add", probe.dump(), deadline);
+    if (added) {
+        TRY(remove_node(control, node, deadline));
+        return false;
+    }
+    return says(added.error(), "Duplicate node") || says(added.error(), "already exists")
+               ? Result<bool>(true)
+               : Result<bool>(added.error());
+}
+
+// Of a device that is there: it may have been cut off before.
+Status give_back(QmpClient& control, const DiskSpec& disk, Deadline deadline) {
+    TRY_ASSIGN(const bool whole, has_node(control, disk.id, deadline));
+    if (whole) {
+        return ok();
+    }
+    TRY(add_disk_node(control, disk, deadline));
+    TRY(set_node(control, disk.id, disk.id, deadline));
+    return remove_node(control, nothing_of(disk.id), deadline);
+}
+
 }  // namespace
 
 Status plug_disk(QmpClient& control, const DiskSpec& disk, Deadline deadline) {
     TRY_ASSIGN(const bool present, has_device(control, disk.id, deadline));
     if (present) {
-        return ok();
+        return give_back(control, disk, deadline);
     }
-    TRY(add_node(control, disk, deadline));
+    TRY(add_disk_node(control, disk, deadline));
     for (std::size_t port = 0; port < kMaxPorts; ++port) {
         const Json device = {{"driver", "virtio-blk-pci"},
                              {"id", device_of(disk.id)},
@@ -100,7 +153,23 @@ Result<bool> unplug_disk(QmpClient& control, const std::string& disk, Deadline d
         return false;
     }
     TRY(remove_node(control, disk, deadline));
+    TRY(remove_node(control, nothing_of(disk), deadline));
     return true;
+}
+
+Status cut_off_disk(QmpClient& control, const std::string& disk, std::uint64_t size_bytes,
+                    Deadline deadline) {
+    TRY_ASSIGN(const bool present, has_device(control, disk, deadline));
+    if (present) {
+        TRY(check_behind_port(control, disk, deadline));
+        const Json nothing = {{"driver", "null-co"},
+                              {"node-name", nothing_of(disk)},
+                              {"size", size_bytes},
+                              {"read-zeroes", true}};
+        TRY(add_node(control, nothing, deadline));
+        TRY(set_node(control, disk, nothing_of(disk), deadline));
+    }
+    return remove_node(control, disk, deadline);
 }
 
 }  // namespace kiln::compute

@@ -13,5 +13,8 @@ namespace kiln::compute {
 Status plug_disk(QmpClient& control, const DiskSpec& disk, Deadline deadline);
 // True when the guest has let go and the disk is gone.
 Result<bool> unplug_disk(QmpClient& control, const std::string& disk, Deadline deadline);
+// The device stays, over nothing: reads are zeros, writes go nowhere.
+Status cut_off_disk(QmpClient& control, const std::string& disk, std::uint64_t size_bytes,
+                    Deadline deadline);
 
 }  // namespace kiln::compute

@@ -91,6 +91,9 @@ Result<QmpMessage> parse_qmp_line(std::string_view line) {
     if (const auto result = json.find("return"); result != json.end()) {
         message.kind = QmpMessage::Kind::reply;
         keep_scalars(*result, message);
+        if (result->is_string()) {
+            message.strings.emplace("return", result->get<std::string>());
+        }
         return message;
     }
     if (const auto error = json.find("error"); error != json.end() && error->is_object()) {

@@ -2,8 +2,9 @@
 // QMP, QEMU's control protocol, as text: one JSON object per line in both directions. This is the
 // codec alone; the connection is qmp_client.h.
 //
-// From replies and events we keep the scalar members at the top of `return` or `data`, and of a
-// list of labelled objects (query-chardev) the flags, as "LABEL/MEMBER": all that we read today.
+// From replies and events we keep the scalar members at the top of `return` or `data`, of a list of
+// labelled objects (query-chardev) the flags, as "LABEL/MEMBER", and a `return` that is a text
+// itself (qom-get), as "return": all that we read today.
 // Lines come from a process that runs a hostile guest, so they are treated as outside bytes:
 // bounded, and fuzzed (fuzz/qmp_fuzz.cpp). Thread model: pure functions over plain values.
 #pragma once

@@ -186,6 +186,31 @@ CONTRACT("VOL-4: a running machine takes one more disk, once; its root cannot be
           Code::not_found);
 }
 
+CONTRACT("VOL-5: a disk is cut off from a guest that does not let it go, and given back") {
+    World world;
+    const auto hypervisor = world.open();
+    const MachineSpec spec = world.spec("i-1");
+    REQUIRE(hypervisor->start(spec, soon()));
+    DiskSpec extra = world.spec("i-2").disks[0];
+    extra.id = "extra";
+    extra.boot_index.reset();
+    REQUIRE(hypervisor->attach_disk(spec.id, extra, soon()));
+    for (int round = 0; round < 2; ++round) {
+        for (int again = 0; again < 2; ++again) {
+            const Status cut = hypervisor->cut_off_disk(spec.id, extra.id, 1U << 20, soon());
+            REQUIRE_MESSAGE(cut, cut.error().to_string());
+        }
+        for (int again = 0; again < 2; ++again) {
+            const Status attached = hypervisor->attach_disk(spec.id, extra, soon());
+            REQUIRE_MESSAGE(attached, attached.error().to_string());
+        }
+    }
+    CHECK(hypervisor->cut_off_disk(spec.id, "other", 1U << 20, soon()));
+    CHECK(hypervisor->cut_off_disk(spec.id, spec.disks[0].id, 1U << 20, soon()).error().code() ==
+          Code::failed_precondition);
+    CHECK(hypervisor->query(spec.id, soon())->state == MachineState::running);
+}
+
 CONTRACT("STP-1: a guest that obeys the power button shuts down") {
     World world;
     const auto hypervisor = world.open();
