@@ -9,6 +9,7 @@
 
 #include "cli/client.h"
 #include "cli/export_command.h"
+#include "cli/images_command.h"
 #include "cli/import_command.h"
 #include "cli/print.h"
 #include "cli/ssh_command.h"
@@ -90,6 +91,29 @@ void add_export(CLI::App& app, std::function<int()>* run) {
     command->add_flag("--force", input->force, "replace FILE if it exists");
     command->add_flag("--json", input->json, "print the answer as JSON");
     command->callback([=] { *run = [=] { return run_export(*choices, *input); }; });
+}
+
+void add_images(CLI::App& app, std::function<int()>* run) {
+    CLI::App* images =
+        app.add_subcommand("images", "the images every account is offered, under the owner amazon");
+    images->require_subcommand(1);
+    auto choices = std::make_shared<ClientChoices>();
+    auto as_json = std::make_shared<bool>(false);
+    CLI::App* list = images->add_subcommand("list", "show them");
+    add_choices(list, choices);
+    list->add_flag("--json", *as_json, "print the answer as JSON");
+    list->callback([=] { *run = [=] { return run_list_images(*choices, *as_json); }; });
+
+    auto request = std::make_shared<BuildImageRequest>();
+    CLI::App* build = images->add_subcommand(
+        "build", "make one from packages and provide it (administrators only)");
+    build->alias("pull");
+    add_choices(build, choices);
+    build->add_option("NAME", request->name, "tiny-linux or debian-12")->required();
+    build->add_option("--mirror", request->mirror,
+                      "URL of a package mirror (default: the host's own package sources)");
+    build->add_flag("--refresh", request->refresh, "with the packages of today");
+    build->callback([=] { *run = [=] { return run_build_image(*choices, *request); }; });
 }
 
 void add_inspect(CLI::App& app, std::function<int()>* run) {
@@ -295,6 +319,7 @@ void add_account(CLI::App& app, std::function<int()>* run) {
 void add_commands(CLI::App& app, std::function<int()>* run) {
     add_import(app, run);
     add_export(app, run);
+    add_images(app, run);
     add_inspect(app, run);
     add_nbd(app, run);
     add_ssh(app, run);

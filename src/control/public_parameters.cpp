@@ -47,6 +47,7 @@ Parameter to_parameter(const Caller& caller, const Versions& versions, std::size
     return {.name = image.public_parameter,
             .selector = "",
             .image = image.id,
+            .image_name = image.name,
             .version = static_cast<std::int64_t>(index) + 1,
             .modified = image.created,
             .arn = "arn:aws:ssm:" + caller.region + "::parameter" + image.public_parameter};
@@ -104,6 +105,17 @@ Result<Parameter> PublicParameters::get(const Caller& caller, const std::string&
     return parameter;
 }
 
+Result<std::vector<Parameter>> PublicParameters::list(const Caller& caller) {
+    TRY_ASSIGN(const auto parameters, parameters_of(store_, caller.region));
+    std::vector<Parameter> all;
+    for (const auto& [name, versions] : parameters) {
+        if (const auto index = latest(versions)) {
+            all.push_back(to_parameter(caller, versions, *index));
+        }
+    }
+    return all;
+}
+
 Result<Page<Parameter>> PublicParameters::by_path(const Caller& caller,
                                                   const ParametersByPathInput& input) {
     if (!input.path.starts_with('/') || input.path.size() > kMaxName) {
@@ -114,16 +126,13 @@ Result<Page<Parameter>> PublicParameters::by_path(const Caller& caller,
     while (path.ends_with('/')) {
         path.remove_suffix(1);
     }
-    TRY_ASSIGN(const auto parameters, parameters_of(store_, caller.region));
+    TRY_ASSIGN(auto all, list(caller));
     std::vector<Parameter> found;
     const auto cursor_of = [](const Parameter& p) { return catalog::Cursor{{}, p.name}; };
-    for (const auto& [name, versions] : parameters) {
-        const auto index = latest(versions);
-        if (index && is_below(name, path, input.recursive)) {
-            Parameter parameter = to_parameter(caller, versions, *index);
-            if (is_after(cursor_of(parameter), start)) {
-                found.push_back(std::move(parameter));
-            }
+    for (Parameter& parameter : all) {
+        if (is_below(parameter.name, path, input.recursive) &&
+            is_after(cursor_of(parameter), start)) {
+            found.push_back(std::move(parameter));
         }
     }
     PageStart bounded = start;

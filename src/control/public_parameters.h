@@ -29,6 +29,7 @@ struct Parameter {
     std::string name;
     std::string selector;  // ":3" when a version was asked for
     model::ImageId image;
+    std::string image_name;
     std::int64_t version = 0;
     UnixMillis modified;
     std::string arn;
@@ -48,6 +49,8 @@ class PublicParameters {
     Result<Parameter> get(const Caller& caller, const std::string& name);
     // By name.
     Result<Page<Parameter>> by_path(const Caller& caller, const ParametersByPathInput& input);
+    // All of the region, by name.
+    Result<std::vector<Parameter>> list(const Caller& caller);
     // RUN-14: the id a launch means by `image`, which may be "resolve:ssm:NAME[:VERSION]".
     Result<std::string> resolve(const Caller& caller, const std::string& image);
 

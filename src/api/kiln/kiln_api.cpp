@@ -125,6 +125,9 @@ Result<std::string> KilnApi::answer(const net::HttpRequest& request, const Conte
     if (parts.size() == 1 && parts[0] == "gc" && (method == "POST" || method == "GET")) {
         return collect_garbage(request, context);
     }
+    if (parts.size() == 1 && parts[0] == "provided" && method == "GET") {
+        return provided(context);
+    }
     if (parts.size() == 1 && parts[0] == "operations" && method == "GET") {
         return operations();
     }
@@ -282,6 +285,19 @@ Result<std::string> KilnApi::collect_garbage(const net::HttpRequest& request,
                 {"packsKept", report.packs_kept},
                 {"bytesKept", report.bytes_kept}}
         .dump();
+}
+
+Result<std::string> KilnApi::provided(const Context& context) {
+    TRY_ASSIGN(const auto parameters, services_.parameters.list(context.caller));
+    json images = json::array();
+    for (const control::Parameter& parameter : parameters) {
+        images.push_back({{"name", parameter.image_name},
+                          {"imageId", parameter.image.str()},
+                          {"parameter", parameter.name},
+                          {"version", parameter.version},
+                          {"created", format_iso8601(parameter.modified)}});
+    }
+    return json{{"images", images}}.dump();
 }
 
 Result<std::string> KilnApi::operations() const {

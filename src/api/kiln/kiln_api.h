@@ -4,6 +4,9 @@
 //   POST   /kiln/v1/imports?name=&size=&...    the body is a raw disk -> {imageId, snapshotId,
 //   ...};
 //                                              parameter=: provided to every account (PRV-5)
+//   GET    /kiln/v1/provided                   the provided images of the region -> {images:
+//   [{name,
+//                                              imageId, parameter, version, created}]}
 //   GET    /kiln/v1/disks/{id}                 an image's root disk or a snapshot -> {snapshotId,
 //                                              sizeBytes}
 //   GET    /kiln/v1/snapshots/{id}/data        its bytes, as an extent stream
@@ -70,6 +73,7 @@ class KilnApi {
     Status open_tunnel(const net::HttpRequest& request, const Context& context,
                        const std::string& id, net::ResponseWriter& response);
     Result<std::string> collect_garbage(const net::HttpRequest& request, const Context& context);
+    Result<std::string> provided(const Context& context);
     Result<std::string> operations() const;
     Result<std::string> create_account(const Context& context, net::BodyReader& body);
 
