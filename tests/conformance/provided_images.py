@@ -12,6 +12,7 @@ import tempfile
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
 import kiln_test  # noqa: E402
 from kiln_test import wait_until  # noqa: E402
+from kiln_test.paths import ROOT  # noqa: E402
 from kiln_test.refusals import expect  # noqa: E402
 
 PARAMETER = "/aws/service/kiln/tiny-linux/latest/x86_64"
@@ -92,6 +93,22 @@ def test_PRV_5_an_administrator_provides_an_image(service):
         assert image["Public"] and image["ImageOwnerAlias"] == "amazon", image
         assert service.client("ssm", region).get_parameter(Name=parameter)["Parameter"]["Value"] == image["ImageId"]
     assert provided(service)["ubuntu-24.04-20240423"]["ImageId"] == made["imageId"]
+
+
+def test_PRV_6_a_recipe_makes_one_and_provides_it(service):
+    work = os.path.join(service.home, "cache/kiln/images")
+    os.makedirs(work)
+    os.symlink(os.path.join(ROOT, "build/guests/cache"), os.path.join(work, "cache"))  # the packages are there
+    made = service.run("images", "build", "tiny-linux")
+    image = made.stdout.split("image")[1].split()[0]
+    listed = {entry["imageId"]: entry for entry in json.loads(service.run("images", "list", "--json").stdout)["images"]}
+    assert listed[image]["parameter"] == PARAMETER and listed[image]["version"] == 2, listed
+    assert provided(service)[listed[image]["name"]]["BootMode"] == "uefi-preferred"
+    assert PARAMETER in service.run("images", "list").stdout
+    again = service.run("images", "build", "tiny-linux", check=False)
+    assert again.returncode == 1 and "InvalidAMIName.Duplicate" in again.stderr, again
+    unknown = service.run("images", "build", "windows-95", check=False)
+    assert unknown.returncode == 1 and "tiny-linux, debian-12" in unknown.stderr, unknown
 
 
 def test_PAR_1_PAR_3_parameters_name_them(service):

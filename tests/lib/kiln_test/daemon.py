@@ -130,6 +130,7 @@ class Kiln:
             AWS_SHARED_CREDENTIALS_FILE=os.path.join(self.data, "credentials"),
             AWS_CONFIG_FILE=os.path.join(self.data, "config"),
             AWS_ENDPOINT_URL=self.endpoint,
+            XDG_CACHE_HOME=os.path.join(self.home, "cache"),
         )
         if keys:
             environment.update(AWS_ACCESS_KEY_ID=keys[0], AWS_SECRET_ACCESS_KEY=keys[1])
