@@ -5,6 +5,7 @@
 
 #include <set>
 
+#include "api/codec/errors.h"
 #include "api/generated/ec2/describe_regions.h"
 #include "api/generated/operations.h"
 
