@@ -23,11 +23,6 @@ bool leave_note(const std::string& path) {
     return static_cast<bool>(UniqueFd(::open(path.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600)));
 }
 
-// The outcome of a freeze that got no answer is not known.
-bool may_be_held(const Error& error) {
-    return error.code() == Code::deadline_exceeded || error.code() == Code::unavailable;
-}
-
 void thaw(const Parts& parts, const model::InstanceId& instance) {
     const Status thawed = parts.hypervisor.thaw(machine_id(instance), Deadline::after(kThawTime));
     if (!thawed && thawed.error().code() != Code::not_found) {
@@ -51,7 +46,8 @@ GuestFreeze::GuestFreeze(const Parts& parts, model::InstanceId instance)
     }
     const auto frozen =
         parts_.hypervisor.freeze(machine_id(instance_), Deadline::after(kFreezeTime));
-    held_ = frozen ? *frozen : may_be_held(frozen.error());
+    // What a freeze that failed left is not known; to let go of what is not held does no harm.
+    held_ = frozen ? *frozen : frozen.error().code() != Code::not_found;
     if (!frozen) {
         log_warn("instances", "the file systems of " + instance_.str() +
                                   " are not held still: " + frozen.error().to_string());

@@ -15,7 +15,6 @@ from kiln_test import wait_until  # noqa: E402
 from kiln_test.paths import ROOT  # noqa: E402
 
 BOOT_SECONDS = 240
-GIB = 1 << 30
 
 
 def agent_image():
