@@ -7,6 +7,7 @@
 // it, nor it under that).
 #pragma once
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -90,8 +91,10 @@ class QemuDriver final : public Hypervisor {
     Status connect(const MachinePtr& machine, const std::string& path, Deadline deadline);
     Status connect_any(const MachinePtr& machine, Deadline deadline);
     Status kill(Machine& machine, Deadline deadline);
-    // Adds a socket to the runtime record, and gives it to the machine's user.
-    Status record_sockets(Machine& machine, const std::string& socket);
+    // The disks' sockets as the runtime record has them, changed.
+    Status keep_sockets(Machine& machine,
+                        const std::function<void(std::map<std::string, std::string>&)>& change);
+    Status forget_socket(Machine& machine, const std::string& disk);
 
     // On the supervisor thread.
     bool on_control(const MachinePtr& machine, QmpClient& client);

@@ -79,7 +79,7 @@ RuntimeRecord new_record(const MachineSpec& spec, const LaunchFacts& facts) {
     record.runtime_directory = spec.runtime_directory;
     record.serial_log = spec.serial_log;
     for (const auto& disk : spec.disks) {
-        record.disk_sockets.push_back(disk.nbd_socket);
+        record.disk_sockets.emplace(disk.id, disk.nbd_socket);
     }
     if (facts.separate_users) {
         record.user = instance_uid(spec.id);
@@ -89,16 +89,22 @@ RuntimeRecord new_record(const MachineSpec& spec, const LaunchFacts& facts) {
 
 }  // namespace
 
-Status grant_sockets(const RuntimeRecord& record) {
-    if (!record.user || *record.user == ::geteuid()) {
-        return ok();
-    }
-    for (const auto& path : record.disk_sockets) {
-        if (::chown(path.c_str(), *record.user, static_cast<gid_t>(-1)) != 0) {
-            return Error::from_errno(errno, "give " + path + " to the machine's user");
-        }
+Status grant_socket(const RuntimeRecord& record, const std::string& path) {
+    if (record.user && *record.user != ::geteuid() &&
+        ::chown(path.c_str(), *record.user, static_cast<gid_t>(-1)) != 0) {
+        return Error::from_errno(errno, "give " + path + " to the machine's user");
     }
     return ok();
+}
+
+Status grant_sockets(const RuntimeRecord& record) {
+    Status all = ok();
+    for (const auto& [disk, path] : record.disk_sockets) {
+        if (Status granted = grant_socket(record, path); !granted) {
+            all = std::move(granted);
+        }
+    }
+    return all;
 }
 
 Result<HeldMachine> prepare_launch(const MachineSpec& spec, const LaunchFacts& facts) {
@@ -124,7 +130,9 @@ Result<HeldMachine> prepare_launch(const MachineSpec& spec, const LaunchFacts& f
     request.args = std::move(args);
     request.log = log.get();
     request.user = record.user;
-    request.must_reach = record.disk_sockets;
+    for (const auto& [disk, path] : record.disk_sockets) {
+        request.must_reach.push_back(path);
+    }
     if (facts.accelerator == Accelerator::kvm && record.user) {
         request.extra_group = kvm_group();
     }

@@ -27,8 +27,9 @@ struct HeldMachine {
 // On success the record is durable. On failure no process is left; files may be.
 Result<HeldMachine> prepare_launch(const MachineSpec& spec, const LaunchFacts& facts);
 
-// Gives the disks' sockets, which their server creates for its own user alone, to the machine's
-// user.
+// Gives a disk's socket, which its server creates for its own user alone, to the machine's user.
+Status grant_socket(const RuntimeRecord& record, const std::string& path);
+// All of the record's; an error is the last one, after the others were tried.
 Status grant_sockets(const RuntimeRecord& record);
 
 // QEMU's last words, for the error of a failed start; empty when there are none.

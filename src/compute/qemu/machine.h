@@ -7,6 +7,7 @@
 #pragma once
 
 #include <atomic>
+#include <map>
 #include <memory>
 #include <optional>
 
@@ -36,7 +37,8 @@ struct Machine {
     std::shared_ptr<QmpClient> control GUARDED_BY(mutex);  // none: never had, or reported lost
     bool control_suspect GUARDED_BY(mutex) = false;        // ended; the process may be ending too
     bool exited GUARDED_BY(mutex) = false;
-    std::vector<std::string> sockets GUARDED_BY(mutex);  // of its disks, plugged ones included
+    // Of its disks, plugged ones included.
+    std::map<std::string, std::string> sockets GUARDED_BY(mutex);
 };
 using MachinePtr = std::shared_ptr<Machine>;
 

@@ -10,7 +10,7 @@ namespace {
 
 using Json = nlohmann::json;
 
-constexpr unsigned kRecordVersion = 1;
+constexpr unsigned kRecordVersion = 2;
 constexpr std::size_t kMaxRecordBytes = 64U << 10;
 
 std::string record_path(const std::string& directory) {
@@ -29,15 +29,15 @@ class Fields {
         const Json* member = find(key);
         return member && take(member->is_number_unsigned()) ? member->get<std::uint64_t>() : 0;
     }
-    std::vector<std::string> texts(const char* key) {
-        std::vector<std::string> out;
+    std::map<std::string, std::string> texts(const char* key) {
+        std::map<std::string, std::string> out;
         const Json* member = find(key);
-        if (!member || !take(member->is_array())) {
+        if (!member || !take(member->is_object())) {
             return out;
         }
-        for (const Json& item : *member) {
+        for (const auto& [name, item] : member->items()) {
             if (take(item.is_string())) {
-                out.push_back(item.get<std::string>());
+                out.emplace(name, item.get<std::string>());
             }
         }
         return out;

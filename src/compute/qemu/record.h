@@ -4,6 +4,7 @@
 // docs/internals/compute.md. Thread model: plain value and pure functions over files.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -22,7 +23,7 @@ struct RuntimeRecord {
     std::optional<uid_t> user;  // nothing: ours
     std::string runtime_directory;
     std::string serial_log;
-    std::vector<std::string> disk_sockets;
+    std::map<std::string, std::string> disk_sockets;  // by the disk's id
 };
 
 std::string qmp_path(const std::string& runtime_directory);

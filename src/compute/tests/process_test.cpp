@@ -157,7 +157,7 @@ TEST_CASE("a runtime record comes back as it was written") {
     record.user = instance_uid(record.id);
     record.runtime_directory = "/run/kiln/\"quoted\"";
     record.serial_log = "/var/lib/kiln/console.log";
-    record.disk_sockets = {"/run/kiln/a", "/run/kiln/b"};
+    record.disk_sockets = {{"vol-a", "/run/kiln/a"}, {"vol-b", "/run/kiln/b"}};
     const auto read = decode_record(encode_record(record));
     REQUIRE(read);
     CHECK(encode_record(*read) == encode_record(record));
@@ -181,14 +181,14 @@ TEST_CASE("a damaged runtime record is data loss, an absent one is none") {
         const auto read = read_record(directory.path());
         return !read && read.error().code() == Code::data_loss;
     };
-    CHECK(damaged("\"version\": 1", "\"version\": 2"));
+    CHECK(damaged("\"version\": 2", "\"version\": 1"));
     CHECK(damaged("1234", "1"));
     CHECK(damaged("1234", "-1"));
     CHECK(damaged("1234", "4294967298"));
     CHECK(damaged("1234", "\"1234\""));
     CHECK(damaged("boot_id", "boot"));
     CHECK(damaged("{", "["));
-    CHECK(damaged("\"disk_sockets\": []", "\"disk_sockets\": [1]"));
+    CHECK(damaged("\"disk_sockets\": {}", "\"disk_sockets\": {\"vol-a\": 1}"));
 }
 
 TEST_CASE("user ids of machines lie in their range, and the range must be mapped") {
