@@ -64,11 +64,16 @@ Status remove_node(QmpClient& control, const std::string& disk, Deadline deadlin
     return removed || says(removed.error(), "Failed to find node") ? ok() : Status(removed.error());
 }
 
-// QEMU changes what a running device stands on since 6.1, between two requests.
+// QEMU changes what a running device stands on since 6.1, between two requests. It aborts when that
+// is the node it stands on already.
 Status set_node(QmpClient& control, const std::string& disk, const std::string& node,
                 Deadline deadline) {
-    const Json change = {
-        {"path", "/machine/peripheral/" + device_of(disk)}, {"property", "drive"}, {"value", node}};
+    Json change = {{"path", "/machine/peripheral/" + device_of(disk)}, {"property", "drive"}};
+    TRY_ASSIGN(const QmpMessage now, control.execute("qom-get", change.dump(), deadline));
+    if (now.string("return") == node) {
+        return ok();
+    }
+    change["value"] = node;
     const auto changed = control.execute("qom-set", change.dump(), deadline);
     return changed ? ok() : Status(changed.error());
 }
