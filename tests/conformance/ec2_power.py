@@ -113,7 +113,7 @@ def test_RBT_1_a_reboot_keeps_the_instance_running(service):
     ec2.reboot_instances(InstanceIds=[instance])  # under way already
     wait_until(lambda: not jobs(service, instance), 30, "the reboot is over")
     seen = one(ec2, instance)
-    assert seen["State"]["Name"] == "running" and seen["LaunchTime"] == before
+    assert (seen["State"]["Name"], seen["LaunchTime"]) == ("running", before), seen
     ec2.stop_instances(InstanceIds=[instance])
     wait_for(ec2, instance, "stopped")
     assert refusal(ec2.reboot_instances, InstanceIds=[instance])[0] == "IncorrectInstanceState"
