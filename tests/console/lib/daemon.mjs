@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// One `kiln serve` on a data directory of its own, on a loopback port of the system's choice.
+import { spawn, execFile } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, open, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { promisify } from "node:util";
+
+const run = promisify(execFile);
+
+const kReadyMs = 60_000;
+const kStopMs = 30_000;
+
+export class Daemon {
+    static async start(program, ...more) {
+        const daemon = new Daemon();
+        daemon.program = program;
+        daemon.home = await mkdtemp(join(tmpdir(), "kc-"));
+        daemon.data = join(daemon.home, "data");
+        const log = await open(join(daemon.home, "kiln.log"), "a");
+        const options = ["--data", daemon.data, "--listen", "127.0.0.1:0", "--ready-fd", "3"];
+        daemon.process = spawn(program, ["serve", ...options, "--runtime-directory", join(daemon.home, "run"), ...more], {
+            stdio: ["ignore", log.fd, log.fd, "pipe"],
+        });
+        await log.close();
+        await ready(daemon.process);
+        daemon.endpoint = (await readFile(join(daemon.data, "endpoint"), "ascii")).trim();
+        daemon.keys = parseKeys(await readFile(join(daemon.data, "credentials"), "utf8"));
+        return daemon;
+    }
+
+    async kiln(...parameters) {
+        const { stdout } = await run(this.program, [...parameters, "--data", this.data]);
+        return stdout;
+    }
+
+    /** An image of an empty disk: all that the fake hypervisor needs. */
+    async importBlank(name, ...more) {
+        const file = join(this.home, "blank.raw");
+        await writeFile(file, "");
+        await truncate(file, 8 << 20);
+        return JSON.parse(await this.kiln("import", file, "--name", name, "--architecture", "x86_64", "--json", ...more));
+    }
+
+    /** Another account: its number and keys. */
+    async account() {
+        return JSON.parse(await this.kiln("account", "create"));
+    }
+
+    /** Runs Debian's aws against this daemon, with nothing of the caller's own configuration. */
+    async aws(...parameters) {
+        return JSON.parse((await run("/usr/bin/aws", ["--endpoint-url", this.endpoint, ...parameters], { env: this.awsEnvironment() })).stdout || "null");
+    }
+
+    /** Runs a line as Show as CLI gives it, in a shell where `aws` is pointed here, and answers what it wrote. */
+    async shell(line) {
+        const script = `aws() { /usr/bin/aws --endpoint-url ${this.endpoint} "$@"; }\n${line}`;
+        const { stdout, stderr } = await run("/bin/sh", ["-c", script], { env: this.awsEnvironment() }).catch((failure) => failure);
+        return stdout + stderr;
+    }
+
+    awsEnvironment() {
+        return {
+            PATH: process.env.PATH,
+            HOME: this.home,
+            AWS_ACCESS_KEY_ID: this.keys.accessKeyId,
+            AWS_SECRET_ACCESS_KEY: this.keys.secretAccessKey,
+            AWS_DEFAULT_REGION: "us-east-1",
+            AWS_EC2_METADATA_DISABLED: "true",
+            AWS_PAGER: "",
+        };
+    }
+
+    async log() {
+        return readFile(join(this.home, "kiln.log"), "utf8");
+    }
+
+    async stop() {
+        const ended = once(this.process, "exit");
+        this.process.kill("SIGTERM");
+        const timer = setTimeout(() => this.process.kill("SIGKILL"), kStopMs);
+        await ended;
+        clearTimeout(timer);
+        await rm(this.home, { recursive: true, force: true });
+    }
+}
+
+function parseKeys(text) {
+    return {
+        accessKeyId: /aws_access_key_id\s*=\s*(\S+)/.exec(text)[1],
+        secretAccessKey: /aws_secret_access_key\s*=\s*(\S+)/.exec(text)[1],
+    };
+}
+
+async function ready(process) {
+    const failed = Promise.race([
+        once(process, "exit").then(([code]) => `exit code ${code}`),
+        new Promise((resolve) => setTimeout(resolve, kReadyMs, "no answer in time").unref()),
+    ]);
+    const outcome = await Promise.race([once(process.stdio[3], "data").then(() => undefined), failed]);
+    if (outcome) {
+        process.kill("SIGKILL");
+        throw new Error(`kiln serve did not become ready: ${outcome}`);
+    }
+}

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: Apache-2.0
+// What people do in the console, in the words of its pages.
+import { here } from "./surroundings.mjs";
+
+export async function open(route) {
+    await here.page.goto(`${here.server.url}#/${route}`);
+}
+
+/** Signs in with an access key on the page that is open. */
+export async function signIn({ accessKeyId, secretAccessKey }) {
+    await here.page.getByLabel("Access key ID").fill(accessKeyId);
+    await here.page.getByLabel("Secret access key").fill(secretAccessKey);
+    await here.page.getByRole("button", { name: "Sign in", exact: true }).click();
+}
+
+export function row(text) {
+    return here.page.getByRole("row").filter({ hasText: text });
+}
+
+/** Right-clicks a row and walks the menu. */
+export async function contextMenu(text, ...path) {
+    await row(text).locator("td").nth(2).click({ button: "right" });
+    await walkMenu(path);
+}
+
+/** Opens the Actions menu and walks it. */
+export async function actions(...path) {
+    await here.page.getByRole("button", { name: "Actions", exact: true }).click();
+    await walkMenu(path);
+}
+
+async function walkMenu(path) {
+    for (const name of path) {
+        await here.page.getByRole("menuitem", { name, exact: true }).click();
+    }
+}
+
+/** The text of the first command line under Show as CLI. */
+export async function shownCommand() {
+    await here.page.getByRole("button", { name: "Show as CLI" }).click();
+    return here.page.locator(".command-line code").first().innerText();
+}
+
+/** Steps of a story: after one that failed the others make no sense and are skipped; the page is pictured as it stood. */
+export function story(t) {
+    let failed = false;
+    return (name, step) =>
+        t.test(name, { skip: failed && "a step before failed" }, async () => {
+            try {
+                await step();
+            } catch (failure) {
+                failed = true;
+                await here.browser.picture("failed");
+                throw failure;
+            }
+        });
+}
