@@ -12,12 +12,15 @@ function fontsAsFiles(): Plugin {
                 if (sheet.type !== "asset" || !sheet.fileName.endsWith(".css")) {
                     continue;
                 }
-                sheet.source = String(sheet.source).replace(/data:font\/woff2;base64,([A-Za-z0-9+/=]+)/g, (_match, encoded: string) => {
-                    const font = Buffer.from(encoded, "base64");
-                    const fileName = `assets/font-${createHash("sha256").update(font).digest("hex").slice(0, 8)}.woff2`;
-                    this.emitFile({ type: "asset", fileName, source: font });
-                    return fileName.replace("assets/", "./");
-                });
+                sheet.source = String(sheet.source).replace(
+                    /data:font\/woff2;base64,([A-Za-z0-9+/=]+)/g,
+                    (_match, encoded: string) => {
+                        const font = Buffer.from(encoded, "base64");
+                        const fileName = `assets/font-${createHash("sha256").update(font).digest("hex").slice(0, 8)}.woff2`;
+                        this.emitFile({ type: "asset", fileName, source: font });
+                        return fileName.replace("assets/", "./");
+                    },
+                );
             }
         },
     };

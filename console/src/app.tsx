@@ -18,8 +18,19 @@ type Pattern = readonly string[];
 
 const kRoutes: readonly (readonly [Pattern, ComponentType<RouteProps>])[] = [
     [["instances"], lazy(() => import("./instances/page"))],
+    [["instances", ":"], lazy(() => import("./instances/item"))],
     [["instances", ":", "create-image"], lazy(() => import("./instances/create-image"))],
     [["images"], lazy(() => import("./images/page"))],
+    [["images", ":"], lazy(() => import("./images/item"))],
+    [["volumes"], lazy(() => import("./volumes/page"))],
+    [["volumes", ":"], lazy(() => import("./volumes/item"))],
+    [["snapshots"], lazy(() => import("./snapshots/page"))],
+    [["snapshots", ":"], lazy(() => import("./snapshots/item"))],
+    [["security-groups"], lazy(() => import("./security-groups/page"))],
+    [["security-groups", ":"], lazy(() => import("./security-groups/item"))],
+    [["key-pairs"], lazy(() => import("./key-pairs/page"))],
+    [["events"], lazy(() => import("./events/page"))],
+    [["launch"], lazy(() => import("./launch/page"))],
 ];
 
 function parametersOf(pattern: Pattern, path: readonly string[]): readonly string[] | undefined {

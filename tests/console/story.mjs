@@ -3,16 +3,16 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { contextMenu, open, row, shownCommand, signIn, story } from "./lib/steps.mjs";
-import { here, surround } from "./lib/surroundings.mjs";
-
-surround();
+import { here } from "./lib/surroundings.mjs";
 
 test("an image is made of an instance, from signing in to Available", async (t) => {
     const step = story(t);
     const { daemon, page, browser } = here;
     const { imageId } = await daemon.importBlank("base");
-    const launched = await daemon.aws("ec2", "run-instances", "--image-id", imageId, "--instance-type", "t2.nano");
-    const [{ InstanceId: instanceId }] = launched.Instances;
+    const { Instances } = await daemon
+        .ec2()
+        .runInstances({ ImageId: imageId, InstanceType: "t2.nano", MinCount: 1, MaxCount: 1 });
+    const instanceId = Instances[0].InstanceId;
 
     await step("a wrong secret is told in the server's words", async () => {
         await open("");
@@ -48,7 +48,10 @@ test("an image is made of an instance, from signing in to Available", async (t) 
         const line = await shownCommand();
         assert.match(await daemon.shell(`${line} --dry-run`), /InvalidAMIName.Malformed|DryRunOperation/);
         await page.getByLabel("Image name").fill("golden image");
-        assert.match(await daemon.shell(`${await page.locator(".command-line code").first().innerText()} --dry-run`), /DryRunOperation/);
+        assert.match(
+            await daemon.shell(`${await page.locator(".command-line code").first().innerText()} --dry-run`),
+            /DryRunOperation/,
+        );
     });
 
     await step("the image turns available by itself", async () => {
@@ -62,9 +65,5 @@ test("an image is made of an instance, from signing in to Available", async (t) 
         await row("golden image").getByText("Available").waitFor();
         await row("golden image").locator("td").nth(2).click();
         await browser.inspect("images");
-    });
-
-    await step("nothing failed in the page meanwhile", () => {
-        assert.deepEqual(browser.complaints, []);
     });
 });

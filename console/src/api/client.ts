@@ -64,7 +64,12 @@ export class Client {
 
     private async kiln(path: string): Promise<unknown> {
         const url = new URL(path, this.origin);
-        const signer = new SignatureV4({ service: "kiln", region: this.region, credentials: this.keys, sha256: Sha256 });
+        const signer = new SignatureV4({
+            service: "kiln",
+            region: this.region,
+            credentials: this.keys,
+            sha256: Sha256,
+        });
         const request = new HttpRequest({
             method: "GET",
             protocol: url.protocol,

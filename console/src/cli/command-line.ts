@@ -36,8 +36,11 @@ function isStructure(value: unknown): value is Values {
     return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** Without members that are undefined, which JSON would drop from objects but turn to null in lists. */
 function argument(value: unknown): string[] {
+    if (value instanceof Uint8Array) {
+        // Version 2 of the CLI takes binary values as base64.
+        return [quote(btoa(Array.from(value, (byte) => String.fromCharCode(byte)).join("")))];
+    }
     if (Array.isArray(value)) {
         return value.some(isStructure) ? [quote(JSON.stringify(value))] : value.map((item) => quote(String(item)));
     }

@@ -21,7 +21,7 @@ export function CommandLine({ line }: { line: string }): ReactNode {
 }
 
 /** An operation with its input: what Show as CLI prints and `perform` does. */
-export type Call = { [K in Operation]: { operation: K; input: Input<K> } }[Operation];
+export type Call = { [K in Operation]: { operation: K; input: Input<K>; region?: string } }[Operation];
 
 /** What a form is about to do, as lines of the aws CLI. */
 export function ShowAsCli({ calls }: { calls: readonly Call[] }): ReactNode {
@@ -29,11 +29,12 @@ export function ShowAsCli({ calls }: { calls: readonly Call[] }): ReactNode {
     return (
         <ExpandableSection headerText="Show as CLI" variant="footer">
             <SpaceBetween size="xs">
-                {calls.map(({ operation, input }, index) => (
-                    <CommandLine key={index} line={commandLine(operation, input, client.region)} />
+                {calls.map(({ operation, input, region }, index) => (
+                    <CommandLine key={index} line={commandLine(operation, input, region ?? client.region)} />
                 ))}
                 <Box color="text-body-secondary" fontSize="body-s">
-                    Once per shell: <Box variant="code">eval &quot;$(kiln env)&quot;</Box> points the CLI at this server.
+                    Once per shell: <Box variant="code">eval &quot;$(kiln env)&quot;</Box> points the CLI at this
+                    server.
                 </Box>
             </SpaceBetween>
         </ExpandableSection>

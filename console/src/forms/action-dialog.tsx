@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A dialog that performs calls: what it will do in words, fields if any, the error, the same as CLI, and the button.
 import { Box, Button, Modal, SpaceBetween } from "@cloudscape-design/components";
-import type { ReactNode } from "react";
+import { useId, type ReactNode } from "react";
 import { ShowAsCli, type Call } from "../cli/show";
 import { closeDialog } from "../shell/dialogs";
 import { fieldOf, type ApiError, type FieldPatterns } from "../api/errors";
@@ -24,6 +24,7 @@ export function ActionDialog<F extends string = never>(props: ActionDialogProps<
         await props.work();
         closeDialog();
     });
+    const form = useId();
     const field = props.patterns && fieldOf(error, props.patterns);
     const children =
         typeof props.children === "function"
@@ -40,18 +41,26 @@ export function ActionDialog<F extends string = never>(props: ActionDialogProps<
                         <Button variant="link" onClick={closeDialog}>
                             Cancel
                         </Button>
-                        <Button variant="primary" loading={busy} disabled={props.disabled} onClick={submit}>
+                        <Button variant="primary" form={form} loading={busy} disabled={props.disabled}>
                             {props.submitText}
                         </Button>
                     </SpaceBetween>
                 </Box>
             }
         >
-            <SpaceBetween size="m">
-                {!field && <ErrorAlert error={error} />}
-                {children}
-                <ShowAsCli calls={props.calls} />
-            </SpaceBetween>
+            <form
+                id={form}
+                onSubmit={(event) => {
+                    event.preventDefault();
+                    submit();
+                }}
+            >
+                <SpaceBetween size="m">
+                    {!field && <ErrorAlert error={error} />}
+                    {children}
+                    <ShowAsCli calls={props.calls} />
+                </SpaceBetween>
+            </form>
         </Modal>
     );
 }

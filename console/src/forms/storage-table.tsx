@@ -41,7 +41,12 @@ export function StorageTable({ rows, onChange, editable, original }: StorageTabl
                                 />
                             ) : (
                                 <>
-                                    {row.device} {row.root && <Box variant="span" color="text-body-secondary">(root)</Box>}
+                                    {row.device}{" "}
+                                    {row.root && (
+                                        <Box variant="span" color="text-body-secondary">
+                                            (root)
+                                        </Box>
+                                    )}
                                 </>
                             ),
                     },
@@ -86,7 +91,9 @@ export function StorageTable({ rows, onChange, editable, original }: StorageTabl
                                     ariaLabel={`Type of ${row.device}`}
                                     selectedOption={{ value: row.type }}
                                     options={kTypeOptions}
-                                    onChange={({ detail }) => put(row.key, { type: detail.selectedOption.value ?? "gp2" })}
+                                    onChange={({ detail }) =>
+                                        put(row.key, { type: detail.selectedOption.value ?? "gp2" })
+                                    }
                                     expandToViewport
                                 />
                             ) : (

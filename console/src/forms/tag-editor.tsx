@@ -7,7 +7,8 @@ import type { ReactNode } from "react";
 const kMostTags = 50;
 
 export function TagEditor({ tags, onChange }: { tags: readonly Tag[]; onChange(tags: Tag[]): void }): ReactNode {
-    const put = (index: number, change: Tag) => onChange(tags.map((tag, at) => (at === index ? { ...tag, ...change } : tag)));
+    const put = (index: number, change: Tag) =>
+        onChange(tags.map((tag, at) => (at === index ? { ...tag, ...change } : tag)));
     return (
         <AttributeEditor<Tag>
             items={tags}

@@ -41,7 +41,11 @@ export function MappingTable({ mappings }: { mappings: readonly BlockDeviceMappi
             ariaLabels={{ tableLabel: "Block devices" }}
             columnDefinitions={[
                 { id: "device", header: "Device", cell: ({ DeviceName }) => DeviceName, isRowHeader: true },
-                { id: "snapshot", header: "Snapshot", cell: ({ Ebs }) => <Reference route="snapshots" id={Ebs?.SnapshotId} /> },
+                {
+                    id: "snapshot",
+                    header: "Snapshot",
+                    cell: ({ Ebs }) => <Reference route="snapshots" id={Ebs?.SnapshotId} />,
+                },
                 { id: "size", header: "Size", cell: ({ Ebs, VirtualName }) => VirtualName ?? gib(Ebs?.VolumeSize) },
                 { id: "type", header: "Volume type", cell: ({ Ebs }) => Ebs?.VolumeType ?? "–" },
                 { id: "delete", header: "Delete on termination", cell: ({ Ebs }) => yesNo(Ebs?.DeleteOnTermination) },

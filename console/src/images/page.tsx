@@ -7,7 +7,9 @@ import { imageResource, kViews, type View } from "./resource";
 
 export default function ImagesPage(): ReactNode {
     const { query } = useRoute();
-    const [view, setView] = useState<View>(() => kViews.find(({ value }) => value === query.get("view"))?.value ?? "self");
+    const [view, setView] = useState<View>(
+        () => kViews.find(({ value }) => value === query.get("view"))?.value ?? "self",
+    );
     const resource = useMemo(() => imageResource(view), [view]);
     return (
         <ResourceList

@@ -1,6 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Instance, Tag } from "@aws-sdk/client-ec2";
-import { Box, Container, FormField, Header, Input, Link, RadioGroup, SpaceBetween, Textarea } from "@cloudscape-design/components";
+import {
+    Box,
+    Container,
+    FormField,
+    Header,
+    Input,
+    Link,
+    RadioGroup,
+    SpaceBetween,
+    Textarea,
+} from "@cloudscape-design/components";
 import { useEffect, useMemo, useState, type ReactNode } from "react";
 import type { Input as CallInput } from "../api/commands";
 import { asApiError, fieldOf, type ApiError } from "../api/errors";
@@ -149,7 +159,11 @@ function CreateImageForm({ instance, volumes }: { instance: Instance; volumes: r
                         }
                         errorText={errorAt("description")}
                     >
-                        <Textarea rows={2} value={description} onChange={({ detail }) => setDescription(detail.value)} />
+                        <Textarea
+                            rows={2}
+                            value={description}
+                            onChange={({ detail }) => setDescription(detail.value)}
+                        />
                     </FormField>
                     <FormField label="Consistency">
                         <RadioGroup
@@ -176,7 +190,10 @@ function CreateImageForm({ instance, volumes }: { instance: Instance; volumes: r
             </Container>
             <Container
                 header={
-                    <Header variant="h2" description="Each volume kept becomes a snapshot of the image. The root cannot be removed.">
+                    <Header
+                        variant="h2"
+                        description="Each volume kept becomes a snapshot of the image. The root cannot be removed."
+                    >
                         Volumes
                     </Header>
                 }
@@ -185,7 +202,13 @@ function CreateImageForm({ instance, volumes }: { instance: Instance; volumes: r
                     <StorageTable rows={rows} onChange={setRows} editable={false} original={original} />
                 </FormField>
             </Container>
-            <Container header={<Header variant="h2" description="Given to the image and its snapshots.">Tags</Header>}>
+            <Container
+                header={
+                    <Header variant="h2" description="Given to the image and its snapshots.">
+                        Tags
+                    </Header>
+                }
+            >
                 <FormField stretch errorText={errorAt("tags")}>
                     <TagEditor tags={tags} onChange={setTags} />
                 </FormField>

@@ -17,7 +17,10 @@ export const kInstanceSource: Source<Instance> = {
     inTransition: (instance) => kInTransition.has(instance.State?.Name ?? ""),
     async page(client, request) {
         const answer = await client.call("DescribeInstances", request);
-        return { items: (answer.Reservations ?? []).flatMap(({ Instances }) => Instances ?? []), nextToken: answer.NextToken };
+        return {
+            items: (answer.Reservations ?? []).flatMap(({ Instances }) => Instances ?? []),
+            nextToken: answer.NextToken,
+        };
     },
 };
 
@@ -36,7 +39,13 @@ export const kInstances: Resource<Instance> = {
             sortBy: (instance) => instance.InstanceId,
             width: 200,
         },
-        { id: "name", header: "Name", cell: (instance) => nameOf(instance.Tags) || "–", sortBy: (instance) => nameOf(instance.Tags), width: 140 },
+        {
+            id: "name",
+            header: "Name",
+            cell: (instance) => nameOf(instance.Tags) || "–",
+            sortBy: (instance) => nameOf(instance.Tags),
+            width: 140,
+        },
         {
             id: "state",
             header: "Instance state",
@@ -44,14 +53,53 @@ export const kInstances: Resource<Instance> = {
             sortBy: (instance) => instance.State?.Name,
             width: 150,
         },
-        { id: "type", header: "Instance type", cell: (instance) => instance.InstanceType ?? "–", sortBy: (instance) => instance.InstanceType, width: 145 },
-        { id: "image", header: "AMI ID", cell: (instance) => <Reference route="images" id={instance.ImageId} />, sortBy: (instance) => instance.ImageId, width: 210 },
-        { id: "public-ip", header: "Public IPv4", cell: (instance) => instance.PublicIpAddress ?? "–", sortBy: (instance) => instance.PublicIpAddress, width: 135 },
-        { id: "launched", header: "Launched", cell: (instance) => time(instance.LaunchTime), sortBy: (instance) => instance.LaunchTime?.getTime(), width: 175 },
-        { id: "private-ip", header: "Private IPv4", cell: (instance) => instance.PrivateIpAddress ?? "–", hidden: true },
+        {
+            id: "type",
+            header: "Instance type",
+            cell: (instance) => instance.InstanceType ?? "–",
+            sortBy: (instance) => instance.InstanceType,
+            width: 145,
+        },
+        {
+            id: "image",
+            header: "AMI ID",
+            cell: (instance) => <Reference route="images" id={instance.ImageId} />,
+            sortBy: (instance) => instance.ImageId,
+            width: 210,
+        },
+        {
+            id: "public-ip",
+            header: "Public IPv4",
+            cell: (instance) => instance.PublicIpAddress ?? "–",
+            sortBy: (instance) => instance.PublicIpAddress,
+            width: 135,
+        },
+        {
+            id: "launched",
+            header: "Launched",
+            cell: (instance) => time(instance.LaunchTime),
+            sortBy: (instance) => instance.LaunchTime?.getTime(),
+            width: 175,
+        },
+        {
+            id: "private-ip",
+            header: "Private IPv4",
+            cell: (instance) => instance.PrivateIpAddress ?? "–",
+            hidden: true,
+        },
         { id: "key", header: "Key pair", cell: (instance) => instance.KeyName ?? "–", hidden: true },
-        { id: "zone", header: "Availability Zone", cell: (instance) => instance.Placement?.AvailabilityZone ?? "–", hidden: true },
-        { id: "groups", header: "Security groups", cell: (instance) => (instance.SecurityGroups ?? []).map(({ GroupName }) => GroupName).join(", ") || "–", hidden: true },
+        {
+            id: "zone",
+            header: "Availability Zone",
+            cell: (instance) => instance.Placement?.AvailabilityZone ?? "–",
+            hidden: true,
+        },
+        {
+            id: "groups",
+            header: "Security groups",
+            cell: (instance) => (instance.SecurityGroups ?? []).map(({ GroupName }) => GroupName).join(", ") || "–",
+            hidden: true,
+        },
         { id: "architecture", header: "Architecture", cell: (instance) => instance.Architecture ?? "–", hidden: true },
     ],
     properties: [

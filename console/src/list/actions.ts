@@ -6,7 +6,12 @@ import type { Action, Resource } from "./resource";
 
 type Items = ButtonDropdownProps.Items;
 
-function refusalOf<T>(resource: Resource<T>, action: Action<T>, items: readonly T[], session: Session): string | undefined {
+function refusalOf<T>(
+    resource: Resource<T>,
+    action: Action<T>,
+    items: readonly T[],
+    session: Session,
+): string | undefined {
     if (action.operation && session.isBuilt(action.operation) === false) {
         return `This server does not offer ${action.operation} yet.`;
     }
@@ -16,7 +21,7 @@ function refusalOf<T>(resource: Resource<T>, action: Action<T>, items: readonly 
     if (action.takes === "some" && items.length === 0) {
         return `Select at least one ${resource.singular} first.`;
     }
-    return action.refusal?.(items);
+    return action.refusal?.(items, session);
 }
 
 export function menuItems<T>(resource: Resource<T>, items: readonly T[], session: Session): Items {

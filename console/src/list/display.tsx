@@ -1,6 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // How values look, the same everywhere: states, times, sizes, ids, tags.
-import { Box, KeyValuePairs, Link, StatusIndicator, Table, type StatusIndicatorProps } from "@cloudscape-design/components";
+import {
+    Box,
+    KeyValuePairs,
+    Link,
+    StatusIndicator,
+    Table,
+    type StatusIndicatorProps,
+} from "@cloudscape-design/components";
 import type { Tag } from "@aws-sdk/client-ec2";
 import type { ReactNode } from "react";
 import { follow } from "../shell/router";
@@ -37,7 +44,11 @@ export function State({ state }: { state: string | undefined }): ReactNode {
     if (!state) {
         return "–";
     }
-    return <StatusIndicator type={kStates[state] ?? "info"}>{state.charAt(0).toUpperCase() + state.slice(1)}</StatusIndicator>;
+    return (
+        <StatusIndicator type={kStates[state] ?? "info"}>
+            {state.charAt(0).toUpperCase() + state.slice(1)}
+        </StatusIndicator>
+    );
 }
 
 export function time(value: Date | string | undefined): string {

@@ -20,9 +20,13 @@ function defaults<T>(resource: Resource<T>): TablePreferences {
 function read<T>(resource: Resource<T>): TablePreferences {
     const fallback = defaults(resource);
     try {
-        const stored = JSON.parse(localStorage.getItem(`kiln.table.${resource.route}`) ?? "{}") as Partial<TablePreferences>;
+        const stored = JSON.parse(
+            localStorage.getItem(`kiln.table.${resource.route}`) ?? "{}",
+        ) as Partial<TablePreferences>;
         // A column that came with a newer console is shown as it is by default.
-        const known = (stored.contentDisplay ?? []).filter(({ id }) => resource.columns.some((column) => column.id === id));
+        const known = (stored.contentDisplay ?? []).filter(({ id }) =>
+            resource.columns.some((column) => column.id === id),
+        );
         const added = fallback.contentDisplay.filter(({ id }) => !known.some((column) => column.id === id));
         return { ...fallback, ...stored, contentDisplay: [...known, ...added] };
     } catch {

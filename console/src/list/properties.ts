@@ -30,11 +30,10 @@ export function filteringProperties<T>(
     return [...own, ...tags.filter(({ key }) => !known.has(key))];
 }
 
-export function filteringOptions<T>(
-    resource: Resource<T>,
-    items: readonly T[],
-): PropertyFilterProps.FilteringOption[] {
-    const own = resource.properties.flatMap(({ key, values }) => (values ?? []).map((value) => ({ propertyKey: key, value })));
+export function filteringOptions<T>(resource: Resource<T>, items: readonly T[]): PropertyFilterProps.FilteringOption[] {
+    const own = resource.properties.flatMap(({ key, values }) =>
+        (values ?? []).map((value) => ({ propertyKey: key, value })),
+    );
     const tags = new Map<string, { propertyKey: string; value: string }>();
     for (const { Key, Value } of items.flatMap((item) => resource.tags?.(item) ?? [])) {
         if (Key && Value && tags.size < kMostTagValues) {

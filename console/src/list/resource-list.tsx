@@ -57,7 +57,15 @@ function columnDefinitions<T>(resource: Resource<T>) {
     }));
 }
 
-function Empty<T>({ resource, filtered, onClear }: { resource: Resource<T>; filtered: boolean; onClear(): void }): ReactNode {
+function Empty<T>({
+    resource,
+    filtered,
+    onClear,
+}: {
+    resource: Resource<T>;
+    filtered: boolean;
+    onClear(): void;
+}): ReactNode {
     const { title, hint, action } = resource.empty;
     return (
         <Box textAlign="center" margin={{ vertical: "m" }}>
@@ -148,7 +156,11 @@ export function ResourceList<T>({ resource, buttons, view, description }: Resour
         >
             <SpaceBetween size="s">
                 {list.error && (
-                    <Alert type="error" header={list.error.code} action={<Button onClick={list.refresh}>Try again</Button>}>
+                    <Alert
+                        type="error"
+                        header={list.error.code}
+                        action={<Button onClick={list.refresh}>Try again</Button>}
+                    >
                         {list.error.message}
                     </Alert>
                 )}
@@ -185,7 +197,13 @@ export function ResourceList<T>({ resource, buttons, view, description }: Resour
                     header={
                         <Header
                             variant="awsui-h1-sticky"
-                            counter={list.loading ? undefined : selected.length > 0 ? `(${selected.length}/${counted})` : `(${counted})`}
+                            counter={
+                                list.loading
+                                    ? undefined
+                                    : selected.length > 0
+                                      ? `(${selected.length}/${counted})`
+                                      : `(${counted})`
+                            }
                             description={description}
                             actions={
                                 <SpaceBetween direction="horizontal" size="xs">
@@ -195,7 +213,11 @@ export function ResourceList<T>({ resource, buttons, view, description }: Resour
                                         loading={list.busy && !list.loading}
                                         onClick={list.refresh}
                                     />
-                                    <ButtonDropdown items={menu} expandableGroups onItemClick={({ detail }) => choose(detail.id)}>
+                                    <ButtonDropdown
+                                        items={menu}
+                                        expandableGroups
+                                        onItemClick={({ detail }) => choose(detail.id)}
+                                    >
                                         Actions
                                     </ButtonDropdown>
                                     {buttons?.(selected)}
@@ -220,7 +242,11 @@ export function ResourceList<T>({ resource, buttons, view, description }: Resour
                                     filteringOptions={filteringOptions(resource, list.items)}
                                     filteringPlaceholder={`Find ${resource.plural} by attribute, tag or keyword`}
                                     filteringAriaLabel={`Find ${resource.plural}`}
-                                    countText={tokens.length > 0 && !list.loading ? `${counted} ${list.items.length === 1 ? "match" : "matches"}` : undefined}
+                                    countText={
+                                        tokens.length > 0 && !list.loading
+                                            ? `${counted} ${list.items.length === 1 ? "match" : "matches"}`
+                                            : undefined
+                                    }
                                     expandToViewport
                                 />
                             </div>

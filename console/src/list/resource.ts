@@ -57,7 +57,7 @@ export interface Action<T> {
     /** Title of the submenu it stands in. */
     group?: string;
     /** Why it cannot be done to these items now; undefined when it can. */
-    refusal?(items: readonly T[]): string | undefined;
+    refusal?(items: readonly T[], session: Session): string | undefined;
     run(items: readonly T[], session: Session): void;
 }
 

@@ -79,7 +79,10 @@ async function loadRange<T>(client: Client, source: Source<T>, plan: Plan, chunk
 
 /** The items after those in transition were asked for again; what no longer exists is gone. */
 async function poll<T>(client: Client, source: Source<T>, items: readonly T[]): Promise<readonly T[]> {
-    const ids = items.filter((item) => source.inTransition?.(item)).map(source.id).slice(0, kMostPolled);
+    const ids = items
+        .filter((item) => source.inTransition?.(item))
+        .map(source.id)
+        .slice(0, kMostPolled);
     const page = await source.page(client, { MaxResults: kChunk, Filters: [{ Name: source.idFilter, Values: ids }] });
     const fresh = new Map(page.items.map((item) => [source.id(item), item]));
     const asked = new Set(ids);

@@ -69,5 +69,8 @@ export function switchTo(accessKeyId: string | undefined): void {
 
 export function setRegion(region: string): void {
     const { all, current } = accounts.get();
-    accounts.set({ current, all: all.map((account) => (account.accessKeyId === current ? { ...account, region } : account)) });
+    accounts.set({
+        current,
+        all: all.map((account) => (account.accessKeyId === current ? { ...account, region } : account)),
+    });
 }

@@ -15,7 +15,8 @@ export interface Session {
     client: Client;
     /** Whether the server builds the operation. Undefined until the server has said. */
     isBuilt(operation: string): boolean | undefined;
-    perform<K extends Operation>(operation: K, input: Input<K>): Promise<Output<K>>;
+    /** In the session's region unless another is named. */
+    perform<K extends Operation>(operation: K, input: Input<K>, region?: string): Promise<Output<K>>;
 }
 
 const SessionContext = createContext<Session | undefined>(undefined);
@@ -45,10 +46,13 @@ export function SessionProvider({ account, children }: { account: Account; child
     }, [client]);
 
     const perform = useCallback(
-        async <K extends Operation>(operation: K, input: Input<K>): Promise<Output<K>> => {
-            const action = { operation, region: client.region, line: commandLine(operation, input, client.region) };
+        async <K extends Operation>(operation: K, input: Input<K>, region = client.region): Promise<Output<K>> => {
+            const action = { operation, region, line: commandLine(operation, input, region) };
             try {
-                const output = await client.call(operation, input);
+                const output = await (region === client.region ? client : new Client(account, region)).call(
+                    operation,
+                    input,
+                );
                 recordAction({ ...action, requestId: output.$metadata.requestId });
                 noteChange();
                 return output;
@@ -61,7 +65,7 @@ export function SessionProvider({ account, children }: { account: Account; child
                 throw error;
             }
         },
-        [client],
+        [account, client],
     );
 
     const session = useMemo<Session>(

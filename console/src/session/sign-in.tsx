@@ -103,7 +103,11 @@ function KeyForm({ first }: { first?: ApiError }): ReactNode {
         event.preventDefault();
         setBusy(true);
         try {
-            const given = { accessKeyId: accessKeyId.trim(), secretAccessKey: secretAccessKey.trim(), region: kDefaultRegion };
+            const given = {
+                accessKeyId: accessKeyId.trim(),
+                secretAccessKey: secretAccessKey.trim(),
+                region: kDefaultRegion,
+            };
             signIn(await accountOf(given, remember));
             leaveLink();
         } catch (failure) {
@@ -128,7 +132,10 @@ function KeyForm({ first }: { first?: ApiError }): ReactNode {
                                 {error.message}
                             </Alert>
                         )}
-                        <FormField label="Access key ID" description="Shown by kiln env, or given to you by the administrator.">
+                        <FormField
+                            label="Access key ID"
+                            description="Shown by kiln env, or given to you by the administrator."
+                        >
                             <Input
                                 value={accessKeyId}
                                 onChange={({ detail }) => setAccessKeyId(detail.value)}

@@ -10,14 +10,22 @@ const kNavigation = [
     { type: "divider" },
     { type: "link", text: "Instances", href: "#/instances" },
     { type: "link", text: "AMIs", href: "#/images" },
-    { type: "section", text: "Block storage", items: [
-        { type: "link", text: "Volumes", href: "#/volumes" },
-        { type: "link", text: "Snapshots", href: "#/snapshots" },
-    ] },
-    { type: "section", text: "Network and security", items: [
-        { type: "link", text: "Security groups", href: "#/security-groups" },
-        { type: "link", text: "Key pairs", href: "#/key-pairs" },
-    ] },
+    {
+        type: "section",
+        text: "Block storage",
+        items: [
+            { type: "link", text: "Volumes", href: "#/volumes" },
+            { type: "link", text: "Snapshots", href: "#/snapshots" },
+        ],
+    },
+    {
+        type: "section",
+        text: "Network and security",
+        items: [
+            { type: "link", text: "Security groups", href: "#/security-groups" },
+            { type: "link", text: "Key pairs", href: "#/key-pairs" },
+        ],
+    },
     { type: "divider" },
     { type: "link", text: "Events", href: "#/events" },
 ] as const;
@@ -64,7 +72,10 @@ export function Page(props: PageProps): ReactNode {
             }
             notifications={<Flashes />}
             breadcrumbs={
-                <BreadcrumbGroup items={[...(props.crumbs ?? []), { text: props.title, href: here }]} onFollow={follow} />
+                <BreadcrumbGroup
+                    items={[...(props.crumbs ?? []), { text: props.title, href: here }]}
+                    onFollow={follow}
+                />
             }
             splitPanel={props.splitPanel}
             splitPanelOpen={props.splitPanelOpen ?? false}

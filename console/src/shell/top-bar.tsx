@@ -1,27 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // The bar at the top: region, appearance, account.
 import { TopNavigation, type ButtonDropdownProps } from "@cloudscape-design/components";
-import { useEffect, useState, type ReactNode } from "react";
+import type { ReactNode } from "react";
 import { createPortal } from "react-dom";
 import { accounts, setRegion, signOut, switchTo } from "../session/accounts";
+import { useRegions } from "../session/regions";
 import { useSession } from "../session/session";
 import { appearance, change } from "./appearance";
 import { clearFlashes } from "./flash";
 import { follow, navigate } from "./router";
 import { useStore } from "./store";
-
-function useRegions(): readonly string[] {
-    const { client } = useSession();
-    const [regions, setRegions] = useState<readonly string[]>([client.region]);
-    useEffect(() => {
-        client.call("DescribeRegions", {}).then(
-            ({ Regions }) => setRegions((Regions ?? []).flatMap(({ RegionName }) => RegionName ?? []).sort()),
-            // The region in use stays choosable; any other call tells what is wrong.
-            () => setRegions([client.region]),
-        );
-    }, [client]);
-    return regions;
-}
 
 /** What is shown belongs to the account and region left behind: the lists start over. */
 function leavePage(): void {
@@ -62,7 +50,12 @@ export function TopBar(): ReactNode {
     }
     return createPortal(
         <TopNavigation
-            identity={{ href: "#/instances", title: "Kiln", logo: { src: "./icon.svg", alt: "Kiln logo" }, onFollow: follow }}
+            identity={{
+                href: "#/instances",
+                title: "Kiln",
+                logo: { src: "./icon.svg", alt: "Kiln logo" },
+                onFollow: follow,
+            }}
             utilities={[
                 {
                     type: "menu-dropdown",

@@ -39,7 +39,9 @@ export class Browser {
             await this.page.evaluate((on) => document.body.classList.toggle("awsui-dark-mode", on), dark);
             await this.picture(`${name}-${dark ? "dark" : "light"}`);
             const { violations } = await new AxeBuilder({ page: this.page }).analyze();
-            const found = violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 300)).join("\n    ")}`);
+            const found = violations.map(
+                ({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html.slice(0, 300)).join("\n    ")}`,
+            );
             assert.deepEqual(found, [], `axe, ${name}, ${dark ? "dark" : "light"}`);
         }
         await this.page.evaluate(() => document.body.classList.remove("awsui-dark-mode"));

@@ -5,7 +5,11 @@ import { once } from "node:events";
 import { mkdtemp, open, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { createRequire } from "node:module";
 import { promisify } from "node:util";
+
+// The console's own SDK prepares what tests need.
+const { EC2 } = createRequire(new URL("../../../console/package.json", import.meta.url))("@aws-sdk/client-ec2");
 
 const run = promisify(execFile);
 
@@ -20,9 +24,13 @@ export class Daemon {
         daemon.data = join(daemon.home, "data");
         const log = await open(join(daemon.home, "kiln.log"), "a");
         const options = ["--data", daemon.data, "--listen", "127.0.0.1:0", "--ready-fd", "3"];
-        daemon.process = spawn(program, ["serve", ...options, "--runtime-directory", join(daemon.home, "run"), ...more], {
-            stdio: ["ignore", log.fd, log.fd, "pipe"],
-        });
+        daemon.process = spawn(
+            program,
+            ["serve", ...options, "--runtime-directory", join(daemon.home, "run"), ...more],
+            {
+                stdio: ["ignore", log.fd, log.fd, "pipe"],
+            },
+        );
         await log.close();
         await ready(daemon.process);
         daemon.endpoint = (await readFile(join(daemon.data, "endpoint"), "ascii")).trim();
@@ -40,7 +48,9 @@ export class Daemon {
         const file = join(this.home, "blank.raw");
         await writeFile(file, "");
         await truncate(file, 8 << 20);
-        return JSON.parse(await this.kiln("import", file, "--name", name, "--architecture", "x86_64", "--json", ...more));
+        return JSON.parse(
+            await this.kiln("import", file, "--name", name, "--architecture", "x86_64", "--json", ...more),
+        );
     }
 
     /** Another account: its number and keys. */
@@ -48,15 +58,18 @@ export class Daemon {
         return JSON.parse(await this.kiln("account", "create"));
     }
 
-    /** Runs Debian's aws against this daemon, with nothing of the caller's own configuration. */
-    async aws(...parameters) {
-        return JSON.parse((await run("/usr/bin/aws", ["--endpoint-url", this.endpoint, ...parameters], { env: this.awsEnvironment() })).stdout || "null");
+    /** An EC2 client of an account: the first one unless other keys are given. */
+    ec2(keys = this.keys) {
+        const credentials = { accessKeyId: keys.accessKeyId, secretAccessKey: keys.secretAccessKey };
+        return new EC2({ endpoint: this.endpoint, region: "us-east-1", credentials });
     }
 
     /** Runs a line as Show as CLI gives it, in a shell where `aws` is pointed here, and answers what it wrote. */
     async shell(line) {
         const script = `aws() { /usr/bin/aws --endpoint-url ${this.endpoint} "$@"; }\n${line}`;
-        const { stdout, stderr } = await run("/bin/sh", ["-c", script], { env: this.awsEnvironment() }).catch((failure) => failure);
+        const { stdout, stderr } = await run("/bin/sh", ["-c", script], { env: this.awsEnvironment() }).catch(
+            (failure) => failure,
+        );
         return stdout + stderr;
     }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // What people do in the console, in the words of its pages.
+import assert from "node:assert/strict";
 import { here } from "./surroundings.mjs";
 
 export async function open(route) {
@@ -48,10 +49,33 @@ export function story(t) {
         t.test(name, { skip: failed && "a step before failed" }, async () => {
             try {
                 await step();
+                assert.deepEqual(here.browser.complaints.splice(0), [], "errors in the page");
             } catch (failure) {
                 failed = true;
                 await here.browser.picture("failed");
                 throw failure;
             }
         });
+}
+
+/** The dialog that is open. */
+export function dialog() {
+    return here.page.getByRole("dialog").filter({ visible: true });
+}
+
+/** Waits for a message at the top of the page, and puts it away. */
+export async function dismissMessage(text) {
+    await here.page.getByText(text).first().waitFor();
+    await here.page.getByRole("button", { name: "Dismiss" }).first().click();
+}
+
+/** Selects the row by its checkbox. */
+export async function select(text) {
+    await row(text).getByRole("checkbox").check();
+}
+
+/** Chooses an option of a Cloudscape select by the text it begins with. */
+export async function choose(label, option) {
+    await here.page.getByLabel(label, { exact: true }).click();
+    await here.page.getByRole("option", { name: option }).first().click();
 }

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+// More images than one request brings, the one-time link, the keyboard.
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { open, row, story } from "./lib/steps.mjs";
+import { here } from "./lib/surroundings.mjs";
+
+const kImages = 620;
+
+async function registerMany(ec2, snapshotId) {
+    const register = (index) =>
+        ec2.registerImage({
+            Name: `many-${String(index).padStart(4, "0")}`,
+            Description: index === 613 ? "the needle" : "hay",
+            RootDeviceName: "/dev/xvda",
+            BlockDeviceMappings: [{ DeviceName: "/dev/xvda", Ebs: { SnapshotId: snapshotId } }],
+        });
+    for (let first = 0; first < kImages; first += 20) {
+        await Promise.all(Array.from({ length: Math.min(20, kImages - first) }, (_, at) => register(first + at)));
+    }
+}
+
+test("many images, the one-time link, the keyboard", async (t) => {
+    const step = story(t);
+    const { daemon, page, browser, server } = here;
+    const { snapshotId } = await daemon.importBlank("many");
+    await registerMany(daemon.ec2(), snapshotId);
+
+    await step("a one-time link signs in once", async () => {
+        await page.evaluate(() => sessionStorage.clear());
+        await page.goto("about:blank");
+        const link = server.link();
+        await page.goto(link);
+        await page.getByRole("heading", { name: "Instances" }).waitFor();
+        await page.goto("about:blank");
+        await page.goto(link);
+        await page.getByText("This sign-in link was used already").waitFor();
+        await page.getByRole("button", { name: new RegExp(daemon.keys.accessKeyId) }).click();
+    });
+
+    await step("the list loads as far as one pages", async () => {
+        await open("images");
+        await page.getByText("(500+)").waitFor();
+        for (const number of [10, 11]) {
+            await page
+                .getByRole("button", { name: number === 11 ? "Next page" : "10", exact: number === 10 })
+                .first()
+                .click();
+            await page
+                .getByRole("button", { name: `${number}`, exact: true, pressed: true })
+                .or(page.locator(`[aria-current="true"]`, { hasText: String(number) }))
+                .first()
+                .waitFor();
+        }
+        await page.getByText(/\(62\d\)/).waitFor();
+        await browser.inspect("images-many");
+    });
+
+    await step("the server finds by keyword and by attribute", async () => {
+        await page.getByLabel("Find AMIs").fill("needle");
+        await page.keyboard.press("Enter");
+        await row("many-0613").waitFor();
+        await page.getByText("1 match").waitFor();
+        await page.getByRole("button", { name: "Clear filters" }).click();
+        await page.getByLabel("Find AMIs").fill("AMI name : many-00");
+        await page.keyboard.press("Enter");
+        await page.getByText("100 matches").waitFor();
+    });
+
+    await step("the context menu opens and closes by keyboard", async () => {
+        await row("many-0000").or(row("many-0099")).first().locator("td").nth(2).click();
+        await page.keyboard.press("Shift+F10");
+        await page.getByRole("menuitem", { name: "Edit AMI permissions" }).waitFor();
+        await page.keyboard.press("Escape");
+        await page.getByRole("menuitem", { name: "Edit AMI permissions" }).waitFor({ state: "hidden" });
+    });
+
+    await step("compact and dark are remembered", async () => {
+        await page.getByRole("button", { name: "Appearance" }).click();
+        await page.getByRole("menuitemcheckbox", { name: "Compact density" }).click();
+        await page.reload();
+        await row(/many-/).first().waitFor();
+        assert.ok(await page.evaluate(() => document.body.classList.contains("awsui-compact-mode")));
+        await browser.inspect("images-compact");
+    });
+});
