@@ -15,7 +15,7 @@ test("an instance is stopped, given volumes, snapshotted and terminated", async 
         await actions("Instance state", "Stop instance");
         await browser.inspect("stop-instance");
         await dialog().getByRole("button", { name: "Stop" }).click();
-        await dismissMessage(/^Stop: i-/);
+        await dismissMessage(/^Stopping i-/);
         await row("from-wizard").getByText("Stopped").waitFor();
         assert.ok(await row("from-wizard").getByRole("checkbox").isChecked());
     });
@@ -36,7 +36,7 @@ test("an instance is stopped, given volumes, snapshotted and terminated", async 
         await dialog().getByRole("button", { name: "Start" }).click();
         await page.getByRole("tab", { name: "Details" }).click();
         await page.getByText("Running").waitFor();
-        await dismissMessage(/^Start: i-/);
+        await dismissMessage(/^Starting i-/);
     });
 
     await step("a volume is created, attached and detached", async () => {
@@ -91,7 +91,7 @@ test("an instance is stopped, given volumes, snapshotted and terminated", async 
         await open("instances");
         await contextMenu("from-wizard", "Instance state", "Terminate instance");
         await dialog().getByRole("button", { name: "Terminate" }).click();
-        await dismissMessage(/^Terminate: i-/);
+        await dismissMessage(/^Terminating i-/);
         await row("from-wizard").getByText("Terminated").waitFor();
     });
 

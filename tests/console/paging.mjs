@@ -5,13 +5,13 @@ import { test } from "node:test";
 import { open, row, story } from "./lib/steps.mjs";
 import { here } from "./lib/surroundings.mjs";
 
-const kImages = 620;
+const kImages = 1120;
 
 async function registerMany(ec2, snapshotId) {
     const register = (index) =>
         ec2.registerImage({
             Name: `many-${String(index).padStart(4, "0")}`,
-            Description: index === 613 ? "the needle" : "hay",
+            Description: index === 1113 ? "the needle" : "hay",
             RootDeviceName: "/dev/xvda",
             BlockDeviceMappings: [{ DeviceName: "/dev/xvda", Ebs: { SnapshotId: snapshotId } }],
         });
@@ -39,27 +39,20 @@ test("many images, the one-time link, the keyboard", async (t) => {
     });
 
     await step("the list loads as far as one pages", async () => {
+        await page.evaluate(() => localStorage.setItem("kiln.table.images", JSON.stringify({ pageSize: 100 })));
         await open("images");
-        await page.getByText("(500+)").waitFor();
-        for (const number of [10, 11]) {
-            await page
-                .getByRole("button", { name: number === 11 ? "Next page" : "10", exact: number === 10 })
-                .first()
-                .click();
-            await page
-                .getByRole("button", { name: `${number}`, exact: true, pressed: true })
-                .or(page.locator(`[aria-current="true"]`, { hasText: String(number) }))
-                .first()
-                .waitFor();
-        }
-        await page.getByText(/\(62\d\)/).waitFor();
+        await page.getByText("(1,000+)").waitFor();
         await browser.inspect("images-many");
+        for (let turned = 0; turned < 10; turned++) {
+            await page.getByRole("button", { name: "Next page" }).click();
+        }
+        await page.getByText(/\(1,12\d\)/).waitFor();
     });
 
     await step("the server finds by keyword and by attribute", async () => {
         await page.getByLabel("Find AMIs").fill("needle");
         await page.keyboard.press("Enter");
-        await row("many-0613").waitFor();
+        await row("many-1113").waitFor();
         await page.getByText("1 match").waitFor();
         await page.getByRole("button", { name: "Clear filters" }).click();
         await page.getByLabel("Find AMIs").fill("AMI name : many-00");

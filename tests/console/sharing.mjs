@@ -29,7 +29,7 @@ test("images are shared, found by others, and deregistered", async (t) => {
         const copy = page.getByRole("menuitem", { name: "Copy AMI" });
         assert.equal(await copy.getAttribute("aria-disabled"), "true");
         await copy.hover();
-        await page.getByText("This server does not offer CopyImage yet.").first().waitFor();
+        await page.getByText("This server does not offer CopyImage yet.").filter({ visible: true }).first().waitFor();
         await browser.inspect("context-menu");
         await page.keyboard.press("Escape");
     });

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // A page that is a form: the error the fields do not show at its top, what it does as CLI, and its buttons.
 import { Button, Form, Header, SpaceBetween } from "@cloudscape-design/components";
-import type { ReactNode } from "react";
+import { useEffect, useRef, type ReactNode } from "react";
 import type { ApiError } from "../api/errors";
 import { ShowAsCli, type Call } from "../cli/show";
 import { Page, type Crumb } from "../shell/page";
@@ -12,21 +12,47 @@ interface FormPageProps {
     title: string;
     description?: ReactNode;
     crumbs: readonly Crumb[];
-    /** Undefined when a field shows it. */
     error?: ApiError;
+    /** Whether a field shows the error; otherwise the top of the form does. */
+    errorAtField: boolean;
     busy: boolean;
     disabled?: boolean;
     submitText: string;
     onSubmit(): void;
+    /** The form shows its buttons elsewhere. */
+    withoutButtons?: boolean;
     calls: readonly Call[];
     children: ReactNode;
 }
 
+export function FormButtons(props: { back: string; busy: boolean; disabled?: boolean; submitText: string }): ReactNode {
+    return (
+        <SpaceBetween direction="horizontal" size="xs">
+            <Button formAction="none" variant="link" onClick={() => navigate(props.back)}>
+                Cancel
+            </Button>
+            <Button variant="primary" loading={props.busy} disabled={props.disabled}>
+                {props.submitText}
+            </Button>
+        </SpaceBetween>
+    );
+}
+
 export function FormPage(props: FormPageProps): ReactNode {
+    const form = useRef<HTMLFormElement>(null);
+    const { error } = props;
+    useEffect(() => {
+        // The mistake may be far from the button.
+        const field = form.current?.querySelector('[aria-invalid="true"]');
+        if (error) {
+            (field ?? form.current)?.scrollIntoView({ block: field ? "center" : "start" });
+        }
+    }, [error]);
     const back = props.crumbs[props.crumbs.length - 1]?.href ?? "#/instances";
     return (
         <Page title={props.title} crumbs={props.crumbs} contentType="form">
             <form
+                ref={form}
                 onSubmit={(event) => {
                     event.preventDefault();
                     props.onSubmit();
@@ -38,19 +64,10 @@ export function FormPage(props: FormPageProps): ReactNode {
                             {props.title}
                         </Header>
                     }
-                    actions={
-                        <SpaceBetween direction="horizontal" size="xs">
-                            <Button formAction="none" variant="link" onClick={() => navigate(back)}>
-                                Cancel
-                            </Button>
-                            <Button variant="primary" loading={props.busy} disabled={props.disabled}>
-                                {props.submitText}
-                            </Button>
-                        </SpaceBetween>
-                    }
+                    actions={!props.withoutButtons && <FormButtons {...props} back={back} />}
                 >
                     <SpaceBetween size="l">
-                        <ErrorAlert error={props.error} />
+                        <ErrorAlert error={props.errorAtField ? undefined : error} />
                         {props.children}
                         <ShowAsCli calls={props.calls} />
                     </SpaceBetween>

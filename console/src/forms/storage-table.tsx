@@ -27,6 +27,12 @@ export function StorageTable({ rows, onChange, editable, original }: StorageTabl
                 items={rows}
                 trackBy="key"
                 ariaLabels={{ tableLabel: "Volumes" }}
+                columnDisplay={[
+                    ...["device", "snapshot", "size", "type"].map((id) => ({ id, visible: true })),
+                    { id: "iops", visible: rows.some((row) => takesIops(row.type)) },
+                    { id: "delete", visible: true },
+                    { id: "remove", visible: true },
+                ]}
                 columnDefinitions={[
                     {
                         id: "device",

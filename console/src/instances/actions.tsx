@@ -29,14 +29,22 @@ const subjects = (instances: readonly Instance[]): string[] =>
         return `${instance.InstanceId ?? ""}${name && ` (${name})`}`;
     });
 
-function ask(instances: readonly Instance[], title: string, text: string, verb: string, call: Call): void {
+interface Asked {
+    verb: string;
+    /** Begins the message after it was done. */
+    doing: string;
+    text: string;
+    call: Call;
+}
+
+function ask(instances: readonly Instance[], { verb, doing, text, call }: Asked): void {
     confirm({
-        title,
+        title: `${verb} ${instances.length === 1 ? "instance" : `${instances.length} instances`}`,
         text,
         subjects: subjects(instances),
         submitText: verb,
         calls: [call],
-        done: `${verb}: ${idsOf(instances).join(", ")}`,
+        done: `${doing} ${idsOf(instances).join(", ")}`,
     });
 }
 
@@ -56,9 +64,11 @@ export const instanceActions: readonly Action<Instance>[] = [
         takes: "some",
         refusal: only("stopped"),
         run: (instances) =>
-            ask(instances, "Start", "They get new public addresses.", "Start", {
-                operation: "StartInstances",
-                input: { InstanceIds: idsOf(instances) },
+            ask(instances, {
+                verb: "Start",
+                doing: "Starting",
+                text: "Each gets a new public address.",
+                call: { operation: "StartInstances", input: { InstanceIds: idsOf(instances) } },
             }),
     },
     {
@@ -69,16 +79,12 @@ export const instanceActions: readonly Action<Instance>[] = [
         takes: "some",
         refusal: only("pending", "running"),
         run: (instances) =>
-            ask(
-                instances,
-                "Stop",
-                "The guest is asked to shut down. Volumes and private addresses stay, the public address is lost.",
-                "Stop",
-                {
-                    operation: "StopInstances",
-                    input: { InstanceIds: idsOf(instances) },
-                },
-            ),
+            ask(instances, {
+                verb: "Stop",
+                doing: "Stopping",
+                text: "The guest is asked to shut down. Volumes and private addresses stay, the public address is lost.",
+                call: { operation: "StopInstances", input: { InstanceIds: idsOf(instances) } },
+            }),
     },
     {
         id: "force-stop",
@@ -88,16 +94,12 @@ export const instanceActions: readonly Action<Instance>[] = [
         takes: "some",
         refusal: only("running", "stopping"),
         run: (instances) =>
-            ask(
-                instances,
-                "Force stop",
-                "The guest has little time to shut down, none if it is stopping already. What it has not written may be lost.",
-                "Force stop",
-                {
-                    operation: "StopInstances",
-                    input: { InstanceIds: idsOf(instances), Force: true },
-                },
-            ),
+            ask(instances, {
+                verb: "Force stop",
+                doing: "Stopping",
+                text: "The guest has little time to shut down, none if it is stopping already. What it has not written may be lost.",
+                call: { operation: "StopInstances", input: { InstanceIds: idsOf(instances), Force: true } },
+            }),
     },
     {
         id: "reboot",
@@ -107,9 +109,11 @@ export const instanceActions: readonly Action<Instance>[] = [
         takes: "some",
         refusal: only("running"),
         run: (instances) =>
-            ask(instances, "Reboot", "The guest shuts down and starts again. Addresses and volumes stay.", "Reboot", {
-                operation: "RebootInstances",
-                input: { InstanceIds: idsOf(instances) },
+            ask(instances, {
+                verb: "Reboot",
+                doing: "Rebooting",
+                text: "The guest shuts down and starts again. Addresses and volumes stay.",
+                call: { operation: "RebootInstances", input: { InstanceIds: idsOf(instances) } },
             }),
     },
     {
@@ -120,16 +124,12 @@ export const instanceActions: readonly Action<Instance>[] = [
         takes: "some",
         refusal: kAlive,
         run: (instances) =>
-            ask(
-                instances,
-                "Terminate",
-                "This cannot be undone. Volumes marked Delete on termination go with it, the root usually among them.",
-                "Terminate",
-                {
-                    operation: "TerminateInstances",
-                    input: { InstanceIds: idsOf(instances) },
-                },
-            ),
+            ask(instances, {
+                verb: "Terminate",
+                doing: "Terminating",
+                text: "This cannot be undone. Volumes marked Delete on termination go with it, the root usually among them.",
+                call: { operation: "TerminateInstances", input: { InstanceIds: idsOf(instances) } },
+            }),
     },
     {
         id: "create-image",

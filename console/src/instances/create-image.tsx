@@ -132,7 +132,8 @@ function CreateImageForm({ instance, volumes }: { instance: Instance; volumes: r
             title="Create image"
             crumbs={[...kCrumbs, { text: id, href: `#/instances/${id}` }]}
             description="An AMI of this instance: its volumes as they are now, ready to be launched again."
-            error={field ? undefined : error}
+            error={error}
+            errorAtField={field !== undefined}
             busy={busy}
             disabled={!name}
             submitText="Create image"

@@ -24,7 +24,7 @@ function moments(instance: Instance): Moment[] {
     const found: Moment[] = [];
     const { LaunchTime, StateTransitionReason, StateReason, State } = instance;
     if (LaunchTime) {
-        found.push({ at: LaunchTime, what: "Last start requested" });
+        found.push({ at: LaunchTime, what: "Launched, or started last" });
     }
     for (const { DeviceName, Ebs } of instance.BlockDeviceMappings ?? []) {
         if (Ebs?.AttachTime) {
@@ -38,7 +38,7 @@ function moments(instance: Instance): Moment[] {
     if (transition) {
         found.push({
             at: transition,
-            what: `Went ${State?.Name ?? "to another state"}`,
+            what: `Last change of state: now ${State?.Name ?? "unknown"}`,
             why: StateReason?.Message ?? StateTransitionReason,
         });
     }

@@ -100,14 +100,16 @@ export default function LaunchPage(): ReactNode {
             title="Launch instance"
             crumbs={[{ text: "Instances", href: "#/instances" }]}
             description="A machine of an image, running within seconds. Everything is checked before anything is made."
-            error={field ? undefined : error}
+            error={error}
+            errorAtField={field !== undefined}
             busy={busy}
             disabled={!draft.image}
             submitText="Launch instance"
             onSubmit={submit}
+            withoutButtons
             calls={callsOf(draft)}
         >
-            <Grid gridDefinition={[{ colspan: { default: 12, m: 8 } }, { colspan: { default: 12, m: 4 } }]}>
+            <Grid gridDefinition={[{ colspan: { default: 12, m: 9 } }, { colspan: { default: 12, m: 3 } }]}>
                 <SpaceBetween size="l">
                     <Container header={<Header variant="h2">Name and tags</Header>}>
                         <SpaceBetween size="s">
@@ -157,7 +159,7 @@ export default function LaunchPage(): ReactNode {
                     </Container>
                     <AdvancedSection draft={draft} onChange={change} errorText={errorAt("userData")} />
                 </SpaceBetween>
-                <Summary draft={draft} onChange={change} errorText={errorAt("count")} />
+                <Summary draft={draft} onChange={change} errorText={errorAt("count")} busy={busy} />
             </Grid>
         </FormPage>
     );

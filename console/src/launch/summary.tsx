@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Container, FormField, Header, Input, KeyValuePairs, SpaceBetween } from "@cloudscape-design/components";
 import type { ReactNode } from "react";
+import { FormButtons } from "../forms/form-page";
 import type { Draft } from "./draft";
 
 interface SummaryProps {
     draft: Draft;
     onChange(change: Partial<Draft>): void;
     errorText?: string;
+    busy: boolean;
 }
 
 function firewall(draft: Draft): string {
@@ -16,7 +18,7 @@ function firewall(draft: Draft): string {
     return draft.groupIds.length > 0 ? draft.groupIds.join(", ") : "default";
 }
 
-export function Summary({ draft, onChange, errorText }: SummaryProps): ReactNode {
+export function Summary({ draft, onChange, errorText, busy }: SummaryProps): ReactNode {
     const total = draft.rows.reduce((sum, { size }) => sum + Number(size || 0), 0);
     return (
         <div className="summary">
@@ -47,6 +49,7 @@ export function Summary({ draft, onChange, errorText }: SummaryProps): ReactNode
                             },
                         ]}
                     />
+                    <FormButtons back="#/instances" busy={busy} disabled={!draft.image} submitText="Launch instance" />
                 </SpaceBetween>
             </Container>
         </div>

@@ -28,14 +28,15 @@ import { plan, tokensOf, type Token } from "./query";
 import { nameOf, type Column, type Resource } from "./resource";
 import { useList } from "./use-list";
 
+const kPartlyLoaded =
+    "There are more on the server: pages load as you turn them, and sorting covers what is loaded. The filter searches all.";
+
 interface ResourceListProps<T> {
     resource: Resource<T>;
     /** Buttons beside Actions, the main one last. */
     buttons?: (selected: readonly T[]) => ReactNode;
     /** Stands in front of the filter. */
     view?: ReactNode;
-    /** What the list is about, when that is not everything. */
-    description?: ReactNode;
 }
 
 function comparator<T>({ sortBy }: Column<T>): ((a: T, b: T) => number) | undefined {
@@ -92,7 +93,7 @@ function panelTitle<T>(resource: Resource<T>, selected: readonly T[]): string {
     return name ? `${id} (${name})` : id;
 }
 
-export function ResourceList<T>({ resource, buttons, view, description }: ResourceListProps<T>): ReactNode {
+export function ResourceList<T>({ resource, buttons, view }: ResourceListProps<T>): ReactNode {
     const session = useSession();
     const { query } = useRoute();
     const { source } = resource;
@@ -204,7 +205,7 @@ export function ResourceList<T>({ resource, buttons, view, description }: Resour
                                       ? `(${selected.length}/${counted})`
                                       : `(${counted})`
                             }
-                            description={description}
+                            description={list.more ? kPartlyLoaded : undefined}
                             actions={
                                 <SpaceBetween direction="horizontal" size="xs">
                                     <Button

@@ -10,7 +10,7 @@ import { matches, type Plan } from "./query";
 import type { Source } from "./resource";
 
 // One request's worth: enough that most accounts fit whole and sort exactly, and quick to read in.
-const kChunk = 500;
+const kChunk = 1000;
 const kPollMs = 2500;
 // EC2's limit of values per filter.
 const kMostPolled = 200;

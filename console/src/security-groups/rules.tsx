@@ -139,7 +139,7 @@ export function Rules({ group, egress }: RulesProps): ReactNode {
                 ariaLabels={{ tableLabel: egress ? "Outbound rules" : "Inbound rules" }}
                 header={
                     <Header
-                        variant="h3"
+                        variant="h2"
                         description={
                             egress ? "What instances of the group may reach." : "Who may reach instances of the group."
                         }

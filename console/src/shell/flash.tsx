@@ -5,13 +5,33 @@ import type { ReactNode } from "react";
 import type { ApiError } from "../api/errors";
 import { Store, useStore } from "./store";
 
-const messages = new Store<readonly FlashbarProps.MessageDefinition[]>([]);
+type Message = FlashbarProps.MessageDefinition & { shown: number };
+
+const messages = new Store<readonly Message[]>([]);
 let nextId = 1;
+
+// A message belongs to the page after the one it was caused on: it stays through the change of pages that comes with it,
+// and goes with the next one. The moment lies between a program's change and a person's.
+const kSettledMs = 2000;
+
+window.addEventListener("hashchange", () => {
+    const settled = Date.now() - kSettledMs;
+    messages.set(messages.get().filter(({ shown }) => shown > settled));
+});
 
 function show(type: FlashbarProps.Type, header: ReactNode, content?: ReactNode): void {
     const id = String(nextId++);
     const dismiss = () => messages.set(messages.get().filter((message) => message.id !== id));
-    const message = { id, type, header, content, dismissible: true, dismissLabel: "Dismiss", onDismiss: dismiss };
+    const message = {
+        id,
+        type,
+        header,
+        content,
+        dismissible: true,
+        dismissLabel: "Dismiss",
+        onDismiss: dismiss,
+        shown: Date.now(),
+    };
     messages.set([message, ...messages.get()].slice(0, 5));
 }
 
@@ -28,5 +48,5 @@ export function clearFlashes(): void {
 }
 
 export function Flashes(): ReactNode {
-    return <Flashbar items={[...useStore(messages)]} stackItems />;
+    return <Flashbar items={useStore(messages).map(({ shown: _shown, ...message }) => message)} stackItems />;
 }

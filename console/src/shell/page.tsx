@@ -64,7 +64,7 @@ export function Page(props: PageProps): ReactNode {
             navigationWidth={230}
             navigation={
                 <SideNavigation
-                    header={{ text: "Kiln", href: "#/instances" }}
+                    header={{ text: "Resources", href: "#/instances" }}
                     activeHref={`#/${path[0] ?? "instances"}`}
                     items={kNavigation as never}
                     onFollow={follow}

@@ -157,7 +157,7 @@ export const kSnapshots: Resource<Snapshot> = {
             header: "State",
             cell: (snapshot) => <State state={snapshot.State} />,
             sortBy: (snapshot) => snapshot.State,
-            width: 130,
+            width: 140,
         },
         { id: "progress", header: "Progress", cell: (snapshot) => <Progress snapshot={snapshot} />, width: 120 },
         {
