@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// More images than one request brings, the one-time link, the keyboard.
-import assert from "node:assert/strict";
+// More images than one request brings; the keyboard.
 import { test } from "node:test";
 import { open, row, story } from "./lib/steps.mjs";
 import { here } from "./lib/surroundings.mjs";
@@ -20,23 +19,11 @@ async function registerMany(ec2, snapshotId) {
     }
 }
 
-test("many images, the one-time link, the keyboard", async (t) => {
+test("many images are paged, found, and acted on by keyboard", async (t) => {
     const step = story(t);
-    const { daemon, page, browser, server } = here;
+    const { daemon, page, browser } = here;
     const { snapshotId } = await daemon.importBlank("many");
     await registerMany(daemon.ec2(), snapshotId);
-
-    await step("a one-time link signs in once", async () => {
-        await page.evaluate(() => sessionStorage.clear());
-        await page.goto("about:blank");
-        const link = server.link();
-        await page.goto(link);
-        await page.getByRole("heading", { name: "Instances" }).waitFor();
-        await page.goto("about:blank");
-        await page.goto(link);
-        await page.getByText("This sign-in link was used already").waitFor();
-        await page.getByRole("button", { name: new RegExp(daemon.keys.accessKeyId) }).click();
-    });
 
     await step("the list loads as far as one pages", async () => {
         await page.evaluate(() => localStorage.setItem("kiln.table.images", JSON.stringify({ pageSize: 100 })));
@@ -53,11 +40,11 @@ test("many images, the one-time link, the keyboard", async (t) => {
         await page.getByLabel("Find AMIs").fill("needle");
         await page.keyboard.press("Enter");
         await row("many-1113").waitFor();
-        await page.getByText("1 match").waitFor();
+        await page.getByText("1 match").first().waitFor();
         await page.getByRole("button", { name: "Clear filters" }).click();
         await page.getByLabel("Find AMIs").fill("AMI name : many-00");
         await page.keyboard.press("Enter");
-        await page.getByText("100 matches").waitFor();
+        await page.getByText("100 matches").first().waitFor();
     });
 
     await step("the context menu opens and closes by keyboard", async () => {
@@ -66,14 +53,5 @@ test("many images, the one-time link, the keyboard", async (t) => {
         await page.getByRole("menuitem", { name: "Edit AMI permissions" }).waitFor();
         await page.keyboard.press("Escape");
         await page.getByRole("menuitem", { name: "Edit AMI permissions" }).waitFor({ state: "hidden" });
-    });
-
-    await step("compact and dark are remembered", async () => {
-        await page.getByRole("button", { name: "Appearance" }).click();
-        await page.getByRole("menuitemcheckbox", { name: "Compact density" }).click();
-        await page.reload();
-        await row(/many-/).first().waitFor();
-        assert.ok(await page.evaluate(() => document.body.classList.contains("awsui-compact-mode")));
-        await browser.inspect("images-compact");
     });
 });

@@ -9,3 +9,4 @@ await import("./sharing.mjs");
 await import("./instance.mjs");
 await import("./network.mjs");
 await import("./paging.mjs");
+await import("./session.mjs");

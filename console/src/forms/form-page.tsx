@@ -25,15 +25,29 @@ interface FormPageProps {
     children: ReactNode;
 }
 
-export function FormButtons(props: { back: string; busy: boolean; disabled?: boolean; submitText: string }): ReactNode {
+interface FormButtonsProps {
+    back: string;
+    busy: boolean;
+    disabled?: boolean;
+    submitText: string;
+    /** One below the other, over the whole width. */
+    stacked?: boolean;
+}
+
+export function FormButtons({ back, busy, disabled, submitText, stacked }: FormButtonsProps): ReactNode {
+    const cancel = (
+        <Button key="cancel" formAction="none" variant="link" fullWidth={stacked} onClick={() => navigate(back)}>
+            Cancel
+        </Button>
+    );
+    const submit = (
+        <Button key="submit" variant="primary" fullWidth={stacked} loading={busy} disabled={disabled}>
+            {submitText}
+        </Button>
+    );
     return (
-        <SpaceBetween direction="horizontal" size="xs">
-            <Button formAction="none" variant="link" onClick={() => navigate(props.back)}>
-                Cancel
-            </Button>
-            <Button variant="primary" loading={props.busy} disabled={props.disabled}>
-                {props.submitText}
-            </Button>
+        <SpaceBetween direction={stacked ? "vertical" : "horizontal"} size="xs">
+            {stacked ? [submit, cancel] : [cancel, submit]}
         </SpaceBetween>
     );
 }

@@ -24,6 +24,7 @@ export function StorageTable({ rows, onChange, editable, original }: StorageTabl
         <SpaceBetween size="s">
             <Table<StorageRow>
                 variant="embedded"
+                contentDensity="compact"
                 items={rows}
                 trackBy="key"
                 ariaLabels={{ tableLabel: "Volumes" }}

@@ -4,7 +4,9 @@ import { Box, SpaceBetween, Table, Tabs } from "@cloudscape-design/components";
 import { useState, type ReactNode } from "react";
 import { Facts, Reference, State, TagTable, time, yesNo } from "../list/display";
 import { useRoute } from "../shell/router";
+import { useSession } from "../session/session";
 import { ConsoleText } from "./console-text";
+import { Screenshot } from "./screenshot";
 import { Timeline } from "./timeline";
 
 interface DetailsProps {
@@ -130,6 +132,7 @@ function Metadata({ item: { MetadataOptions: options } }: DetailsProps): ReactNo
 
 export function InstanceDetails({ item }: DetailsProps): ReactNode {
     const { query } = useRoute();
+    const { isBuilt } = useSession();
     const [tab, setTab] = useState(query.get("tab") ?? "details");
     return (
         <Tabs
@@ -141,6 +144,13 @@ export function InstanceDetails({ item }: DetailsProps): ReactNode {
                 { id: "timeline", label: "Timeline", content: <Timeline instance={item} /> },
                 // Mounted only while it is looked at: it asks the server again and again.
                 { id: "console", label: "Console text", content: tab === "console" && <ConsoleText instance={item} /> },
+                {
+                    id: "screenshot",
+                    label: "Screenshot",
+                    content: tab === "screenshot" && <Screenshot instance={item} />,
+                    disabled: isBuilt("GetConsoleScreenshot") === false,
+                    disabledReason: "This server does not offer GetConsoleScreenshot yet.",
+                },
                 { id: "storage", label: "Storage", content: <Storage item={item} /> },
                 { id: "network", label: "Network", content: <Network item={item} /> },
                 { id: "metadata", label: "Metadata options", content: <Metadata item={item} /> },

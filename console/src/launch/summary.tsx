@@ -49,7 +49,13 @@ export function Summary({ draft, onChange, errorText, busy }: SummaryProps): Rea
                             },
                         ]}
                     />
-                    <FormButtons back="#/instances" busy={busy} disabled={!draft.image} submitText="Launch instance" />
+                    <FormButtons
+                        stacked
+                        back="#/instances"
+                        busy={busy}
+                        disabled={!draft.image}
+                        submitText="Launch instance"
+                    />
                 </SpaceBetween>
             </Container>
         </div>

@@ -19,6 +19,8 @@ import { ApiError, asApiError } from "../api/errors";
 import { navigate, useRoute } from "../shell/router";
 import { accounts, signIn, switchTo, type Account } from "./accounts";
 
+// The region of the last sign-in on this computer: a server of one's own may have other regions than Amazon's.
+const kRegionKey = "kiln.region";
 const kDefaultRegion = "us-east-1";
 
 interface HandedOver {
@@ -95,6 +97,7 @@ function LinkSignIn({ token, onFailure }: { token: string; onFailure(error: ApiE
 function KeyForm({ first }: { first?: ApiError }): ReactNode {
     const [accessKeyId, setAccessKeyId] = useState("");
     const [secretAccessKey, setSecretAccessKey] = useState("");
+    const [region, setRegion] = useState(() => localStorage.getItem(kRegionKey) ?? kDefaultRegion);
     const [remember, setRemember] = useState(false);
     const [busy, setBusy] = useState(false);
     const [error, setError] = useState(first);
@@ -106,9 +109,10 @@ function KeyForm({ first }: { first?: ApiError }): ReactNode {
             const given = {
                 accessKeyId: accessKeyId.trim(),
                 secretAccessKey: secretAccessKey.trim(),
-                region: kDefaultRegion,
+                region: region.trim(),
             };
             signIn(await accountOf(given, remember));
+            localStorage.setItem(kRegionKey, region.trim());
             leaveLink();
         } catch (failure) {
             setError(asApiError(failure));
@@ -120,7 +124,11 @@ function KeyForm({ first }: { first?: ApiError }): ReactNode {
         <form onSubmit={(event) => void submit(event)}>
             <Form
                 actions={
-                    <Button variant="primary" loading={busy} disabled={!accessKeyId.trim() || !secretAccessKey.trim()}>
+                    <Button
+                        variant="primary"
+                        loading={busy}
+                        disabled={!accessKeyId.trim() || !secretAccessKey.trim() || !region.trim()}
+                    >
                         Sign in
                     </Button>
                 }
@@ -151,6 +159,13 @@ function KeyForm({ first }: { first?: ApiError }): ReactNode {
                                 value={secretAccessKey}
                                 onChange={({ detail }) => setSecretAccessKey(detail.value)}
                                 autoComplete="current-password"
+                            />
+                        </FormField>
+                        <FormField label="Region" description="You can switch later.">
+                            <Input
+                                value={region}
+                                onChange={({ detail }) => setRegion(detail.value)}
+                                spellcheck={false}
                             />
                         </FormField>
                         <Checkbox

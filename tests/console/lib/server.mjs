@@ -27,7 +27,8 @@ export class Server {
             });
         });
         await new Promise((resolve) => server.http.listen(0, "127.0.0.1", resolve));
-        server.url = `http://127.0.0.1:${server.http.address().port}/console/`;
+        server.origin = `http://127.0.0.1:${server.http.address().port}`;
+        server.url = `${server.origin}/console/`;
         return server;
     }
 

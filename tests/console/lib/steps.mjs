@@ -79,3 +79,12 @@ export async function choose(label, option) {
     await here.page.getByLabel(label, { exact: true }).click();
     await here.page.getByRole("option", { name: option }).first().click();
 }
+
+/** Opens the account menu and chooses. */
+export async function accountMenu(item) {
+    await here.page
+        .locator("#header")
+        .getByRole("button", { name: /^Account/ })
+        .click();
+    await here.page.getByRole("menuitem", { name: item }).click();
+}
