@@ -2,12 +2,24 @@
 // An instance's life, its volumes and their snapshots.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { actions, choose, contextMenu, dialog, dismissMessage, open, row, select, story } from "./lib/steps.mjs";
+import {
+    beginSignedIn,
+    actions,
+    choose,
+    contextMenu,
+    dialog,
+    dismissMessage,
+    open,
+    row,
+    select,
+    story,
+} from "./lib/steps.mjs";
 import { here } from "./lib/surroundings.mjs";
 
 test("an instance is stopped, given volumes, snapshotted and terminated", async (t) => {
     const step = story(t);
     const { page, browser } = here;
+    await beginSignedIn();
 
     await step("it turns Stopped by itself, still selected", async () => {
         await open("instances");

@@ -2,12 +2,13 @@
 // Launching from the AMIs view through the wizard.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { actions, dialog, dismissMessage, open, row, select, story } from "./lib/steps.mjs";
+import { beginSignedIn, actions, dialog, dismissMessage, open, row, select, story } from "./lib/steps.mjs";
 import { here } from "./lib/surroundings.mjs";
 
 test("an instance is launched from an AMI with the wizard", async (t) => {
     const step = story(t);
     const { daemon, page, browser } = here;
+    await beginSignedIn();
 
     await step("from the AMIs view the wizard opens with the image", async () => {
         await open("images");

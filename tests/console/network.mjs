@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Key pairs and security groups.
 import { test } from "node:test";
-import { actions, dialog, dismissMessage, open, row, select, story } from "./lib/steps.mjs";
+import { beginSignedIn, actions, dialog, dismissMessage, open, row, select, story } from "./lib/steps.mjs";
 import { here } from "./lib/surroundings.mjs";
 
 const kPublicKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIm0xUVGaLvQOnCWL/Nh1JHWXwyvqUFWbYmwyhF0iwRI";
@@ -9,6 +9,7 @@ const kPublicKey = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIIm0xUVGaLvQOnCWL/Nh1JHW
 test("key pairs and security groups", async (t) => {
     const step = story(t);
     const { page, browser } = here;
+    await beginSignedIn();
 
     await step("a key is imported, or refused beside its field", async () => {
         await open("key-pairs");

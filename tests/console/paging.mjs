@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // More images than one request brings; the keyboard.
 import { test } from "node:test";
-import { open, row, story } from "./lib/steps.mjs";
+import { beginSignedIn, open, row, story } from "./lib/steps.mjs";
 import { here } from "./lib/surroundings.mjs";
 
 const kImages = 1120;
@@ -22,8 +22,9 @@ async function registerMany(ec2, snapshotId) {
 test("many images are paged, found, and acted on by keyboard", async (t) => {
     const step = story(t);
     const { daemon, page, browser } = here;
-    const { snapshotId } = await daemon.importBlank("many");
+    const { snapshotId } = await daemon.importImage("many");
     await registerMany(daemon.ec2(), snapshotId);
+    await beginSignedIn();
 
     await step("the list loads as far as one pages", async () => {
         await page.evaluate(() => localStorage.setItem("kiln.table.images", JSON.stringify({ pageSize: 100 })));
@@ -47,11 +48,23 @@ test("many images are paged, found, and acted on by keyboard", async (t) => {
         await page.getByText("100 matches").first().waitFor();
     });
 
-    await step("the context menu opens and closes by keyboard", async () => {
-        await row("many-0000").or(row("many-0099")).first().locator("td").nth(2).click();
-        await page.keyboard.press("Shift+F10");
-        await page.getByRole("menuitem", { name: "Edit AMI permissions" }).waitFor();
+    await step("menus are used by keyboard, and give the focus back", async () => {
+        const permissions = page.getByRole("menuitem", { name: "Edit AMI permissions" });
+        await row(/many-/).first().locator("td").nth(2).click({ button: "right" });
+        await permissions.waitFor();
         await page.keyboard.press("Escape");
-        await page.getByRole("menuitem", { name: "Edit AMI permissions" }).waitFor({ state: "hidden" });
+        await permissions.waitFor({ state: "hidden" });
+        const button = page.getByRole("button", { name: "Actions", exact: true });
+        await button.focus();
+        await page.keyboard.press("Enter");
+        await permissions.waitFor();
+        await page.keyboard.press("ArrowDown");
+        await page.keyboard.press("Enter");
+        await page
+            .getByRole("dialog")
+            .filter({ visible: true })
+            .or(page.getByRole("heading", { name: "Launch instance" }))
+            .first()
+            .waitFor();
     });
 });

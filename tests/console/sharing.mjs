@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
+    beginSignedIn,
     accountMenu,
     actions,
     contextMenu,
@@ -17,7 +18,7 @@ import {
 import { here } from "./lib/surroundings.mjs";
 
 async function view(name) {
-    await here.page.getByLabel("Which images").click();
+    await here.page.getByRole("button", { name: /^Which images/ }).click();
     await here.page.getByRole("option", { name }).click();
 }
 
@@ -25,6 +26,7 @@ test("images are shared, found by others, and deregistered", async (t) => {
     const step = story(t);
     const { daemon, page, browser } = here;
     const other = await daemon.account();
+    await beginSignedIn();
 
     await step("what the server does not build is disabled, and says so", async () => {
         await open("images");
@@ -82,12 +84,12 @@ test("images are shared, found by others, and deregistered", async (t) => {
         await row("golden image").getByText("Public").waitFor();
         await page.getByLabel("Find AMIs").fill("golden");
         await page.keyboard.press("Enter");
-        await page.getByText("1 match").waitFor();
+        await page.getByText("1 match").first().waitFor();
         await browser.inspect("images-public");
     });
 
     await step("disabled, it is under Disabled images only", async () => {
-        await open("images?view=self&x=1");
+        await open("images?view=self");
         await contextMenu("golden image", "AMI state", "Disable AMI");
         await browser.inspect("disable-image");
         await dialog().getByRole("button", { name: "Disable" }).click();

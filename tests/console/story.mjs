@@ -8,7 +8,7 @@ import { here } from "./lib/surroundings.mjs";
 test("an image is made of an instance, from signing in to Available", async (t) => {
     const step = story(t);
     const { daemon, page, browser } = here;
-    const { imageId } = await daemon.importBlank("base");
+    const { imageId } = await daemon.importImage("base");
     const { Instances } = await daemon
         .ec2()
         .runInstances({ ImageId: imageId, InstanceType: "t2.nano", MinCount: 1, MaxCount: 1 });

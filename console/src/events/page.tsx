@@ -2,25 +2,30 @@
 import { Box, Button, Header, SpaceBetween, StatusIndicator, Table, TextFilter } from "@cloudscape-design/components";
 import { useState, type ReactNode } from "react";
 import { CommandLine } from "../cli/show";
-import { time } from "../list/display";
+import { Reference, time } from "../list/display";
 import { Page } from "../shell/page";
 import { useStore } from "../shell/store";
 import { clearLog, log, type LogEntry } from "./log";
 
+// Where the id of a resource leads.
+const kRoutes: readonly (readonly [string, string])[] = [
+    ["i-", "instances"],
+    ["ami-", "images"],
+    ["vol-", "volumes"],
+    ["snap-", "snapshots"],
+];
+
 function What({ entry }: { entry: LogEntry }): ReactNode {
     if (entry.kind === "change") {
-        return (
-            <StatusIndicator type="info">
-                {entry.resourceId}: {entry.from} → {entry.to}
-            </StatusIndicator>
-        );
+        const route = kRoutes.find(([prefix]) => entry.resourceId.startsWith(prefix))?.[1];
+        return route ? <Reference route={route} id={entry.resourceId} /> : entry.resourceId;
     }
     return <StatusIndicator type={entry.error ? "error" : "success"}>{entry.operation}</StatusIndicator>;
 }
 
 function Details({ entry }: { entry: LogEntry }): ReactNode {
     if (entry.kind === "change") {
-        return <Box color="text-body-secondary">Seen by this console</Box>;
+        return `${entry.from} → ${entry.to}`;
     }
     return (
         <SpaceBetween size="xxs">
@@ -55,9 +60,9 @@ export default function EventsPage(): ReactNode {
                         header: "What",
                         cell: (entry) => <What entry={entry} />,
                         isRowHeader: true,
-                        width: 260,
+                        width: 230,
                     },
-                    { id: "details", header: "As CLI", cell: (entry) => <Details entry={entry} /> },
+                    { id: "details", header: "Details", cell: (entry) => <Details entry={entry} /> },
                     {
                         id: "request",
                         header: "Request ID",

@@ -1,15 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 import { Button, Select } from "@cloudscape-design/components";
-import { useMemo, useState, type ReactNode } from "react";
+import { useMemo, type ReactNode } from "react";
 import { ResourceList } from "../list/resource-list";
 import { navigate, useRoute } from "../shell/router";
-import { imageResource, kViews, type View } from "./resource";
+import { imageResource, kViews } from "./resource";
 
 export default function ImagesPage(): ReactNode {
     const { query } = useRoute();
-    const [view, setView] = useState<View>(
-        () => kViews.find(({ value }) => value === query.get("view"))?.value ?? "self",
-    );
+    const wanted = query.get("view");
+    const view = kViews.find(({ value }) => value === wanted)?.value ?? "self";
     const resource = useMemo(() => imageResource(view), [view]);
     return (
         <ResourceList
@@ -19,7 +18,7 @@ export default function ImagesPage(): ReactNode {
                     ariaLabel="Which images"
                     selectedOption={kViews.find(({ value }) => value === view) ?? null}
                     options={kViews}
-                    onChange={({ detail }) => setView(detail.selectedOption.value as View)}
+                    onChange={({ detail }) => navigate(`#/images?view=${detail.selectedOption.value ?? "self"}`)}
                 />
             }
             buttons={([image, second]) => (

@@ -54,8 +54,8 @@ export function imageResource(view: View): Resource<Image> {
             view === "self"
                 ? {
                       title: "No AMIs of your own",
-                      hint: "Make one of an instance with Create image, or bring in a disk with kiln import.",
-                      action: { text: "Go to instances", run: () => navigate("#/instances") },
+                      hint: "Make one of an instance with Create image, or bring in a disk with kiln import. Public images are there to launch at once.",
+                      action: { text: "See public images", run: () => navigate("#/images?view=public") },
                   }
                 : { title: `No ${kEmpty[view]}`, hint: kHints[view] },
     };

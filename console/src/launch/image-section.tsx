@@ -133,7 +133,13 @@ export function ImageSection({ image, wanted, onChange, errorText }: ImageSectio
                             statusType={loading ? "loading" : error ? "error" : "finished"}
                             loadingText="Loading images"
                             errorText={error?.message}
-                            empty={from === "recent" ? "Nothing launched from this browser yet." : "No images."}
+                            empty={
+                                from === "recent"
+                                    ? "Nothing launched from this browser yet."
+                                    : from === "self"
+                                      ? "None of your own. Look under Public."
+                                      : "No images."
+                            }
                             onChange={({ detail }) =>
                                 onChange(found?.find(({ ImageId }) => ImageId === detail.selectedOption.value))
                             }

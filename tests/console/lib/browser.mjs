@@ -7,7 +7,7 @@ import AxeBuilder from "@axe-core/playwright";
 import { chromium } from "playwright-core";
 
 export class Browser {
-    static async start(executablePath, pictures) {
+    static async start(executablePath, pictures, timeout) {
         const browser = new Browser();
         browser.pictures = pictures;
         // Tests run as root in containers, where Chromium has no sandbox to offer.
@@ -18,7 +18,7 @@ export class Browser {
             permissions: ["clipboard-read", "clipboard-write"],
         });
         browser.page = await browser.context.newPage();
-        browser.page.setDefaultTimeout(15_000);
+        browser.page.setDefaultTimeout(timeout);
         browser.complaints = [];
         browser.page.on("pageerror", (error) => browser.complaints.push(error.stack ?? String(error)));
         browser.page.on("console", (message) => {

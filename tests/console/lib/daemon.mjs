@@ -17,9 +17,10 @@ const kReadyMs = 60_000;
 const kStopMs = 30_000;
 
 export class Daemon {
-    static async start(program, ...more) {
+    static async start(program, guest, ...more) {
         const daemon = new Daemon();
         daemon.program = program;
+        daemon.guest = guest;
         daemon.home = await mkdtemp(join(tmpdir(), "kc-"));
         daemon.data = join(daemon.home, "data");
         const log = await open(join(daemon.home, "kiln.log"), "a");
@@ -43,14 +44,15 @@ export class Daemon {
         return stdout;
     }
 
-    /** An image of an empty disk: all that the fake hypervisor needs. */
-    async importBlank(name, ...more) {
-        const file = join(this.home, "blank.raw");
-        await writeFile(file, "");
-        await truncate(file, 8 << 20);
-        return JSON.parse(
-            await this.kiln("import", file, "--name", name, "--architecture", "x86_64", "--json", ...more),
-        );
+    /** An image of the guest's disk, or of an empty one, which is all that the fake hypervisor needs. */
+    async importImage(name) {
+        const blank = join(this.home, "blank.raw");
+        if (!this.guest) {
+            await writeFile(blank, "");
+            await truncate(blank, 8 << 20);
+        }
+        const file = this.guest ?? blank;
+        return JSON.parse(await this.kiln("import", file, "--name", name, "--architecture", "x86_64", "--json"));
     }
 
     /** Another account: its number and keys. */

@@ -14,6 +14,15 @@ export async function signIn({ accessKeyId, secretAccessKey }) {
     await here.page.getByRole("button", { name: "Sign in", exact: true }).click();
 }
 
+/** Begins a story: signed in with the first account, whatever a story before left behind. */
+export async function beginSignedIn() {
+    await open("");
+    await here.page.evaluate(() => (sessionStorage.clear(), localStorage.clear()));
+    await here.page.reload();
+    await signIn(here.daemon.keys);
+    await here.page.getByRole("heading", { name: "Instances" }).waitFor();
+}
+
 export function row(text) {
     return here.page.getByRole("row").filter({ hasText: text });
 }

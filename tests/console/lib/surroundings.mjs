@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// What every test needs: a daemon, the server in front of it, a browser; and where the program and the files are.
+// What every story needs: a daemon, the server in front of it, a browser. Started before the first story, stopped after
+// the last.
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { after, before } from "node:test";
@@ -16,6 +17,8 @@ export const { values: options } = parseArgs({
         dist: { type: "string", default: resolve(kRoot, "console/dist") },
         chromium: { type: "string", default: "/usr/bin/chromium" },
         screenshots: { type: "string" },
+        // A disk that boots: the stories then run on real machines and take some minutes.
+        guest: { type: "string" },
     },
 });
 
@@ -28,17 +31,16 @@ for (const [name, path] of Object.entries({ kiln: options.kiln, dist: options.di
 
 export const here = {};
 
-/** Starts them before the tests of the file that calls it, and stops them after. */
-export function surround() {
-    before(async () => {
-        here.daemon = await Daemon.start(options.kiln, "--hypervisor", "fake", "--shutdown-grace", "1");
-        here.server = await Server.start(options.dist, here.daemon);
-        here.browser = await Browser.start(options.chromium, options.screenshots);
-        here.page = here.browser.page;
-    });
-    after(async () => {
-        await here.browser?.stop();
-        await here.server?.stop();
-        await here.daemon?.stop();
-    });
-}
+before(async () => {
+    const machines = options.guest ? [] : ["--hypervisor", "fake", "--shutdown-grace", "1"];
+    here.daemon = await Daemon.start(options.kiln, options.guest, ...machines);
+    here.server = await Server.start(options.dist, here.daemon);
+    here.browser = await Browser.start(options.chromium, options.screenshots, options.guest ? 180_000 : 15_000);
+    here.page = here.browser.page;
+});
+
+after(async () => {
+    await here.browser?.stop();
+    await here.server?.stop();
+    await here.daemon?.stop();
+});
