@@ -89,6 +89,7 @@ test("images are shared, found by others, and deregistered", async (t) => {
     });
 
     await step("disabled, it is under Disabled images only", async () => {
+        await page.getByRole("button", { name: "Clear filters" }).click();
         await open("images?view=self");
         await contextMenu("golden image", "AMI state", "Disable AMI");
         await browser.inspect("disable-image");

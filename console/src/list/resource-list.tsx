@@ -16,7 +16,7 @@ import {
     Table,
     type PropertyFilterProps,
 } from "@cloudscape-design/components";
-import { useCallback, useMemo, useState, type ReactNode } from "react";
+import { useCallback, useEffect, useMemo, useState, type ReactNode } from "react";
 import { useSession } from "../session/session";
 import { Page } from "../shell/page";
 import { follow, useRoute } from "../shell/router";
@@ -97,13 +97,21 @@ export function ResourceList<T>({ resource, buttons, view }: ResourceListProps<T
     const session = useSession();
     const { query } = useRoute();
     const { source } = resource;
-    const properties = new Set(resource.properties.map(({ key }) => key));
+    const properties = useMemo(() => new Set(resource.properties.map(({ key }) => key)), [resource]);
     const [tokens, setTokens] = useState<readonly Token[]>(() => tokensOf(query, properties));
     const [preferences, setPreferences] = usePreferences(resource);
     const [selectedIds, setSelectedIds] = useState<ReadonlySet<string>>(new Set());
     const [panelOpen, setPanelOpen] = useState(false);
     const [menuPlace, setMenuPlace] = useState<Place>();
     const closeMenu = useCallback(() => setMenuPlace(undefined), []);
+
+    useEffect(() => {
+        // A link to a filtered list may be followed on the list itself.
+        const linked = tokensOf(query, properties);
+        if (linked.length > 0) {
+            setTokens(linked);
+        }
+    }, [query, properties]);
 
     const listPlan = useMemo(() => plan(tokens, [], source.searchFilters), [tokens, source]);
     const list = useList(session.client, source, listPlan);

@@ -61,7 +61,7 @@ export function story(t) {
                 assert.deepEqual(here.browser.complaints.splice(0), [], "errors in the page");
             } catch (failure) {
                 failed = true;
-                await here.browser.picture("failed");
+                await here.browser.picture(`failed ${name}`);
                 throw failure;
             }
         });
