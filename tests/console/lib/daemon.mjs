@@ -2,7 +2,7 @@
 // One `kiln serve` on a data directory of its own, on a loopback port of the system's choice.
 import { spawn, execFile } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, open, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { chmod, mkdtemp, open, readFile, rm, truncate, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createRequire } from "node:module";
@@ -22,6 +22,8 @@ export class Daemon {
         daemon.program = program;
         daemon.guest = guest;
         daemon.home = await mkdtemp(join(tmpdir(), "kc-"));
+        // When the daemon is root its guests run under ids of their own and must reach their sockets.
+        await chmod(daemon.home, 0o711);
         daemon.data = join(daemon.home, "data");
         const log = await open(join(daemon.home, "kiln.log"), "a");
         const options = ["--data", daemon.data, "--listen", "127.0.0.1:0", "--ready-fd", "3"];
@@ -75,6 +77,22 @@ export class Daemon {
         return stdout + stderr;
     }
 
+    /** Guests outlive the daemon: they are ended before it. */
+    async endMachines() {
+        const ec2 = this.ec2();
+        for (let tries = 0; tries < 60; tries++) {
+            const { Reservations } = await ec2.describeInstances({});
+            const left = Reservations.flatMap(({ Instances }) => Instances).filter(
+                ({ State }) => State.Name !== "terminated",
+            );
+            if (left.length === 0) {
+                return;
+            }
+            await ec2.terminateInstances({ InstanceIds: left.map(({ InstanceId }) => InstanceId) });
+            await new Promise((resolve) => setTimeout(resolve, 1000));
+        }
+    }
+
     awsEnvironment() {
         return {
             PATH: process.env.PATH,
@@ -92,6 +110,9 @@ export class Daemon {
     }
 
     async stop() {
+        if (this.guest) {
+            await this.endMachines();
+        }
         const ended = once(this.process, "exit");
         this.process.kill("SIGTERM");
         const timer = setTimeout(() => this.process.kill("SIGKILL"), kStopMs);
