@@ -5,6 +5,7 @@ import { accounts, currentAccount } from "./session/accounts";
 import { SessionProvider } from "./session/session";
 import { SignIn } from "./session/sign-in";
 import { DialogHost } from "./shell/dialogs";
+import { useFlashesPerPage } from "./shell/flash";
 import { useRoute } from "./shell/router";
 import { useStore } from "./shell/store";
 import { TopBar } from "./shell/top-bar";
@@ -55,6 +56,7 @@ function CurrentPage(): ReactNode {
 export function App(): ReactNode {
     const account = currentAccount(useStore(accounts));
     const { path } = useRoute();
+    useFlashesPerPage();
     if (!account || path[0] === "session") {
         return <SignIn />;
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Messages above the page: what was done, and what went wrong outside of a form.
 import { Flashbar, type FlashbarProps } from "@cloudscape-design/components";
-import type { ReactNode } from "react";
+import { useEffect, type ReactNode } from "react";
 import type { ApiError } from "../api/errors";
 import { Store, useStore } from "./store";
 
@@ -14,10 +14,18 @@ let nextId = 1;
 // and goes with the next one. The moment lies between a program's change and a person's.
 const kSettledMs = 2000;
 
-window.addEventListener("hashchange", () => {
+function dropSettled(): void {
     const settled = Date.now() - kSettledMs;
     messages.set(messages.get().filter(({ shown }) => shown > settled));
-});
+}
+
+/** Once, above all pages. */
+export function useFlashesPerPage(): void {
+    useEffect(() => {
+        window.addEventListener("hashchange", dropSettled);
+        return () => window.removeEventListener("hashchange", dropSettled);
+    }, []);
+}
 
 function show(type: FlashbarProps.Type, header: ReactNode, content?: ReactNode): void {
     const id = String(nextId++);
