@@ -207,6 +207,28 @@ void add_env(CLI::App& app, std::function<int()>* run) {
     command->callback([=] { *run = [=] { return print_environment(*choices); }; });
 }
 
+int print_console_link(const ClientChoices& choices) {
+    auto client = Client::create(choices);
+    if (!client) {
+        return fail(client.error());
+    }
+    const auto answer = (*client)->call("POST", "/kiln/v1/console/links");
+    if (!answer) {
+        return fail(answer.error());
+    }
+    const json link = json::parse(*answer);
+    std::printf("%s%s\n", (*client)->endpoint().c_str(), link["path"].get<std::string>().c_str());
+    return 0;
+}
+
+void add_web(CLI::App& app, std::function<int()>* run) {
+    auto choices = std::make_shared<ClientChoices>();
+    CLI::App* command = app.add_subcommand(
+        "web", "print a link to the web console that signs one browser in, once, with these keys");
+    add_choices(command, choices);
+    command->callback([=] { *run = [=] { return print_console_link(*choices); }; });
+}
+
 void add_operations(CLI::App& app, std::function<int()>* run) {
     auto choices = std::make_shared<ClientChoices>();
     auto built = std::make_shared<bool>(false);
@@ -325,6 +347,7 @@ void add_commands(CLI::App& app, std::function<int()>* run) {
     add_ssh(app, run);
     add_proxy(app, run);
     add_env(app, run);
+    add_web(app, run);
     add_operations(app, run);
     add_gc(app, run);
     add_account(app, run);

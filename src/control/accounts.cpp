@@ -71,6 +71,23 @@ Result<std::optional<NewAccount>> Accounts::create_first() {
     return std::optional<NewAccount>(made);
 }
 
+Result<std::optional<model::AccessKey>> Accounts::administrator_key() {
+    return store_.read([&](catalog::Transaction& tx) -> Result<std::optional<model::AccessKey>> {
+        catalog::AccountQuery administrators;
+        administrators.administrator = true;
+        TRY_ASSIGN(const auto accounts, tx.accounts().list(administrators));
+        for (const model::Account& account : accounts) {
+            TRY_ASSIGN(const auto keys, tx.access_keys().list({.account = account.id}));
+            for (const model::AccessKey& key : keys) {
+                if (key.state == model::AccessKeyState::active) {
+                    return std::optional<model::AccessKey>(key);
+                }
+            }
+        }
+        return std::optional<model::AccessKey>();
+    });
+}
+
 Result<std::optional<KeyOwner>> Accounts::find_key(const std::string& access_key_id) {
     return store_.read([&](catalog::Transaction& tx) -> Result<std::optional<KeyOwner>> {
         TRY_ASSIGN(const auto key, tx.access_keys().find(model::AccessKeyId(access_key_id)));

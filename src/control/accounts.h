@@ -34,6 +34,8 @@ class Accounts {
     Result<NewAccount> create(const std::string& id, const std::string& name, bool administrator);
     // The account made at first start; nothing when the store has one already.
     Result<std::optional<NewAccount>> create_first();
+    // An active key of the first administrator that has one; nothing when none has.
+    Result<std::optional<model::AccessKey>> administrator_key();
     // Nothing for an unknown or inactive key.
     Result<std::optional<KeyOwner>> find_key(const std::string& access_key_id);
 

@@ -102,6 +102,7 @@ int main(int argc, char** argv) {
     app.require_subcommand(1);
     app.set_version_flag("--version", "kiln " KILN_VERSION);
     kiln::daemon::ServeOptions options;
+    options.console = kiln::api::built_in_console();
     std::function<int()> run;
     add_serve(app, options, &run);
     std::string doctor_data;

@@ -3,7 +3,10 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
+
+#include "api/console/console_files.h"
 
 namespace kiln::daemon {
 
@@ -26,6 +29,7 @@ struct ServeOptions {
     std::string tls_certificate;  // PEM files; both or neither
     std::string tls_key;
     std::string reserve;  // "10%", "3GiB"; empty: 5 %, at least 2 GiB
+    std::span<const api::ConsoleFile> console;
     int ready_fd = -1;
     bool verbose = false;
 };

@@ -35,6 +35,21 @@ void tell_first_steps(const Server& server) {
                  server.data_directory().c_str());
 }
 
+// A link is a secret: only a terminal gets one, never a log.
+void offer_console(Server& server) {
+    const std::string link = ::isatty(STDERR_FILENO) != 0 ? server.make_console_link() : "";
+    if (link.empty()) {
+        std::fprintf(stderr,
+                     "Web console: %s/console/ (kiln web prints a link that signs you in)\n",
+                     server.url().c_str());
+    } else {
+        std::fprintf(stderr,
+                     "Web console, signed in, for one use within %d minutes:\n  %s\n"
+                     "kiln web prints another one.\n\n",
+                     static_cast<int>(api::ConsoleLinks::kLifetime.count()), link.c_str());
+    }
+}
+
 Status announce_ready(int fd) {
     if (fd >= 0) {
         if (::write(fd, "1", 1) != 1) {
@@ -68,6 +83,7 @@ int serve(const ServeOptions& given) {
     if ((*server)->first_start()) {
         tell_first_steps(**server);
     }
+    offer_console(**server);
     if (Status told = announce_ready(options.ready_fd); !told) {
         log_error("daemon", told.error().to_string());
         return 1;

@@ -10,6 +10,7 @@
 #include <string>
 #include <thread>
 
+#include "api/console/console_door.h"
 #include "api/door.h"
 #include "api/metadata/metadata_door.h"
 #include "catalog/store.h"
@@ -43,6 +44,8 @@ class Server {
     const std::string& url() const { return url_; }
     const std::string& data_directory() const { return data_; }
     bool first_start() const { return first_start_; }
+    // A URL that signs one browser in as the administrator; empty when no administrator has a key.
+    std::string make_console_link();
     // Ends the API and the jobs; guests go on, except with --ephemeral.
     void stop();
 
@@ -113,6 +116,8 @@ class Server {
     std::unique_ptr<control::Networks> networks_;
     std::unique_ptr<control::SecurityGroups> security_groups_;
     api::Registry registry_;
+    std::unique_ptr<api::ConsoleLinks> console_links_;
+    std::unique_ptr<api::ConsoleDoor> console_;
     std::unique_ptr<api::KilnApi> kiln_api_;
     std::unique_ptr<api::Door> door_;
     std::unique_ptr<Executor> requests_;

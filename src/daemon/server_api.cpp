@@ -76,7 +76,9 @@ Status Server::open_api() {
     api::add_snapshot_handlers(registry_, services);
     api::add_ssm_handlers(registry_, services);
     api::add_sts_handlers(registry_);
-    kiln_api_ = std::make_unique<api::KilnApi>(services, registry_, *clock_);
+    console_links_ = std::make_unique<api::ConsoleLinks>(*clock_, *rng_);
+    console_ = std::make_unique<api::ConsoleDoor>(options_.console, *console_links_, *accounts_);
+    kiln_api_ = std::make_unique<api::KilnApi>(services, registry_, *console_links_, *clock_);
     door_ = std::make_unique<api::Door>(services, registry_, *kiln_api_, *clock_, *rng_);
     requests_ = std::make_unique<Executor>("requests", kRequestThreads, kRequestQueue);
     TRY_ASSIGN(const auto listen, parse_listen(options_.listen));
@@ -88,13 +90,26 @@ Status Server::open_api() {
     http.overload = api::Door::overloaded;
     TRY_ASSIGN(
         http_,
-        net::HttpServer::create(
-            http, *requests_,
-            [this](const net::HttpRequest& request, net::BodyReader& body,
-                   net::ResponseWriter& response) { door_->handle(request, body, response); }),
+        net::HttpServer::create(http, *requests_,
+                                [this](const net::HttpRequest& request, net::BodyReader& body,
+                                       net::ResponseWriter& response) {
+                                    if (api::ConsoleDoor::is_for_console(request)) {
+                                        console_->handle(request, body, response);
+                                    } else {
+                                        door_->handle(request, body, response);
+                                    }
+                                }),
         "listen on " + options_.listen);
     url_ = make_url(http.tls_key_path.empty() ? "http" : "https", listen.first, http_->port());
     return ok();
+}
+
+std::string Server::make_console_link() {
+    const auto key = accounts_->administrator_key();
+    if (!key || !*key || options_.console.empty()) {
+        return {};
+    }
+    return url_ + console_links_->create({(*key)->id.str(), topology_.regions().front().name});
 }
 
 }  // namespace kiln::daemon

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs the console's stories: node run.mjs [--kiln PROGRAM] [--dist DIR] [--chromium PROGRAM] [--screenshots DIR] [--guest DISK]
+// Runs the console's stories: node run.mjs [--kiln PROGRAM] [--chromium PROGRAM] [--screenshots DIR] [--guest DISK]
 import "./lib/surroundings.mjs";
 import "./story.mjs";
 import "./launch.mjs";

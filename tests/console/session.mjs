@@ -7,13 +7,13 @@ import { here } from "./lib/surroundings.mjs";
 
 test("sessions, regions and appearance", async (t) => {
     const step = story(t);
-    const { daemon, page, server } = here;
+    const { daemon, page } = here;
     const stored = (storage) => page.evaluate((name) => window[name].getItem("kiln.accounts"), storage);
 
     await step("a one-time link signs in once", async () => {
         await page.evaluate(() => sessionStorage.clear());
         await page.goto("about:blank");
-        const link = server.link();
+        const link = await daemon.link();
         await page.goto(link);
         await page.getByRole("heading", { name: "Instances" }).waitFor();
         await page.goto("about:blank");
@@ -43,11 +43,11 @@ test("sessions, regions and appearance", async (t) => {
     });
 
     await step("a server that does not answer is told as such, and tried again", async () => {
-        await page.route(here.server.origin + "/", (route) => route.abort());
+        await page.route(daemon.endpoint + "/", (route) => route.abort());
         await page.getByRole("button", { name: "Refresh" }).click();
         await page.getByText("The server did not answer.").waitFor();
         await here.browser.inspect("unreachable");
-        await page.unroute(here.server.origin + "/");
+        await page.unroute(daemon.endpoint + "/");
         await page.getByRole("button", { name: "Try again" }).click();
         await page.getByText("The server did not answer.").waitFor({ state: "hidden" });
     });

@@ -131,6 +131,9 @@ Result<std::string> KilnApi::answer(const net::HttpRequest& request, const Conte
     if (parts.size() == 1 && parts[0] == "operations" && method == "GET") {
         return operations();
     }
+    if (parts.size() == 2 && parts[0] == "console" && parts[1] == "links" && method == "POST") {
+        return link_console(context);
+    }
     if (parts.size() == 1 && parts[0] == "accounts" && method == "POST") {
         return create_account(context, body);
     }
@@ -312,6 +315,12 @@ Result<std::string> KilnApi::operations() const {
         }
     }
     return json{{"operations", list}}.dump();
+}
+
+std::string KilnApi::link_console(const Context& context) {
+    const std::string path = console_links_.create({context.access_key_id, context.caller.region});
+    return json{{"path", path}, {"seconds", ConsoleLinks::kLifetime / std::chrono::seconds(1)}}
+        .dump();
 }
 
 Result<std::string> KilnApi::create_account(const Context& context, net::BodyReader& body) {

@@ -22,6 +22,8 @@
 //                                              wait for its end for some seconds
 //   GET    /kiln/v1/operations                 every operation of the service models, and which are
 //                                              built
+//   POST   /kiln/v1/console/links              -> {path, seconds}: signs a browser in once, with
+//                                              the keys this request was signed with
 //   POST   /kiln/v1/accounts                   {name, id?} -> {accountId, accessKeyId,
 //                                              secretAccessKey}; administrators
 //
@@ -34,6 +36,7 @@
 #include <string_view>
 
 #include "api/codec/registry.h"
+#include "api/console/console_links.h"
 #include "api/context.h"
 #include "api/kiln/tunnels.h"
 #include "api/services.h"
@@ -47,8 +50,9 @@ class KilnApi {
   public:
     static constexpr std::string_view kPrefix = "/kiln/v1/";
 
-    KilnApi(Services services, const Registry& registry, io::Clock& clock)
-        : services_(services), registry_(registry), clock_(clock) {}
+    KilnApi(Services services, const Registry& registry, ConsoleLinks& console_links,
+            io::Clock& clock)
+        : services_(services), registry_(registry), console_links_(console_links), clock_(clock) {}
 
     void serve(const net::HttpRequest& request, const net::Authorization& authorization,
                Context& context, const std::string& secret, net::BodyReader& body,
@@ -75,10 +79,12 @@ class KilnApi {
     Result<std::string> collect_garbage(const net::HttpRequest& request, const Context& context);
     Result<std::string> provided(const Context& context);
     Result<std::string> operations() const;
+    std::string link_console(const Context& context);
     Result<std::string> create_account(const Context& context, net::BodyReader& body);
 
     const Services services_;
     const Registry& registry_;
+    ConsoleLinks& console_links_;
     io::Clock& clock_;
     Tunnels tunnels_;
 };

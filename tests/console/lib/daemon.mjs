@@ -57,6 +57,16 @@ export class Daemon {
         return JSON.parse(await this.kiln("import", file, "--name", name, "--architecture", "x86_64", "--json"));
     }
 
+    /** The console's first page, without or with a link's token behind it. */
+    get console() {
+        return `${this.endpoint}/console/`;
+    }
+
+    /** A link that signs in once. */
+    async link() {
+        return (await this.kiln("web")).trim();
+    }
+
     /** Another account: its number and keys. */
     async account() {
         return JSON.parse(await this.kiln("account", "create"));

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import { here } from "./surroundings.mjs";
 
 export async function open(route) {
-    await here.page.goto(`${here.server.url}#/${route}`);
+    await here.page.goto(`${here.daemon.console}#/${route}`);
 }
 
 /** Signs in with an access key on the page that is open. */

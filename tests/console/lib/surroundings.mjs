@@ -1,20 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// What every story needs: a daemon, the server in front of it, a browser. Started before the first story, stopped after
-// the last.
+// What every story needs: a daemon, which serves the console, and a browser. Started before the first story, stopped
+// after the last.
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { after, before } from "node:test";
 import { parseArgs } from "node:util";
 import { Browser } from "./browser.mjs";
 import { Daemon } from "./daemon.mjs";
-import { Server } from "./server.mjs";
 
 const kRoot = resolve(import.meta.dirname ?? new URL(".", import.meta.url).pathname, "../../..");
 
 export const { values: options } = parseArgs({
     options: {
         kiln: { type: "string", default: process.env.KILN ?? resolve(kRoot, "build/kiln") },
-        dist: { type: "string", default: resolve(kRoot, "console/dist") },
         chromium: { type: "string", default: "/usr/bin/chromium" },
         screenshots: { type: "string" },
         // A disk that boots: the stories then run on real machines and take some minutes.
@@ -22,7 +20,7 @@ export const { values: options } = parseArgs({
     },
 });
 
-for (const [name, path] of Object.entries({ kiln: options.kiln, dist: options.dist, chromium: options.chromium })) {
+for (const [name, path] of Object.entries({ kiln: options.kiln, chromium: options.chromium })) {
     if (!existsSync(path)) {
         console.error(`${path} is missing; give another one with --${name}`);
         process.exit(2);
@@ -34,13 +32,11 @@ export const here = {};
 before(async () => {
     const machines = options.guest ? [] : ["--hypervisor", "fake", "--shutdown-grace", "1"];
     here.daemon = await Daemon.start(options.kiln, options.guest, ...machines);
-    here.server = await Server.start(options.dist, here.daemon);
     here.browser = await Browser.start(options.chromium, options.screenshots, options.guest ? 180_000 : 15_000);
     here.page = here.browser.page;
 });
 
 after(async () => {
     await here.browser?.stop();
-    await here.server?.stop();
     await here.daemon?.stop();
 });
