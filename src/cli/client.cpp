@@ -130,10 +130,9 @@ Result<std::string> Client::send(net::ClientRequest request, std::chrono::second
     return std::move(response.body);
 }
 
-Result<std::unique_ptr<net::Tunnel>> Client::open_tunnel(const std::string& instance,
-                                                         std::uint16_t port) {
+Result<std::unique_ptr<net::Tunnel>> Client::open_tunnel(const std::string& target) {
     net::ClientRequest request;
-    request.target = fmt::format("/kiln/v1/instances/{}/tunnel?port={}", instance, port);
+    request.target = target;
     sign(request);
     TRY_ASSIGN(auto upgraded, http_->upgrade(request, "kiln-tunnel", Deadline::after(kCallTime)),
                "calling " + endpoint_);

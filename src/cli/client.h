@@ -34,9 +34,8 @@ class Client {
     Result<std::string> upload(const std::string& target, std::uint64_t length,
                                net::BodySource source);
 
-    // A connection to a TCP port of an instance.
-    Result<std::unique_ptr<net::Tunnel>> open_tunnel(const std::string& instance,
-                                                     std::uint16_t port);
+    // GET that answers with a connection, as tunnels to ports and consoles of instances do.
+    Result<std::unique_ptr<net::Tunnel>> open_tunnel(const std::string& target);
     // GET with a streamed answer.
     Status download(const std::string& target, const net::BodySink& sink);
 

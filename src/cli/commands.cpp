@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/client.h"
+#include "cli/console_command.h"
 #include "cli/export_command.h"
 #include "cli/images_command.h"
 #include "cli/import_command.h"
@@ -295,6 +296,28 @@ void add_proxy(CLI::App& app, std::function<int()>* run) {
     command->callback([=] { *run = [=] { return run_proxy(*choices, *instance, *port); }; });
 }
 
+void add_console(CLI::App& app, std::function<int()>* run) {
+    auto choices = std::make_shared<ClientChoices>();
+    auto instance = std::make_shared<std::string>();
+    CLI::App* command = app.add_subcommand(
+        "console", "connect this terminal to an instance's serial console; ^] ends it");
+    add_choices(command, choices);
+    command->add_option("INSTANCE", *instance, "i-...")->required();
+    command->callback([=] { *run = [=] { return run_console(*choices, *instance); }; });
+}
+
+void add_logs(CLI::App& app, std::function<int()>* run) {
+    auto choices = std::make_shared<ClientChoices>();
+    auto instance = std::make_shared<std::string>();
+    auto follow = std::make_shared<bool>(false);
+    CLI::App* command =
+        app.add_subcommand("logs", "print what an instance wrote to its serial console");
+    add_choices(command, choices);
+    command->add_option("INSTANCE", *instance, "i-...")->required();
+    command->add_flag("-f,--follow", *follow, "go on with what it writes, until interrupted");
+    command->callback([=] { *run = [=] { return run_logs(*choices, *instance, *follow); }; });
+}
+
 void add_gc(CLI::App& app, std::function<int()>* run) {
     auto choices = std::make_shared<ClientChoices>();
     auto as_json = std::make_shared<bool>(false);
@@ -346,6 +369,8 @@ void add_commands(CLI::App& app, std::function<int()>* run) {
     add_nbd(app, run);
     add_ssh(app, run);
     add_proxy(app, run);
+    add_console(app, run);
+    add_logs(app, run);
     add_env(app, run);
     add_web(app, run);
     add_operations(app, run);

@@ -93,7 +93,8 @@ int run_proxy(const ClientChoices& choices, const std::string& instance, std::ui
     if (!client) {
         return fail(client.error());
     }
-    auto tunnel = (*client)->open_tunnel(instance, port);
+    auto tunnel =
+        (*client)->open_tunnel(fmt::format("/kiln/v1/instances/{}/tunnel?port={}", instance, port));
     if (!tunnel) {
         return fail(tunnel.error());
     }

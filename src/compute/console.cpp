@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 
 #include "util/fs.h"
@@ -32,6 +33,29 @@ Result<OpenLog> open_log(const std::string& path, int mode) {
     return log;
 }
 
+// `length` bytes from `begin`, fewer at the end of the file.
+Result<std::string> read_piece(const OpenLog& log, const std::string& path, std::uint64_t begin,
+                               std::size_t length) {
+    std::string bytes(length, '\0');
+    std::size_t done = 0;
+    while (done < length) {
+        const ssize_t n = ::pread(log.fd.get(), bytes.data() + done, length - done,
+                                  static_cast<off_t>(begin + done));
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0) {
+            return Error::from_errno(errno, "read " + path);
+        }
+        if (n == 0) {
+            break;
+        }
+        done += static_cast<std::size_t>(n);
+    }
+    bytes.resize(done);
+    return bytes;
+}
+
 }  // namespace
 
 Result<ConsoleOutput> read_console(const std::string& serial_log) {
@@ -42,28 +66,32 @@ Result<ConsoleOutput> read_console(const std::string& serial_log) {
     }
     const auto size = static_cast<std::uint64_t>(log.info.st_size);
     const std::uint64_t begin = size > kConsoleOutputBytes ? size - kConsoleOutputBytes : 0;
-    output.bytes.resize(static_cast<std::size_t>(size - begin));
-    std::size_t done = 0;
-    while (done < output.bytes.size()) {
-        const ssize_t n = ::pread(log.fd.get(), output.bytes.data() + done,
-                                  output.bytes.size() - done, static_cast<off_t>(begin + done));
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n < 0) {
-            return Error::from_errno(errno, "read " + serial_log);
-        }
-        if (n == 0) {
-            break;
-        }
-        done += static_cast<std::size_t>(n);
-    }
-    output.bytes.resize(done);
-    if (done > 0) {
+    TRY_ASSIGN(output.bytes,
+               read_piece(log, serial_log, begin, static_cast<std::size_t>(size - begin)));
+    if (!output.bytes.empty()) {
         output.written.value =
             log.info.st_mtim.tv_sec * std::int64_t{1000} + log.info.st_mtim.tv_nsec / 1000000;
     }
     return output;
+}
+
+Result<ConsolePiece> read_console_from(const std::string& serial_log, std::uint64_t from,
+                                       std::size_t limit) {
+    TRY_ASSIGN(const OpenLog log, open_log(serial_log, O_RDONLY));
+    ConsolePiece piece;
+    if (!log.fd) {
+        return piece;
+    }
+    const auto size = static_cast<std::uint64_t>(log.info.st_size);
+    std::uint64_t begin = from > size ? 0 : from;
+    // What bound_console_log() freed is a hole at the beginning.
+    const off_t kept = ::lseek(log.fd.get(), static_cast<off_t>(begin), SEEK_DATA);
+    begin = kept < 0 ? begin : static_cast<std::uint64_t>(kept);
+    const std::size_t length =
+        static_cast<std::size_t>(std::min<std::uint64_t>(size - begin, limit));
+    TRY_ASSIGN(piece.bytes, read_piece(log, serial_log, begin, length));
+    piece.end = begin + piece.bytes.size();
+    return piece;
 }
 
 Status bound_console_log(const std::string& serial_log) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The serial console's log file: what GetConsoleOutput reads (CON-1), and how the file is kept from
-// filling the disk. The machine appends to the file at any moment; both functions tolerate that.
+// filling the disk. The machine appends to the file at any moment; all functions tolerate that.
 // Thread model: pure functions over a file.
 #pragma once
 
@@ -24,6 +24,16 @@ struct ConsoleOutput {
 
 // A missing file is an empty console.
 Result<ConsoleOutput> read_console(const std::string& serial_log);
+
+struct ConsolePiece {
+    std::string bytes;
+    std::uint64_t end = 0;  // offset behind them: where the next piece begins
+};
+// At most `limit` bytes from offset `from` on, or from where the file's kept part begins if that is
+// later. Nothing when there are no more yet; from the beginning again for an offset behind the end,
+// as of a file that was made anew.
+Result<ConsolePiece> read_console_from(const std::string& serial_log, std::uint64_t from,
+                                       std::size_t limit);
 
 // Frees the blocks of everything but the last kConsoleLogBytes / 2 once more than kConsoleLogBytes
 // are allocated. Offsets and size stay, so an append-mode writer needs no notice.

@@ -26,6 +26,7 @@
 #include <vector>
 
 #include "util/deadline.h"
+#include "util/fs.h"
 #include "util/id.h"
 #include "util/result.h"
 
@@ -170,6 +171,11 @@ class Hypervisor {
     // failed_precondition for the root disk.
     virtual Status cut_off_disk(const MachineId& id, const std::string& disk,
                                 std::uint64_t size_bytes, Deadline deadline) = 0;
+    // A connection to the machine's first serial port; what the machine writes goes to its log as
+    // well. It has one such connection at a time: another waits, mute, until the first is closed.
+    // Whoever holds it must read: a machine whose serial port is stuck is slow. not_found: no
+    // machine; unsupported: machines of this hypervisor have no port.
+    virtual Result<UniqueFd> open_serial(const MachineId& id) = 0;
     // Ends the process at once (SIGKILL) and returns when it is gone. Needs no working disk or
     // control connection.
     virtual Status kill(const MachineId& id, Deadline deadline) = 0;

@@ -85,9 +85,7 @@ Result<InspectedSnapshot> Inspector::snapshot(const Caller& caller, const model:
     });
 }
 
-Result<compute::PortForward> Inspector::forward_of(const Caller& caller,
-                                                   const model::InstanceId& id,
-                                                   std::uint16_t port) {
+Result<model::Instance> Inspector::find_running(const Caller& caller, const model::InstanceId& id) {
     TRY_ASSIGN(const auto found, parts_.store.read([&](catalog::Transaction& tx) {
         return find_instances(tx, caller, {id});
     }));
@@ -97,6 +95,27 @@ Result<compute::PortForward> Inspector::forward_of(const Caller& caller,
                           fmt::format("The instance '{}' is {}, not running.", id.str(),
                                       model::to_string(instance.state)));
     }
+    return instance;
+}
+
+Result<UniqueFd> Inspector::open_serial(const Caller& caller, const model::InstanceId& id) {
+    TRY(find_running(caller, id));
+    auto port = parts_.hypervisor.open_serial(machine_id(id));
+    if (!port && port.error().code() == Code::unsupported) {
+        return Error::api(Code::unsupported, "UnsupportedOperation", port.error().message());
+    }
+    if (!port) {
+        return Error::api(Code::unavailable, "Unavailable",
+                          fmt::format("The serial port of '{}' does not answer at the moment: {}",
+                                      id.str(), port.error().message()));
+    }
+    return port;
+}
+
+Result<compute::PortForward> Inspector::forward_of(const Caller& caller,
+                                                   const model::InstanceId& id,
+                                                   std::uint16_t port) {
+    TRY_ASSIGN(const model::Instance instance, find_running(caller, id));
     const auto network = networks_.status(id, call_deadline());
     if (!network) {
         return Error::api(

@@ -52,12 +52,15 @@ class Inspector {
     // Where a TCP port of a running instance is reached on this host.
     Result<compute::PortForward> forward_of(const Caller& caller, const model::InstanceId& id,
                                             std::uint16_t port);
+    // A running instance's serial port; see Hypervisor::open_serial().
+    Result<UniqueFd> open_serial(const Caller& caller, const model::InstanceId& id);
     // Exports the volume read-only on a second socket, opening it if nobody has it open; the
     // socket's path.
     Result<std::string> export_volume(const Caller& caller, const model::VolumeId& id);
     Status unexport_volume(const Caller& caller, const model::VolumeId& id);
 
   private:
+    Result<model::Instance> find_running(const Caller& caller, const model::InstanceId& id);
     Result<model::Volume> find(const Caller& caller, const model::VolumeId& id);
     Result<InspectedVolume> describe(model::Volume volume) const;
 

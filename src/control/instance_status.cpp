@@ -148,4 +148,12 @@ Result<compute::ConsoleOutput> InstanceStatuses::console(const Caller& caller,
     return compute::read_console(worker_.serial_log(id));
 }
 
+Result<compute::ConsolePiece> InstanceStatuses::console_from(const Caller& caller,
+                                                             const model::InstanceId& id,
+                                                             std::uint64_t from) {
+    TRY(parts_.store.read(
+        [&](catalog::Transaction& tx) { return find_instances(tx, caller, {id}); }));
+    return compute::read_console_from(worker_.serial_log(id), from, compute::kConsoleOutputBytes);
+}
+
 }  // namespace kiln::control

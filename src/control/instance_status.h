@@ -51,6 +51,9 @@ class InstanceStatuses {
     Result<Page<InstanceStatusView>> describe(const Caller& caller,
                                               const DescribeStatusInput& input);
     Result<compute::ConsoleOutput> console(const Caller& caller, const model::InstanceId& id);
+    // The same log from an offset on, for who follows it.
+    Result<compute::ConsolePiece> console_from(const Caller& caller, const model::InstanceId& id,
+                                               std::uint64_t from);
 
   private:
     InstanceStatusView ask(model::Instance instance);

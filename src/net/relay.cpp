@@ -48,7 +48,7 @@ bool write_all(int fd, ByteView data) {
 
 }  // namespace
 
-void relay_into(Tunnel& tunnel, int from) {
+void relay_into(Tunnel& tunnel, int from, std::optional<std::chrono::seconds> patience) {
     Bytes piece(kPiece);
     while (true) {
         const std::size_t n = read_some(from, piece);
@@ -56,7 +56,9 @@ void relay_into(Tunnel& tunnel, int from) {
             tunnel.finish_writing();
             return;
         }
-        if (!tunnel.write(ByteView(piece).first(n), Deadline::never())) {
+        const Deadline deadline = patience ? Deadline::after(*patience) : Deadline::never();
+        if (!tunnel.write(ByteView(piece).first(n), deadline)) {
+            tunnel.close();
             ::shutdown(from, SHUT_RD);
             return;
         }

@@ -12,8 +12,9 @@
 
 namespace kiln::net {
 
-// From the descriptor to the tunnel.
-void relay_into(Tunnel& tunnel, int from);
+// From the descriptor to the tunnel. A peer that takes nothing for `patience` is given up.
+void relay_into(Tunnel& tunnel, int from,
+                std::optional<std::chrono::seconds> patience = std::nullopt);
 // From the tunnel to the descriptor, whose socket (if it is one) is then shut down for writing.
 // Closes the tunnel when the descriptor takes no more.
 void relay_out(Tunnel& tunnel, int to);

@@ -13,7 +13,6 @@
 #include "api/kiln/query.h"
 #include "control/api_errors.h"
 #include "crypto/hash.h"
-#include "net/relay.h"
 #include "util/log.h"
 #include "util/strings.h"
 
@@ -27,7 +26,6 @@ constexpr std::chrono::seconds kCallTime{60};
 constexpr std::chrono::hours kDiskTime{24};
 // How long one answer about a run of garbage collection may wait for its end; then one asks again.
 constexpr std::chrono::seconds kGcWait{20};
-constexpr std::chrono::seconds kConnectTime{10};
 constexpr std::size_t kImportPiece = 1U << 20;
 constexpr std::size_t kMaxJsonBody = 64U << 10;
 
@@ -84,9 +82,11 @@ void KilnApi::serve(const net::HttpRequest& request, const net::Authorization& a
         return;
     }
     const auto parts = split(std::string_view(request.path).substr(kPrefix.size()), '/');
-    if (parts.size() == 3 && parts[0] == "instances" && parts[2] == "tunnel" &&
-        request.method == "GET") {
-        const Status opened = open_tunnel(request, context, std::string(parts[1]), response);
+    if (parts.size() == 3 && parts[0] == "instances" && request.method == "GET" &&
+        (parts[2] == "tunnel" || parts[2] == "console")) {
+        const std::string id(parts[1]);
+        const Status opened = parts[2] == "tunnel" ? open_tunnel(request, context, id, response)
+                                                   : open_console(context, id, response);
         if (!opened && !response.started()) {
             refuse(opened.error(), request_id, response);
         }
@@ -121,6 +121,9 @@ Result<std::string> KilnApi::answer(const net::HttpRequest& request, const Conte
     if (parts.size() == 3 && parts[0] == "volumes" && parts[2] == "export" &&
         (method == "POST" || method == "DELETE")) {
         return export_volume(request, context, std::string(parts[1]));
+    }
+    if (parts.size() == 3 && parts[0] == "instances" && parts[2] == "log" && method == "GET") {
+        return read_log(request, context, std::string(parts[1]));
     }
     if (parts.size() == 1 && parts[0] == "gc" && (method == "POST" || method == "GET")) {
         return collect_garbage(request, context);
@@ -223,44 +226,6 @@ Result<std::string> KilnApi::export_volume(const net::HttpRequest& request, cons
     TRY_ASSIGN(const std::string socket,
                services_.inspector.export_volume(context.caller, volume_id));
     return json{{"socket", socket}, {"uri", "nbd+unix:///?socket=" + socket}}.dump();
-}
-
-Result<UniqueFd> KilnApi::connect(const net::HttpRequest& request, const Context& context,
-                                  const std::string& id) {
-    TRY_ASSIGN(const auto instance_id, model::parse_instance_id(id));
-    TRY_ASSIGN(Query query, parse_query(request.query));
-    const auto port = parse_int<std::uint16_t>(take(query, "port"));
-    if (!port || *port == 0 || !query.empty()) {
-        return control::errors::invalid_parameter_value("The query is port=NUMBER, 1 to 65535.");
-    }
-    TRY_ASSIGN(const compute::PortForward forward,
-               services_.inspector.forward_of(context.caller, instance_id, *port));
-    auto socket =
-        net::connect_tcp(forward.address.value, forward.port, Deadline::after(kConnectTime));
-    if (!socket) {
-        return Error::api(
-            Code::unavailable, "Unavailable",
-            fmt::format("Port {} of {} does not answer: {}", *port, id, socket.error().message()));
-    }
-    return UniqueFd(*socket);
-}
-
-Status KilnApi::open_tunnel(const net::HttpRequest& request, const Context& context,
-                            const std::string& id, net::ResponseWriter& response) {
-    if (!tunnels_.has_room()) {
-        return Error::api(Code::unavailable, "Unavailable",
-                          fmt::format("{} tunnels are open already; end one.", kMaxTunnels));
-    }
-    TRY_ASSIGN(UniqueFd socket, connect(request, context, id));
-    response.headers().set("x-amzn-requestid", context.caller.request_id);
-    auto tunnel = response.upgrade(kTunnelProtocol);
-    if (!tunnel) {
-        return control::errors::invalid_parameter_value(
-            fmt::format("Ask for it with `Connection: Upgrade` and `Upgrade: {}`: {}",
-                        kTunnelProtocol, tunnel.error().message()));
-    }
-    tunnels_.add(std::move(*tunnel), std::move(socket));
-    return ok();
 }
 
 Result<std::string> KilnApi::collect_garbage(const net::HttpRequest& request,

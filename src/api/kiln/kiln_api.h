@@ -16,6 +16,10 @@
 //   GET    /kiln/v1/instances/{id}/tunnel?port=
 //                                              Upgrade: kiln-tunnel; then the connection is one to
 //                                              that TCP port of the instance
+//   GET    /kiln/v1/instances/{id}/console     Upgrade: kiln-tunnel; then the connection is the
+//                                              instance's serial port
+//   GET    /kiln/v1/instances/{id}/log?from=   what it wrote there from an offset on -> {bytes
+//                                              (base64), next}
 //   POST   /kiln/v1/gc                         a run of garbage collection -> {run, over, ...};
 //                                              administrators
 //   GET    /kiln/v1/gc?run=                    the same answer about a run asked for before; both
@@ -76,6 +80,12 @@ class KilnApi {
                              const std::string& id);
     Status open_tunnel(const net::HttpRequest& request, const Context& context,
                        const std::string& id, net::ResponseWriter& response);
+    Status open_console(const Context& context, const std::string& id,
+                        net::ResponseWriter& response);
+    Status upgrade(const Context& context, UniqueFd socket, const Tunnels::Kind& kind,
+                   net::ResponseWriter& response);
+    Result<std::string> read_log(const net::HttpRequest& request, const Context& context,
+                                 const std::string& id);
     Result<std::string> collect_garbage(const net::HttpRequest& request, const Context& context);
     Result<std::string> provided(const Context& context);
     Result<std::string> operations() const;

@@ -3,6 +3,7 @@
 
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <atomic>
 
 #include "net/relay.h"
@@ -10,6 +11,7 @@
 namespace kiln::api {
 
 struct Tunnels::Session {
+    std::string name;
     std::unique_ptr<net::Tunnel> tunnel;
     UniqueFd socket;
     std::atomic<int> running = 2;
@@ -40,17 +42,25 @@ bool Tunnels::has_room() {
     return !stopped_ && sessions_.size() < kMaxTunnels;
 }
 
-void Tunnels::add(std::unique_ptr<net::Tunnel> tunnel, UniqueFd socket) {
+bool Tunnels::has(const std::string& name) {
+    MutexLock lock(mutex_);
+    forget_ended();
+    return std::any_of(sessions_.begin(), sessions_.end(),
+                       [&](const auto& session) { return session->name == name; });
+}
+
+void Tunnels::add(std::unique_ptr<net::Tunnel> tunnel, UniqueFd socket, const Kind& kind) {
     MutexLock lock(mutex_);
     if (stopped_) {
         return;
     }
     auto session = std::make_shared<Session>();
+    session->name = kind.name;
     session->tunnel = std::move(tunnel);
     session->socket = std::move(socket);
     Session* raw = session.get();
-    session->in = std::thread([raw] {
-        net::relay_into(*raw->tunnel, raw->socket.get());
+    session->in = std::thread([raw, patience = kind.patience] {
+        net::relay_into(*raw->tunnel, raw->socket.get(), patience);
         --raw->running;
     });
     session->out = std::thread([raw] {

@@ -6,8 +6,11 @@
 // Thread-safe.
 #pragma once
 
+#include <chrono>
 #include <list>
 #include <memory>
+#include <optional>
+#include <string>
 #include <thread>
 
 #include "net/tunnel.h"
@@ -24,8 +27,15 @@ class Tunnels {
     ~Tunnels() { stop(); }
 
     bool has_room() EXCLUDES(mutex_);
-    // Carries bytes between the two until either ends.
-    void add(std::unique_ptr<net::Tunnel> tunnel, UniqueFd socket) EXCLUDES(mutex_);
+    // Whether a connection of this name goes on.
+    bool has(const std::string& name) EXCLUDES(mutex_);
+    // Carries bytes between the two until either ends, or the client takes nothing for `patience`.
+    struct Kind {
+        std::string name;  // for has(); may be empty
+        std::optional<std::chrono::seconds> patience;
+    };
+    void add(std::unique_ptr<net::Tunnel> tunnel, UniqueFd socket, const Kind& kind)
+        EXCLUDES(mutex_);
     // Ends all of them. Idempotent.
     void stop() EXCLUDES(mutex_);
 

@@ -180,6 +180,9 @@ class FakeHypervisor final : public Hypervisor {
                              Deadline deadline) override;
     Status cut_off_disk(const MachineId& id, const std::string& disk, std::uint64_t size_bytes,
                         Deadline deadline) override;
+    Result<UniqueFd> open_serial(const MachineId&) override {
+        return Error(Code::unsupported, "fake machines have no serial port");
+    }
     Status kill(const MachineId& id, Deadline deadline) override;
     Result<MachineInfo> query(const MachineId& id, Deadline deadline) override;
     std::vector<MachineId> machines() override;

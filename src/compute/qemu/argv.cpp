@@ -105,9 +105,14 @@ void add_inherited(Arguments& args, const MachineSpec& spec, const ArgvFacts& fa
                          "name=org.qemu.guest_agent.0");
                 break;
             case ChildFile::serial:
-                args.add("-add-fd", fmt::format("fd={},set=1", fd));
-                args.add("-chardev", "file,id=serial,path=/dev/fdset/1,append=on");
+                // What is written while nobody is connected goes to the log alone.
+                args.add("-chardev", fmt::format("socket,id=serial,fd={},server=on,wait=off,"
+                                                 "logfile=/dev/fdset/1,logappend=on",
+                                                 fd));
                 args.add("-serial", "chardev:serial");
+                break;
+            case ChildFile::serial_log:
+                args.add("-add-fd", fmt::format("fd={},set=1", fd));
                 break;
             case ChildFile::uefi_variables:
                 args.add("-add-fd", fmt::format("fd={},set=2", fd));
@@ -168,8 +173,11 @@ std::string port_name(std::size_t number) {
 }
 
 std::vector<ChildFileSlot> child_files(const MachineSpec& spec) {
-    std::vector<ChildFileSlot> slots = {
-        {ChildFile::qmp}, {ChildFile::qmp_spare}, {ChildFile::agent}, {ChildFile::serial}};
+    std::vector<ChildFileSlot> slots = {{ChildFile::qmp},
+                                        {ChildFile::qmp_spare},
+                                        {ChildFile::agent},
+                                        {ChildFile::serial_log},
+                                        {ChildFile::serial}};
     if (spec.firmware == Firmware::uefi) {
         slots.push_back({ChildFile::uefi_variables});
     }

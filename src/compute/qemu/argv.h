@@ -29,7 +29,7 @@ inline constexpr unsigned kReconnectSeconds = 86400;
 std::string port_name(std::size_t number);
 
 // Descriptors QEMU inherits, beginning with number 3.
-enum class ChildFile { qmp, qmp_spare, agent, serial, uefi_variables, nic };
+enum class ChildFile { qmp, qmp_spare, agent, serial, serial_log, uefi_variables, nic };
 struct ChildFileSlot {
     ChildFile file;
     std::size_t nic = 0;  // index into MachineSpec::nics

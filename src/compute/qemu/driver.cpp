@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "compute/qemu/driver.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <signal.h>
 #include <unistd.h>
 
 #include "compute/console.h"
+#include "compute/qemu/unix_socket.h"
 #include "util/check.h"
 #include "util/log.h"
 
@@ -57,6 +59,16 @@ Result<MachinePtr> QemuDriver::get(const MachineId& id) {
         return machine;
     }
     return Error(Code::not_found, "no machine " + id.str());
+}
+
+Result<UniqueFd> QemuDriver::open_serial(const MachineId& id) {
+    TRY_ASSIGN(const MachinePtr machine, get(id));
+    TRY_ASSIGN(UniqueFd port, connect_unix(serial_path(machine->record.runtime_directory)));
+    const int flags = ::fcntl(port.get(), F_GETFL);
+    if (flags < 0 || ::fcntl(port.get(), F_SETFL, flags & ~O_NONBLOCK) != 0) {
+        return Error::from_errno(errno, "set the serial port's connection up");
+    }
+    return port;
 }
 
 std::vector<MachineId> QemuDriver::machines() {

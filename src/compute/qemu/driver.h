@@ -45,6 +45,7 @@ class QemuDriver final : public Hypervisor {
                              Deadline deadline) override;
     Status cut_off_disk(const MachineId& id, const std::string& disk, std::uint64_t size_bytes,
                         Deadline deadline) override;
+    Result<UniqueFd> open_serial(const MachineId& id) override;
     Status kill(const MachineId& id, Deadline deadline) override;
     Result<MachineInfo> query(const MachineId& id, Deadline deadline) override;
     std::vector<MachineId> machines() override EXCLUDES(mutex_);

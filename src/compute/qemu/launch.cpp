@@ -61,6 +61,8 @@ Result<UniqueFd> open_child_file(const ChildFileSlot& slot, const MachineSpec& s
         case ChildFile::agent:
             return listen_unix(agent_path(spec.runtime_directory));
         case ChildFile::serial:
+            return listen_unix(serial_path(spec.runtime_directory));
+        case ChildFile::serial_log:
             TRY(make_directories(parent_of(spec.serial_log), 0700));
             return open_file(spec.serial_log, O_WRONLY | O_APPEND | O_CREAT);
         case ChildFile::uefi_variables:

@@ -69,6 +69,9 @@ std::string qmp_spare_path(const std::string& runtime_directory) {
 std::string agent_path(const std::string& runtime_directory) {
     return runtime_directory + "/agent.sock";
 }
+std::string serial_path(const std::string& runtime_directory) {
+    return runtime_directory + "/serial.sock";
+}
 
 std::uint32_t hash_argv(const std::vector<std::string>& args) {
     std::uint32_t hash = 0;

@@ -29,6 +29,7 @@ struct RuntimeRecord {
 std::string qmp_path(const std::string& runtime_directory);
 std::string qmp_spare_path(const std::string& runtime_directory);
 std::string agent_path(const std::string& runtime_directory);
+std::string serial_path(const std::string& runtime_directory);
 
 // crc32c over the arguments, each ended by a zero byte.
 std::uint32_t hash_argv(const std::vector<std::string>& args);
