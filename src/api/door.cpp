@@ -156,6 +156,7 @@ Result<std::string> Door::answer_query(const ServiceInfo& service, Visit& visit,
     TRY_ASSIGN(const QueryParams params, QueryParams::parse(visit.http.query, body));
     TRY_ASSIGN(const Registry::Entry* entry, registry_.find(service, params.action()));
     TRY(check_version(service, params.version()));
+    visit.operation = entry->info().name;
     visit.context.request_hash = request_hash(params);
     return entry->run(visit.context, params, visit.context.caller.request_id);
 }
@@ -172,19 +173,37 @@ Result<std::string> Door::answer_json(const ServiceInfo& service, Visit& visit,
     }
     target.remove_prefix(service.target_prefix.size());
     TRY_ASSIGN(const Registry::Entry* entry, registry_.find(service, target));
+    visit.operation = entry->info().name;
     return entry->run_json(visit.context, body);
 }
 
 void Door::serve(const ServiceInfo& service, Visit& visit, const std::string& secret,
                  net::BodyReader& body, net::ResponseWriter& response) {
     const std::string& request_id = visit.context.caller.request_id;
+    const auto begin = clock_.monotonic();
     auto answered = answer(service, visit, secret, body);
-    if (!answered) {
-        send_error(response, service, as_service_says(std::move(answered).error(), service),
-                   request_id);
-        return;
+    std::string code = "OK";
+    if (answered) {
+        send(response, 200, content_type(service), request_id, *answered);
+    } else {
+        const Error error = as_service_says(std::move(answered).error(), service);
+        code = to_wire(error).code;
+        send_error(response, service, error, request_id);
     }
-    send(response, 200, content_type(service), request_id, *answered);
+    note(service, visit, code, clock_.monotonic() - begin);
+}
+
+void Door::note(const ServiceInfo& service, const Visit& visit, std::string_view code,
+                std::chrono::nanoseconds time) {
+    metrics_.count(service.name, visit.operation, code, time);
+    const bool reads =
+        visit.operation.starts_with("Describe") || visit.operation.starts_with("Get");
+    log_message(
+        code == "OK" && reads ? LogLevel::debug : LogLevel::info, "api",
+        fmt::format("{} {} {} account={} region={} code={} ms={}", visit.context.caller.request_id,
+                    service.name, visit.operation.empty() ? "-" : visit.operation,
+                    visit.context.caller.account.str(), visit.context.caller.region, code,
+                    time / std::chrono::milliseconds(1)));
 }
 
 void Door::handle(const net::HttpRequest& request, net::BodyReader& body,
@@ -199,8 +218,9 @@ void Door::handle(const net::HttpRequest& request, net::BodyReader& body,
         } else {
             const ServiceInfo& service =
                 claimed_service({request.method, request.path, request.query, request.headers});
-            send_error(response, service, as_service_says(std::move(visit).error(), service),
-                       request_id);
+            const Error error = as_service_says(std::move(visit).error(), service);
+            metrics_.count(service.name, "", to_wire(error).code, std::chrono::nanoseconds(0));
+            send_error(response, service, error, request_id);
         }
         return;
     }

@@ -10,6 +10,7 @@
 #include "api/codec/operation.h"
 #include "api/codec/registry.h"
 #include "api/context.h"
+#include "api/health/request_metrics.h"
 #include "api/kiln/kiln_api.h"
 #include "api/services.h"
 #include "io/clock.h"
@@ -20,8 +21,14 @@ namespace kiln::api {
 
 class Door {
   public:
-    Door(Services services, const Registry& registry, KilnApi& kiln, io::Clock& clock, io::Rng& rng)
-        : services_(services), registry_(registry), kiln_(kiln), clock_(clock), rng_(rng) {}
+    Door(Services services, const Registry& registry, KilnApi& kiln, RequestMetrics& metrics,
+         io::Clock& clock, io::Rng& rng)
+        : services_(services),
+          registry_(registry),
+          kiln_(kiln),
+          metrics_(metrics),
+          clock_(clock),
+          rng_(rng) {}
 
     void handle(const net::HttpRequest& request, net::BodyReader& body,
                 net::ResponseWriter& response);
@@ -34,6 +41,7 @@ class Door {
         const net::HttpRequest& http;
         net::Authorization authorization;
         Context context;
+        std::string_view operation{};  // once it is known
     };
 
     Result<Visit> authenticate(const net::HttpRequest& request, const std::string& request_id,
@@ -46,11 +54,15 @@ class Door {
                                     std::string_view body);
     void serve(const ServiceInfo& service, Visit& visit, const std::string& secret,
                net::BodyReader& body, net::ResponseWriter& response);
+    // Counts and logs what was answered; "OK" for success.
+    void note(const ServiceInfo& service, const Visit& visit, std::string_view code,
+              std::chrono::nanoseconds time);
     std::string new_request_id();
 
     const Services services_;
     const Registry& registry_;
     KilnApi& kiln_;
+    RequestMetrics& metrics_;
     io::Clock& clock_;
     io::Rng& rng_;
 };

@@ -61,6 +61,9 @@ void add_serve(CLI::App& app, kiln::daemon::ServeOptions& options, std::function
                         "data is refused (default: 5%, at least 2GiB)");
     command->add_option("--ready-fd", options.ready_fd, "write one byte here once the API answers");
     command->add_flag("--verbose", options.verbose, "log details");
+    command->add_option("--log-format", options.log_format, "text, or json: an object per line")
+        ->check(CLI::IsMember({"text", "json"}))
+        ->capture_default_str();
     command->callback([&options, run] {
         if (options.data_directory.empty()) {
             options.data_directory = kiln::cli::default_data_directory();

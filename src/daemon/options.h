@@ -32,6 +32,7 @@ struct ServeOptions {
     std::span<const api::ConsoleFile> console;
     int ready_fd = -1;
     bool verbose = false;
+    std::string log_format = "text";  // or "json"
 };
 
 }  // namespace kiln::daemon

@@ -64,6 +64,7 @@ Status announce_ready(int fd) {
 
 int serve(const ServeOptions& given) {
     const sigset_t signals = block_end_signals();
+    set_log_format(given.log_format == "json" ? LogFormat::json : LogFormat::text);
     set_log_level(given.verbose ? LogLevel::debug : LogLevel::info);
     ServeOptions options = given;
     if (options.ephemeral) {

@@ -12,6 +12,7 @@
 
 #include "api/console/console_door.h"
 #include "api/door.h"
+#include "api/health/health_door.h"
 #include "api/metadata/metadata_door.h"
 #include "catalog/store.h"
 #include "compute/fake/fake_guest_networks.h"
@@ -60,6 +61,8 @@ class Server {
     Status recover();
     Status drop_orphan_layers();
     Status open_api();
+    Status is_ready();
+    std::vector<api::Gauge> gauges();
     Status introduce();
     void start_providing();
     void end_guests();
@@ -116,6 +119,8 @@ class Server {
     std::unique_ptr<control::Networks> networks_;
     std::unique_ptr<control::SecurityGroups> security_groups_;
     api::Registry registry_;
+    api::RequestMetrics metrics_;
+    std::unique_ptr<api::HealthDoor> health_;
     std::unique_ptr<api::ConsoleLinks> console_links_;
     std::unique_ptr<api::ConsoleDoor> console_;
     std::unique_ptr<api::KilnApi> kiln_api_;

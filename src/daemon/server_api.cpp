@@ -79,7 +79,9 @@ Status Server::open_api() {
     console_links_ = std::make_unique<api::ConsoleLinks>(*clock_, *rng_);
     console_ = std::make_unique<api::ConsoleDoor>(options_.console, *console_links_, *accounts_);
     kiln_api_ = std::make_unique<api::KilnApi>(services, registry_, *console_links_, *clock_);
-    door_ = std::make_unique<api::Door>(services, registry_, *kiln_api_, *clock_, *rng_);
+    door_ = std::make_unique<api::Door>(services, registry_, *kiln_api_, metrics_, *clock_, *rng_);
+    health_ = std::make_unique<api::HealthDoor>(
+        metrics_, [this] { return is_ready(); }, [this] { return gauges(); });
     requests_ = std::make_unique<Executor>("requests", kRequestThreads, kRequestQueue);
     TRY_ASSIGN(const auto listen, parse_listen(options_.listen));
     net::HttpServerOptions http;
@@ -93,7 +95,9 @@ Status Server::open_api() {
         net::HttpServer::create(http, *requests_,
                                 [this](const net::HttpRequest& request, net::BodyReader& body,
                                        net::ResponseWriter& response) {
-                                    if (api::ConsoleDoor::is_for_console(request)) {
+                                    if (api::HealthDoor::is_for_health(request)) {
+                                        health_->handle(request, response);
+                                    } else if (api::ConsoleDoor::is_for_console(request)) {
                                         console_->handle(request, body, response);
                                     } else {
                                         door_->handle(request, body, response);

@@ -4,6 +4,9 @@
 #include <spdlog/sinks/stdout_sinks.h>
 #include <spdlog/spdlog.h>
 
+#include <atomic>
+#include <nlohmann/json.hpp>
+
 namespace kiln {
 namespace {
 
@@ -17,13 +20,20 @@ spdlog::logger& logger() {
     return instance;
 }
 
+std::atomic<bool> as_json = false;
+
 spdlog::level::level_enum to_spdlog(LogLevel level) {
     switch (level) {
-        case LogLevel::debug: return spdlog::level::debug;
-        case LogLevel::info: return spdlog::level::info;
-        case LogLevel::warn: return spdlog::level::warn;
-        case LogLevel::error: return spdlog::level::err;
-        case LogLevel::off: return spdlog::level::off;
+        case LogLevel::debug:
+            return spdlog::level::debug;
+        case LogLevel::info:
+            return spdlog::level::info;
+        case LogLevel::warn:
+            return spdlog::level::warn;
+        case LogLevel::error:
+            return spdlog::level::err;
+        case LogLevel::off:
+            return spdlog::level::off;
     }
     return spdlog::level::err;
 }
@@ -34,7 +44,22 @@ void set_log_level(LogLevel level) {
     logger().set_level(to_spdlog(level));
 }
 
+void set_log_format(LogFormat format) {
+    as_json = format == LogFormat::json;
+    logger().set_pattern(as_json ? R"({"time":"%Y-%m-%dT%H:%M:%S.%e%z","level":"%l",%v})"
+                                 : "%Y-%m-%dT%H:%M:%S.%e %l %v");
+}
+
 void log_message(LogLevel level, std::string_view component, std::string_view message) {
+    if (as_json) {
+        const auto quoted = [](std::string_view text) {
+            return nlohmann::json(text).dump(-1, ' ', false,
+                                             nlohmann::json::error_handler_t::replace);
+        };
+        logger().log(to_spdlog(level), "\"component\":{},\"message\":{}", quoted(component),
+                     quoted(message));
+        return;
+    }
     logger().log(to_spdlog(level), "{}: {}", component, message);
 }
 

@@ -14,7 +14,11 @@ namespace kiln {
 // `off` is for programs that cause errors on purpose, by the thousand.
 enum class LogLevel { debug, info, warn, error, off };
 
+// `json`: an object per line with time, level, component and message.
+enum class LogFormat { text, json };
+
 void set_log_level(LogLevel level);
+void set_log_format(LogFormat format);
 void log_message(LogLevel level, std::string_view component, std::string_view message);
 
 inline void log_debug(std::string_view component, std::string_view message) {

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: Apache-2.0
+// Server: how it fares, as HealthDoor tells it.
+#include <unistd.h>
+
+#include <fstream>
+
+#include "daemon/server.h"
+
+namespace kiln::daemon {
+namespace {
+
+// Nothing outside Linux, and never an error: a missing figure is no reason to refuse the others.
+double resident_bytes() {
+    std::ifstream file("/proc/self/statm");
+    double total = 0;
+    double resident = 0;
+    file >> total >> resident;
+    return file ? resident * static_cast<double>(::sysconf(_SC_PAGESIZE)) : 0;
+}
+
+}  // namespace
+
+Status Server::is_ready() {
+    TRY(store_->read([](catalog::Transaction& tx) -> Status {
+        catalog::AccountQuery any;
+        any.page.limit = 1;
+        TRY(tx.accounts().list(any));
+        return ok();
+    }));
+    TRY_ASSIGN(const auto figures, space_->measure());
+    return figures.room() > 0
+               ? ok()
+               : Status(Error(Code::resource_exhausted,
+                              "The file system of " + data_ + " is full up to the reserve."));
+}
+
+std::vector<api::Gauge> Server::gauges() {
+    std::vector<api::Gauge> all;
+    const auto add = [&](const char* name, const char* help, auto value) {
+        all.push_back({name, help, static_cast<double>(value)});
+    };
+    add("kiln_machines", "Machines that run", hypervisor_->machines().size());
+    add("process_resident_memory_bytes", "Resident memory of this process", resident_bytes());
+    if (const auto figures = space_->measure()) {
+        add("kiln_store_capacity_bytes", "Size of the data directory's file system",
+            figures->space.total);
+        add("kiln_store_available_bytes", "Free there", figures->space.available);
+        add("kiln_store_reserve_bytes", "Of that, kept for journals and the catalog",
+            figures->reserve);
+    }
+    const block::EngineCounters engine = engine_->counters();
+    add("kiln_layers_created", "Layer files made since the start", engine.layers_created);
+    add("kiln_layers_opened", "Layer files opened since the start", engine.layers_opened);
+    add("kiln_chunk_reads", "Chunks and nodes read from packs since the start", engine.chunk_reads);
+    add("kiln_packs_written", "Packs written since the start", engine.packs_written);
+    add("kiln_cuts", "Cuts (instants captured for snapshots) since the start", engine.cuts);
+    const auto jobs =
+        store_->read([](catalog::Transaction& tx) { return tx.jobs().list(catalog::JobQuery{}); });
+    if (jobs) {
+        add("kiln_jobs", "Jobs that are queued or under way", jobs->size());
+    }
+    return all;
+}
+
+}  // namespace kiln::daemon
