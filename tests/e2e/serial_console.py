@@ -142,8 +142,8 @@ def follow_the_log(kiln, instance):
         wait_until(lambda: shown("ECHO heard fourth"), 30, "what was there is shown")
         type_once(kiln, instance, "fifth")
         wait_until(lambda: shown("ECHO heard fifth"), 30, "what is added is shown")
-        process.send_signal(signal.SIGINT)
-        process.wait(30)
+        process.terminate()
+        assert process.wait(30) == -signal.SIGTERM
 
 
 def stuck_reader(kiln, instance):
