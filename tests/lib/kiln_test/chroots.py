@@ -60,14 +60,18 @@ class Chroot:
 
     def command(self, *words, user=None):
         """The words that run these words inside, as root or as `user`, who gets no more than a unit would give."""
-        with open(f"/proc/{self.init.pid}/task/{self.init.pid}/children", encoding="ascii") as file:
-            first = file.read().split()[0]
-        entered = ["nsenter", f"--target={first}", "--mount", "--pid", "--root", "--wd=/"]
+        entered = ["nsenter", f"--target={self.child_of(self.init.pid)}", "--mount", "--pid", "--root", "--wdns=/"]
         if user:
             entered += ["setpriv", f"--reuid={user}", f"--regid={user}", "--init-groups", "--no-new-privs",
                         "--bounding-set=-all,+net_bind_service", "--inh-caps=-all,+net_bind_service",
                         "--ambient-caps=+net_bind_service"]  # fmt: skip
         return entered + list(words)
+
+    @staticmethod
+    def child_of(pid):
+        """The only child of a process that waits for it, as unshare and nsenter do."""
+        with open(f"/proc/{pid}/task/{pid}/children", encoding="ascii") as file:
+            return int(file.read().split()[0])
 
     def run(self, *words, check=True, seconds=600):
         done = subprocess.run(self.command(*words), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=seconds,
