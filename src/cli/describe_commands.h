@@ -15,8 +15,8 @@ namespace kiln::cli {
 
 // {"name", "description", "aliases": [...], "options": [...], "arguments": [...], "commands":
 // [...]} with the same shape again in "commands". An option: {"names": ["-i", "--identity"],
-// "description", "value": whether it takes one, "default", "repeated"}; an argument: {"name",
-// "description", "required"}.
+// "description", "value": whether it takes one, "default", "repeated", "required"}; an argument:
+// {"name", "description", "required", "repeated"}.
 std::string describe_commands(const CLI::App& app);
 
 // Adds the hidden subcommand `describe-commands`, which prints that.

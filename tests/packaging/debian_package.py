@@ -91,20 +91,23 @@ class Host:
         return os.path.exists(self.chroot.path("/usr/bin/kiln")), state
 
 
+def package():
+    found = glob.glob(os.path.join(ROOT, "build/deb/kiln_*.deb"))
+    assert found or "KILN_DEB" in os.environ, "there is no package; run make deb"
+    return os.environ.get("KILN_DEB") or max(found, key=os.path.getmtime)
+
+
 @kiln_test.fixture
 def deb():
-    found = os.environ.get("KILN_DEB") or max(glob.glob(os.path.join(ROOT, "build/deb/kiln_*.deb")), key=os.path.getmtime, default=None)
-    assert found, "there is no package; run make deb"
-    yield found
+    yield package()
 
 
 @kiln_test.fixture
 def host():
     if os.geteuid() != 0:
         raise Skip("only root makes chroots")
-    package = os.environ.get("KILN_DEB") or max(glob.glob(os.path.join(ROOT, "build/deb/kiln_*.deb")), key=os.path.getmtime)
     with Chroot() as chroot:
-        made = Host(chroot, package)
+        made = Host(chroot, package())
         kiln_test.runner.watch(made)
         yield made
         kiln_test.runner.unwatch(made)
