@@ -80,6 +80,17 @@ sim: packages ## the crash simulation: SEEDS histories (20000) from seed SEED (1
 bench: build guests ## times of launches, images and stalled writes, a peer's beside them
 	@/usr/bin/python3 tools/bench
 
+.PHONY: deb test-deb container
+deb: packages ## a Debian package of the release build, in build/deb
+	@debian/rules clean binary
+
+test-deb: deb ## lintian, and the package in a fresh Debian 12: install, serve, launch, ssh, purge (root)
+	@tools/run-tests --suite packaging
+
+container: ## a container image of the package, with podman, docker or buildah
+	@tool=$$(command -v podman || command -v docker || command -v buildah) && \
+		exec $$tool build -f packaging/Containerfile -t kiln . || { echo "none of podman, docker and buildah is here" >&2; exit 1; }
+
 clean: ## remove all builds; downloaded guest packages stay
 	@find build -mindepth 1 -maxdepth 1 ! -name guests -exec rm -rf {} +
 

@@ -12,7 +12,12 @@ if(KILN_MOLD AND NOT KILN_NO_MOLD)
 endif()
 
 add_compile_options(-Wall -Wextra -Wshadow -Wnon-virtual-dtor -Woverloaded-virtual -Wimplicit-fallthrough
-                    -Wno-missing-field-initializers -Werror)
+                    -Wno-missing-field-initializers)
+# Compilers we do not test with warn of other things: packages are built without.
+option(KILN_WERROR "treat warnings as errors" ON)
+if(KILN_WERROR)
+    add_compile_options(-Werror)
+endif()
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
     add_compile_options(-Wthread-safety)
 else()
@@ -30,3 +35,12 @@ find_package(PkgConfig REQUIRED)
 find_package(spdlog REQUIRED)
 find_package(fmt REQUIRED)
 find_package(prometheus-cpp REQUIRED)
+# The names of the shared fmt and spdlog change with every release of a distribution; those of our other libraries stay. With both
+# compiled in, one package serves several releases (docs/packaging.md).
+option(KILN_OWN_FORMAT "compile fmt and spdlog into the program" OFF)
+set(KILN_SPDLOG spdlog::spdlog)
+if(KILN_OWN_FORMAT)
+    add_compile_definitions(FMT_HEADER_ONLY=1)
+    add_link_options(-Wl,--as-needed)
+    set(KILN_SPDLOG spdlog::spdlog_header_only)
+endif()

@@ -4,6 +4,7 @@
 
 #include "cli/client.h"
 #include "cli/commands.h"
+#include "cli/describe_commands.h"
 #include "compute/network/process.h"
 #include "daemon/doctor.h"
 #include "daemon/serve.h"
@@ -113,6 +114,7 @@ int main(int argc, char** argv) {
     GuestNetworkOptions guest_network;
     add_guest_network(app, guest_network, &run);
     kiln::cli::add_commands(app, &run);
+    kiln::cli::add_describe_commands(app, &run);
     CLI11_PARSE(app, argc, argv);
     return run();
 }

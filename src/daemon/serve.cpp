@@ -9,6 +9,7 @@
 #include <cstdlib>
 
 #include "daemon/server.h"
+#include "daemon/service_manager.h"
 #include "util/log.h"
 
 namespace kiln::daemon {
@@ -57,7 +58,7 @@ Status announce_ready(int fd) {
         }
         ::close(fd);
     }
-    return ok();
+    return tell_service_manager("READY=1");
 }
 
 }  // namespace
@@ -92,6 +93,9 @@ int serve(const ServeOptions& given) {
     int signal = 0;
     sigwait(&signals, &signal);
     log_info("daemon", "stopping");
+    if (Status told = tell_service_manager("STOPPING=1"); !told) {
+        log_warn("daemon", told.error().to_string());
+    }
     (*server)->stop();
     return 0;
 }
