@@ -14,6 +14,7 @@
 #include "cli/import_command.h"
 #include "cli/print.h"
 #include "cli/ssh_command.h"
+#include "disks/reader.h"
 
 namespace kiln::cli {
 namespace {
@@ -49,21 +50,25 @@ void add_import(CLI::App& app, std::function<int()>* run) {
     auto input = std::make_shared<ImportRequest>();
     CLI::App* command = app.add_subcommand(
         "import",
-        "make an image of a disk file. Architecture and boot mode are read from the disk's "
-        "partition table and EFI loaders where they are not given");
+        "make an image of a disk file. What is not given is read from the disk: its partitions, "
+        "boot loaders and operating system; a warning says if it does not look bootable");
     add_choices(command, choices);
     command->add_option("FILE", input->file, "the disk")->required();
     command->add_option("--format", input->format,
                         "raw, qcow2, vmdk, vpc or vhdx; by the file's own mark when left out");
-    command->add_option("--name", input->name, "name of the image")->required();
-    command->add_option("--description", input->description, "description of the image");
+    command->add_option(
+        "--name", input->name,
+        "name of the image; by the system on the disk, as debian-12-x86_64, else by "
+        "the file, when left out");
+    command->add_option("--description", input->description,
+                        "description of the image; the system's name when left out");
     command->add_option("--architecture", input->architecture, "x86_64, i386 or arm64");
     command->add_option("--virtualization-type", input->virtualization_type, "hvm or paravirtual")
         ->capture_default_str();
     command->add_option("--platform", input->platform, "linux or windows")->capture_default_str();
     command->add_option("--boot-mode", input->boot_mode, "legacy-bios, uefi or uefi-preferred");
     command->add_option("--root-device-name", input->root_device_name,
-                        "default /dev/xvda; /dev/sda1 for paravirtual images");
+                        "by the system on the disk when left out: /dev/xvda or /dev/sda1");
     command->add_flag("--public", input->everybody, "every account may launch the image");
     command->add_option("--provide", input->parameter,
                         "offer it to every account in every region, under the owner amazon and "
@@ -73,6 +78,14 @@ void add_import(CLI::App& app, std::function<int()>* run) {
                         "(administrators only)");
     command->add_flag("--json", input->json, "print the answer as JSON");
     command->callback([=] { *run = [=] { return run_import(*choices, *input); }; });
+}
+
+// Started by import and by the service, in a sandbox; of no use to people, hence not shown.
+void add_read_disk(CLI::App& app, std::function<int()>* run) {
+    auto words = std::make_shared<std::vector<std::string>>();
+    CLI::App* command = app.add_subcommand("read-disk", "")->group("");
+    command->add_option("WORDS", *words)->required();
+    command->callback([=] { *run = [=] { return disks::run_reader(*words); }; });
 }
 
 void add_export(CLI::App& app, std::function<int()>* run) {
@@ -121,9 +134,11 @@ void add_inspect(CLI::App& app, std::function<int()>* run) {
     auto choices = std::make_shared<ClientChoices>();
     auto id = std::make_shared<std::string>();
     CLI::App* command = app.add_subcommand(
-        "inspect", "show where an instance, a volume or a snapshot really is, as JSON");
+        "inspect",
+        "show where an instance, a volume or a snapshot really is, and what is on the disk of an "
+        "image or a snapshot, as JSON");
     add_choices(command, choices);
-    command->add_option("ID", *id, "i-..., vol-... or snap-...")->required();
+    command->add_option("ID", *id, "i-..., vol-..., snap-... or ami-...")->required();
     command->callback(
         [=] { *run = [=] { return call_and_print(*choices, "GET", "/kiln/v1/inspect/" + *id); }; });
 }
@@ -363,6 +378,7 @@ void add_account(CLI::App& app, std::function<int()>* run) {
 
 void add_commands(CLI::App& app, std::function<int()>* run) {
     add_import(app, run);
+    add_read_disk(app, run);
     add_export(app, run);
     add_images(app, run);
     add_inspect(app, run);

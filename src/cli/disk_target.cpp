@@ -79,8 +79,8 @@ Result<std::unique_ptr<DiskTarget>> make_qcow2(OutputFile& file, std::uint64_t s
     if (error) {
         return Error(Code::not_found, "open " + file.part_path() + ": " + error.message());
     }
-    const std::vector<SandboxFile> files{{path, "/disk", true}};
-    const auto made = run_in_sandbox(
+    const std::vector<disks::SandboxFile> files{{path, "/disk", true}};
+    const auto made = disks::run_in_sandbox(
         files, {"qemu-img", "create", "-q", "-f", "qcow2", "/disk", std::to_string(size_bytes)},
         Deadline::after(kCreateTime));
     if (!made) {

@@ -5,11 +5,13 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <nlohmann/json.hpp>
 
-#include "cli/disk_layout.h"
 #include "cli/disk_source.h"
 #include "cli/print.h"
+#include "disks/inspection.h"
+#include "disks/reader.h"
 #include "net/extent_stream.h"
 #include "util/encoding.h"
 
@@ -99,38 +101,85 @@ class ExtentUpload {
     std::size_t sent_ = 0;
 };
 
-// What was found on the disk and what was made of it.
-struct Detected {
-    std::string layout;
-    std::string architecture;
-    std::string boot_mode;
-};
+// What an image may be called (IMGN-1).
+std::string as_image_name(std::string name) {
+    constexpr std::string_view kOthers = " ()[]./-'@_";
+    for (char& c : name) {
+        const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                           (c >= '0' && c <= '9') || kOthers.find(c) != std::string_view::npos;
+        c = plain ? c : '-';
+    }
+    name.resize(std::min<std::size_t>(name.size(), 128));
+    return name.size() < 3 ? name + "-image" : name;
+}
 
-// What the user said stands; what the disk says fills in the rest, where the two agree.
-Result<Detected> complete(DiskSource& disk, ImportRequest& request) {
-    TRY_ASSIGN(const DiskLayout layout,
-               read_layout(disk.size_bytes(), [&disk](std::uint64_t offset, MutableByteView into) {
-                   return disk.read(offset, into);
-               }));
-    const BootFacts facts = boot_facts(layout);
+std::string usual_name(const disks::Inspection& disk, const ImportRequest& request) {
+    const disks::System* system = disk.system();
+    if (system == nullptr || system->id.empty()) {
+        return as_image_name(std::filesystem::path(request.file).stem().string());
+    }
+    return as_image_name(system->id + (system->version.empty() ? "" : "-" + system->version) + "-" +
+                         request.architecture);
+}
+
+// What the user said stands; what the disk says fills in the rest, where the two agree (DSK-1).
+void complete(const disks::Inspection& disk, ImportRequest& request) {
+    const disks::BootFacts facts = disks::boot_facts(disk.layout);
+    const bool hvm = request.virtualization_type == "hvm";
     if (request.architecture.empty()) {
-        request.architecture = facts.architecture.empty() ? "x86_64" : facts.architecture;
+        const std::string found = disk.architecture();
+        request.architecture = found.empty() ? "x86_64" : found;
     }
     const bool agree = facts.architecture.empty() || facts.architecture == request.architecture ||
                        (request.architecture == "i386" && facts.boot_mode == "legacy-bios");
-    if (request.boot_mode.empty() && request.virtualization_type == "hvm" && agree) {
+    if (request.boot_mode.empty() && hvm && agree) {
         request.boot_mode = facts.boot_mode;
     }
     if (request.root_device_name.empty()) {
-        request.root_device_name =
-            request.virtualization_type == "paravirtual" ? "/dev/sda1" : "/dev/xvda";
+        request.root_device_name = disks::usual_root_device(disk, hvm);
     }
-    return Detected{describe_layout(layout), request.architecture, request.boot_mode};
+    if (request.name.empty()) {
+        request.name = usual_name(disk, request);
+    }
+    if (request.description.empty() && disk.system() != nullptr) {
+        request.description = disk.system()->name;
+    }
 }
 
-Result<std::string> upload(Client& client, ImportRequest request, Detected& detected) {
+Result<disks::Inspection> inspect(DiskSource& disk) {
+    TRY_ASSIGN(const std::string program, disks::own_program());
+    return disks::inspect_disk(
+        disk.size_bytes(),
+        [&disk](std::uint64_t offset, MutableByteView into) { return disk.read(offset, into); },
+        program);
+}
+
+// Before the upload, so that a large one may be broken off.
+std::vector<std::string> warn(const disks::Inspection& disk, const ImportRequest& request) {
+    std::vector<std::string> warnings = disks::boot_warnings(disk);
+    for (const std::string& warning : warnings) {
+        std::fprintf(stderr, "kiln: warning: %s does not look bootable. %s\n", request.file.c_str(),
+                     warning.c_str());
+    }
+    const auto claims = disks::claim_warnings(
+        disk, {request.architecture, request.boot_mode, request.virtualization_type == "hvm"});
+    for (const std::string& warning : claims) {
+        std::fprintf(stderr, "kiln: warning: %s\n", warning.c_str());
+    }
+    warnings.insert(warnings.end(), claims.begin(), claims.end());
+    return warnings;
+}
+
+struct Detected {
+    disks::Inspection disk;
+    std::vector<std::string> warnings;
+};
+
+Result<std::string> upload(Client& client, ImportRequest& request, Detected& detected) {
     TRY_ASSIGN(const auto disk, open_disk(request.file, request.format));
-    TRY_ASSIGN(detected, complete(*disk, request));
+    TRY_ASSIGN(detected.disk, inspect(*disk));
+    complete(detected.disk, request);
+    detected.warnings = warn(detected.disk, request);
     TRY_ASSIGN(auto extents, disk->extents());
     std::uint64_t data = 0;
     for (const DiskExtent& extent : extents) {
@@ -142,9 +191,33 @@ Result<std::string> upload(Client& client, ImportRequest request, Detected& dete
                          [&](MutableByteView out) { return stream.next(out); });
 }
 
+int print_made(const nlohmann::json& made, const ImportRequest& request, const Detected& detected) {
+    if (request.json) {
+        nlohmann::json document = made;
+        document["layout"] = disks::describe_layout(detected.disk.layout);
+        document["name"] = request.name;
+        document["architecture"] = request.architecture;
+        document["bootMode"] = request.boot_mode;
+        document["rootDeviceName"] = request.root_device_name;
+        document["detected"] = nlohmann::json::parse(disks::inspection_json(detected.disk));
+        document["warnings"] = detected.warnings;
+        std::puts(document.dump().c_str());
+        return 0;
+    }
+    std::printf("disk      %s\nsystem    %s\nboots as  %s%s%s\n",
+                disks::describe_layout(detected.disk.layout).c_str(),
+                disks::describe_system(detected.disk).c_str(), request.architecture.c_str(),
+                request.boot_mode.empty() ? "" : ", ", request.boot_mode.c_str());
+    std::printf("image     %s  %s\nsnapshot  %s\nvolume    %u GiB, %.1f MiB of data\n",
+                made["imageId"].get<std::string>().c_str(), request.name.c_str(),
+                made["snapshotId"].get<std::string>().c_str(),
+                made["volumeSizeGiB"].get<unsigned>(), made["dataBytes"].get<double>() / (1 << 20));
+    return 0;
+}
+
 }  // namespace
 
-int run_import(const ClientChoices& choices, const ImportRequest& request) {
+int run_import(const ClientChoices& choices, ImportRequest request) {
     auto client = Client::create(choices);
     if (!client) {
         return fail(client.error());
@@ -154,23 +227,7 @@ int run_import(const ClientChoices& choices, const ImportRequest& request) {
     if (!answer) {
         return fail(answer.error());
     }
-    auto document = nlohmann::json::parse(*answer);
-    if (request.json) {
-        document["layout"] = detected.layout;
-        document["architecture"] = detected.architecture;
-        document["bootMode"] = detected.boot_mode;
-        std::puts(document.dump().c_str());
-        return 0;
-    }
-    std::printf("disk      %s\nboots as  %s%s%s\n", detected.layout.c_str(),
-                detected.architecture.c_str(), detected.boot_mode.empty() ? "" : ", ",
-                detected.boot_mode.c_str());
-    std::printf("image     %s\nsnapshot  %s\nvolume    %u GiB, %.1f MiB of data\n",
-                document["imageId"].get<std::string>().c_str(),
-                document["snapshotId"].get<std::string>().c_str(),
-                document["volumeSizeGiB"].get<unsigned>(),
-                document["dataBytes"].get<double>() / (1 << 20));
-    return 0;
+    return print_made(nlohmann::json::parse(*answer), request, detected);
 }
 
 }  // namespace kiln::cli

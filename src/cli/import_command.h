@@ -11,10 +11,10 @@ namespace kiln::cli {
 struct ImportRequest {
     std::string file;
     std::string format;  // empty: by the file's mark
-    std::string name;
-    std::string description;
     std::string image_id;
-    std::string architecture;  // empty, here and below: what the disk says, else the usual
+    std::string name;  // empty, here and below: what the disk says, else the usual
+    std::string description;
+    std::string architecture;
     std::string virtualization_type = "hvm";
     std::string platform = "linux";
     std::string boot_mode;
@@ -25,6 +25,6 @@ struct ImportRequest {
 };
 
 // The exit status.
-int run_import(const ClientChoices& choices, const ImportRequest& request);
+int run_import(const ClientChoices& choices, ImportRequest request);
 
 }  // namespace kiln::cli

@@ -21,9 +21,9 @@ constexpr std::uint64_t kStatusBytes = 1ULL << 30;
 constexpr std::size_t kReadBytes = 1U << 20;
 
 Result<std::uint64_t> describe(const std::string& disk, const std::string& format) {
-    const auto text = run_in_sandbox({{disk, "/disk"}},
-                                     {"qemu-img", "info", "--output=json", "-f", format, "/disk"},
-                                     Deadline::after(kDescribeTime));
+    const auto text = disks::run_in_sandbox(
+        {{disk, "/disk"}}, {"qemu-img", "info", "--output=json", "-f", format, "/disk"},
+        Deadline::after(kDescribeTime));
     if (!text && text.error().code() == Code::invalid_argument) {
         return Error(
             Code::invalid_argument,

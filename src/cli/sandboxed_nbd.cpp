@@ -21,7 +21,7 @@ Error nbd_error(const std::string& what) {
     return Error(Code::io_error, what + ": " + (why != nullptr ? why : "unknown"));
 }
 
-Result<std::unique_ptr<SandboxedNbd>> SandboxedNbd::start(std::vector<SandboxFile> files,
+Result<std::unique_ptr<SandboxedNbd>> SandboxedNbd::start(std::vector<disks::SandboxFile> files,
                                                           const std::vector<std::string>& options) {
     std::error_code error;
     std::string directory = std::filesystem::temp_directory_path(error).string() + "/kiln-XXXXXX";
@@ -31,8 +31,8 @@ Result<std::unique_ptr<SandboxedNbd>> SandboxedNbd::start(std::vector<SandboxFil
     files.push_back({directory, "/run/shared", true});
     std::vector<std::string> program{"qemu-nbd", "--socket=/run/shared/nbd.sock"};
     program.insert(program.end(), options.begin(), options.end());
-    TRY_ASSIGN(Pipe pipe, make_pipe());
-    auto child = Child::start(in_sandbox(files, program), pipe.in.get());
+    TRY_ASSIGN(disks::Pipe pipe, disks::make_pipe());
+    auto child = disks::Child::start(disks::in_sandbox(files, program), pipe.in.get());
     if (!child) {
         std::filesystem::remove_all(directory, error);
         return child.error();
@@ -68,7 +68,7 @@ Status SandboxedNbd::connect() {
             return nbd_error("open the disk");
         }
         if (server_->ended()) {
-            TRY_ASSIGN(const std::string words, read_output(output_.get(), deadline));
+            TRY_ASSIGN(const std::string words, disks::read_output(output_.get(), deadline));
             return Error(Code::invalid_argument, "the disk cannot be opened: " + words);
         }
         if (deadline.passed()) {
@@ -83,7 +83,8 @@ Status SandboxedNbd::finish() {
         return nbd_error("finish the disk");
     }
     nbd_.reset();
-    TRY_ASSIGN(const std::string words, read_output(output_.get(), Deadline::after(kEndTime)));
+    TRY_ASSIGN(const std::string words,
+               disks::read_output(output_.get(), Deadline::after(kEndTime)));
     if (const int status = server_->wait(); status != 0) {
         return Error(Code::io_error, "qemu-nbd could not finish the disk: " + words);
     }

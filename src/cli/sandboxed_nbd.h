@@ -8,7 +8,7 @@
 
 #include <memory>
 
-#include "cli/sandbox.h"
+#include "disks/sandbox.h"
 
 namespace kiln::cli {
 
@@ -18,7 +18,7 @@ Error nbd_error(const std::string& what);
 class SandboxedNbd {
   public:
     // `options`: qemu-nbd's, but for the socket.
-    static Result<std::unique_ptr<SandboxedNbd>> start(std::vector<SandboxFile> files,
+    static Result<std::unique_ptr<SandboxedNbd>> start(std::vector<disks::SandboxFile> files,
                                                        const std::vector<std::string>& options);
     ~SandboxedNbd();
     SandboxedNbd(const SandboxedNbd&) = delete;
@@ -34,14 +34,14 @@ class SandboxedNbd {
     struct Close {
         void operator()(nbd_handle* handle) const { ::nbd_close(handle); }
     };
-    SandboxedNbd(std::string directory, Child server, UniqueFd output)
+    SandboxedNbd(std::string directory, disks::Child server, UniqueFd output)
         : directory_(std::move(directory)),
-          server_(std::make_unique<Child>(std::move(server))),
+          server_(std::make_unique<disks::Child>(std::move(server))),
           output_(std::move(output)) {}
     Status connect();
 
     const std::string directory_;
-    std::unique_ptr<Child> server_;
+    std::unique_ptr<disks::Child> server_;
     UniqueFd output_;
     std::unique_ptr<nbd_handle, Close> nbd_;
 };

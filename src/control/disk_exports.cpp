@@ -13,6 +13,7 @@ namespace kiln::control {
 namespace {
 
 constexpr std::uint64_t kPieceBytes = 1U << 20;
+constexpr std::uint64_t kBlock = block::kBlockBytes;
 constexpr std::size_t kRangesPerPage = 1024;
 constexpr std::chrono::seconds kReadTime{120};
 
@@ -29,35 +30,37 @@ Result<Found> find_snapshot(catalog::Transaction& tx, const Caller& caller,
     return found;
 }
 
-// The snapshot an image boots from.
-Result<model::SnapshotId> root_snapshot(const model::Image& image) {
+Result<Found> find_by_image(catalog::Transaction& tx, const Caller& caller,
+                            const model::ImageId& id) {
+    TRY_ASSIGN(const model::Image image, Images::find_launchable(tx, caller, id));
+    const auto root = root_snapshot_of(image);
+    if (!root) {
+        return Error::api(Code::failed_precondition, "IncorrectState",
+                          fmt::format("The image {} has no root snapshot to export (state {}).",
+                                      image.id.str(), model::to_string(image.state)));
+    }
+    auto found = find_snapshot(tx, caller, *root);
+    if (!found && image.owner_id != caller.account) {
+        return Error::api(
+            Code::permission_denied, "UnauthorizedOperation",
+            fmt::format("You may launch the image {}, but not read its snapshot {}. Its owner, "
+                        "account {}, can share the snapshot.",
+                        id.str(), root->str(), image.owner_id.str()));
+    }
+    return found;
+}
+
+}  // namespace
+
+std::optional<model::SnapshotId> root_snapshot_of(const model::Image& image) {
     for (const model::BlockDeviceMapping& mapping : image.block_device_mappings) {
         if (mapping.device_name == image.root_device_name && mapping.ebs &&
             !mapping.ebs->snapshot_id.empty()) {
             return mapping.ebs->snapshot_id;
         }
     }
-    return Error::api(Code::failed_precondition, "IncorrectState",
-                      fmt::format("The image {} has no root snapshot to export (state {}).",
-                                  image.id.str(), model::to_string(image.state)));
+    return std::nullopt;
 }
-
-Result<Found> find_by_image(catalog::Transaction& tx, const Caller& caller,
-                            const model::ImageId& id) {
-    TRY_ASSIGN(const model::Image image, Images::find_launchable(tx, caller, id));
-    TRY_ASSIGN(const model::SnapshotId snapshot_id, root_snapshot(image));
-    auto found = find_snapshot(tx, caller, snapshot_id);
-    if (!found && image.owner_id != caller.account) {
-        return Error::api(
-            Code::permission_denied, "UnauthorizedOperation",
-            fmt::format("You may launch the image {}, but not read its snapshot {}. Its owner, "
-                        "account {}, can share the snapshot.",
-                        id.str(), snapshot_id.str(), image.owner_id.str()));
-    }
-    return found;
-}
-
-}  // namespace
 
 Result<ExportableDisk> DiskExports::find(const Caller& caller, const std::string& id) {
     const auto found = parts_.store.read([&](catalog::Transaction& tx) -> Result<Found> {
@@ -71,7 +74,7 @@ Result<ExportableDisk> DiskExports::find(const Caller& caller, const std::string
     if (!found) {
         return found.error();
     }
-    return ExportableDisk{found->snapshot.id, found->content.size_bytes};
+    return ExportableDisk{found->snapshot.id, found->content.id, found->content.size_bytes};
 }
 
 Result<std::unique_ptr<DiskExport>> DiskExports::open(const Caller& caller,
@@ -124,6 +127,24 @@ Status DiskExport::copy(const Sink& sink) {
             TRY(copy_range(range, sink));
         }
         next = page.end;
+    }
+    return ok();
+}
+
+Status DiskExport::read(std::uint64_t offset, MutableByteView into) {
+    INVARIANT(offset <= size_bytes_ && into.size() <= size_bytes_ - offset);
+    while (!into.empty()) {
+        const std::uint64_t first = offset / kBlock * kBlock;
+        const std::uint64_t end =
+            std::min((offset + into.size() + kBlock - 1) / kBlock * kBlock, first + kPieceBytes);
+        TRY_ASSIGN(const Bytes bytes,
+                   parts_.engine.read(view_, first, static_cast<std::uint32_t>(end - first),
+                                      Deadline::after(kReadTime)));
+        const std::size_t part = std::min<std::size_t>(into.size(), end - offset);
+        std::copy_n(bytes.begin() + static_cast<std::ptrdiff_t>(offset - first), part,
+                    into.begin());
+        into = into.subspan(part);
+        offset += part;
     }
     return ok();
 }

@@ -9,11 +9,13 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "control/caller.h"
 #include "control/parts.h"
 #include "model/content.h"
+#include "model/image.h"
 #include "model/snapshot.h"
 #include "util/bytes.h"
 
@@ -21,8 +23,12 @@ namespace kiln::control {
 
 struct ExportableDisk {
     model::SnapshotId snapshot_id;
+    model::ContentId content_id;
     std::uint64_t size_bytes = 0;
 };
+
+// The snapshot an image boots from, if it has one yet.
+std::optional<model::SnapshotId> root_snapshot_of(const model::Image& image);
 
 class DiskExport {
   public:
@@ -34,6 +40,8 @@ class DiskExport {
     // Everything that is not zeros, ascending, in runs of whole blocks of at most 1 MiB.
     using Sink = std::function<Status(std::uint64_t offset, ByteView data)>;
     Status copy(const Sink& sink);
+    // Any part of the disk.
+    Status read(std::uint64_t offset, MutableByteView into);
 
   private:
     friend class DiskExports;

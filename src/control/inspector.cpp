@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "control/api_errors.h"
+#include "control/image_rules.h"
 #include "control/instances.h"
 
 namespace kiln::control {
@@ -73,16 +74,58 @@ Result<InspectedVolume> Inspector::volume(const Caller& caller, const model::Vol
     return describe(std::move(found));
 }
 
+InspectedDisk Inspector::look_at(const Caller& caller, const model::SnapshotId& id) {
+    const auto seen = disks_.of(caller, id);
+    if (!seen) {
+        return {nullptr, seen.error().message()};
+    }
+    return {*seen, ""};
+}
+
 Result<InspectedSnapshot> Inspector::snapshot(const Caller& caller, const model::SnapshotId& id) {
-    return parts_.store.read([&](catalog::Transaction& tx) -> Result<InspectedSnapshot> {
-        TRY_ASSIGN(const auto found, tx.snapshots().find(id));
-        if (!found || found->owner_id != caller.account || found->region != caller.region ||
-            found->state == model::SnapshotState::deleted) {
-            return errors::snapshot_not_found(id);
+    TRY_ASSIGN(
+        auto seen, parts_.store.read([&](catalog::Transaction& tx) -> Result<InspectedSnapshot> {
+            TRY_ASSIGN(const auto found, tx.snapshots().find(id));
+            if (!found || found->owner_id != caller.account || found->region != caller.region ||
+                found->state == model::SnapshotState::deleted) {
+                return errors::snapshot_not_found(id);
+            }
+            TRY_ASSIGN(auto chain, content_chain(tx, found->content));
+            return InspectedSnapshot{*found, std::move(chain), {}};
+        }));
+    seen.disk = look_at(caller, id);
+    return seen;
+}
+
+Result<InspectedImage> Inspector::image(const Caller& caller, const model::ImageId& id) {
+    InspectedImage seen;
+    TRY_ASSIGN(seen.image, parts_.store.read([&](catalog::Transaction& tx) -> Result<model::Image> {
+        TRY_ASSIGN(const auto image, tx.images().find(id));
+        if (!image || image->region != caller.region ||
+            image->state == model::ImageState::deregistered || !may_use(*image, caller.account)) {
+            return errors::images_not_found({id.str()});
         }
-        TRY_ASSIGN(auto chain, content_chain(tx, found->content));
-        return InspectedSnapshot{*found, std::move(chain)};
-    });
+        return *image;
+    }));
+    seen.root_snapshot = root_snapshot_of(seen.image);
+    if (!seen.root_snapshot) {
+        seen.disk.why_not = "it has no root snapshot";
+        return seen;
+    }
+    seen.disk = look_at(caller, *seen.root_snapshot);
+    if (seen.disk.seen == nullptr) {
+        return seen;
+    }
+    const auto& boot_mode = seen.image.boot_mode;
+    const disks::ImageClaims claims{
+        std::string(model::to_string(seen.image.architecture)),
+        boot_mode ? std::string(model::to_string(*boot_mode)) : "",
+        seen.image.virtualization_type == model::VirtualizationType::hvm};
+    seen.warnings = disks::boot_warnings(*seen.disk.seen);
+    for (std::string& warning : disks::claim_warnings(*seen.disk.seen, claims)) {
+        seen.warnings.push_back(std::move(warning));
+    }
+    return seen;
 }
 
 Result<model::Instance> Inspector::find_running(const Caller& caller, const model::InstanceId& id) {

@@ -7,6 +7,7 @@
 
 #include "control/caller.h"
 #include "control/contents.h"
+#include "control/disk_inspections.h"
 #include "control/instance_worker.h"
 #include "control/parts.h"
 #include "control/space_watch.h"
@@ -18,9 +19,23 @@ namespace kiln::control {
 // The contents that a volume or snapshot is made of, the newest first.
 using ContentChain = std::vector<model::Content>;
 
+// What is on a disk, or why that is not known.
+struct InspectedDisk {
+    std::shared_ptr<const disks::Inspection> seen;
+    std::string why_not;
+};
+
 struct InspectedSnapshot {
     model::Snapshot snapshot;
     ContentChain contents;
+    InspectedDisk disk;
+};
+
+struct InspectedImage {
+    model::Image image;
+    std::optional<model::SnapshotId> root_snapshot;
+    InspectedDisk disk;
+    std::vector<std::string> warnings;  // DSK-3: why it may not boot
 };
 
 struct InspectedVolume {
@@ -43,12 +58,19 @@ struct InspectedInstance {
 class Inspector {
   public:
     Inspector(const Parts& parts, VolumeAccess& access, InstanceNetworks& networks,
-              const InstanceWorker& worker, SpaceWatch& space)
-        : parts_(parts), access_(access), networks_(networks), worker_(worker), space_(space) {}
+              const InstanceWorker& worker, SpaceWatch& space, DiskInspections& disks)
+        : parts_(parts),
+          access_(access),
+          networks_(networks),
+          worker_(worker),
+          space_(space),
+          disks_(disks) {}
 
     Result<InspectedInstance> instance(const Caller& caller, const model::InstanceId& id);
     Result<InspectedVolume> volume(const Caller& caller, const model::VolumeId& id);
     Result<InspectedSnapshot> snapshot(const Caller& caller, const model::SnapshotId& id);
+    // One the caller may use; of its disk what the caller may read.
+    Result<InspectedImage> image(const Caller& caller, const model::ImageId& id);
     // Where a TCP port of a running instance is reached on this host.
     Result<compute::PortForward> forward_of(const Caller& caller, const model::InstanceId& id,
                                             std::uint16_t port);
@@ -63,12 +85,14 @@ class Inspector {
     Result<model::Instance> find_running(const Caller& caller, const model::InstanceId& id);
     Result<model::Volume> find(const Caller& caller, const model::VolumeId& id);
     Result<InspectedVolume> describe(model::Volume volume) const;
+    InspectedDisk look_at(const Caller& caller, const model::SnapshotId& id);
 
     const Parts parts_;
     VolumeAccess& access_;
     InstanceNetworks& networks_;
     const InstanceWorker& worker_;
     SpaceWatch& space_;
+    DiskInspections& disks_;
 };
 
 }  // namespace kiln::control

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Server: the use cases and the workers behind them, wired to each other.
 #include "daemon/server.h"
+#include "disks/reader.h"
 
 namespace kiln::daemon {
 
@@ -43,8 +44,11 @@ void Server::make_use_cases() {
     networks_ = std::make_unique<control::Networks>(*parts_);
     security_groups_ = std::make_unique<control::SecurityGroups>(*parts_, *instance_networks_);
     key_pairs_ = std::make_unique<control::KeyPairs>(*store_, *clock_, *rng_);
+    // Without it file systems are not looked into, and all the rest is as ever.
+    disk_inspections_ = std::make_unique<control::DiskInspections>(
+        *exports_, disks::own_program().value_or(std::string()));
     inspector_ = std::make_unique<control::Inspector>(*parts_, *volumes_, *instance_networks_,
-                                                      *worker_, *space_watch_);
+                                                      *worker_, *space_watch_, *disk_inspections_);
 }
 
 }  // namespace kiln::daemon

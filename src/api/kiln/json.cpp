@@ -3,6 +3,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "disks/inspection.h"
+
 namespace kiln::api {
 namespace {
 
@@ -55,6 +57,14 @@ json volume_json(const control::InspectedVolume& seen) {
     return out;
 }
 
+void add_disk(const control::InspectedDisk& disk, json& out) {
+    if (disk.seen != nullptr) {
+        out["disk"] = json::parse(disks::inspection_json(*disk.seen));
+    } else {
+        out["diskNotRead"] = disk.why_not;
+    }
+}
+
 json network_json(const compute::GuestNetworkStatus& network) {
     json out{{"connected", network.connected},
              {"forwards", json::array()},
@@ -79,11 +89,30 @@ std::string to_json(const control::InspectedVolume& seen) {
 }
 
 std::string to_json(const control::InspectedSnapshot& seen) {
-    return json{{"snapshotId", seen.snapshot.id.str()},
-                {"state", model::to_string(seen.snapshot.state)},
-                {"volumeId", seen.snapshot.volume_id.str()},
-                {"contents", chain_json(seen.contents)}}
-        .dump();
+    json out{{"snapshotId", seen.snapshot.id.str()},
+             {"state", model::to_string(seen.snapshot.state)},
+             {"volumeId", seen.snapshot.volume_id.str()},
+             {"contents", chain_json(seen.contents)}};
+    add_disk(seen.disk, out);
+    return out.dump();
+}
+
+std::string to_json(const control::InspectedImage& seen) {
+    const model::Image& image = seen.image;
+    json out{{"imageId", image.id.str()},
+             {"name", image.name},
+             {"state", model::to_string(image.state)},
+             {"architecture", model::to_string(image.architecture)},
+             {"rootDeviceName", image.root_device_name},
+             {"warnings", seen.warnings}};
+    if (image.boot_mode) {
+        out["bootMode"] = model::to_string(*image.boot_mode);
+    }
+    if (seen.root_snapshot) {
+        out["rootSnapshotId"] = seen.root_snapshot->str();
+    }
+    add_disk(seen.disk, out);
+    return out.dump();
 }
 
 std::string to_json(const control::InspectedInstance& seen) {

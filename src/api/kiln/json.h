@@ -11,5 +11,6 @@ namespace kiln::api {
 std::string to_json(const control::InspectedInstance& seen);
 std::string to_json(const control::InspectedVolume& seen);
 std::string to_json(const control::InspectedSnapshot& seen);
+std::string to_json(const control::InspectedImage& seen);
 
 }  // namespace kiln::api

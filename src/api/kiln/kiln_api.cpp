@@ -211,6 +211,11 @@ Result<std::string> KilnApi::inspect(const Context& context, const std::string& 
         TRY_ASSIGN(const auto seen, services_.inspector.snapshot(context.caller, snapshot_id));
         return to_json(seen);
     }
+    if (id.starts_with("ami-")) {
+        TRY_ASSIGN(const auto image_id, model::parse_image_id(id));
+        TRY_ASSIGN(const auto seen, services_.inspector.image(context.caller, image_id));
+        return to_json(seen);
+    }
     TRY_ASSIGN(const auto volume_id, model::parse_volume_id(id));
     TRY_ASSIGN(const auto seen, services_.inspector.volume(context.caller, volume_id));
     return to_json(seen);

@@ -10,7 +10,8 @@
 //   GET    /kiln/v1/disks/{id}                 an image's root disk or a snapshot -> {snapshotId,
 //                                              sizeBytes}
 //   GET    /kiln/v1/snapshots/{id}/data        its bytes, as an extent stream
-//   GET    /kiln/v1/inspect/{id}               where an instance, a volume or a snapshot really is
+//   GET    /kiln/v1/inspect/{id}               where an instance, a volume or a snapshot really is,
+//                                              and what is on the disk of a snapshot or an image
 //   POST   /kiln/v1/volumes/{id}/export        a read-only NBD socket on this host -> {socket}
 //   DELETE /kiln/v1/volumes/{id}/export
 //   GET    /kiln/v1/instances/{id}/tunnel?port=

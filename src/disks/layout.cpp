@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cli/disk_layout.h"
+#include "disks/layout.h"
 
 #include <algorithm>
 #include <array>
+#include <span>
 
-#include "cli/fat_directory.h"
+#include "disks/fat_directory.h"
 
-namespace kiln::cli {
+namespace kiln::disks {
 namespace {
 
 constexpr std::size_t kSector = 512;
@@ -19,17 +20,32 @@ constexpr std::uint8_t kTypeGpt = 0xee;
 constexpr std::uint32_t kMaxGptEntries = 1024;
 constexpr std::uint32_t kMaxGptEntryBytes = 4096;
 constexpr std::size_t kMaxEfiPartitions = 4;
+constexpr std::size_t kMaxLogical = 32;
 // C12A7328-F81F-11D2-BA4B-00A0C93EC93B as it lies on the disk.
 constexpr std::array<std::uint8_t, 16> kEfiType{0x28, 0x73, 0x2a, 0xc1, 0x1f, 0xf8, 0xd2, 0x11,
                                                 0xba, 0x4b, 0x00, 0xa0, 0xc9, 0x3e, 0xc9, 0x3b};
-
-struct Partition {
-    std::uint64_t offset = 0;
-    std::uint64_t length = 0;
-};
+// 21686148-6449-6E6F-744E-656564454649
+constexpr std::array<std::uint8_t, 16> kBiosBootType{
+    0x48, 0x61, 0x68, 0x21, 0x49, 0x64, 0x6f, 0x6e, 0x74, 0x4e, 0x65, 0x65, 0x64, 0x45, 0x46, 0x49};
+// On a disk without any, the entry's type is zeros.
+constexpr std::array<std::uint8_t, 16> kUnusedType{};
 
 std::uint64_t first_sector(ByteView mbr_entry) {
     return get_le<std::uint32_t>(&mbr_entry[8]);
+}
+std::uint64_t sector_count(ByteView mbr_entry) {
+    return get_le<std::uint32_t>(&mbr_entry[12]);
+}
+bool is_extended(std::uint8_t type) {
+    return type == 0x05 || type == 0x0f || type == 0x85;
+}
+Partition::Use use_of(std::span<const std::uint8_t, 16> gpt_type) {
+    if (std::equal(kEfiType.begin(), kEfiType.end(), gpt_type.begin())) {
+        return Partition::Use::efi_system;
+    }
+    return std::equal(kBiosBootType.begin(), kBiosBootType.end(), gpt_type.begin())
+               ? Partition::Use::bios_boot
+               : Partition::Use::other;
 }
 
 class LayoutReader {
@@ -49,9 +65,15 @@ class LayoutReader {
                 break;
             }
         }
-        layout_.efi_partition = !efi_.empty();
-        for (const Partition& partition : efi_) {
-            TRY(look_for_loaders(partition));
+        if (layout_.scheme == DiskLayout::Scheme::mbr) {
+            TRY(take_mbr_partitions(first));
+        }
+        std::size_t looked_at = 0;
+        for (const Partition& partition : layout_.partitions) {
+            if (partition.use == Partition::Use::efi_system && looked_at++ < kMaxEfiPartitions) {
+                layout_.efi_partition = true;
+                TRY(look_for_loaders(partition));
+            }
         }
         return layout_;
     }
@@ -82,11 +104,47 @@ class LayoutReader {
         layout_.bios_code = std::any_of(sector.begin(), sector.begin() + kBootCode,
                                         [](std::uint8_t byte) { return byte != 0; });
         for (std::size_t i = 0; i < 4; ++i) {
-            if (entry(i)[4] == kTypeEfi) {
-                add_efi(first_sector(entry(i)), get_le<std::uint32_t>(&entry(i)[12]), kSector);
-            }
             gpt_announced_ = gpt_announced_ || entry(i)[4] == kTypeGpt;
         }
+    }
+
+    Status take_mbr_partitions(ByteView sector) {
+        std::uint64_t extended = 0;
+        for (std::uint32_t i = 0; i < 4; ++i) {
+            const ByteView entry = sector.subspan(kTable + i * kTableEntry, kTableEntry);
+            if (is_extended(entry[4])) {
+                extended = first_sector(entry);
+            } else if (entry[4] != 0 && entry[4] != kTypeGpt) {
+                add(i + 1, first_sector(entry), sector_count(entry), kSector,
+                    entry[4] == kTypeEfi ? Partition::Use::efi_system : Partition::Use::other);
+            }
+        }
+        return extended == 0 ? ok() : take_logical(extended);
+    }
+
+    // A chain of tables: the first entry is a partition, from the table on; the second leads to the
+    // next table, from the extended partition's beginning on.
+    Status take_logical(std::uint64_t extended) {
+        std::uint64_t at = extended;
+        for (std::uint32_t number = 5; number < 5 + kMaxLogical; ++number) {
+            if (at >= size_ / kSector) {
+                layout_.cut_short = true;
+                return ok();
+            }
+            Bytes table(kSector);
+            TRY(read_(at * kSector, table));
+            const ByteView own = ByteView(table).subspan(kTable, kTableEntry);
+            const ByteView next = ByteView(table).subspan(kTable + kTableEntry, kTableEntry);
+            if (get_le<std::uint16_t>(&table[510]) != 0xaa55 || own[4] == 0) {
+                return ok();
+            }
+            add(number, at + first_sector(own), sector_count(own), kSector, Partition::Use::other);
+            if (!is_extended(next[4])) {
+                return ok();
+            }
+            at = extended + first_sector(next);
+        }
+        return ok();
     }
 
     // By the header in the second sector; its checksums are the firmware's matter.
@@ -111,20 +169,28 @@ class LayoutReader {
             const ByteView entry = ByteView(entries).subspan(std::size_t{i} * entry_bytes, 48);
             const auto begin = get_le<std::uint64_t>(&entry[32]);
             const auto last = get_le<std::uint64_t>(&entry[40]);
-            if (std::equal(kEfiType.begin(), kEfiType.end(), entry.begin()) && last >= begin &&
-                last < size_ / sector) {
-                add_efi(begin, last - begin + 1, sector);
+            const auto type = entry.first<16>();
+            if (last >= begin && !std::equal(type.begin(), type.end(), kUnusedType.begin())) {
+                add(i + 1, begin, last - begin + 1, sector, use_of(type));
             }
         }
+        // Where the second copy of the table lies, at the disk's end.
+        const auto copy = get_le<std::uint64_t>(&header[32]);
+        layout_.cut_short = layout_.cut_short || copy >= size_ / sector;
         return true;
     }
 
     // `begin` and `count` in sectors.
-    void add_efi(std::uint64_t begin, std::uint64_t count, std::uint64_t sector) {
+    void add(std::uint32_t number, std::uint64_t begin, std::uint64_t count, std::uint64_t sector,
+             Partition::Use use) {
         const std::uint64_t sectors = size_ / sector;
-        if (begin != 0 && count != 0 && begin < sectors && count <= sectors - begin &&
-            efi_.size() < kMaxEfiPartitions) {
-            efi_.push_back({begin * sector, count * sector});
+        if (begin == 0 || count == 0) {
+            return;
+        }
+        if (begin >= sectors || count > sectors - begin) {
+            layout_.cut_short = true;
+        } else if (layout_.partitions.size() < kMaxPartitions) {
+            layout_.partitions.push_back({number, begin * sector, count * sector, use});
         }
     }
 
@@ -144,7 +210,6 @@ class LayoutReader {
     const ReadAt& read_;
     DiskLayout layout_;
     bool gpt_announced_ = false;
-    std::vector<Partition> efi_;
 };
 
 }  // namespace
@@ -188,4 +253,4 @@ std::string describe_layout(const DiskLayout& layout) {
     return text;
 }
 
-}  // namespace kiln::cli
+}  // namespace kiln::disks

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// QEMU's disk tools in a sandbox (D22): no network, no files but those bound into it, limits on
-// memory and open files; it ends with this process. Thread model: one owner thread, blocking.
+// What reads strangers' disks in a sandbox, QEMU's tools and our own reader (D22): no network, no
+// files but those bound into it, limits on memory and open files; it ends with this process. Thread
+// model: one owner thread, blocking.
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
@@ -11,7 +13,7 @@
 #include "util/fs.h"
 #include "util/result.h"
 
-namespace kiln::cli {
+namespace kiln::disks {
 
 // A file or directory of the host as the program inside sees it.
 struct SandboxFile {
@@ -20,9 +22,15 @@ struct SandboxFile {
     bool writable = false;
 };
 
+struct SandboxLimits {
+    std::uint64_t memory_bytes = 4ULL << 30;
+    std::uint32_t cpu_seconds = 0;  // 0: none
+};
+
 // The command line of a program in a sandbox.
 std::vector<std::string> in_sandbox(const std::vector<SandboxFile>& files,
-                                    const std::vector<std::string>& program);
+                                    const std::vector<std::string>& program,
+                                    const SandboxLimits& limits = {});
 
 // A child process that is killed with this object.
 class Child {
@@ -32,8 +40,9 @@ class Child {
     Child& operator=(Child&&) = delete;
     ~Child();
 
-    // Its output and errors go to `output`; no signal is blocked in it.
-    static Result<Child> start(const std::vector<std::string>& words, int output);
+    // Its output and errors go to `output`, its input is empty unless given; no signal is blocked
+    // in it.
+    static Result<Child> start(const std::vector<std::string>& words, int output, int input = -1);
     // The exit status, once it has ended; 128 + the signal.
     int wait();
     bool ended() const;
@@ -54,4 +63,4 @@ Result<std::string> read_output(int fd, Deadline deadline);
 Result<std::string> run_in_sandbox(const std::vector<SandboxFile>& files,
                                    const std::vector<std::string>& program, Deadline deadline);
 
-}  // namespace kiln::cli
+}  // namespace kiln::disks

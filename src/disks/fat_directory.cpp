@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cli/fat_directory.h"
+#include "disks/fat_directory.h"
 
 #include <algorithm>
 #include <array>
 #include <bit>
 #include <optional>
 
-namespace kiln::cli {
+namespace kiln::disks {
 namespace {
 
 constexpr std::size_t kEntryBytes = 32;
@@ -177,4 +177,4 @@ Result<std::vector<bool>> find_on_fat(std::uint64_t size_bytes, const ReadAt& re
     return found;
 }
 
-}  // namespace kiln::cli
+}  // namespace kiln::disks

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // A disk of 64 MiB as the sectors that are not zeros: records of u32 number (little-endian) and 512
-// bytes. The corpus of the disk_layout fuzz target consists of such files, cut from disks made by
+// bytes. The corpus of the layout fuzz target consists of such files, cut from disks made by
 // sfdisk and mtools. Thread model: plain value.
 #pragma once
 
 #include <algorithm>
 #include <map>
 
-#include "cli/disk_layout.h"
+#include "disks/layout.h"
 #include "util/check.h"
 
-namespace kiln::cli::testing {
+namespace kiln::disks::testing {
 
 class SectorDisk {
   public:
@@ -58,4 +58,4 @@ class SectorDisk {
     std::size_t reads_ = 0;
 };
 
-}  // namespace kiln::cli::testing
+}  // namespace kiln::disks::testing

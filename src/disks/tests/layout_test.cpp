@@ -1,22 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 // What is found out about disks that real tools made, and about broken ones.
-#include "cli/disk_layout.h"
+#include "disks/layout.h"
 
 #include <doctest/doctest.h>
 
-#include "cli/fat_directory.h"
-#include "cli/tests/sector_disk.h"
+#include "disks/fat_directory.h"
+#include "disks/tests/sector_disk.h"
 #include "util/fs.h"
 
 using namespace kiln;
-using namespace kiln::cli;
+using namespace kiln::disks;
 using testing::SectorDisk;
 
 namespace {
 
 SectorDisk load(const std::string& name) {
     const std::string here = __FILE__;
-    const auto bytes = read_file(here.substr(0, here.rfind("/tests/")) + "/fuzz/corpus/" + name);
+    const auto bytes =
+        read_file(here.substr(0, here.rfind("/tests/")) + "/fuzz/corpus/layout/" + name);
     REQUIRE_MESSAGE(bytes, name);
     return SectorDisk(as_bytes(*bytes));
 }

@@ -6,9 +6,9 @@
 #include <string_view>
 #include <vector>
 
-#include "cli/disk_layout.h"
+#include "disks/layout.h"
 
-namespace kiln::cli {
+namespace kiln::disks {
 
 // Whether the files of a directory are there. `directories` are names from the root down; all names
 // have the 11 bytes of a directory entry: "BOOTX64 EFI". Everything is absent from what is no FAT.
@@ -17,4 +17,4 @@ Result<std::vector<bool>> find_on_fat(std::uint64_t size_bytes, const ReadAt& re
                                       const std::vector<std::string_view>& directories,
                                       const std::vector<std::string_view>& files);
 
-}  // namespace kiln::cli
+}  // namespace kiln::disks

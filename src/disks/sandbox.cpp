@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "cli/sandbox.h"
+#include "disks/sandbox.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -12,7 +12,7 @@
 
 extern char** environ;
 
-namespace kiln::cli {
+namespace kiln::disks {
 namespace {
 
 constexpr std::size_t kMaxOutput = 1U << 20;
@@ -21,43 +21,45 @@ constexpr std::size_t kMaxOutput = 1U << 20;
 
 // Only what the program needs is there.
 std::vector<std::string> in_sandbox(const std::vector<SandboxFile>& files,
-                                    const std::vector<std::string>& program) {
-    std::vector<std::string> words = {"prlimit",
-                                      "--as=4294967296",
-                                      "--core=0",
-                                      "--nofile=64",
-                                      "--",
-                                      "bwrap",
-                                      "--unshare-all",
-                                      "--die-with-parent",
-                                      "--new-session",
-                                      "--cap-drop",
-                                      "ALL",
-                                      "--clearenv",
-                                      "--setenv",
-                                      "PATH",
-                                      "/usr/bin",
-                                      "--ro-bind",
-                                      "/usr",
-                                      "/usr",
-                                      "--symlink",
-                                      "usr/lib",
-                                      "/lib",
-                                      "--symlink",
-                                      "usr/lib64",
-                                      "/lib64",
-                                      "--symlink",
-                                      "usr/bin",
-                                      "/bin",
-                                      "--ro-bind-try",
-                                      "/etc/ld.so.cache",
-                                      "/etc/ld.so.cache",
-                                      "--proc",
-                                      "/proc",
-                                      "--dev",
-                                      "/dev",
-                                      "--tmpfs",
-                                      "/tmp"};
+                                    const std::vector<std::string>& program,
+                                    const SandboxLimits& limits) {
+    std::vector<std::string> words = {"prlimit", "--as=" + std::to_string(limits.memory_bytes),
+                                      "--core=0", "--nofile=64"};
+    if (limits.cpu_seconds != 0) {
+        words.push_back("--cpu=" + std::to_string(limits.cpu_seconds));
+    }
+    words.insert(words.end(), {"--",
+                               "bwrap",
+                               "--unshare-all",
+                               "--die-with-parent",
+                               "--new-session",
+                               "--cap-drop",
+                               "ALL",
+                               "--clearenv",
+                               "--setenv",
+                               "PATH",
+                               "/usr/bin",
+                               "--ro-bind",
+                               "/usr",
+                               "/usr",
+                               "--symlink",
+                               "usr/lib",
+                               "/lib",
+                               "--symlink",
+                               "usr/lib64",
+                               "/lib64",
+                               "--symlink",
+                               "usr/bin",
+                               "/bin",
+                               "--ro-bind-try",
+                               "/etc/ld.so.cache",
+                               "/etc/ld.so.cache",
+                               "--proc",
+                               "/proc",
+                               "--dev",
+                               "/dev",
+                               "--tmpfs",
+                               "/tmp"});
     for (const SandboxFile& file : files) {
         words.insert(words.end(),
                      {file.writable ? "--bind" : "--ro-bind", file.outside, file.inside});
@@ -73,7 +75,7 @@ Child::~Child() {
     }
 }
 
-Result<Child> Child::start(const std::vector<std::string>& words, int output) {
+Result<Child> Child::start(const std::vector<std::string>& words, int output, int input) {
     std::vector<char*> argv;
     for (const std::string& word : words) {
         argv.push_back(const_cast<char*>(word.c_str()));
@@ -81,7 +83,11 @@ Result<Child> Child::start(const std::vector<std::string>& words, int output) {
     argv.push_back(nullptr);
     posix_spawn_file_actions_t files;
     ::posix_spawn_file_actions_init(&files);
-    ::posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
+    if (input >= 0) {
+        ::posix_spawn_file_actions_adddup2(&files, input, 0);
+    } else {
+        ::posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
+    }
     ::posix_spawn_file_actions_adddup2(&files, output, 1);
     ::posix_spawn_file_actions_adddup2(&files, output, 2);
     posix_spawnattr_t attributes;
@@ -155,4 +161,4 @@ Result<std::string> run_in_sandbox(const std::vector<SandboxFile>& files,
     return text;
 }
 
-}  // namespace kiln::cli
+}  // namespace kiln::disks
