@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "compute/network/config.h"
 #include "control/effective_rules.h"
 #include "control/metadata_facts.h"
 #include "util/fs.h"
@@ -26,12 +27,14 @@ bool has_ports(int protocol) {
 
 // Nothing for what the network does not carry: IPv6.
 std::optional<compute::TrafficRule> traffic_rule(const EffectiveRule& rule) {
-    const auto peer = compute::Cidr::parse(rule.cidr);
+    const auto peer = rule.group.empty() ? compute::Cidr::parse(rule.cidr)
+                                         : Result<compute::Cidr>(compute::kNobody);
     if (!peer || rule.protocol == "icmpv6") {
         return std::nullopt;
     }
     compute::TrafficRule out;
     out.peer = *peer;
+    out.group = rule.group;
     const auto* named =
         std::find_if(std::begin(kProtocols), std::end(kProtocols),
                      [&](const auto& known) { return known.first == rule.protocol; });
@@ -71,6 +74,10 @@ std::string InstanceNetworks::runtime_directory(const model::InstanceId& id) con
     return parts_.settings.runtime_directory + "/" + id.str();
 }
 
+std::string InstanceNetworks::neighbours_file(const model::VpcId& vpc) const {
+    return parts_.settings.runtime_directory + "/" + vpc.str() + ".json";
+}
+
 Result<compute::GuestNetworkRules> InstanceNetworks::rules_of(const model::Instance& instance) {
     TRY_ASSIGN(const EffectiveRules effective, parts_.store.read([&](catalog::Transaction& tx) {
         return load_effective_rules(tx, instance);
@@ -108,6 +115,7 @@ Result<compute::GuestNetworkSpec> InstanceNetworks::spec_of(const model::Instanc
     spec.runtime_directory = runtime_directory(instance.id);
     spec.nic_socket = spec.runtime_directory + "/nic.sock";
     spec.metadata_socket = spec.runtime_directory + "/metadata.sock";
+    spec.neighbours_file = neighbours_file(instance.vpc_id);
     TRY_ASSIGN(spec.rules, rules_of(instance));
     return spec;
 }
@@ -160,6 +168,10 @@ Result<std::optional<compute::NicSpec>> InstanceNetworks::start(const model::Ins
     }
     TRY_ASSIGN(const compute::GuestNetworkSpec spec, spec_of(instance));
     TRY(start_network(spec, deadline), "start the network of " + id.str());
+    {
+        MutexLock lock(telling_);
+        ended_.erase(id);
+    }
     // What changed while it started was told to nobody.
     instance_changed(id);
     return Nic(compute::NicSpec{.id = "nic0", .mac = spec.mac.text(), .socket = spec.nic_socket});
@@ -168,6 +180,9 @@ Result<std::optional<compute::NicSpec>> InstanceNetworks::start(const model::Ins
 Status InstanceNetworks::stop(const model::InstanceId& id, Deadline deadline) {
     const Status stopped = networks_.stop(machine_id(id), directory(id), deadline);
     metadata_.close(id);
+    if (stopped) {
+        leave_neighbours(id);
+    }
     return stopped;
 }
 
@@ -187,6 +202,7 @@ Status InstanceNetworks::adopt(const model::Instance& instance, Deadline deadlin
     }
     TRY_ASSIGN(const compute::GuestNetworkSpec spec, spec_of(instance));
     TRY(metadata_.open(instance.id, spec.metadata_socket, networks_.user_of(spec.id)));
+    tell_of_vpc(instance.vpc_id);
     const Status adopted = networks_.adopt(spec.id, spec.directory, deadline);
     if (!adopted && adopted.error().code() == Code::not_found) {
         return start_network(spec, deadline);
@@ -209,17 +225,27 @@ void InstanceNetworks::group_changed(const model::SecurityGroupId& group) {
     for (const model::Instance& instance : *instances) {
         const auto& groups = instance.security_groups;
         if (std::find(groups.begin(), groups.end(), group) != groups.end()) {
-            instance_changed(instance.id);
+            MutexLock lock(telling_);
+            tell_rules(instance.id);
         }
     }
 }
 
 void InstanceNetworks::instance_changed(const model::InstanceId& id) {
     MutexLock lock(telling_);
+    const auto instance = tell_rules(id);
+    if (instance && !instance->vpc_id.empty()) {
+        tell_neighbours(instance->vpc_id);
+    }
+}
+
+std::optional<model::Instance> InstanceNetworks::tell_rules(const model::InstanceId& id) {
+    std::optional<model::Instance> found;
     const Status told = [&]() -> Status {
         TRY_ASSIGN(const model::Instance instance, parts_.store.read([&](catalog::Transaction& tx) {
             return tx.instances().get(id);
         }));
+        found = instance;
         TRY_ASSIGN(const auto rules, rules_of(instance));
         return networks_.update(machine_id(id), rules, Deadline::after(kTellTime));
     }();
@@ -228,6 +254,68 @@ void InstanceNetworks::instance_changed(const model::InstanceId& id) {
         log_error("network",
                   "rules of " + id.str() + " are not in force yet: " + told.error().to_string());
     }
+    return found;
+}
+
+void InstanceNetworks::tell_of_vpc(const model::VpcId& vpc) {
+    MutexLock lock(telling_);
+    tell_neighbours(vpc);
+}
+
+void InstanceNetworks::leave_neighbours(const model::InstanceId& id) {
+    const auto instance =
+        parts_.store.read([&](catalog::Transaction& tx) { return tx.instances().get(id); });
+    if (!instance || instance->vpc_id.empty()) {
+        return;
+    }
+    MutexLock lock(telling_);
+    ended_.insert(id);
+    tell_neighbours(instance->vpc_id);
+}
+
+void InstanceNetworks::tell_neighbours(const model::VpcId& vpc) {
+    Status told = ok();
+    if (const auto neighbours = neighbours_in(vpc)) {
+        told = networks_.set_neighbours(neighbours_file(vpc), *neighbours);
+    } else {
+        told = neighbours.error();
+    }
+    if (!told) {
+        log_error("network", "the instances of " + vpc.str() +
+                                 " are not told of each other: " + told.error().to_string());
+    }
+}
+
+Result<std::vector<compute::Neighbour>> InstanceNetworks::neighbours_in(const model::VpcId& vpc) {
+    TRY_ASSIGN(const auto all, parts_.store.read([&](catalog::Transaction& tx) {
+        catalog::InstanceQuery query;
+        query.states = states_with_machine();
+        return tx.instances().list(query);
+    }));
+    std::vector<compute::Neighbour> neighbours;
+    std::set<model::InstanceId> still_ending;
+    for (const model::Instance& instance : all) {
+        if (ended_.count(instance.id) != 0) {
+            still_ending.insert(instance.id);
+        } else if (instance.vpc_id == vpc && !instance.private_ip.empty()) {
+            TRY_ASSIGN(auto neighbour, neighbour_of(instance));
+            neighbours.push_back(std::move(neighbour));
+        }
+    }
+    ended_ = std::move(still_ending);
+    return neighbours;
+}
+
+Result<compute::Neighbour> InstanceNetworks::neighbour_of(const model::Instance& instance) const {
+    compute::Neighbour out;
+    out.id = machine_id(instance.id);
+    TRY_ASSIGN(out.address, compute::Ipv4::parse(instance.private_ip));
+    TRY_ASSIGN(out.mac, compute::Mac::parse(instance.mac));
+    out.socket = compute::guest_network_peer_path(runtime_directory(instance.id));
+    for (const model::SecurityGroupId& group : instance.security_groups) {
+        out.groups.push_back(group.str());
+    }
+    return out;
 }
 
 Result<compute::GuestNetworkStatus> InstanceNetworks::status(const model::InstanceId& id,

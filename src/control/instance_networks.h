@@ -10,6 +10,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 
 #include "compute/network/guest_network.h"
@@ -50,8 +51,9 @@ class InstanceNetworks {
     // After a restart, for an instance whose machine may live. Its rules are brought up to date.
     Status adopt(const model::Instance& instance, Deadline deadline);
 
-    // Rules, groups or metadata options changed: in force when these return. What could not be told
-    // to a process is logged; it reads its configuration when it starts again.
+    // Rules, groups or metadata options changed; who is a member of a group is told with them: in
+    // force when these return. What could not be told to a process is logged; it reads its
+    // configuration when it starts again.
     void group_changed(const model::SecurityGroupId& group);
     void instance_changed(const model::InstanceId& id);
 
@@ -67,6 +69,15 @@ class InstanceNetworks {
     Result<compute::GuestNetworkSpec> spec_of(const model::Instance& instance);
     Result<compute::GuestNetworkRules> rules_of(const model::Instance& instance);
     Status start_network(const compute::GuestNetworkSpec& spec, Deadline deadline);
+    Result<compute::Neighbour> neighbour_of(const model::Instance& instance) const;
+    // The instance, when there is one, whatever became of telling its process.
+    std::optional<model::Instance> tell_rules(const model::InstanceId& id) REQUIRES(telling_);
+    void tell_neighbours(const model::VpcId& vpc) REQUIRES(telling_);
+    Result<std::vector<compute::Neighbour>> neighbours_in(const model::VpcId& vpc)
+        REQUIRES(telling_);
+    void tell_of_vpc(const model::VpcId& vpc) EXCLUDES(telling_);
+    void leave_neighbours(const model::InstanceId& id) EXCLUDES(telling_);
+    std::string neighbours_file(const model::VpcId& vpc) const;
     std::string directory(const model::InstanceId& id) const;
     std::string runtime_directory(const model::InstanceId& id) const;
 
@@ -76,6 +87,8 @@ class InstanceNetworks {
     compute::LoopbackPool& addresses_;
     // Held from reading rules to having told them, so that older ones never come last.
     Mutex telling_;
+    // Whose network has ended while their rows still say that there is a machine.
+    std::set<model::InstanceId> ended_ GUARDED_BY(telling_);
 };
 
 }  // namespace kiln::control

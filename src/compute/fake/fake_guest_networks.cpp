@@ -61,6 +61,13 @@ class FakeGuestNetworks final : public GuestNetworks {
         return ok();
     }
 
+    Status set_neighbours(const std::string& path,
+                          const std::vector<Neighbour>& neighbours) override {
+        MutexLock lock(host_.mutex_);
+        host_.neighbours_[path] = neighbours;
+        return ok();
+    }
+
     Status stop(const MachineId& id, const std::string&, Deadline) override {
         MutexLock known_lock(mutex_);
         MutexLock lock(host_.mutex_);
@@ -122,6 +129,11 @@ Result<GuestNetworkSpec> FakeNetworkHost::spec_of(const MachineId& id) {
     MutexLock lock(mutex_);
     const auto found = networks_.find(id);
     return found == networks_.end() ? Result<GuestNetworkSpec>(unknown(id)) : found->second.spec;
+}
+
+std::vector<Neighbour> FakeNetworkHost::neighbours_at(const std::string& path) {
+    MutexLock lock(mutex_);
+    return neighbours_[path];
 }
 
 void FakeNetworkHost::fail_next_start(Error error) {

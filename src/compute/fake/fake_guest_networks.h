@@ -21,6 +21,8 @@ class FakeNetworkHost {
     Status crash(const MachineId& id) EXCLUDES(mutex_);
     // What the instance's network was last told. not_found.
     Result<GuestNetworkSpec> spec_of(const MachineId& id) EXCLUDES(mutex_);
+    // Who was last written at `path`; nobody when nothing was.
+    std::vector<Neighbour> neighbours_at(const std::string& path) EXCLUDES(mutex_);
     // The next start fails with this error.
     void fail_next_start(Error error) EXCLUDES(mutex_);
 
@@ -32,6 +34,7 @@ class FakeNetworkHost {
     };
     Mutex mutex_;
     std::map<MachineId, Network> networks_ GUARDED_BY(mutex_);
+    std::map<std::string, std::vector<Neighbour>> neighbours_ GUARDED_BY(mutex_);
     std::set<std::uint16_t> occupied_ GUARDED_BY(mutex_);
     std::optional<Error> next_start_error_ GUARDED_BY(mutex_);
 };

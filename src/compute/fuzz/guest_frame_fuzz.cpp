@@ -16,6 +16,18 @@ namespace {
 using namespace kiln;
 using namespace kiln::compute;
 
+constexpr Ipv4 kNeighbour{0xac1f050b};
+
+Neighbours fuzz_neighbours() {
+    Neighbour other;
+    other.id = MachineId("i-2");
+    other.address = kNeighbour;
+    other.mac = Mac{{0x0e, 9, 9, 9, 9, 9}};
+    other.groups = {"sg-1"};
+    other.user = 7;
+    return Neighbours({other});
+}
+
 // The guest's MAC is 0e:01:02:03:04:05, so that the corpus can have frames of its own.
 GuestNetworkSpec fuzz_spec() {
     GuestNetworkSpec spec;
@@ -29,6 +41,7 @@ GuestNetworkSpec fuzz_spec() {
     spec.hostname = "guest";
     spec.domain = "ec2.internal";
     spec.rules.egress = {{6, 1, 1023, {}}, {1, 8, -1, {}}};
+    spec.rules.ingress = {{17, 1, 1023, kNobody, "sg-1"}};
     return spec;
 }
 
@@ -55,6 +68,15 @@ void route(const GuestNetworkSpec& spec, FrameFilter& filter, ByteView frame) {
         case FrameFilter::Route::uplink:
             INVARIANT(parse_ipv4(frame)->source == spec.address);
             break;
+        case FrameFilter::Route::neighbour:
+            INVARIANT(filter.neighbours().find(parse_ipv4(frame)->destination));
+            INVARIANT(parse_ipv4(frame)->source == spec.address);
+            break;
+    }
+    // What a neighbour's process sends is no better than what its guest does.
+    if (filter.from_neighbour(frame, 7, {})) {
+        INVARIANT(parse_ipv4(frame)->source == kNeighbour);
+        replace_stations(copy, spec.mac, spec.mac);
     }
     // The other direction reads with the same functions.
     MetadataPath(spec.address, 3, true).to_guest(copy);
@@ -66,6 +88,7 @@ void route(const GuestNetworkSpec& spec, FrameFilter& filter, ByteView frame) {
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const GuestNetworkSpec spec = fuzz_spec();
     FrameFilter filter(spec);
+    filter.set_neighbours(fuzz_neighbours());
     FrameDecoder decoder;
     ByteView rest(data, size);
     while (!rest.empty() && !decoder.broken()) {

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 // libFuzzer target: any text is a configuration that is read back the same after writing it, or is
-// refused; the texts of the control socket and the record likewise only parse or fail.
+// refused; so is a list of neighbours; the texts of the control socket and the record likewise only
+// parse or fail.
 #include <cstddef>
 #include <cstdint>
 
 #include "compute/network/config.h"
 #include "compute/network/control_protocol.h"
+#include "compute/network/neighbours.h"
 #include "compute/network/record.h"
 #include "util/check.h"
 
@@ -17,6 +19,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         const auto again = decode_guest_network_config(encode_guest_network_config(*config));
         INVARIANT(again && *again == *config);
         INVARIANT(ports_to_forward(config->spec.rules.ingress, {}).size() <= kMaxForwards);
+    }
+    if (const auto neighbours = decode_neighbours(text)) {
+        const auto again = decode_neighbours(encode_neighbours(*neighbours));
+        INVARIANT(again && *again == *neighbours);
     }
     (void)decode_command(text);
     (void)decode_answer(text);

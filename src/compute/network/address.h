@@ -52,6 +52,8 @@ struct Mac {
 };
 
 inline constexpr Ipv4 kMetadataAddress{0xa9fea9fe};  // 169.254.169.254
+// A network no packet comes from or goes to.
+inline constexpr Cidr kNobody{{0xffffffff}, 32};
 inline constexpr Cidr kLoopbackNetwork{{0x7f000000}, 8};
 
 }  // namespace kiln::compute

@@ -48,6 +48,10 @@ bool is_reserved(const Cidr& network) {
 }
 
 Status check_rule(const TrafficRule& rule) {
+    if (!rule.group.empty() &&
+        (!is_dns_name(rule.group, kMaxGroupNameBytes) || rule.peer != kNobody)) {
+        return refuse("bad group in a rule");
+    }
     const bool any = rule.from == TrafficRule::kAll && rule.to == TrafficRule::kAll;
     if (rule.protocol < TrafficRule::kAll || rule.protocol > 255) {
         return refuse("bad protocol in a rule");
@@ -124,6 +128,11 @@ Status check_guest_network(const GuestNetworkSpec& spec) {
         !is_socket_path(guest_network_control_path(spec.runtime_directory))) {
         return refuse("socket paths must be absolute and have at most 107 bytes");
     }
+    if (!spec.neighbours_file.empty() &&
+        (spec.neighbours_file[0] != '/' ||
+         !is_socket_path(guest_network_peer_path(spec.runtime_directory)))) {
+        return refuse("the neighbours' paths must be absolute, that of the socket short");
+    }
     if (spec.directory.empty() || spec.directory[0] != '/') {
         return refuse("the directory must be an absolute path");
     }
@@ -136,6 +145,10 @@ std::string guest_network_config_path(const std::string& runtime_directory) {
 
 std::string guest_network_control_path(const std::string& runtime_directory) {
     return runtime_directory + "/network.sock";
+}
+
+std::string guest_network_peer_path(const std::string& runtime_directory) {
+    return runtime_directory + "/peers.sock";
 }
 
 Ipv4 metadata_alias(const GuestNetworkSpec& spec) {

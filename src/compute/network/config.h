@@ -18,6 +18,7 @@ inline constexpr std::size_t kMaxTrafficRules = 4096;
 inline constexpr std::size_t kMaxBlockedNetworks = 256;
 inline constexpr std::size_t kMaxForwards = 512;  // each is a listening socket
 inline constexpr std::size_t kMaxGuestNetworkConfigBytes = 2U << 20;
+inline constexpr std::size_t kMaxGroupNameBytes = 64;
 
 struct GuestNetworkConfig {
     GuestNetworkSpec spec;
@@ -38,6 +39,8 @@ Result<GuestNetworkConfig> decode_guest_network_config(std::string_view text);
 // In the runtime directory.
 std::string guest_network_config_path(const std::string& runtime_directory);
 std::string guest_network_control_path(const std::string& runtime_directory);
+// Where the processes of neighbours connect to (peer_links.h).
+std::string guest_network_peer_path(const std::string& runtime_directory);
 
 // The address metadata connections are led to inside the process: the subnet's fourth, which EC2
 // keeps unused, so no instance and no service has it.

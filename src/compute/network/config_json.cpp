@@ -13,10 +13,14 @@ constexpr unsigned kConfigVersion = 1;
 Json encode_rules(const std::vector<TrafficRule>& rules) {
     Json list = Json::array();
     for (const auto& rule : rules) {
-        list.push_back({{"protocol", rule.protocol},
-                        {"from", rule.from},
-                        {"to", rule.to},
-                        {"peer", rule.peer.text()}});
+        Json entry{{"protocol", rule.protocol},
+                   {"from", rule.from},
+                   {"to", rule.to},
+                   {"peer", rule.peer.text()}};
+        if (!rule.group.empty()) {
+            entry["group"] = rule.group;
+        }
+        list.push_back(std::move(entry));
     }
     return list;
 }
@@ -112,6 +116,12 @@ std::vector<TrafficRule> decode_rules(Fields& fields, const char* key) {
         rule.from = static_cast<int>(member.number("from", -1, 65535));
         rule.to = static_cast<int>(member.number("to", -1, 65535));
         rule.peer = member.parsed<Cidr>("peer");
+        if (member.has("group")) {
+            rule.group = member.text("group");
+            if (rule.group.empty()) {
+                member.fail("group");
+            }
+        }
         rules.push_back(rule);
         return member.bad().empty();
     });
@@ -153,6 +163,9 @@ GuestNetworkSpec decode_spec(Fields& fields) {
     spec.metadata_socket = fields.text("metadata_socket");
     spec.directory = fields.text("directory");
     spec.runtime_directory = fields.text("runtime_directory");
+    if (fields.has("neighbours_file")) {
+        spec.neighbours_file = fields.text("neighbours_file");
+    }
     spec.rules = decode_live_rules(fields);
     return spec;
 }
@@ -187,6 +200,9 @@ std::string encode_guest_network_config(const GuestNetworkConfig& config) {
     }
     if (rules.public_address) {
         json["public_address"] = rules.public_address->text();
+    }
+    if (!spec.neighbours_file.empty()) {
+        json["neighbours_file"] = spec.neighbours_file;
     }
     if (config.user) {
         json["user"] = *config.user;

@@ -47,4 +47,15 @@ void FlowTable::insert(const FlowKey& key, Time now) {
     index_.emplace(key, flows_.begin());
 }
 
+void FlowTable::forget(const std::function<bool(Ipv4)>& gone) {
+    for (auto flow = flows_.begin(); flow != flows_.end();) {
+        if (gone(flow->key.remote)) {
+            index_.erase(flow->key);
+            flow = flows_.erase(flow);
+        } else {
+            ++flow;
+        }
+    }
+}
+
 }  // namespace kiln::compute

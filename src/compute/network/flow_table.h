@@ -8,6 +8,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <list>
 #include <map>
 
@@ -18,8 +19,8 @@ namespace kiln::compute {
 struct FlowKey {
     std::uint8_t protocol = 0;
     Ipv4 remote;
-    std::uint16_t remote_port = 0;
-    std::uint16_t guest_port = 0;  // ICMP: the identifier
+    std::uint16_t remote_port = 0;  // ICMP: 0 when the guest asks, 1 when the remote side does
+    std::uint16_t guest_port = 0;   // ICMP: the identifier
 
     friend auto operator<=>(const FlowKey&, const FlowKey&) = default;
 };
@@ -32,6 +33,8 @@ class FlowTable {
     // True, and remembered as used, when the flow is known and not idle for too long.
     bool touch(const FlowKey& key, Time now);
     void insert(const FlowKey& key, Time now);
+    // Ends every flow with a remote address for which `gone` holds.
+    void forget(const std::function<bool(Ipv4)>& gone);
     std::size_t size() const { return index_.size(); }
 
   private:

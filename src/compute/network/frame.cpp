@@ -12,6 +12,8 @@ constexpr std::size_t kArpFrame = kEthernetHeader + 28;
 constexpr std::size_t kTcpHeader = 20;
 constexpr std::size_t kUdpHeader = 8;
 constexpr std::size_t kIcmpHeader = 8;
+// What every ICMP error quotes at least: the header and eight bytes, in which the ports are.
+constexpr std::size_t kQuotedBytes = kIpHeader + 8;
 constexpr std::size_t kPayload = kEthernetHeader + kIpHeader;
 constexpr std::size_t kTcpChecksum = kPayload + 16;
 constexpr std::size_t kUdpChecksum = kPayload + 6;
@@ -181,6 +183,38 @@ std::optional<Ipv4Packet> parse_ipv4(ByteView frame) {
     return packet;
 }
 
+bool is_icmp_error(const Ipv4Packet& packet) {
+    constexpr std::uint8_t kErrors[] = {3, 11, 12};  // unreachable, time exceeded, bad parameter
+    return packet.protocol == kIcmp &&
+           std::find(std::begin(kErrors), std::end(kErrors), packet.icmp_type) != std::end(kErrors);
+}
+
+std::optional<Ipv4Packet> parse_quoted(ByteView frame, const Ipv4Packet& packet) {
+    if (!is_icmp_error(packet) || packet.frame_bytes < kPayload + kIcmpHeader + kQuotedBytes) {
+        return std::nullopt;
+    }
+    const ByteView ip = frame.subspan(kPayload + kIcmpHeader, kQuotedBytes);
+    Ipv4Packet quoted;
+    quoted.protocol = ip[9];
+    quoted.source = Ipv4::from_wire(&ip[12]);
+    quoted.destination = Ipv4::from_wire(&ip[16]);
+    if (ip[0] != 0x45 || (be16(ip, 6) & 0x1fff) != 0) {
+        return std::nullopt;
+    }
+    if (quoted.protocol == kTcp || quoted.protocol == kUdp) {
+        quoted.source_port = be16(ip, kIpHeader);
+        quoted.destination_port = be16(ip, kIpHeader + 2);
+    } else if (quoted.protocol == kIcmp &&
+               (ip[kIpHeader] == kEchoRequest || ip[kIpHeader] == kEchoReply)) {
+        quoted.icmp_type = ip[kIpHeader];
+        quoted.source_port = be16(ip, kIpHeader + 4);
+    } else {
+        return std::nullopt;
+    }
+    quoted.has_ports = true;
+    return quoted;
+}
+
 std::uint32_t checksum_add(ByteView data, std::uint32_t sum) {
     std::uint64_t wide = sum;
     for (std::size_t i = 0; i + 1 < data.size(); i += 2) {
@@ -214,6 +248,11 @@ void replace_source(MutableByteView frame, const Ipv4Packet& packet, Ipv4 to) {
 
 void replace_destination(MutableByteView frame, const Ipv4Packet& packet, Ipv4 to) {
     replace_address(frame, packet, kDestinationAt, packet.destination, to);
+}
+
+void replace_stations(MutableByteView frame, const Mac& from, const Mac& to) {
+    std::copy(to.bytes.begin(), to.bytes.end(), frame.begin());
+    std::copy(from.bytes.begin(), from.bytes.end(), frame.begin() + 6);
 }
 
 void replace_ttl(MutableByteView frame, std::uint8_t ttl) {

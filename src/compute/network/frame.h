@@ -61,6 +61,11 @@ inline constexpr std::uint8_t kEchoReply = 0;
 inline constexpr std::uint8_t kEchoRequest = 8;
 
 std::optional<Ipv4Packet> parse_ipv4(ByteView frame);
+// The packet that an ICMP error is about, as far as the error quotes it: addresses, protocol and
+// ports. `packet` is parse_ipv4() of `frame`. Nothing for all that is no error, and where what is
+// quoted is too short, a later fragment, or itself an ICMP error.
+std::optional<Ipv4Packet> parse_quoted(ByteView frame, const Ipv4Packet& packet);
+bool is_icmp_error(const Ipv4Packet& packet);
 
 // The Internet checksum (RFC 1071) of `data`, whose sum may begin with that of a pseudo header.
 std::uint32_t checksum_add(ByteView data, std::uint32_t sum = 0);
@@ -71,6 +76,7 @@ std::uint16_t checksum_replace(std::uint16_t checksum, std::uint16_t from, std::
 // Rewriting in place, checksums kept right; `packet` is parse_ipv4() of `frame`.
 void replace_source(MutableByteView frame, const Ipv4Packet& packet, Ipv4 to);
 void replace_destination(MutableByteView frame, const Ipv4Packet& packet, Ipv4 to);
+void replace_stations(MutableByteView frame, const Mac& from, const Mac& to);
 void replace_ttl(MutableByteView frame, std::uint8_t ttl);
 
 struct UdpAddressing {

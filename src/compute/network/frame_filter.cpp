@@ -17,22 +17,29 @@ constexpr std::uint16_t kDhcpClientPort = 68;
 // above.
 constexpr Cidr kNowhere[] = {{{0}, 8}, kLoopbackNetwork, {{0xa9fe0000}, 16}, {{0xe0000000}, 3}};
 
+// Of an echo both directions have the same flow: the reply carries the request's identifier.
+FlowKey echo_flow(Ipv4 remote, const Ipv4Packet& packet, std::uint8_t type_when_guest_asked) {
+    const bool guest_asked = packet.icmp_type == type_when_guest_asked;
+    return {packet.protocol, remote, static_cast<std::uint16_t>(guest_asked ? 0 : 1),
+            packet.source_port};
+}
+
 FlowKey flow_from_guest(const Ipv4Packet& packet) {
+    if (packet.protocol == kIcmp) {
+        return echo_flow(packet.destination, packet, kEchoRequest);
+    }
     return {packet.protocol, packet.destination, packet.destination_port, packet.source_port};
 }
 
-// An echo reply carries its identifier where the request did.
 FlowKey flow_to_guest(const Ipv4Packet& packet) {
     if (packet.protocol == kIcmp) {
-        return {packet.protocol, packet.source, 0, packet.source_port};
+        return echo_flow(packet.source, packet, kEchoReply);
     }
     return {packet.protocol, packet.source, packet.source_port, packet.destination_port};
 }
 
-bool is_icmp_error(const Ipv4Packet& packet) {
-    constexpr std::uint8_t kErrors[] = {3, 11, 12};  // unreachable, time exceeded, bad parameter
-    return packet.protocol == kIcmp &&
-           std::find(std::begin(kErrors), std::end(kErrors), packet.icmp_type) != std::end(kErrors);
+bool is_echo(const Ipv4Packet& packet) {
+    return packet.icmp_type == kEchoRequest || packet.icmp_type == kEchoReply;
 }
 
 }  // namespace
@@ -57,6 +64,7 @@ FrameFilter::FrameFilter(const GuestNetworkSpec& spec)
       address_(spec.address),
       router_(spec.router),
       dns_(spec.dns),
+      subnet_(spec.subnet),
       network_(spec.network),
       rules_(spec.rules),
       flows_(kMaxFlows) {}
@@ -69,6 +77,25 @@ void FrameFilter::set_host_addresses(std::vector<Ipv4> addresses) {
     host_addresses_ = std::move(addresses);
 }
 
+void FrameFilter::set_neighbours(Neighbours neighbours) {
+    flows_.forget([&](Ipv4 remote) {
+        const Neighbour* before = neighbours_.find(remote);
+        const Neighbour* after = neighbours.find(remote);
+        return before != nullptr && (after == nullptr || after->id != before->id);
+    });
+    neighbours_ = std::move(neighbours);
+}
+
+const Neighbour* FrameFilter::neighbour(Ipv4 address) const {
+    const bool ours = address == address_ || address == router_ || address == dns_;
+    return ours || !network_.contains(address) ? nullptr : neighbours_.find(address);
+}
+
+Mac FrameFilter::station_of(Ipv4 address) const {
+    const Neighbour* other = subnet_.contains(address) ? neighbour(address) : nullptr;
+    return other != nullptr ? other->mac : router_mac(router_);
+}
+
 FrameFilter::Route FrameFilter::from_guest(ByteView frame, FlowTable::Time now) {
     if (frame.size() > kMaxFrameBytes || source_mac(frame) != mac_) {
         return Route::drop;
@@ -77,18 +104,20 @@ FrameFilter::Route FrameFilter::from_guest(ByteView frame, FlowTable::Time now) 
         // A client that probes an address before taking it has none yet.
         const bool own =
             arp->sender_mac == mac_ && (arp->sender == address_ || arp->sender == Ipv4{});
-        const bool ours =
-            arp->target == router_ || arp->target == dns_ || arp->target == kMetadataAddress;
+        const bool ours = arp->target == router_ || arp->target == dns_ ||
+                          arp->target == kMetadataAddress ||
+                          (subnet_.contains(arp->target) && neighbour(arp->target) != nullptr);
         return own && ours ? Route::arp : Route::drop;
     }
     const auto packet = parse_ipv4(frame);
     if (!packet || packet->fragment || !packet->has_ports) {
         return Route::drop;
     }
-    return route_ip(*packet, now);
+    return route_ip(frame, *packet, now);
 }
 
-FrameFilter::Route FrameFilter::route_ip(const Ipv4Packet& packet, FlowTable::Time now) {
+FrameFilter::Route FrameFilter::route_ip(ByteView frame, const Ipv4Packet& packet,
+                                         FlowTable::Time now) {
     const bool dhcp = packet.protocol == kUdp && packet.source_port == kDhcpClientPort &&
                       packet.destination_port == kDhcpServerPort &&
                       (packet.destination == kBroadcastAddress || packet.destination == router_);
@@ -101,6 +130,9 @@ FrameFilter::Route FrameFilter::route_ip(const Ipv4Packet& packet, FlowTable::Ti
     if (packet.destination == kMetadataAddress) {
         const bool http = packet.protocol == kTcp && packet.destination_port == kHttpPort;
         return http ? Route::metadata : Route::drop;
+    }
+    if (neighbour(packet.destination) != nullptr) {
+        return passes_to_neighbour(frame, packet, now) ? Route::neighbour : Route::drop;
     }
     const bool echo = packet.protocol == kIcmp && packet.icmp_type == kEchoRequest;
     if (packet.protocol == kIcmp && !echo) {
@@ -159,6 +191,68 @@ bool FrameFilter::to_guest(ByteView frame, FlowTable::Time now) {
     return true;
 }
 
+bool FrameFilter::passes_to_neighbour(ByteView frame, const Ipv4Packet& packet,
+                                      FlowTable::Time now) {
+    if (is_icmp_error(packet)) {
+        // About something that its receiver sent to the guest.
+        const auto quoted = parse_quoted(frame, packet);
+        return quoted && quoted->source == packet.destination && quoted->destination == address_ &&
+               flows_.touch(flow_to_guest(*quoted), now);
+    }
+    if (packet.protocol == kIcmp && !is_echo(packet)) {
+        return false;
+    }
+    const FlowKey flow = flow_from_guest(packet);
+    if (flows_.touch(flow, now)) {
+        return true;
+    }
+    if (!may_send(packet)) {
+        return false;
+    }
+    flows_.insert(flow, now);
+    return true;
+}
+
+std::optional<Mac> FrameFilter::from_neighbour(ByteView frame, uid_t sender, FlowTable::Time now) {
+    const auto packet = parse_ipv4(frame);
+    if (frame.size() > kMaxFrameBytes || !packet || packet->fragment || !packet->has_ports ||
+        packet->destination != address_) {
+        return std::nullopt;
+    }
+    const Neighbour* from = neighbour(packet->source);
+    if (from == nullptr || (from->user && *from->user != sender) ||
+        !passes_from_neighbour(frame, *packet, now)) {
+        return std::nullopt;
+    }
+    return station_of(packet->source);
+}
+
+bool FrameFilter::passes_from_neighbour(ByteView frame, const Ipv4Packet& packet,
+                                        FlowTable::Time now) {
+    if (is_icmp_error(packet)) {
+        const auto quoted = parse_quoted(frame, packet);
+        return quoted && quoted->source == address_ && quoted->destination == packet.source &&
+               flows_.touch(flow_from_guest(*quoted), now);
+    }
+    if (packet.protocol == kIcmp && !is_echo(packet)) {
+        return false;
+    }
+    const FlowKey flow = flow_to_guest(packet);
+    if (flows_.touch(flow, now)) {
+        return true;
+    }
+    if (!may_receive(packet)) {
+        return false;
+    }
+    flows_.insert(flow, now);
+    return true;
+}
+
+bool FrameFilter::names(const TrafficRule& rule, Ipv4 address) const {
+    return rule.group.empty() ? rule.peer.contains(address)
+                              : neighbours_.is_member(rule.group, address);
+}
+
 bool FrameFilter::refused_destination(Ipv4 address) const {
     const auto contains = [address](const Cidr& cidr) { return cidr.contains(address); };
     return std::any_of(std::begin(kNowhere), std::end(kNowhere), contains) ||
@@ -170,16 +264,15 @@ bool FrameFilter::refused_destination(Ipv4 address) const {
 
 bool FrameFilter::may_send(const Ipv4Packet& packet) const {
     return std::any_of(rules_.egress.begin(), rules_.egress.end(), [&](const TrafficRule& rule) {
-        return rule.peer.contains(packet.destination) && covers(rule, packet);
+        return covers(rule, packet) && names(rule, packet.destination);
     });
 }
 
 bool FrameFilter::may_receive(const Ipv4Packet& packet) const {
     const bool local = packet.source == router_;
     return std::any_of(rules_.ingress.begin(), rules_.ingress.end(), [&](const TrafficRule& rule) {
-        const bool peer = local ? matches_local_client(rule.peer, host_addresses_)
-                                : rule.peer.contains(packet.source);
-        return peer && covers(rule, packet);
+        return covers(rule, packet) && (local ? matches_local_client(rule.peer, host_addresses_)
+                                              : names(rule, packet.source));
     });
 }
 

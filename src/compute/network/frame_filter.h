@@ -6,7 +6,8 @@
 // Security groups are stateful: what one side was allowed to begin, the other may answer. ARP,
 // DHCP, the resolver and the metadata service are not subject to them, as in EC2. Of IP only TCP,
 // UDP and echo requests leave the guest, unfragmented; the network stack behind can carry nothing
-// else.
+// else. Between instances of a VPC echo replies and ICMP errors about known flows pass as well; the
+// sender's filter has let them out by its rules, the receiver's lets them in by its own.
 //
 // A client on this host appears to the guest as its router (the stack translates loopback addresses
 // so); the ingress rules that mean such clients are found by matches_local_client().
@@ -17,6 +18,7 @@
 #include "compute/network/config.h"
 #include "compute/network/flow_table.h"
 #include "compute/network/frame.h"
+#include "compute/network/neighbours.h"
 
 namespace kiln::compute {
 
@@ -24,10 +26,11 @@ class FrameFilter {
   public:
     enum class Route {
         drop,
-        arp,       // a request for an address of ours
-        dhcp,      // to the DHCP service
-        metadata,  // TCP to the metadata service
-        uplink,    // to the network stack
+        arp,        // a request for an address of ours
+        dhcp,       // to the DHCP service
+        metadata,   // TCP to the metadata service
+        uplink,     // to the network stack
+        neighbour,  // to the instance that has the destination's address
     };
 
     explicit FrameFilter(const GuestNetworkSpec& spec);
@@ -37,12 +40,25 @@ class FrameFilter {
     // The host's own addresses, which the guest may not reach and which tell local clients.
     void set_host_addresses(std::vector<Ipv4> addresses);
 
+    // Who else is in the VPC. Flows with an instance that is gone end.
+    void set_neighbours(Neighbours neighbours);
+    const Neighbours& neighbours() const { return neighbours_; }
+    // The station that ARP finds for an address of Route::arp.
+    Mac station_of(Ipv4 address) const;
+
     Route from_guest(ByteView frame, FlowTable::Time now);
     // `frame` comes from the network stack, metadata answers already translated.
     bool to_guest(ByteView frame, FlowTable::Time now);
+    // `frame` comes from the process of another instance, which runs as user `sender`. The station
+    // that the guest is to see it come from, when it may.
+    std::optional<Mac> from_neighbour(ByteView frame, uid_t sender, FlowTable::Time now);
 
   private:
-    Route route_ip(const Ipv4Packet& packet, FlowTable::Time now);
+    Route route_ip(ByteView frame, const Ipv4Packet& packet, FlowTable::Time now);
+    bool passes_to_neighbour(ByteView frame, const Ipv4Packet& packet, FlowTable::Time now);
+    bool passes_from_neighbour(ByteView frame, const Ipv4Packet& packet, FlowTable::Time now);
+    const Neighbour* neighbour(Ipv4 address) const;
+    bool names(const TrafficRule& rule, Ipv4 address) const;
     bool refused_destination(Ipv4 address) const;
     bool may_send(const Ipv4Packet& packet) const;
     bool may_receive(const Ipv4Packet& packet) const;
@@ -51,9 +67,11 @@ class FrameFilter {
     const Ipv4 address_;
     const Ipv4 router_;
     const Ipv4 dns_;
+    const Cidr subnet_;
     const Cidr network_;
     GuestNetworkRules rules_;
     std::vector<Ipv4> host_addresses_;
+    Neighbours neighbours_;
     FlowTable flows_;
 };
 

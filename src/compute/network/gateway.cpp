@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "compute/network/gateway.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <cerrno>
 
 #include "compute/network/dhcp.h"
+#include "util/check.h"
 
 namespace kiln::compute {
 namespace {
@@ -16,20 +19,23 @@ constexpr std::chrono::seconds kRefreshEvery(10);
 
 }  // namespace
 
-GuestGateway::GuestGateway(const GuestNetworkConfig& config)
+GuestGateway::GuestGateway(const GuestNetworkConfig& config, UniqueFd peers)
     : config_(config),
       filter_(config.spec),
       metadata_(metadata_alias(config.spec), config.spec.rules.metadata_hop_limit,
                 config.spec.rules.metadata_enabled),
       link_(config.spec.nic_socket),
+      neighbour_file_(config.spec.neighbours_file),
+      peers_(std::move(peers)),
       forwards_(
           {[this](Ipv4 address, std::uint16_t port, std::uint16_t guest_port) {
                return uplink_->listen(address, port, guest_port);
            },
            [this](Ipv4 address, std::uint16_t port) { uplink_->stop_listening(address, port); }}) {}
 
-Result<std::unique_ptr<GuestGateway>> GuestGateway::create(const GuestNetworkConfig& config) {
-    std::unique_ptr<GuestGateway> gateway(new GuestGateway(config));
+Result<std::unique_ptr<GuestGateway>> GuestGateway::create(const GuestNetworkConfig& config,
+                                                           UniqueFd peers) {
+    std::unique_ptr<GuestGateway> gateway(new GuestGateway(config, std::move(peers)));
     TRY(gateway->begin());
     return gateway;
 }
@@ -38,6 +44,7 @@ Status GuestGateway::begin() {
     TRY_ASSIGN(uplink_, Uplink::create(config_.spec, [this](ByteView frame) { to_guest(frame); }));
     TRY(uplink_->lead_metadata_to(config_.spec.metadata_socket));
     refresh_host_addresses();
+    refresh_neighbours();
     forwards_.set(config_.spec.rules.public_address, config_.forwards);
     return ok();
 }
@@ -79,6 +86,10 @@ void GuestGateway::run_once(std::span<pollfd> others) {
     }
     const std::size_t link_at = watched_.size();
     watched_.push_back({link_.fd(), link_.events(), 0});
+    const std::size_t peers_at = watched_.size();
+    if (!congested) {
+        peers_.prepare(watched_);
+    }
     const std::size_t others_at = watched_.size();
     watched_.insert(watched_.end(), others.begin(), others.end());
 
@@ -90,7 +101,13 @@ void GuestGateway::run_once(std::span<pollfd> others) {
     }
     std::copy(watched_.begin() + static_cast<std::ptrdiff_t>(others_at), watched_.end(),
               others.begin());
+    // Before any frame of this turn is judged.
+    refresh_neighbours();
     uplink_->dispatch(watched_, congested || n < 0);
+    peers_.dispatch(
+        std::span<const pollfd>(watched_).subspan(peers_at, others_at - peers_at),
+        [this](uid_t user) { return links_of(user); },
+        [this](ByteView frame, uid_t sender) { from_neighbour(frame, sender); });
     if (watched_[link_at].fd >= 0 && watched_[link_at].revents != 0 &&
         watched_[link_at].fd == link_.fd()) {
         link_.on_ready(watched_[link_at].revents, [this](ByteView frame) { from_guest(frame); });
@@ -103,7 +120,7 @@ void GuestGateway::from_guest(ByteView frame) {
             ++dropped_from_guest_;
             return;
         case FrameFilter::Route::arp:
-            link_.send(make_arp_reply(*parse_arp_request(frame), router_mac(config_.spec.router)));
+            answer_arp(*parse_arp_request(frame));
             return;
         case FrameFilter::Route::dhcp:
             if (const auto reply = answer_dhcp(config_.spec, frame)) {
@@ -122,6 +139,50 @@ void GuestGateway::from_guest(ByteView frame) {
         case FrameFilter::Route::uplink:
             uplink_->input(frame);
             return;
+        case FrameFilter::Route::neighbour:
+            to_neighbour(frame);
+            return;
+    }
+}
+
+void GuestGateway::answer_arp(const ArpRequest& request) {
+    link_.send(make_arp_reply(request, filter_.station_of(request.target)));
+}
+
+void GuestGateway::to_neighbour(ByteView frame) {
+    const auto packet = parse_ipv4(frame);
+    INVARIANT(packet);
+    const Neighbour* to = filter_.neighbours().find(packet->destination);
+    INVARIANT(to);
+    // Without what pads a short frame.
+    if (!peers_.send(*to, frame.first(packet->frame_bytes))) {
+        ++dropped_from_guest_;
+    }
+}
+
+void GuestGateway::from_neighbour(ByteView frame, uid_t sender) {
+    const auto station = filter_.from_neighbour(frame, sender, std::chrono::steady_clock::now());
+    if (!station) {
+        ++dropped_to_guest_;
+        return;
+    }
+    Bytes copy(frame.begin(), frame.end());
+    replace_stations(copy, *station, config_.spec.mac);
+    link_.send(copy);
+}
+
+std::size_t GuestGateway::links_of(uid_t user) const {
+    if (config_.user) {
+        return filter_.neighbours().has_user(user) ? PeerLinks::kMaxLinksOfUser : 0;
+    }
+    // All processes are of one user, and the socket is for that user alone.
+    return user == ::geteuid() ? PeerLinks::kMaxLinks : 0;
+}
+
+void GuestGateway::refresh_neighbours() {
+    if (auto neighbours = neighbour_file_.changed()) {
+        peers_.retain(*neighbours);
+        filter_.set_neighbours(std::move(*neighbours));
     }
 }
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // GuestGateway joins the parts of one guest's network: frames from its link pass the filter to ARP,
-// DHCP, the metadata path or the uplink, and back. It knows nothing of processes, files or control.
+// DHCP, the metadata path, the uplink or a neighbour, and back. It knows nothing of processes and
+// control.
 //
-//     machine <-> StreamLink <-> FrameFilter <-> { ARP, DHCP, MetadataPath <-> Uplink }
+//     machine <-> StreamLink <-> FrameFilter <-> { ARP, DHCP, MetadataPath <-> Uplink, PeerLinks }
 //                                                                  Forwards -> Uplink
 //
 // Thread model: one owner thread. run_once() is one turn of its loop.
@@ -11,6 +12,7 @@
 #include "compute/network/forwards.h"
 #include "compute/network/frame_filter.h"
 #include "compute/network/metadata_path.h"
+#include "compute/network/peer_links.h"
 #include "compute/network/stream_link.h"
 #include "compute/network/uplink.h"
 
@@ -18,7 +20,9 @@ namespace kiln::compute {
 
 class GuestGateway {
   public:
-    static Result<std::unique_ptr<GuestGateway>> create(const GuestNetworkConfig& config);
+    // `peers` is what neighbours connect to, of listen_frames(); it may be none.
+    static Result<std::unique_ptr<GuestGateway>> create(const GuestNetworkConfig& config,
+                                                        UniqueFd peers);
 
     // failed_precondition when something changed that a running guest relies on (its addresses,
     // the NIC); then nothing has changed.
@@ -32,16 +36,23 @@ class GuestGateway {
     GuestNetworkStatus status() const;
 
   private:
-    explicit GuestGateway(const GuestNetworkConfig& config);
+    GuestGateway(const GuestNetworkConfig& config, UniqueFd peers);
     Status begin();
     void from_guest(ByteView frame);
     void to_guest(ByteView frame);
+    void answer_arp(const ArpRequest& request);
+    void to_neighbour(ByteView frame);
+    void from_neighbour(ByteView frame, uid_t sender);
+    std::size_t links_of(uid_t user) const;
+    void refresh_neighbours();
     void refresh_host_addresses();
 
     GuestNetworkConfig config_;
     FrameFilter filter_;
     MetadataPath metadata_;
     StreamLink link_;
+    NeighbourFile neighbour_file_;
+    PeerLinks peers_;
     std::unique_ptr<Uplink> uplink_;
     Forwards forwards_;
     std::chrono::steady_clock::time_point next_refresh_{};

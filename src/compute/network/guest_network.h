@@ -35,7 +35,7 @@
 
 namespace kiln::compute {
 
-// One line of a security group, resolved: group references are the addresses of their members.
+// One line of a security group.
 struct TrafficRule {
     static constexpr int kAll = -1;
     int protocol = kAll;  // 1 ICMP, 6 TCP, 17 UDP; others are accepted and match nothing
@@ -43,6 +43,8 @@ struct TrafficRule {
     int from = kAll;
     int to = kAll;
     Cidr peer;  // where a packet comes from (ingress) or goes to (egress)
+    // When not empty the other side are the neighbours in this group, and `peer` is kNobody.
+    std::string group{};
 
     friend bool operator==(const TrafficRule&, const TrafficRule&) = default;
 };
@@ -64,6 +66,18 @@ struct GuestNetworkRules {
     friend bool operator==(const GuestNetworkRules&, const GuestNetworkRules&) = default;
 };
 
+// An instance whose network runs, as the others of its VPC see it.
+struct Neighbour {
+    MachineId id;
+    Ipv4 address;
+    Mac mac;
+    std::string socket;               // guest_network_peer_path()
+    std::vector<std::string> groups;  // security groups
+    std::optional<uid_t> user{};      // its process's; nothing: ours. set_neighbours() fills it in
+
+    friend bool operator==(const Neighbour&, const Neighbour&) = default;
+};
+
 struct GuestNetworkSpec {
     MachineId id;
     Mac mac;       // the NIC's, and what the metadata say
@@ -80,6 +94,8 @@ struct GuestNetworkSpec {
     std::string metadata_socket;
     std::string directory;          // durable: process record, log. Made if absent.
     std::string runtime_directory;  // short, for the control socket and the configuration
+    // Where set_neighbours() writes who else is in the VPC; empty: nobody is reached.
+    std::string neighbours_file{};
     GuestNetworkRules rules;
 
     friend bool operator==(const GuestNetworkSpec&, const GuestNetworkSpec&) = default;
@@ -120,6 +136,11 @@ class GuestNetworks {
     // Takes effect for new connections; those that exist go on, as EC2's tracked connections do.
     virtual Status update(const MachineId& id, const GuestNetworkRules& rules,
                           Deadline deadline) = 0;
+    // Who is in one VPC from now on, the instance itself included: networks that were started with
+    // this `path` reach each other as their rules allow. In force when a process next looks, which
+    // is before it handles anything that arrives later. An empty list removes the file.
+    virtual Status set_neighbours(const std::string& path,
+                                  const std::vector<Neighbour>& neighbours) = 0;
     // Ends the process recorded in `directory`, known here or not, and removes the record. Succeeds
     // when there is none.
     virtual Status stop(const MachineId& id, const std::string& directory, Deadline deadline) = 0;

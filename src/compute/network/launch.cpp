@@ -145,6 +145,7 @@ Status end_network(const NetworkProcess& process, Deadline deadline) {
 
 Status forget_network(const std::string& directory, const std::string& runtime_directory) {
     TRY(remove_file(guest_network_control_path(runtime_directory)));
+    TRY(remove_file(guest_network_peer_path(runtime_directory)));
     TRY(remove_file(guest_network_config_path(runtime_directory)));
     // Last: as long as it is there, all of this can be repeated.
     return remove_network_record(directory);

@@ -44,7 +44,7 @@ Result<std::optional<NetworkProcess>> find_network(const NetworkRecord& record, 
 // SIGKILL, and waits. The kernel closes its sockets, which is all there is to clean up.
 Status end_network(const NetworkProcess& process, Deadline deadline);
 
-// Removes record, configuration and control socket.
+// Removes record, configuration and sockets.
 Status forget_network(const std::string& directory, const std::string& runtime_directory);
 
 // The last line of the process's log; empty when there is none.

@@ -7,6 +7,7 @@
 #include <cerrno>
 
 #include "compute/network/control_protocol.h"
+#include "compute/network/neighbours.h"
 #include "compute/qemu/users.h"
 #include "util/log.h"
 
@@ -217,6 +218,15 @@ Status NetworkKeeper::update(const MachineId& id, const GuestNetworkRules& rules
         runtime_directory = changed.runtime_directory;
     }
     return tell(runtime_directory, NetworkCommand::reload, deadline);
+}
+
+Status NetworkKeeper::set_neighbours(const std::string& path,
+                                     const std::vector<Neighbour>& neighbours) {
+    std::vector<Neighbour> known = neighbours;
+    for (Neighbour& neighbour : known) {
+        neighbour.user = user_of(neighbour.id);
+    }
+    return write_neighbours(path, known);
 }
 
 Status NetworkKeeper::stop(const MachineId& id, const std::string& directory, Deadline deadline) {

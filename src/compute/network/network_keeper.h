@@ -27,6 +27,8 @@ class NetworkKeeper final : public GuestNetworks {
     Status start(const GuestNetworkSpec& spec, Deadline deadline) override;
     Status adopt(const MachineId& id, const std::string& directory, Deadline deadline) override;
     Status update(const MachineId& id, const GuestNetworkRules& rules, Deadline deadline) override;
+    Status set_neighbours(const std::string& path,
+                          const std::vector<Neighbour>& neighbours) override;
     Status stop(const MachineId& id, const std::string& directory, Deadline deadline) override;
     Result<GuestNetworkStatus> status(const MachineId& id, Deadline deadline) override;
     std::optional<uid_t> user_of(const MachineId& id) const override;

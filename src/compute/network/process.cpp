@@ -28,11 +28,21 @@ Result<UniqueFd> control_listener(const GuestNetworkConfig& config, int inherite
     return UniqueFd(inherited);
 }
 
+// Before the change of user: the directory is the daemon's.
+Result<UniqueFd> peer_listener(const GuestNetworkConfig& config) {
+    if (config.spec.neighbours_file.empty()) {
+        return UniqueFd();
+    }
+    return listen_frames(guest_network_peer_path(config.spec.runtime_directory),
+                         config.user ? 0666 : 0600);
+}
+
 Status serve(const std::string& config_path, int control_fd) {
     TRY_ASSIGN(const auto config, read_config(config_path), config_path);
     TRY_ASSIGN(UniqueFd listener, control_listener(config, control_fd));
+    TRY_ASSIGN(UniqueFd peers, peer_listener(config));
     TRY(give_up_privileges(config.user));
-    TRY_ASSIGN(const auto gateway, GuestGateway::create(config));
+    TRY_ASSIGN(const auto gateway, GuestGateway::create(config, std::move(peers)));
 
     bool stop = false;
     const auto reload = [&]() -> Status {

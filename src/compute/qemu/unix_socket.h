@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Unix stream sockets by path, close-on-exec.
+// Unix sockets by path, close-on-exec: streams, and frames (SOCK_SEQPACKET), which keep their
+// bounds.
 // Thread model: pure functions.
 #pragma once
 
@@ -16,5 +17,10 @@ inline constexpr std::size_t kMaxSocketPathBytes = 107;
 Result<UniqueFd> listen_unix(const std::string& path);
 // Does not block; unavailable when nobody listens or the backlog is full.
 Result<UniqueFd> connect_unix(const std::string& path);
+
+// The same for frames, neither end ever blocking. `mode` is the socket's: 0600, or 0666 when
+// connections come from other users, whom the caller then tells apart by their credentials.
+Result<UniqueFd> listen_frames(const std::string& path, unsigned mode);
+Result<UniqueFd> connect_frames(const std::string& path);
 
 }  // namespace kiln::compute

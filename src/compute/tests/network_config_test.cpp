@@ -29,6 +29,8 @@ TEST_CASE("a configuration is read back as it was written") {
     config.spec = network_spec("/run/kiln");
     config.spec.rules.blocked = {cidr("10.0.0.0/8")};
     config.spec.rules.metadata_enabled = false;
+    config.spec.rules.ingress.push_back({6, 80, 80, kNobody, "sg-1"});
+    config.spec.neighbours_file = "/run/kiln/vpc-1.json";
     config.forwards = {22, 443};
     config.user = 1'880'000'001;
     auto decoded = decode_guest_network_config(encode_guest_network_config(config));
@@ -106,6 +108,9 @@ TEST_CASE("a specification that makes no network is refused") {
     CHECK(refused([](auto& s) { s.rules.public_address = *Ipv4::parse("10.0.0.1"); }));
     CHECK(refused([](auto& s) { s.rules.ingress.resize(kMaxTrafficRules + 1); }));
     CHECK(refused([](auto& s) { s.rules.egress = {{6, 80, 22, {}}}; }));
+    CHECK(refused([](auto& s) { s.rules.ingress = {{6, 22, 22, {}, "sg-1"}}; }));
+    CHECK(refused([](auto& s) { s.rules.ingress = {{6, 22, 22, kNobody, "sg 1"}}; }));
+    CHECK(refused([](auto& s) { s.neighbours_file = "relative"; }));
     CHECK(refused([](auto& s) { s.rules.egress = {{17, -1, 22, {}}}; }));
     CHECK(refused([](auto& s) { s.rules.egress = {{1, 256, -1, {}}}; }));
 }
