@@ -155,7 +155,8 @@ class Hypervisor {
     // Has the guest write its file systems out and hold them still, through the agent in it. False,
     // at once, when it has none. thaw() has to follow true, and any error but not_found.
     virtual Result<bool> freeze(const MachineId& id, Deadline deadline) = 0;
-    // Lets held file systems go on; nothing to those that are not held, or without an agent.
+    // Lets held file systems go on; nothing to those that are not held. unavailable when its agent
+    // does not answer.
     virtual Status thaw(const MachineId& id, Deadline deadline) = 0;
     // Gives a running machine one more disk, behind a spare port; a disk it has already succeeds.
     // The socket is as in DiskSpec. resource_exhausted: no port is free until its next start.

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <unistd.h>
 
+#include "control/job_runner.h"
 #include "util/fs.h"
 #include "util/log.h"
 
@@ -23,16 +24,39 @@ bool leave_note(const std::string& path) {
     return static_cast<bool>(UniqueFd(::open(path.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600)));
 }
 
-void thaw(const Parts& parts, const model::InstanceId& instance) {
+Status try_thaw(const Parts& parts, const model::InstanceId& instance) {
     const Status thawed = parts.hypervisor.thaw(machine_id(instance), Deadline::after(kThawTime));
     if (!thawed && thawed.error().code() != Code::not_found) {
-        log_error("instances", "the file systems of " + instance.str() +
-                                   " may still be held still; `fsfreeze -u` in the guest lets them "
-                                   "go: " +
-                                   thawed.error().to_string());
-        return;
+        return thawed;
     }
     ::unlink(note_of(parts, instance).c_str());
+    return ok();
+}
+
+Status ask_later(const Parts& parts, const model::InstanceId& instance) {
+    return parts.store.run([&](catalog::Transaction& tx) -> Status {
+        catalog::JobQuery query;
+        query.kinds = {kThawJob};
+        query.subject = instance.str();
+        TRY_ASSIGN(const auto jobs, tx.jobs().list(query));
+        return jobs.empty() ? tx.jobs().add(make_job(parts.rng, parts.clock.now(), kThawJob,
+                                                     instance.str(), ""))
+                            : ok();
+    });
+}
+
+void thaw(const Parts& parts, const model::InstanceId& instance) {
+    const Status thawed = try_thaw(parts, instance);
+    if (thawed) {
+        return;
+    }
+    log_error("instances", "the file systems of " + instance.str() +
+                               " may still be held still, it is asked again; `fsfreeze -u` in the "
+                               "guest lets them go as well: " +
+                               thawed.error().to_string());
+    if (const Status later = ask_later(parts, instance); !later) {
+        log_error("instances", later.error().to_string());  // the note stays for the next start
+    }
 }
 
 }  // namespace
@@ -61,6 +85,14 @@ GuestFreeze::~GuestFreeze() {
     if (held_) {
         thaw(parts_, instance_);
     }
+}
+
+Status thaw_again(const Parts& parts, const model::Job& job) {
+    const model::InstanceId instance(job.subject);
+    if (::access(note_of(parts, instance).c_str(), F_OK) == 0) {
+        TRY(try_thaw(parts, instance));
+    }
+    return parts.store.run([&](catalog::Transaction& tx) { return tx.jobs().finish(job); });
 }
 
 void release_frozen(const Parts& parts, const model::InstanceId& instance) {

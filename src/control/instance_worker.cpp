@@ -63,6 +63,7 @@ void InstanceWorker::install(JobRunner& runner) {
     runner.handle(kEndJob, [this](const model::Job& job) { return end(job); });
     runner.handle(kForgetJob, [this](const model::Job& job) { return forget(job); });
     runner.handle(kRebootJob, [this](const model::Job& job) { return reboot(job); });
+    runner.handle(kThawJob, [this](const model::Job& job) { return thaw_again(parts_, job); });
 }
 
 std::string InstanceWorker::instance_directory(const model::InstanceId& id) const {

@@ -321,6 +321,9 @@ Result<bool> FakeHypervisor::freeze(const MachineId& id, Deadline /*deadline*/) 
 Status FakeHypervisor::thaw(const MachineId& id, Deadline /*deadline*/) {
     TRY_ASSIGN([[maybe_unused]] const MachineInfo info, look(id));
     MutexLock lock(host_.mutex_);
+    if (!host_.run_agents_) {
+        return Error(Code::unavailable, "the guest's agent is not there");
+    }
     host_.machines_.at(id).frozen = false;
     return ok();
 }

@@ -155,7 +155,7 @@ Result<bool> QemuDriver::freeze(const MachineId& id, Deadline deadline) {
 Status QemuDriver::thaw(const MachineId& id, Deadline deadline) {
     TRY_ASSIGN(const bool answers, has_agent(id, deadline));
     if (!answers) {
-        return ok();
+        return Error(Code::unavailable, "the guest's agent is not there");
     }
     TRY_ASSIGN(GuestAgent agent, agent_of(id, deadline));
     return agent.thaw(deadline);

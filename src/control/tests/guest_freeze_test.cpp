@@ -70,6 +70,42 @@ TEST_CASE("CI-5: a guest without an agent, and one that is gone, is not held") {
     CHECK_FALSE(world.noted());
 }
 
+TEST_CASE("CI-5: a guest that does not answer is asked again until it does") {
+    FreezeWorld world;
+    world.service.jobs->handle(
+        kThawJob, [&](const model::Job& job) { return thaw_again(*world.service.parts, job); });
+    world.service.host.run_agents(true);
+    {
+        const GuestFreeze freeze(*world.service.parts, kGuest);
+        world.service.host.run_agents(false);
+    }
+    CHECK(world.frozen());
+    CHECK(world.noted());
+    CHECK(world.service.jobs_of(kThawJob) == 1);
+    release_frozen(*world.service.parts, kGuest);
+    CHECK(world.service.jobs_of(kThawJob) == 1);  // one is enough
+    world.service.host.run_agents(true);
+    world.service.start_jobs();
+    world.service.wait_until([&] { return world.service.jobs_of(kThawJob) == 0; }, "it is let go");
+    CHECK_FALSE(world.frozen());
+    CHECK_FALSE(world.noted());
+}
+
+TEST_CASE("CI-5: nobody is asked again once the machine is gone") {
+    FreezeWorld world;
+    world.service.jobs->handle(
+        kThawJob, [&](const model::Job& job) { return thaw_again(*world.service.parts, job); });
+    world.service.host.run_agents(true);
+    {
+        const GuestFreeze freeze(*world.service.parts, kGuest);
+        world.service.host.run_agents(false);
+    }
+    REQUIRE(world.service.hypervisor->kill(machine_id(kGuest), soon()));
+    world.service.start_jobs();
+    world.service.wait_until([&] { return world.service.jobs_of(kThawJob) == 0; }, "it is over");
+    CHECK_FALSE(world.noted());
+}
+
 TEST_CASE("CI-5: whom a killed service held is let go by the next") {
     FreezeWorld world;
     world.service.host.run_agents(true);
