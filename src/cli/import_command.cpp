@@ -14,6 +14,7 @@
 #include "disks/reader.h"
 #include "net/extent_stream.h"
 #include "util/encoding.h"
+#include "util/own_program.h"
 
 namespace kiln::cli {
 namespace {
@@ -147,7 +148,7 @@ void complete(const disks::Inspection& disk, ImportRequest& request) {
 }
 
 Result<disks::Inspection> inspect(DiskSource& disk) {
-    TRY_ASSIGN(const std::string program, disks::own_program());
+    TRY_ASSIGN(const std::string program, own_program());
     return disks::inspect_disk(
         disk.size_bytes(),
         [&disk](std::uint64_t offset, MutableByteView into) { return disk.read(offset, into); },

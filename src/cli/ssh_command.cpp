@@ -12,6 +12,7 @@
 #include "cli/print.h"
 #include "net/relay.h"
 #include "util/fs.h"
+#include "util/own_program.h"
 
 namespace kiln::cli {
 namespace {
@@ -39,15 +40,6 @@ std::string proxy_command(const ClientChoices& choices, const std::string& progr
         }
     }
     return command + " %h %p";
-}
-
-Result<std::string> own_program() {
-    char path[4096];
-    const ssize_t n = ::readlink("/proc/self/exe", path, sizeof path);
-    if (n <= 0 || n == static_cast<ssize_t>(sizeof path)) {
-        return Error::from_errno(errno, "find this program");
-    }
-    return std::string(path, static_cast<std::size_t>(n));
 }
 
 }  // namespace

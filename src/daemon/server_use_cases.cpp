@@ -2,6 +2,7 @@
 // Server: the use cases and the workers behind them, wired to each other.
 #include "daemon/server.h"
 #include "disks/reader.h"
+#include "util/own_program.h"
 
 namespace kiln::daemon {
 
@@ -46,7 +47,7 @@ void Server::make_use_cases() {
     key_pairs_ = std::make_unique<control::KeyPairs>(*store_, *clock_, *rng_);
     // Without it file systems are not looked into, and all the rest is as ever.
     disk_inspections_ = std::make_unique<control::DiskInspections>(
-        *exports_, disks::own_program().value_or(std::string()));
+        *exports_, own_program().value_or(std::string()));
     inspector_ = std::make_unique<control::Inspector>(*parts_, *volumes_, *instance_networks_,
                                                       *worker_, *space_watch_, *disk_inspections_);
 }

@@ -34,7 +34,7 @@ struct Inspection {
     std::string architecture() const;
 };
 
-// `program`: the path of kiln itself (own_program() of reader.h), which is started again as the
+// `program`: the path of kiln itself (own_program()), which is started again as the
 // reader.
 Result<Inspection> inspect_disk(std::uint64_t size_bytes, const ReadAt& read,
                                 const std::string& program);

@@ -44,9 +44,6 @@ Result<std::vector<FileSystemFindings>> run_sandboxed_reader(const ReadRequest& 
                                                              const std::string& program,
                                                              Deadline deadline);
 
-// The path of the running program.
-Result<std::string> own_program();
-
 // Pages of a disk on request, until the reader ends; what it printed. Apart, so that a test can be
 // the reader. Both descriptors belong to the caller.
 Result<std::string> serve_reader(int socket, int output, const ReadRequest& request,

@@ -69,15 +69,6 @@ class PageServer {
 
 }  // namespace
 
-Result<std::string> own_program() {
-    char path[4096];
-    const ssize_t n = ::readlink("/proc/self/exe", path, sizeof path);
-    if (n <= 0 || n == static_cast<ssize_t>(sizeof path)) {
-        return Error::from_errno(errno, "find this program");
-    }
-    return std::string(path, static_cast<std::size_t>(n));
-}
-
 Result<std::string> serve_reader(int socket, int output, const ReadRequest& request,
                                  const ReadAt& read, Deadline deadline) {
     PageServer pages(socket, request.size_bytes, read);

@@ -147,7 +147,7 @@ def follow_the_log(kiln, instance):
 
 
 def stuck_reader(kiln, instance):
-    """CON-2: whoever connects and does not read is sent away, and the guest goes on."""
+    """CON-2: the guest goes on beside a client that does not read."""
     command = [KILN, "console", instance, "--data", kiln.data]
     with killed_at_end(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=clean_environment())) as process:
         process.stdin.write(b"flood\n")

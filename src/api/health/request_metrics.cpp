@@ -25,7 +25,7 @@ struct RequestMetrics::Families {
     prometheus::Family<prometheus::Histogram>& times =
         prometheus::BuildHistogram()
             .Name("kiln_request_duration_seconds")
-            .Help("Time from a request's headers to its whole answer")
+            .Help("Time from a body's first byte to the whole answer")
             .Register(registry);
 };
 

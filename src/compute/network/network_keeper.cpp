@@ -10,6 +10,7 @@
 #include "compute/network/neighbours.h"
 #include "compute/qemu/users.h"
 #include "util/log.h"
+#include "util/own_program.h"
 
 namespace kiln::compute {
 namespace {
@@ -337,12 +338,7 @@ Result<std::unique_ptr<GuestNetworks>> make_guest_networks(const GuestNetworkOpt
     NetworkLaunchFacts facts;
     facts.program = options.program;
     if (facts.program.empty()) {
-        char path[4096];
-        const ssize_t n = ::readlink("/proc/self/exe", path, sizeof path);
-        if (n <= 0 || n == static_cast<ssize_t>(sizeof path)) {
-            return Error::from_errno(errno, "find this program");
-        }
-        facts.program.assign(path, static_cast<std::size_t>(n));
+        TRY_ASSIGN(facts.program, own_program());
     }
     facts.separate_users = choose_users(options.separate_users).separate;
     auto keeper = std::make_unique<NetworkKeeper>(std::move(facts));
