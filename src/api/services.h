@@ -7,6 +7,7 @@
 #include "control/create_image.h"
 #include "control/disk_exports.h"
 #include "control/gc.h"
+#include "control/image_copies.h"
 #include "control/images.h"
 #include "control/imports.h"
 #include "control/inspector.h"
@@ -30,6 +31,7 @@ struct Services {
     control::Accounts& accounts;
     control::Images& images;
     control::CreateImages& create_images;
+    control::ImageCopies& image_copies;
     control::Instances& instances;
     control::InstancePower& power;
     control::InstanceAttributes& attributes;

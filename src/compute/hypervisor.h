@@ -25,6 +25,7 @@
 #include <string>
 #include <vector>
 
+#include "compute/screen.h"
 #include "util/deadline.h"
 #include "util/fs.h"
 #include "util/id.h"
@@ -177,6 +178,10 @@ class Hypervisor {
     // Whoever holds it must read: a machine whose serial port is stuck is slow. not_found: no
     // machine; unsupported: machines of this hypervisor have no port.
     virtual Result<UniqueFd> open_serial(const MachineId& id) = 0;
+    // What the machine shows. `wake` presses a key first, for a guest that saves its screen.
+    // not_found: no machine; failed_precondition: it has no display (one that an older version
+    // started).
+    virtual Result<Picture> screenshot(const MachineId& id, bool wake, Deadline deadline) = 0;
     // Ends the process at once (SIGKILL) and returns when it is gone. Needs no working disk or
     // control connection.
     virtual Status kill(const MachineId& id, Deadline deadline) = 0;

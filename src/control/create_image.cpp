@@ -57,7 +57,7 @@ Result<model::Image> CreateImages::insert(catalog::Transaction& tx, const Caller
     image.region = caller.region;
     image.name = input.name;
     image.description = input.description;
-    image.location = caller.account.str() + "/" + input.name;
+    image.location = image_location(owner, input.name);
     image.state = model::ImageState::pending;
     image.block_device_mappings = checked.plan.mappings;
     image.created = parts_.clock.now();

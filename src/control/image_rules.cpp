@@ -9,7 +9,6 @@
 namespace kiln::control {
 namespace {
 
-constexpr std::size_t kMaxDescription = 255;
 constexpr std::int64_t kSecond = 1000;
 constexpr std::int64_t kMinute = 60 * kSecond;
 constexpr int kYearsOfPublicImages = 2;
@@ -26,11 +25,15 @@ bool is_valid_image_name(std::string_view name) {
 }
 
 Status check_image_description(std::string_view description) {
-    if (character_count(description) > kMaxDescription) {
+    if (character_count(description) > kMaxImageDescription) {
         return errors::invalid_parameter_value(
-            fmt::format("The description is longer than {} characters.", kMaxDescription));
+            fmt::format("The description is longer than {} characters.", kMaxImageDescription));
     }
     return ok();
+}
+
+std::string image_location(const model::Account& owner, std::string_view name) {
+    return fmt::format("{}/{}", owner.alias.empty() ? owner.id.str() : owner.alias, name);
 }
 
 bool is_shared_with(const model::Image& image, const model::AccountId& account) {

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "model/account.h"
 #include "model/image.h"
 #include "util/result.h"
 
@@ -13,10 +14,13 @@ namespace kiln::control {
 
 // IMGN: 3 to 128 letters, digits and ()[] ./-'@_ characters.
 bool is_valid_image_name(std::string_view name);
-// At most 255 characters.
+inline constexpr std::size_t kMaxImageDescription = 255;  // characters
 Status check_image_description(std::string_view description);
 
 // LP-2: owned by, shared with, or public.
+// "ACCOUNT-OR-ALIAS/NAME": where an image registered or made of snapshots says it lies.
+std::string image_location(const model::Account& owner, std::string_view name);
+
 bool may_use(const model::Image& image, const model::AccountId& account);
 bool is_shared_with(const model::Image& image, const model::AccountId& account);
 

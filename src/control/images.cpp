@@ -204,7 +204,7 @@ Result<model::Image> Images::insert(catalog::Transaction& tx, const Caller& call
     image.description = input.description;
     TRY_ASSIGN(const model::Account owner, tx.accounts().get(caller.account));
     image.owner_alias = owner.alias;
-    image.location = (owner.alias.empty() ? caller.account.str() : owner.alias) + "/" + input.name;
+    image.location = image_location(owner, input.name);
     image.state = model::ImageState::available;  // its snapshots are completed (RI-3)
     image.architecture = input.architecture;
     image.virtualization_type = input.virtualization_type;

@@ -129,16 +129,8 @@ Result<InspectedImage> Inspector::image(const Caller& caller, const model::Image
 }
 
 Result<model::Instance> Inspector::find_running(const Caller& caller, const model::InstanceId& id) {
-    TRY_ASSIGN(const auto found, parts_.store.read([&](catalog::Transaction& tx) {
-        return find_instances(tx, caller, {id});
-    }));
-    const model::Instance& instance = found.front();
-    if (instance.state != model::InstanceState::running) {
-        return Error::api(Code::failed_precondition, "IncorrectInstanceState",
-                          fmt::format("The instance '{}' is {}, not running.", id.str(),
-                                      model::to_string(instance.state)));
-    }
-    return instance;
+    return parts_.store.read(
+        [&](catalog::Transaction& tx) { return find_running_instance(tx, caller, id); });
 }
 
 Result<UniqueFd> Inspector::open_serial(const Caller& caller, const model::InstanceId& id) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "control/instance_status.h"
 
+#include <fmt/format.h>
+
 #include "control/api_errors.h"
 #include "control/instances.h"
 
@@ -10,6 +12,7 @@ namespace {
 constexpr PageLimits kLimits{5, 1000};  // PAG-2
 // A machine that does not answer within this is impaired; many may be asked in one request.
 constexpr std::chrono::milliseconds kQueryTime{500};
+constexpr std::chrono::seconds kScreenTime{10};
 
 catalog::Cursor cursor_of(const InstanceStatusView& view) {
     return {view.instance.created, view.instance.id.str()};
@@ -154,6 +157,30 @@ Result<compute::ConsolePiece> InstanceStatuses::console_from(const Caller& calle
     TRY(parts_.store.read(
         [&](catalog::Transaction& tx) { return find_instances(tx, caller, {id}); }));
     return compute::read_console_from(worker_.serial_log(id), from, compute::kConsoleOutputBytes);
+}
+
+Result<std::string> InstanceStatuses::screenshot(const Caller& caller, const model::InstanceId& id,
+                                                 bool wake, bool dry_run) {
+    TRY(parts_.store.read(
+        [&](catalog::Transaction& tx) { return find_running_instance(tx, caller, id); }));
+    if (dry_run) {
+        return errors::dry_run();
+    }
+    const auto picture =
+        parts_.hypervisor.screenshot(machine_id(id), wake, Deadline::after(kScreenTime));
+    if (!picture && picture.error().code() == Code::failed_precondition) {
+        return Error::api(Code::unsupported, "UnsupportedOperation",
+                          fmt::format("The machine of '{}' has no display: it was started by an "
+                                      "older version. Stop and start the instance.",
+                                      id.str()));
+    }
+    if (!picture) {
+        return Error::api(
+            Code::unavailable, "Unavailable",
+            fmt::format("The machine of '{}' does not show its screen at the moment: {}", id.str(),
+                        picture.error().message()));
+    }
+    return compute::to_jpeg(*picture);
 }
 
 }  // namespace kiln::control

@@ -51,6 +51,9 @@ class InstanceStatuses {
     Result<Page<InstanceStatusView>> describe(const Caller& caller,
                                               const DescribeStatusInput& input);
     Result<compute::ConsoleOutput> console(const Caller& caller, const model::InstanceId& id);
+    // CON-4: a JPEG.
+    Result<std::string> screenshot(const Caller& caller, const model::InstanceId& id, bool wake,
+                                   bool dry_run);
     // The same log from an offset on, for who follows it.
     Result<compute::ConsolePiece> console_from(const Caller& caller, const model::InstanceId& id,
                                                std::uint64_t from);

@@ -68,6 +68,18 @@ Result<std::vector<model::Instance>> find_instances(catalog::Transaction& tx, co
     return found;
 }
 
+Result<model::Instance> find_running_instance(catalog::Transaction& tx, const Caller& caller,
+                                              const model::InstanceId& id) {
+    TRY_ASSIGN(auto found, find_instances(tx, caller, {id}));
+    model::Instance& instance = found.front();
+    if (instance.state != model::InstanceState::running) {
+        return Error::api(Code::failed_precondition, "IncorrectInstanceState",
+                          fmt::format("The instance '{}' is {}, not running.", id.str(),
+                                      model::to_string(instance.state)));
+    }
+    return std::move(instance);
+}
+
 Result<ReservationView> Instances::run(const Caller& caller, const RunInstancesInput& input) {
     Launch launch(parts_, caller, input);
     TRY(launch.check());

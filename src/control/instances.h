@@ -89,6 +89,10 @@ class Instances {
 Result<std::vector<model::Instance>> find_instances(catalog::Transaction& tx, const Caller& caller,
                                                     const std::vector<model::InstanceId>& ids);
 
+// One that runs, else IncorrectInstanceState.
+Result<model::Instance> find_running_instance(catalog::Transaction& tx, const Caller& caller,
+                                              const model::InstanceId& id);
+
 // INS-3: "User initiated (2025-06-01 12:00:00 GMT)".
 std::string user_initiated(UnixMillis now);
 

@@ -11,6 +11,7 @@
 #include <filesystem>
 
 #include "control/api_errors.h"
+#include "control/image_copies.h"
 #include "control/public_parameters.h"
 #include "util/fs.h"
 #include "util/log.h"
@@ -223,16 +224,10 @@ Status ProvidedImages::spread(const model::Image& image) {
             copy.id = model::make_id<model::ImageId>(parts_.rng);
             copy.region = region.name;
             copy.created = parts_.clock.now();
-            for (model::BlockDeviceMapping& mapping : copy.block_device_mappings) {
-                if (mapping.ebs && !mapping.ebs->snapshot_id.empty()) {
-                    TRY_ASSIGN(model::Snapshot snapshot,
-                               tx.snapshots().get(mapping.ebs->snapshot_id));
-                    snapshot.id = model::make_id<model::SnapshotId>(parts_.rng);
-                    snapshot.region = region.name;
-                    TRY(tx.snapshots().insert(snapshot));
-                    mapping.ebs->snapshot_id = snapshot.id;
-                }
-            }
+            TRY(copy_snapshots(tx, parts_.rng, copy, [&](model::Snapshot& snapshot) {
+                snapshot.region = region.name;
+                return ok();
+            }));
             TRY(tx.images().insert(copy));
         }
         return ok();

@@ -109,6 +109,7 @@ class Server {
     std::unique_ptr<control::AttachmentWorker> attachments_;
     std::unique_ptr<control::Volumes> volume_requests_;
     std::unique_ptr<control::CreateImages> create_images_;
+    std::unique_ptr<control::ImageCopies> image_copies_;
     std::unique_ptr<control::InstancePower> power_;
     std::unique_ptr<control::InstanceAttributes> attributes_;
     std::unique_ptr<control::InstanceStatuses> statuses_;

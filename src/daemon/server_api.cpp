@@ -43,6 +43,7 @@ Status Server::open_api() {
     const api::Services services{.accounts = *accounts_,
                                  .images = *images_,
                                  .create_images = *create_images_,
+                                 .image_copies = *image_copies_,
                                  .instances = *instances_,
                                  .power = *power_,
                                  .attributes = *attributes_,
@@ -64,6 +65,7 @@ Status Server::open_api() {
     api::add_image_attribute_handlers(registry_, services);
     api::add_tag_handlers(registry_, services);
     api::add_create_image_handler(registry_, services);
+    api::add_copy_image_handler(registry_, services);
     api::add_instance_handlers(registry_, services);
     api::add_instance_power_handlers(registry_, services);
     api::add_instance_attribute_handlers(registry_, services);

@@ -26,6 +26,7 @@ void Server::make_use_cases() {
     worker_->install(*jobs_);
     create_images_ = std::make_unique<control::CreateImages>(*parts_, *cuts_, *worker_, poke);
     create_images_->install(*jobs_);
+    image_copies_ = std::make_unique<control::ImageCopies>(*parts_);
     attachments_ = std::make_unique<control::AttachmentWorker>(*parts_, *volumes_, poke);
     attachments_->install(*jobs_);
     space_watch_ = std::make_unique<control::SpaceWatch>(*parts_);

@@ -51,4 +51,16 @@ std::size_t character_count(std::string_view text) {
     }));
 }
 
+std::string first_characters(std::string_view text, std::size_t count) {
+    std::size_t end = 0;
+    while (end < text.size()) {
+        const bool begins = (static_cast<unsigned char>(text[end]) & 0xC0) != 0x80;
+        if (begins && count-- == 0) {
+            break;
+        }
+        ++end;
+    }
+    return std::string(text.substr(0, end));
+}
+
 }  // namespace kiln

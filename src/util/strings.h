@@ -17,6 +17,8 @@ std::string_view trim(std::string_view text);
 std::string to_lower(std::string_view text);  // ASCII only
 // Characters, not bytes, of UTF-8 text: what limits on names and descriptions count.
 std::size_t character_count(std::string_view text);
+// At most `count` of them.
+std::string first_characters(std::string_view text, std::size_t count);
 bool equals_ignore_case(std::string_view a, std::string_view b);
 
 // The whole text as a decimal number in range of T; nothing else around it.

@@ -12,6 +12,7 @@ namespace kiln::api {
 void add_image_handlers(Registry& registry, Services services);
 void add_image_attribute_handlers(Registry& registry, Services services);
 void add_create_image_handler(Registry& registry, Services services);
+void add_copy_image_handler(Registry& registry, Services services);
 void add_instance_handlers(Registry& registry, Services services);
 void add_instance_power_handlers(Registry& registry, Services services);
 void add_instance_attribute_handlers(Registry& registry, Services services);

@@ -5,6 +5,7 @@
 #include "api/ec2/handlers.h"
 #include "api/generated/ec2/describe_instance_status.h"
 #include "api/generated/ec2/get_console_output.h"
+#include "api/generated/ec2/get_console_screenshot.h"
 #include "api/generated/ec2/reboot_instances.h"
 #include "api/generated/ec2/start_instances.h"
 #include "api/generated/ec2/stop_instances.h"
@@ -103,6 +104,21 @@ Result<GetConsoleOutputResult> console(const Services& services, const Context& 
     return result;
 }
 
+Result<GetConsoleScreenshotResult> screenshot(const Services& services, const Context& context,
+                                              const GetConsoleScreenshotRequest& request) {
+    if (!given(request.instance_id)) {
+        return control::errors::missing_parameter("InstanceId");
+    }
+    TRY_ASSIGN(const auto id, model::parse_instance_id(*request.instance_id));
+    TRY_ASSIGN(const std::string jpeg,
+               services.statuses.screenshot(context.caller, id, request.wake_up.value_or(false),
+                                            request.dry_run.value_or(false)));
+    GetConsoleScreenshotResult result;
+    result.instance_id = id.str();
+    result.image_data = base64_encode(as_bytes(jpeg));
+    return result;
+}
+
 }  // namespace
 
 void add_instance_power_handlers(Registry& registry, Services services) {
@@ -133,6 +149,10 @@ void add_instance_power_handlers(Registry& registry, Services services) {
     registry.add<ops::GetConsoleOutput>(
         [services](Context& context, const GetConsoleOutputRequest& request) {
             return console(services, context, request);
+        });
+    registry.add<ops::GetConsoleScreenshot>(
+        [services](Context& context, const GetConsoleScreenshotRequest& request) {
+            return screenshot(services, context, request);
         });
 }
 

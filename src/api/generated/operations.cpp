@@ -3,6 +3,7 @@
 #include "api/generated/ec2/attach_volume.h"
 #include "api/generated/ec2/authorize_security_group_egress.h"
 #include "api/generated/ec2/authorize_security_group_ingress.h"
+#include "api/generated/ec2/copy_image.h"
 #include "api/generated/ec2/create_image.h"
 #include "api/generated/ec2/create_key_pair.h"
 #include "api/generated/ec2/create_security_group.h"
@@ -44,6 +45,7 @@
 #include "api/generated/ec2/enable_image_deprecation.h"
 #include "api/generated/ec2/enable_image_deregistration_protection.h"
 #include "api/generated/ec2/get_console_output.h"
+#include "api/generated/ec2/get_console_screenshot.h"
 #include "api/generated/ec2/import_key_pair.h"
 #include "api/generated/ec2/modify_image_attribute.h"
 #include "api/generated/ec2/modify_instance_attribute.h"
@@ -134,7 +136,7 @@ constexpr OperationInfo kEc2Operations[] = {
     {&kEc2Service, "CancelSpotInstanceRequests", 3, "instance", nullptr, nullptr},
     {&kEc2Service, "ConfirmProductInstance", 2, "image", nullptr, nullptr},
     {&kEc2Service, "CopyFpgaImage", 3, "image", nullptr, nullptr},
-    {&kEc2Service, "CopyImage", 1, "image", nullptr, nullptr},
+    {&kEc2Service, "CopyImage", 1, "image", &ec2::tables::kCopyImageRequest, &ec2::tables::kCopyImageResult},
     {&kEc2Service, "CopySnapshot", 1, "snapshot", nullptr, nullptr},
     {&kEc2Service, "CopyVolumes", 2, "volume", nullptr, nullptr},
     {&kEc2Service, "CreateApplicationStatusCheck", 0, "", nullptr, nullptr},
@@ -650,7 +652,7 @@ constexpr OperationInfo kEc2Operations[] = {
     {&kEc2Service, "GetClientVpnEndpointAuthorizationPolicy", 0, "", nullptr, nullptr},
     {&kEc2Service, "GetCoipPoolUsage", 0, "", nullptr, nullptr},
     {&kEc2Service, "GetConsoleOutput", 1, "instance", &ec2::tables::kGetConsoleOutputRequest, &ec2::tables::kGetConsoleOutputResult},
-    {&kEc2Service, "GetConsoleScreenshot", 2, "instance", nullptr, nullptr},
+    {&kEc2Service, "GetConsoleScreenshot", 2, "instance", &ec2::tables::kGetConsoleScreenshotRequest, &ec2::tables::kGetConsoleScreenshotResult},
     {&kEc2Service, "GetDeclarativePoliciesReportSummary", 0, "", nullptr, nullptr},
     {&kEc2Service, "GetDefaultCreditSpecification", 0, "", nullptr, nullptr},
     {&kEc2Service, "GetEbsDefaultKmsKeyId", 2, "encryption", nullptr, nullptr},
@@ -1093,6 +1095,9 @@ const OperationInfo& ec2::ops::AuthorizeSecurityGroupEgress::info() {
 const OperationInfo& ec2::ops::AuthorizeSecurityGroupIngress::info() {
     return kEc2Operations[48];
 }
+const OperationInfo& ec2::ops::CopyImage::info() {
+    return kEc2Operations[64];
+}
 const OperationInfo& ec2::ops::CreateImage::info() {
     return kEc2Operations[88];
 }
@@ -1215,6 +1220,9 @@ const OperationInfo& ec2::ops::EnableImageDeregistrationProtection::info() {
 }
 const OperationInfo& ec2::ops::GetConsoleOutput::info() {
     return kEc2Operations[579];
+}
+const OperationInfo& ec2::ops::GetConsoleScreenshot::info() {
+    return kEc2Operations[580];
 }
 const OperationInfo& ec2::ops::ImportKeyPair::info() {
     return kEc2Operations[651];

@@ -183,6 +183,7 @@ class FakeHypervisor final : public Hypervisor {
     Result<UniqueFd> open_serial(const MachineId&) override {
         return Error(Code::unsupported, "fake machines have no serial port");
     }
+    Result<Picture> screenshot(const MachineId& id, bool wake, Deadline deadline) override;
     Status kill(const MachineId& id, Deadline deadline) override;
     Result<MachineInfo> query(const MachineId& id, Deadline deadline) override;
     std::vector<MachineId> machines() override;
@@ -376,6 +377,15 @@ Status FakeHypervisor::cut_off_disk(const MachineId& id, const std::string& disk
         disks.erase(found);
     }
     return ok();
+}
+
+Result<Picture> FakeHypervisor::screenshot(const MachineId& id, bool /*wake*/,
+                                           Deadline /*deadline*/) {
+    TRY_ASSIGN([[maybe_unused]] const MachineInfo info, look(id));
+    // A text screen before anything is written on it.
+    constexpr std::uint32_t kWidth = 720;
+    constexpr std::uint32_t kHeight = 400;
+    return Picture{kWidth, kHeight, std::string(std::size_t{kWidth} * kHeight * 3, '\0')};
 }
 
 Status FakeHypervisor::kill(const MachineId& id, Deadline /*deadline*/) {

@@ -15,6 +15,7 @@ constexpr unsigned kRootDiskSlot = 0x2;
 constexpr unsigned kFirstNicSlot = 0x3;
 constexpr unsigned kSerialBusSlot = 0x4;
 constexpr unsigned kRandomSlot = 0x5;
+constexpr unsigned kDisplaySlot = 0x6;
 constexpr unsigned kFirstPortSlot = 0x8;
 
 // Without a cap the translation cache grows to 1 GiB per machine. Small guests are as fast with 64
@@ -198,6 +199,8 @@ Result<std::vector<std::string>> build_argv(const MachineSpec& spec, const ArgvF
     add_inherited(args, spec, facts);
     args.add("-object", "rng-builtin,id=random");
     args.add("-device", fmt::format("virtio-rng-pci,rng=random,addr={:#x}", kRandomSlot));
+    // For pictures of the screen (CON-4). Every system knows this one; 8 MiB are 1920 x 1080.
+    args.add("-device", fmt::format("VGA,vgamem_mb=8,addr={:#x}", kDisplaySlot));
     add_disks(args, spec);
     return args.take();
 }

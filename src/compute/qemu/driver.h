@@ -46,6 +46,7 @@ class QemuDriver final : public Hypervisor {
     Status cut_off_disk(const MachineId& id, const std::string& disk, std::uint64_t size_bytes,
                         Deadline deadline) override;
     Result<UniqueFd> open_serial(const MachineId& id) override;
+    Result<Picture> screenshot(const MachineId& id, bool wake, Deadline deadline) override;
     Status kill(const MachineId& id, Deadline deadline) override;
     Result<MachineInfo> query(const MachineId& id, Deadline deadline) override;
     std::vector<MachineId> machines() override EXCLUDES(mutex_);

@@ -32,6 +32,8 @@ struct Machine {
     // False while start() may still fail: nobody hears of a machine that never was.
     std::atomic<bool> reporting{false};
 
+    Mutex screen;  // held while a picture is taken; never with `mutex`
+
     Mutex mutex;
     CondVar changed;
     std::shared_ptr<QmpClient> control GUARDED_BY(mutex);  // none: never had, or reported lost

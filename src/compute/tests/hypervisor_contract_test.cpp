@@ -325,6 +325,22 @@ CONTRACT("nothing to adopt is gone, and unknown machines are not found") {
     CHECK(hypervisor->query(id, soon()).error().code() == Code::not_found);
 }
 
+CONTRACT("CON-4: a machine shows its screen") {
+    World world;
+    const auto hypervisor = world.open();
+    CHECK(hypervisor->screenshot(MachineId("i-1"), false, soon()).error().code() ==
+          Code::not_found);
+    const MachineSpec spec = world.spec("i-1");
+    REQUIRE(hypervisor->start(spec, soon()));
+    world.wait_booted(spec);
+    const auto picture = hypervisor->screenshot(spec.id, true, soon());
+    REQUIRE_MESSAGE(picture, picture.error().to_string());
+    CHECK(picture->width >= 320);
+    CHECK(picture->height >= 200);
+    CHECK(picture->rgb.size() == std::size_t{picture->width} * picture->height * 3);
+    CHECK(hypervisor->query(spec.id, soon())->state == MachineState::running);
+}
+
 CONTRACT("a failed start is an error, tells no event and leaves nothing behind") {
     World world;
     const auto hypervisor = world.open();

@@ -9,7 +9,7 @@
 #include "api/generated/ec2/authorize_security_group_ingress.h"
 #include "api/generated/ec2/block_device_mapping.h"
 #include "api/generated/ec2/block_public_access_states.h"
-#include "api/generated/ec2/create_image.h"
+#include "api/generated/ec2/copy_image.h"
 #include "api/generated/ec2/describe_account_attributes.h"
 #include "api/generated/ec2/describe_availability_zones.h"
 #include "api/generated/ec2/describe_instance_status.h"
@@ -537,6 +537,29 @@ constexpr MemberInfo kConnectionTrackingSpecificationResponseMembers[] = {
 };
 constinit const StructInfo kConnectionTrackingSpecificationResponse = struct_info<ConnectionTrackingSpecificationResponse, Roles{.member = true}>("ConnectionTrackingSpecificationResponse", kConnectionTrackingSpecificationResponseMembers);
 
+constexpr MemberInfo kCopyImageRequestMembers[] = {
+    {"ClientToken", "ClientToken", "ClientToken", {.kind = Kind::string}, offsetof(CopyImageRequest, client_token), false, false},
+    {"Description", "Description", "Description", {.kind = Kind::string}, offsetof(CopyImageRequest, description), false, false},
+    {"Encrypted", "Encrypted", "encrypted", {.kind = Kind::boolean}, offsetof(CopyImageRequest, encrypted), false, false},
+    {"KmsKeyId", "KmsKeyId", "kmsKeyId", {.kind = Kind::string}, offsetof(CopyImageRequest, kms_key_id), false, false},
+    {"Name", "Name", "Name", {.kind = Kind::string}, offsetof(CopyImageRequest, name), true, false},
+    {"SourceImageId", "SourceImageId", "SourceImageId", {.kind = Kind::string}, offsetof(CopyImageRequest, source_image_id), true, false},
+    {"SourceRegion", "SourceRegion", "SourceRegion", {.kind = Kind::string}, offsetof(CopyImageRequest, source_region), true, false},
+    {"DestinationOutpostArn", "DestinationOutpostArn", "DestinationOutpostArn", {.kind = Kind::string}, offsetof(CopyImageRequest, destination_outpost_arn), false, false},
+    {"CopyImageTags", "CopyImageTags", "CopyImageTags", {.kind = Kind::boolean}, offsetof(CopyImageRequest, copy_image_tags), false, false},
+    {"TagSpecifications", "TagSpecification", "TagSpecification", {.kind = Kind::list, .list = &kTagSpecificationListList}, offsetof(CopyImageRequest, tag_specifications), false, false},
+    {"SnapshotCopyCompletionDurationMinutes", "SnapshotCopyCompletionDurationMinutes", "SnapshotCopyCompletionDurationMinutes", {.kind = Kind::long_}, offsetof(CopyImageRequest, snapshot_copy_completion_duration_minutes), false, false},
+    {"DestinationAvailabilityZone", "DestinationAvailabilityZone", "DestinationAvailabilityZone", {.kind = Kind::string}, offsetof(CopyImageRequest, destination_availability_zone), false, false},
+    {"DestinationAvailabilityZoneId", "DestinationAvailabilityZoneId", "DestinationAvailabilityZoneId", {.kind = Kind::string}, offsetof(CopyImageRequest, destination_availability_zone_id), false, false},
+    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(CopyImageRequest, dry_run), false, false},
+};
+constinit const StructInfo kCopyImageRequest = struct_info<CopyImageRequest, Roles{.root = true}>("CopyImageRequest", kCopyImageRequestMembers);
+
+constexpr MemberInfo kCopyImageResultMembers[] = {
+    {"ImageId", "ImageId", "imageId", {.kind = Kind::string}, offsetof(CopyImageResult, image_id), false, false},
+};
+constinit const StructInfo kCopyImageResult = struct_info<CopyImageResult, Roles{.root = true}>("CopyImageResult", kCopyImageResultMembers);
+
 constexpr MemberInfo kCpuOptionsMembers[] = {
     {"CoreCount", "CoreCount", "coreCount", {.kind = Kind::integer}, offsetof(CpuOptions, core_count), false, false},
     {"ThreadsPerCore", "ThreadsPerCore", "threadsPerCore", {.kind = Kind::integer}, offsetof(CpuOptions, threads_per_core), false, false},
@@ -552,23 +575,5 @@ constexpr MemberInfo kCpuOptionsRequestMembers[] = {
     {"NestedVirtualization", "NestedVirtualization", "NestedVirtualization", {.kind = Kind::string, .values = &kNestedVirtualizationSpecificationEnum}, offsetof(CpuOptionsRequest, nested_virtualization), false, false},
 };
 constinit const StructInfo kCpuOptionsRequest = struct_info<CpuOptionsRequest, Roles{.member = true}>("CpuOptionsRequest", kCpuOptionsRequestMembers);
-
-constexpr MemberInfo kCreateImageRequestMembers[] = {
-    {"TagSpecifications", "TagSpecification", "TagSpecification", {.kind = Kind::list, .list = &kTagSpecificationListList}, offsetof(CreateImageRequest, tag_specifications), false, false},
-    {"SnapshotLocation", "SnapshotLocation", "SnapshotLocation", {.kind = Kind::string, .values = &kSnapshotLocationEnumEnum}, offsetof(CreateImageRequest, snapshot_location), false, false},
-    {"BootModeOverride", "BootModeOverride", "BootModeOverride", {.kind = Kind::string, .values = &kBootModeOverrideValuesEnum}, offsetof(CreateImageRequest, boot_mode_override), false, false},
-    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(CreateImageRequest, dry_run), false, false},
-    {"InstanceId", "InstanceId", "instanceId", {.kind = Kind::string}, offsetof(CreateImageRequest, instance_id), true, false},
-    {"Name", "Name", "name", {.kind = Kind::string}, offsetof(CreateImageRequest, name), true, false},
-    {"Description", "Description", "description", {.kind = Kind::string}, offsetof(CreateImageRequest, description), false, false},
-    {"NoReboot", "NoReboot", "noReboot", {.kind = Kind::boolean}, offsetof(CreateImageRequest, no_reboot), false, false},
-    {"BlockDeviceMappings", "BlockDeviceMapping", "blockDeviceMapping", {.kind = Kind::list, .list = &kBlockDeviceMappingRequestListList}, offsetof(CreateImageRequest, block_device_mappings), false, false},
-};
-constinit const StructInfo kCreateImageRequest = struct_info<CreateImageRequest, Roles{.root = true}>("CreateImageRequest", kCreateImageRequestMembers);
-
-constexpr MemberInfo kCreateImageResultMembers[] = {
-    {"ImageId", "ImageId", "imageId", {.kind = Kind::string}, offsetof(CreateImageResult, image_id), false, false},
-};
-constinit const StructInfo kCreateImageResult = struct_info<CreateImageResult, Roles{.root = true}>("CreateImageResult", kCreateImageResultMembers);
 
 }  // namespace kiln::api::ec2::tables

@@ -7,7 +7,51 @@
 
 namespace kiln::api::ec2::tables {
 
+constinit const ListInfo kVpcCidrBlockAssociationSetList = list_info<VpcCidrBlockAssociation>("item", {.kind = Kind::structure, .structure = &kVpcCidrBlockAssociation});
+
 constinit const ListInfo kVpcIpv6CidrBlockAssociationSetList = list_info<VpcIpv6CidrBlockAssociation>("item", {.kind = Kind::structure, .structure = &kVpcIpv6CidrBlockAssociation});
+
+constinit const ListInfo kVpcListList = list_info<Vpc>("item", {.kind = Kind::structure, .structure = &kVpc});
+
+constexpr MemberInfo kVpcMembers[] = {
+    {"OwnerId", "OwnerId", "ownerId", {.kind = Kind::string}, offsetof(Vpc, owner_id), false, false},
+    {"InstanceTenancy", "InstanceTenancy", "instanceTenancy", {.kind = Kind::string, .values = &kTenancyEnum}, offsetof(Vpc, instance_tenancy), false, false},
+    {"Ipv6CidrBlockAssociationSet", "Ipv6CidrBlockAssociationSet", "ipv6CidrBlockAssociationSet", {.kind = Kind::list, .list = &kVpcIpv6CidrBlockAssociationSetList}, offsetof(Vpc, ipv6_cidr_block_association_set), false, false},
+    {"CidrBlockAssociationSet", "CidrBlockAssociationSet", "cidrBlockAssociationSet", {.kind = Kind::list, .list = &kVpcCidrBlockAssociationSetList}, offsetof(Vpc, cidr_block_association_set), false, false},
+    {"IsDefault", "IsDefault", "isDefault", {.kind = Kind::boolean}, offsetof(Vpc, is_default), false, false},
+    {"EncryptionControl", "EncryptionControl", "encryptionControl", {.kind = Kind::structure, .structure = &kVpcEncryptionControl}, offsetof(Vpc, encryption_control), false, false},
+    {"Tags", "TagSet", "tagSet", {.kind = Kind::list, .list = &kTagListList}, offsetof(Vpc, tags), false, false},
+    {"BlockPublicAccessStates", "BlockPublicAccessStates", "blockPublicAccessStates", {.kind = Kind::structure, .structure = &kBlockPublicAccessStates}, offsetof(Vpc, block_public_access_states), false, false},
+    {"VpcId", "VpcId", "vpcId", {.kind = Kind::string}, offsetof(Vpc, vpc_id), false, false},
+    {"State", "State", "state", {.kind = Kind::string}, offsetof(Vpc, state), false, false},
+    {"CidrBlock", "CidrBlock", "cidrBlock", {.kind = Kind::string}, offsetof(Vpc, cidr_block), false, false},
+    {"DhcpOptionsId", "DhcpOptionsId", "dhcpOptionsId", {.kind = Kind::string}, offsetof(Vpc, dhcp_options_id), false, false},
+};
+constinit const StructInfo kVpc = struct_info<Vpc, Roles{}>("Vpc", kVpcMembers);
+
+constexpr MemberInfo kVpcCidrBlockAssociationMembers[] = {
+    {"AssociationId", "AssociationId", "associationId", {.kind = Kind::string}, offsetof(VpcCidrBlockAssociation, association_id), false, false},
+    {"CidrBlock", "CidrBlock", "cidrBlock", {.kind = Kind::string}, offsetof(VpcCidrBlockAssociation, cidr_block), false, false},
+    {"CidrBlockState", "CidrBlockState", "cidrBlockState", {.kind = Kind::structure, .structure = &kVpcCidrBlockState}, offsetof(VpcCidrBlockAssociation, cidr_block_state), false, false},
+};
+constinit const StructInfo kVpcCidrBlockAssociation = struct_info<VpcCidrBlockAssociation, Roles{}>("VpcCidrBlockAssociation", kVpcCidrBlockAssociationMembers);
+
+constexpr MemberInfo kVpcCidrBlockStateMembers[] = {
+    {"State", "State", "state", {.kind = Kind::string}, offsetof(VpcCidrBlockState, state), false, false},
+    {"StatusMessage", "StatusMessage", "statusMessage", {.kind = Kind::string}, offsetof(VpcCidrBlockState, status_message), false, false},
+};
+constinit const StructInfo kVpcCidrBlockState = struct_info<VpcCidrBlockState, Roles{.member = true}>("VpcCidrBlockState", kVpcCidrBlockStateMembers);
+
+constexpr MemberInfo kVpcEncryptionControlMembers[] = {
+    {"VpcId", "VpcId", "vpcId", {.kind = Kind::string}, offsetof(VpcEncryptionControl, vpc_id), false, false},
+    {"VpcEncryptionControlId", "VpcEncryptionControlId", "vpcEncryptionControlId", {.kind = Kind::string}, offsetof(VpcEncryptionControl, vpc_encryption_control_id), false, false},
+    {"Mode", "Mode", "mode", {.kind = Kind::string}, offsetof(VpcEncryptionControl, mode), false, false},
+    {"State", "State", "state", {.kind = Kind::string}, offsetof(VpcEncryptionControl, state), false, false},
+    {"StateMessage", "StateMessage", "stateMessage", {.kind = Kind::string}, offsetof(VpcEncryptionControl, state_message), false, false},
+    {"ResourceExclusions", "ResourceExclusions", "resourceExclusions", {.kind = Kind::structure, .structure = &kVpcEncryptionControlExclusions}, offsetof(VpcEncryptionControl, resource_exclusions), false, false},
+    {"Tags", "TagSet", "tagSet", {.kind = Kind::list, .list = &kTagListList}, offsetof(VpcEncryptionControl, tags), false, false},
+};
+constinit const StructInfo kVpcEncryptionControl = struct_info<VpcEncryptionControl, Roles{.member = true}>("VpcEncryptionControl", kVpcEncryptionControlMembers);
 
 constexpr MemberInfo kVpcEncryptionControlExclusionMembers[] = {
     {"State", "State", "state", {.kind = Kind::string}, offsetof(VpcEncryptionControlExclusion, state), false, false},

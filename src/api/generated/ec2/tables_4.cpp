@@ -5,6 +5,7 @@
 #include "api/generated/ec2/block_device_mapping.h"
 #include "api/generated/ec2/describe_instance_status.h"
 #include "api/generated/ec2/describe_instance_types.h"
+#include "api/generated/ec2/detach_volume.h"
 #include "api/generated/ec2/disable_image.h"
 #include "api/generated/ec2/disable_image_deprecation.h"
 #include "api/generated/ec2/disable_image_deregistration_protection.h"
@@ -12,8 +13,6 @@
 #include "api/generated/ec2/enable_image_deprecation.h"
 #include "api/generated/ec2/enable_image_deregistration_protection.h"
 #include "api/generated/ec2/enclave_options.h"
-#include "api/generated/ec2/enclave_options_request.h"
-#include "api/generated/ec2/filter.h"
 #include "api/generated/ec2/instance_block_device_mapping.h"
 #include "api/generated/ec2/modify_instance_attribute.h"
 #include "api/generated/ec2/reservation.h"
@@ -36,7 +35,20 @@ constinit const ListInfo kElasticInferenceAcceleratorAssociationListList = list_
 
 constinit const ListInfo kElasticInferenceAcceleratorsList = list_info<ElasticInferenceAccelerator>("item", {.kind = Kind::structure, .structure = &kElasticInferenceAccelerator});
 
-constinit const ListInfo kFilterListList = list_info<Filter>("Filter", {.kind = Kind::structure, .structure = &kFilter});
+constexpr MemberInfo kDetachVolumeRequestMembers[] = {
+    {"Device", "Device", "Device", {.kind = Kind::string}, offsetof(DetachVolumeRequest, device), false, false},
+    {"Force", "Force", "Force", {.kind = Kind::boolean}, offsetof(DetachVolumeRequest, force), false, false},
+    {"InstanceId", "InstanceId", "InstanceId", {.kind = Kind::string}, offsetof(DetachVolumeRequest, instance_id), false, false},
+    {"VolumeId", "VolumeId", "VolumeId", {.kind = Kind::string}, offsetof(DetachVolumeRequest, volume_id), true, false},
+    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(DetachVolumeRequest, dry_run), false, false},
+};
+constinit const StructInfo kDetachVolumeRequest = struct_info<DetachVolumeRequest, Roles{.root = true}>("DetachVolumeRequest", kDetachVolumeRequestMembers);
+
+constexpr MemberInfo kDisableImageDeprecationRequestMembers[] = {
+    {"ImageId", "ImageId", "ImageId", {.kind = Kind::string}, offsetof(DisableImageDeprecationRequest, image_id), true, false},
+    {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(DisableImageDeprecationRequest, dry_run), false, false},
+};
+constinit const StructInfo kDisableImageDeprecationRequest = struct_info<DisableImageDeprecationRequest, Roles{.root = true}>("DisableImageDeprecationRequest", kDisableImageDeprecationRequestMembers);
 
 constexpr MemberInfo kDisableImageDeprecationResultMembers[] = {
     {"Return", "Return", "return", {.kind = Kind::boolean}, offsetof(DisableImageDeprecationResult, return_), false, false},
@@ -235,16 +247,5 @@ constexpr MemberInfo kEnclaveOptionsMembers[] = {
     {"Enabled", "Enabled", "enabled", {.kind = Kind::boolean}, offsetof(EnclaveOptions, enabled), false, false},
 };
 constinit const StructInfo kEnclaveOptions = struct_info<EnclaveOptions, Roles{.member = true}>("EnclaveOptions", kEnclaveOptionsMembers);
-
-constexpr MemberInfo kEnclaveOptionsRequestMembers[] = {
-    {"Enabled", "Enabled", "Enabled", {.kind = Kind::boolean}, offsetof(EnclaveOptionsRequest, enabled), false, false},
-};
-constinit const StructInfo kEnclaveOptionsRequest = struct_info<EnclaveOptionsRequest, Roles{.member = true}>("EnclaveOptionsRequest", kEnclaveOptionsRequestMembers);
-
-constexpr MemberInfo kFilterMembers[] = {
-    {"Name", "Name", "Name", {.kind = Kind::string}, offsetof(Filter, name), false, false},
-    {"Values", "Value", "Value", {.kind = Kind::list, .list = &kValueStringListList}, offsetof(Filter, values), false, false},
-};
-constinit const StructInfo kFilter = struct_info<Filter, Roles{}>("Filter", kFilterMembers);
 
 }  // namespace kiln::api::ec2::tables

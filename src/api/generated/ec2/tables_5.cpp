@@ -6,17 +6,20 @@
 #include "api/generated/ec2/describe_images.h"
 #include "api/generated/ec2/describe_instance_attribute.h"
 #include "api/generated/ec2/describe_instance_types.h"
+#include "api/generated/ec2/enclave_options_request.h"
+#include "api/generated/ec2/filter.h"
 #include "api/generated/ec2/get_console_output.h"
+#include "api/generated/ec2/get_console_screenshot.h"
 #include "api/generated/ec2/group_identifier.h"
 #include "api/generated/ec2/import_key_pair.h"
 #include "api/generated/ec2/instance_block_device_mapping.h"
-#include "api/generated/ec2/instance_ipv6_address.h"
-#include "api/generated/ec2/modify_instance_attribute.h"
 #include "api/generated/ec2/reservation.h"
 #include "api/generated/ec2/run_instances.h"
 #include "api/generated/ec2/tables.h"
 
 namespace kiln::api::ec2::tables {
+
+constinit const ListInfo kFilterListList = list_info<Filter>("Filter", {.kind = Kind::structure, .structure = &kFilter});
 
 constinit const ListInfo kFpgaDeviceInfoListList = list_info<FpgaDeviceInfo>("item", {.kind = Kind::structure, .structure = &kFpgaDeviceInfo});
 
@@ -32,15 +35,18 @@ constinit const ListInfo kInferenceDeviceInfoListList = list_info<InferenceDevic
 
 constinit const ListInfo kInstanceBlockDeviceMappingListList = list_info<InstanceBlockDeviceMapping>("item", {.kind = Kind::structure, .structure = &kInstanceBlockDeviceMapping});
 
-constinit const ListInfo kInstanceBlockDeviceMappingSpecificationListList = list_info<InstanceBlockDeviceMappingSpecification>("item", {.kind = Kind::structure, .structure = &kInstanceBlockDeviceMappingSpecification});
-
-constinit const ListInfo kInstanceIpv4PrefixListList = list_info<InstanceIpv4Prefix>("item", {.kind = Kind::structure, .structure = &kInstanceIpv4Prefix});
-
-constinit const ListInfo kInstanceIpv6AddressListList = list_info<InstanceIpv6Address>("item", {.kind = Kind::structure, .structure = &kInstanceIpv6Address});
-
-constinit const ListInfo kInstanceIpv6PrefixListList = list_info<InstanceIpv6Prefix>("item", {.kind = Kind::structure, .structure = &kInstanceIpv6Prefix});
-
 constinit const ListInfo kInstanceListList = list_info<Instance>("item", {.kind = Kind::structure, .structure = &kInstance});
+
+constexpr MemberInfo kEnclaveOptionsRequestMembers[] = {
+    {"Enabled", "Enabled", "Enabled", {.kind = Kind::boolean}, offsetof(EnclaveOptionsRequest, enabled), false, false},
+};
+constinit const StructInfo kEnclaveOptionsRequest = struct_info<EnclaveOptionsRequest, Roles{.member = true}>("EnclaveOptionsRequest", kEnclaveOptionsRequestMembers);
+
+constexpr MemberInfo kFilterMembers[] = {
+    {"Name", "Name", "Name", {.kind = Kind::string}, offsetof(Filter, name), false, false},
+    {"Values", "Value", "Value", {.kind = Kind::list, .list = &kValueStringListList}, offsetof(Filter, values), false, false},
+};
+constinit const StructInfo kFilter = struct_info<Filter, Roles{}>("Filter", kFilterMembers);
 
 constexpr MemberInfo kFpgaDeviceInfoMembers[] = {
     {"Name", "Name", "name", {.kind = Kind::string}, offsetof(FpgaDeviceInfo, name), false, false},
@@ -74,6 +80,19 @@ constexpr MemberInfo kGetConsoleOutputResultMembers[] = {
     {"Output", "Output", "output", {.kind = Kind::string}, offsetof(GetConsoleOutputResult, output), false, false},
 };
 constinit const StructInfo kGetConsoleOutputResult = struct_info<GetConsoleOutputResult, Roles{.root = true}>("GetConsoleOutputResult", kGetConsoleOutputResultMembers);
+
+constexpr MemberInfo kGetConsoleScreenshotRequestMembers[] = {
+    {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(GetConsoleScreenshotRequest, dry_run), false, false},
+    {"InstanceId", "InstanceId", "InstanceId", {.kind = Kind::string}, offsetof(GetConsoleScreenshotRequest, instance_id), true, false},
+    {"WakeUp", "WakeUp", "WakeUp", {.kind = Kind::boolean}, offsetof(GetConsoleScreenshotRequest, wake_up), false, false},
+};
+constinit const StructInfo kGetConsoleScreenshotRequest = struct_info<GetConsoleScreenshotRequest, Roles{.root = true}>("GetConsoleScreenshotRequest", kGetConsoleScreenshotRequestMembers);
+
+constexpr MemberInfo kGetConsoleScreenshotResultMembers[] = {
+    {"ImageData", "ImageData", "imageData", {.kind = Kind::string}, offsetof(GetConsoleScreenshotResult, image_data), false, false},
+    {"InstanceId", "InstanceId", "instanceId", {.kind = Kind::string}, offsetof(GetConsoleScreenshotResult, instance_id), false, false},
+};
+constinit const StructInfo kGetConsoleScreenshotResult = struct_info<GetConsoleScreenshotResult, Roles{.root = true}>("GetConsoleScreenshotResult", kGetConsoleScreenshotResultMembers);
 
 constexpr MemberInfo kGpuDeviceInfoMembers[] = {
     {"Name", "Name", "name", {.kind = Kind::string}, offsetof(GpuDeviceInfo, name), false, false},
@@ -334,29 +353,5 @@ constexpr MemberInfo kInstanceBlockDeviceMappingMembers[] = {
     {"Ebs", "Ebs", "ebs", {.kind = Kind::structure, .structure = &kEbsInstanceBlockDevice}, offsetof(InstanceBlockDeviceMapping, ebs), false, false},
 };
 constinit const StructInfo kInstanceBlockDeviceMapping = struct_info<InstanceBlockDeviceMapping, Roles{}>("InstanceBlockDeviceMapping", kInstanceBlockDeviceMappingMembers);
-
-constexpr MemberInfo kInstanceBlockDeviceMappingSpecificationMembers[] = {
-    {"DeviceName", "DeviceName", "deviceName", {.kind = Kind::string}, offsetof(InstanceBlockDeviceMappingSpecification, device_name), false, false},
-    {"Ebs", "Ebs", "ebs", {.kind = Kind::structure, .structure = &kEbsInstanceBlockDeviceSpecification}, offsetof(InstanceBlockDeviceMappingSpecification, ebs), false, false},
-    {"VirtualName", "VirtualName", "virtualName", {.kind = Kind::string}, offsetof(InstanceBlockDeviceMappingSpecification, virtual_name), false, false},
-    {"NoDevice", "NoDevice", "noDevice", {.kind = Kind::string}, offsetof(InstanceBlockDeviceMappingSpecification, no_device), false, false},
-};
-constinit const StructInfo kInstanceBlockDeviceMappingSpecification = struct_info<InstanceBlockDeviceMappingSpecification, Roles{}>("InstanceBlockDeviceMappingSpecification", kInstanceBlockDeviceMappingSpecificationMembers);
-
-constexpr MemberInfo kInstanceIpv4PrefixMembers[] = {
-    {"Ipv4Prefix", "Ipv4Prefix", "ipv4Prefix", {.kind = Kind::string}, offsetof(InstanceIpv4Prefix, ipv4_prefix), false, false},
-};
-constinit const StructInfo kInstanceIpv4Prefix = struct_info<InstanceIpv4Prefix, Roles{}>("InstanceIpv4Prefix", kInstanceIpv4PrefixMembers);
-
-constexpr MemberInfo kInstanceIpv6AddressMembers[] = {
-    {"Ipv6Address", "Ipv6Address", "ipv6Address", {.kind = Kind::string}, offsetof(InstanceIpv6Address, ipv6_address), false, false},
-    {"IsPrimaryIpv6", "IsPrimaryIpv6", "isPrimaryIpv6", {.kind = Kind::boolean}, offsetof(InstanceIpv6Address, is_primary_ipv6), false, false},
-};
-constinit const StructInfo kInstanceIpv6Address = struct_info<InstanceIpv6Address, Roles{}>("InstanceIpv6Address", kInstanceIpv6AddressMembers);
-
-constexpr MemberInfo kInstanceIpv6PrefixMembers[] = {
-    {"Ipv6Prefix", "Ipv6Prefix", "ipv6Prefix", {.kind = Kind::string}, offsetof(InstanceIpv6Prefix, ipv6_prefix), false, false},
-};
-constinit const StructInfo kInstanceIpv6Prefix = struct_info<InstanceIpv6Prefix, Roles{}>("InstanceIpv6Prefix", kInstanceIpv6PrefixMembers);
 
 }  // namespace kiln::api::ec2::tables

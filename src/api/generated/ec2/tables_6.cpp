@@ -3,19 +3,26 @@
 #include <cstddef>
 
 #include "api/generated/ec2/create_snapshots.h"
-#include "api/generated/ec2/describe_images.h"
 #include "api/generated/ec2/describe_instance_status.h"
-#include "api/generated/ec2/describe_instance_type_offerings.h"
 #include "api/generated/ec2/describe_instance_types.h"
+#include "api/generated/ec2/instance_ipv6_address.h"
 #include "api/generated/ec2/instance_metadata_options_response.h"
 #include "api/generated/ec2/instance_state.h"
 #include "api/generated/ec2/instance_state_change.h"
-#include "api/generated/ec2/ip_permission.h"
+#include "api/generated/ec2/modify_instance_attribute.h"
 #include "api/generated/ec2/reservation.h"
 #include "api/generated/ec2/run_instances.h"
 #include "api/generated/ec2/tables.h"
 
 namespace kiln::api::ec2::tables {
+
+constinit const ListInfo kInstanceBlockDeviceMappingSpecificationListList = list_info<InstanceBlockDeviceMappingSpecification>("item", {.kind = Kind::structure, .structure = &kInstanceBlockDeviceMappingSpecification});
+
+constinit const ListInfo kInstanceIpv4PrefixListList = list_info<InstanceIpv4Prefix>("item", {.kind = Kind::structure, .structure = &kInstanceIpv4Prefix});
+
+constinit const ListInfo kInstanceIpv6AddressListList = list_info<InstanceIpv6Address>("item", {.kind = Kind::structure, .structure = &kInstanceIpv6Address});
+
+constinit const ListInfo kInstanceIpv6PrefixListList = list_info<InstanceIpv6Prefix>("item", {.kind = Kind::structure, .structure = &kInstanceIpv6Prefix});
 
 constinit const ListInfo kInstanceNetworkInterfaceListList = list_info<InstanceNetworkInterface>("item", {.kind = Kind::structure, .structure = &kInstanceNetworkInterface});
 
@@ -41,13 +48,29 @@ constinit const ListInfo kInstanceStatusListList = list_info<InstanceStatus>("it
 
 constinit const ListInfo kInstanceTypeInfoListList = list_info<InstanceTypeInfo>("item", {.kind = Kind::structure, .structure = &kInstanceTypeInfo});
 
-constinit const ListInfo kInstanceTypeOfferingsListList = list_info<InstanceTypeOffering>("item", {.kind = Kind::structure, .structure = &kInstanceTypeOffering});
+constexpr MemberInfo kInstanceBlockDeviceMappingSpecificationMembers[] = {
+    {"DeviceName", "DeviceName", "deviceName", {.kind = Kind::string}, offsetof(InstanceBlockDeviceMappingSpecification, device_name), false, false},
+    {"Ebs", "Ebs", "ebs", {.kind = Kind::structure, .structure = &kEbsInstanceBlockDeviceSpecification}, offsetof(InstanceBlockDeviceMappingSpecification, ebs), false, false},
+    {"VirtualName", "VirtualName", "virtualName", {.kind = Kind::string}, offsetof(InstanceBlockDeviceMappingSpecification, virtual_name), false, false},
+    {"NoDevice", "NoDevice", "noDevice", {.kind = Kind::string}, offsetof(InstanceBlockDeviceMappingSpecification, no_device), false, false},
+};
+constinit const StructInfo kInstanceBlockDeviceMappingSpecification = struct_info<InstanceBlockDeviceMappingSpecification, Roles{}>("InstanceBlockDeviceMappingSpecification", kInstanceBlockDeviceMappingSpecificationMembers);
 
-constinit const ListInfo kIpPermissionListList = list_info<IpPermission>("item", {.kind = Kind::structure, .structure = &kIpPermission});
+constexpr MemberInfo kInstanceIpv4PrefixMembers[] = {
+    {"Ipv4Prefix", "Ipv4Prefix", "ipv4Prefix", {.kind = Kind::string}, offsetof(InstanceIpv4Prefix, ipv4_prefix), false, false},
+};
+constinit const StructInfo kInstanceIpv4Prefix = struct_info<InstanceIpv4Prefix, Roles{}>("InstanceIpv4Prefix", kInstanceIpv4PrefixMembers);
 
-constinit const ListInfo kSupportedInstanceTypeSetList = list_info<InstanceTypeItem>("item", {.kind = Kind::structure, .structure = &kInstanceTypeItem});
+constexpr MemberInfo kInstanceIpv6AddressMembers[] = {
+    {"Ipv6Address", "Ipv6Address", "ipv6Address", {.kind = Kind::string}, offsetof(InstanceIpv6Address, ipv6_address), false, false},
+    {"IsPrimaryIpv6", "IsPrimaryIpv6", "isPrimaryIpv6", {.kind = Kind::boolean}, offsetof(InstanceIpv6Address, is_primary_ipv6), false, false},
+};
+constinit const StructInfo kInstanceIpv6Address = struct_info<InstanceIpv6Address, Roles{}>("InstanceIpv6Address", kInstanceIpv6AddressMembers);
 
-constinit const ListInfo kUnsupportedInstanceTypeSetList = list_info<InstanceTypeItem>("item", {.kind = Kind::structure, .structure = &kInstanceTypeItem});
+constexpr MemberInfo kInstanceIpv6PrefixMembers[] = {
+    {"Ipv6Prefix", "Ipv6Prefix", "ipv6Prefix", {.kind = Kind::string}, offsetof(InstanceIpv6Prefix, ipv6_prefix), false, false},
+};
+constinit const StructInfo kInstanceIpv6Prefix = struct_info<InstanceIpv6Prefix, Roles{}>("InstanceIpv6Prefix", kInstanceIpv6PrefixMembers);
 
 constexpr MemberInfo kInstanceMaintenanceOptionsMembers[] = {
     {"AutoRecovery", "AutoRecovery", "autoRecovery", {.kind = Kind::string, .values = &kInstanceAutoRecoveryStateEnum}, offsetof(InstanceMaintenanceOptions, auto_recovery), false, false},
@@ -322,34 +345,5 @@ constexpr MemberInfo kInstanceTypeInfoMembers[] = {
     {"SupportedInRegion", "SupportedInRegion", "supportedInRegion", {.kind = Kind::boolean}, offsetof(InstanceTypeInfo, supported_in_region), false, false},
 };
 constinit const StructInfo kInstanceTypeInfo = struct_info<InstanceTypeInfo, Roles{}>("InstanceTypeInfo", kInstanceTypeInfoMembers);
-
-constexpr MemberInfo kInstanceTypeItemMembers[] = {
-    {"InstanceType", "InstanceType", "instanceType", {.kind = Kind::string}, offsetof(InstanceTypeItem, instance_type), false, false},
-};
-constinit const StructInfo kInstanceTypeItem = struct_info<InstanceTypeItem, Roles{}>("InstanceTypeItem", kInstanceTypeItemMembers);
-
-constexpr MemberInfo kInstanceTypeOfferingMembers[] = {
-    {"InstanceType", "InstanceType", "instanceType", {.kind = Kind::string}, offsetof(InstanceTypeOffering, instance_type), false, false},
-    {"LocationType", "LocationType", "locationType", {.kind = Kind::string, .values = &kLocationTypeEnum}, offsetof(InstanceTypeOffering, location_type), false, false},
-    {"Location", "Location", "location", {.kind = Kind::string}, offsetof(InstanceTypeOffering, location), false, false},
-};
-constinit const StructInfo kInstanceTypeOffering = struct_info<InstanceTypeOffering, Roles{}>("InstanceTypeOffering", kInstanceTypeOfferingMembers);
-
-constexpr MemberInfo kInstanceTypeSpecificationMembers[] = {
-    {"SupportedInstanceTypes", "SupportedInstanceTypeSet", "supportedInstanceTypeSet", {.kind = Kind::list, .list = &kSupportedInstanceTypeSetList}, offsetof(InstanceTypeSpecification, supported_instance_types), false, false},
-    {"UnsupportedInstanceTypes", "UnsupportedInstanceTypeSet", "unsupportedInstanceTypeSet", {.kind = Kind::list, .list = &kUnsupportedInstanceTypeSetList}, offsetof(InstanceTypeSpecification, unsupported_instance_types), false, false},
-};
-constinit const StructInfo kInstanceTypeSpecification = struct_info<InstanceTypeSpecification, Roles{.member = true}>("InstanceTypeSpecification", kInstanceTypeSpecificationMembers);
-
-constexpr MemberInfo kIpPermissionMembers[] = {
-    {"IpProtocol", "IpProtocol", "ipProtocol", {.kind = Kind::string}, offsetof(IpPermission, ip_protocol), false, false},
-    {"FromPort", "FromPort", "fromPort", {.kind = Kind::integer}, offsetof(IpPermission, from_port), false, false},
-    {"ToPort", "ToPort", "toPort", {.kind = Kind::integer}, offsetof(IpPermission, to_port), false, false},
-    {"UserIdGroupPairs", "Groups", "groups", {.kind = Kind::list, .list = &kUserIdGroupPairListList}, offsetof(IpPermission, user_id_group_pairs), false, false},
-    {"IpRanges", "IpRanges", "ipRanges", {.kind = Kind::list, .list = &kIpRangeListList}, offsetof(IpPermission, ip_ranges), false, false},
-    {"Ipv6Ranges", "Ipv6Ranges", "ipv6Ranges", {.kind = Kind::list, .list = &kIpv6RangeListList}, offsetof(IpPermission, ipv6_ranges), false, false},
-    {"PrefixListIds", "PrefixListIds", "prefixListIds", {.kind = Kind::list, .list = &kPrefixListIdListList}, offsetof(IpPermission, prefix_list_ids), false, false},
-};
-constinit const StructInfo kIpPermission = struct_info<IpPermission, Roles{}>("IpPermission", kIpPermissionMembers);
 
 }  // namespace kiln::api::ec2::tables

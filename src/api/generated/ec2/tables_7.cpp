@@ -3,6 +3,8 @@
 #include <cstddef>
 
 #include "api/generated/ec2/create_key_pair.h"
+#include "api/generated/ec2/describe_images.h"
+#include "api/generated/ec2/describe_instance_type_offerings.h"
 #include "api/generated/ec2/describe_instance_types.h"
 #include "api/generated/ec2/describe_key_pairs.h"
 #include "api/generated/ec2/describe_network_interfaces.h"
@@ -16,6 +18,10 @@
 #include "api/generated/ec2/tables.h"
 
 namespace kiln::api::ec2::tables {
+
+constinit const ListInfo kInstanceTypeOfferingsListList = list_info<InstanceTypeOffering>("item", {.kind = Kind::structure, .structure = &kInstanceTypeOffering});
+
+constinit const ListInfo kIpPermissionListList = list_info<IpPermission>("item", {.kind = Kind::structure, .structure = &kIpPermission});
 
 constinit const ListInfo kIpRangeListList = list_info<IpRange>("item", {.kind = Kind::structure, .structure = &kIpRange});
 
@@ -41,11 +47,40 @@ constinit const ListInfo kMediaDeviceInfoListList = list_info<MediaDeviceInfo>("
 
 constinit const ListInfo kNetworkCardInfoListList = list_info<NetworkCardInfo>("item", {.kind = Kind::structure, .structure = &kNetworkCardInfo});
 
-constinit const ListInfo kNetworkInterfaceIpv6AddressesListList = list_info<NetworkInterfaceIpv6Address>("item", {.kind = Kind::structure, .structure = &kNetworkInterfaceIpv6Address});
-
 constinit const ListInfo kNetworkInterfaceListList = list_info<NetworkInterface>("item", {.kind = Kind::structure, .structure = &kNetworkInterface});
 
-constinit const ListInfo kNetworkInterfacePrivateIpAddressListList = list_info<NetworkInterfacePrivateIpAddress>("item", {.kind = Kind::structure, .structure = &kNetworkInterfacePrivateIpAddress});
+constinit const ListInfo kSupportedInstanceTypeSetList = list_info<InstanceTypeItem>("item", {.kind = Kind::structure, .structure = &kInstanceTypeItem});
+
+constinit const ListInfo kUnsupportedInstanceTypeSetList = list_info<InstanceTypeItem>("item", {.kind = Kind::structure, .structure = &kInstanceTypeItem});
+
+constexpr MemberInfo kInstanceTypeItemMembers[] = {
+    {"InstanceType", "InstanceType", "instanceType", {.kind = Kind::string}, offsetof(InstanceTypeItem, instance_type), false, false},
+};
+constinit const StructInfo kInstanceTypeItem = struct_info<InstanceTypeItem, Roles{}>("InstanceTypeItem", kInstanceTypeItemMembers);
+
+constexpr MemberInfo kInstanceTypeOfferingMembers[] = {
+    {"InstanceType", "InstanceType", "instanceType", {.kind = Kind::string}, offsetof(InstanceTypeOffering, instance_type), false, false},
+    {"LocationType", "LocationType", "locationType", {.kind = Kind::string, .values = &kLocationTypeEnum}, offsetof(InstanceTypeOffering, location_type), false, false},
+    {"Location", "Location", "location", {.kind = Kind::string}, offsetof(InstanceTypeOffering, location), false, false},
+};
+constinit const StructInfo kInstanceTypeOffering = struct_info<InstanceTypeOffering, Roles{}>("InstanceTypeOffering", kInstanceTypeOfferingMembers);
+
+constexpr MemberInfo kInstanceTypeSpecificationMembers[] = {
+    {"SupportedInstanceTypes", "SupportedInstanceTypeSet", "supportedInstanceTypeSet", {.kind = Kind::list, .list = &kSupportedInstanceTypeSetList}, offsetof(InstanceTypeSpecification, supported_instance_types), false, false},
+    {"UnsupportedInstanceTypes", "UnsupportedInstanceTypeSet", "unsupportedInstanceTypeSet", {.kind = Kind::list, .list = &kUnsupportedInstanceTypeSetList}, offsetof(InstanceTypeSpecification, unsupported_instance_types), false, false},
+};
+constinit const StructInfo kInstanceTypeSpecification = struct_info<InstanceTypeSpecification, Roles{.member = true}>("InstanceTypeSpecification", kInstanceTypeSpecificationMembers);
+
+constexpr MemberInfo kIpPermissionMembers[] = {
+    {"IpProtocol", "IpProtocol", "ipProtocol", {.kind = Kind::string}, offsetof(IpPermission, ip_protocol), false, false},
+    {"FromPort", "FromPort", "fromPort", {.kind = Kind::integer}, offsetof(IpPermission, from_port), false, false},
+    {"ToPort", "ToPort", "toPort", {.kind = Kind::integer}, offsetof(IpPermission, to_port), false, false},
+    {"UserIdGroupPairs", "Groups", "groups", {.kind = Kind::list, .list = &kUserIdGroupPairListList}, offsetof(IpPermission, user_id_group_pairs), false, false},
+    {"IpRanges", "IpRanges", "ipRanges", {.kind = Kind::list, .list = &kIpRangeListList}, offsetof(IpPermission, ip_ranges), false, false},
+    {"Ipv6Ranges", "Ipv6Ranges", "ipv6Ranges", {.kind = Kind::list, .list = &kIpv6RangeListList}, offsetof(IpPermission, ipv6_ranges), false, false},
+    {"PrefixListIds", "PrefixListIds", "prefixListIds", {.kind = Kind::list, .list = &kPrefixListIdListList}, offsetof(IpPermission, prefix_list_ids), false, false},
+};
+constinit const StructInfo kIpPermission = struct_info<IpPermission, Roles{}>("IpPermission", kIpPermissionMembers);
 
 constexpr MemberInfo kIpRangeMembers[] = {
     {"Description", "Description", "description", {.kind = Kind::string}, offsetof(IpRange, description), false, false},
@@ -299,40 +334,5 @@ constexpr MemberInfo kNetworkInterfaceAssociationMembers[] = {
     {"CarrierIp", "CarrierIp", "carrierIp", {.kind = Kind::string}, offsetof(NetworkInterfaceAssociation, carrier_ip), false, false},
 };
 constinit const StructInfo kNetworkInterfaceAssociation = struct_info<NetworkInterfaceAssociation, Roles{.member = true}>("NetworkInterfaceAssociation", kNetworkInterfaceAssociationMembers);
-
-constexpr MemberInfo kNetworkInterfaceAttachmentMembers[] = {
-    {"AttachTime", "AttachTime", "attachTime", {.kind = Kind::timestamp}, offsetof(NetworkInterfaceAttachment, attach_time), false, false},
-    {"AttachmentId", "AttachmentId", "attachmentId", {.kind = Kind::string}, offsetof(NetworkInterfaceAttachment, attachment_id), false, false},
-    {"DeleteOnTermination", "DeleteOnTermination", "deleteOnTermination", {.kind = Kind::boolean}, offsetof(NetworkInterfaceAttachment, delete_on_termination), false, false},
-    {"DeviceIndex", "DeviceIndex", "deviceIndex", {.kind = Kind::integer}, offsetof(NetworkInterfaceAttachment, device_index), false, false},
-    {"NetworkCardIndex", "NetworkCardIndex", "networkCardIndex", {.kind = Kind::integer}, offsetof(NetworkInterfaceAttachment, network_card_index), false, false},
-    {"InstanceId", "InstanceId", "instanceId", {.kind = Kind::string}, offsetof(NetworkInterfaceAttachment, instance_id), false, false},
-    {"InstanceOwnerId", "InstanceOwnerId", "instanceOwnerId", {.kind = Kind::string}, offsetof(NetworkInterfaceAttachment, instance_owner_id), false, false},
-    {"Status", "Status", "status", {.kind = Kind::string}, offsetof(NetworkInterfaceAttachment, status), false, false},
-    {"EnaSrdSpecification", "EnaSrdSpecification", "enaSrdSpecification", {.kind = Kind::structure, .structure = &kAttachmentEnaSrdSpecification}, offsetof(NetworkInterfaceAttachment, ena_srd_specification), false, false},
-    {"EnaQueueCount", "EnaQueueCount", "enaQueueCount", {.kind = Kind::integer}, offsetof(NetworkInterfaceAttachment, ena_queue_count), false, false},
-};
-constinit const StructInfo kNetworkInterfaceAttachment = struct_info<NetworkInterfaceAttachment, Roles{.member = true}>("NetworkInterfaceAttachment", kNetworkInterfaceAttachmentMembers);
-
-constexpr MemberInfo kNetworkInterfaceIpv6AddressMembers[] = {
-    {"Ipv6Address", "Ipv6Address", "ipv6Address", {.kind = Kind::string}, offsetof(NetworkInterfaceIpv6Address, ipv6_address), false, false},
-    {"PublicIpv6DnsName", "PublicIpv6DnsName", "publicIpv6DnsName", {.kind = Kind::string}, offsetof(NetworkInterfaceIpv6Address, public_ipv6_dns_name), false, false},
-    {"IsPrimaryIpv6", "IsPrimaryIpv6", "isPrimaryIpv6", {.kind = Kind::boolean}, offsetof(NetworkInterfaceIpv6Address, is_primary_ipv6), false, false},
-};
-constinit const StructInfo kNetworkInterfaceIpv6Address = struct_info<NetworkInterfaceIpv6Address, Roles{}>("NetworkInterfaceIpv6Address", kNetworkInterfaceIpv6AddressMembers);
-
-constexpr MemberInfo kNetworkInterfacePrivateIpAddressMembers[] = {
-    {"Association", "Association", "association", {.kind = Kind::structure, .structure = &kNetworkInterfaceAssociation}, offsetof(NetworkInterfacePrivateIpAddress, association), false, false},
-    {"Primary", "Primary", "primary", {.kind = Kind::boolean}, offsetof(NetworkInterfacePrivateIpAddress, primary), false, false},
-    {"PrivateDnsName", "PrivateDnsName", "privateDnsName", {.kind = Kind::string}, offsetof(NetworkInterfacePrivateIpAddress, private_dns_name), false, false},
-    {"PrivateIpAddress", "PrivateIpAddress", "privateIpAddress", {.kind = Kind::string}, offsetof(NetworkInterfacePrivateIpAddress, private_ip_address), false, false},
-};
-constinit const StructInfo kNetworkInterfacePrivateIpAddress = struct_info<NetworkInterfacePrivateIpAddress, Roles{}>("NetworkInterfacePrivateIpAddress", kNetworkInterfacePrivateIpAddressMembers);
-
-constexpr MemberInfo kNeuronDeviceCoreInfoMembers[] = {
-    {"Count", "Count", "count", {.kind = Kind::integer}, offsetof(NeuronDeviceCoreInfo, count), false, false},
-    {"Version", "Version", "version", {.kind = Kind::integer}, offsetof(NeuronDeviceCoreInfo, version), false, false},
-};
-constinit const StructInfo kNeuronDeviceCoreInfo = struct_info<NeuronDeviceCoreInfo, Roles{.member = true}>("NeuronDeviceCoreInfo", kNeuronDeviceCoreInfoMembers);
 
 }  // namespace kiln::api::ec2::tables

@@ -17,13 +17,15 @@
 #include "api/generated/ec2/reservation.h"
 #include "api/generated/ec2/reset_image_attribute.h"
 #include "api/generated/ec2/revoke_security_group_egress.h"
-#include "api/generated/ec2/revoke_security_group_ingress.h"
-#include "api/generated/ec2/revoked_security_group_rule.h"
 #include "api/generated/ec2/run_instances.h"
 #include "api/generated/ec2/security_group_rule.h"
 #include "api/generated/ec2/tables.h"
 
 namespace kiln::api::ec2::tables {
+
+constinit const ListInfo kNetworkInterfaceIpv6AddressesListList = list_info<NetworkInterfaceIpv6Address>("item", {.kind = Kind::structure, .structure = &kNetworkInterfaceIpv6Address});
+
+constinit const ListInfo kNetworkInterfacePrivateIpAddressListList = list_info<NetworkInterfacePrivateIpAddress>("item", {.kind = Kind::structure, .structure = &kNetworkInterfacePrivateIpAddress});
 
 constinit const ListInfo kNeuronDeviceInfoListList = list_info<NeuronDeviceInfo>("item", {.kind = Kind::structure, .structure = &kNeuronDeviceInfo});
 
@@ -39,7 +41,40 @@ constinit const ListInfo kRegionListList = list_info<Region>("item", {.kind = Ki
 
 constinit const ListInfo kReservationListList = list_info<Reservation>("item", {.kind = Kind::structure, .structure = &kReservation});
 
-constinit const ListInfo kRevokedSecurityGroupRuleListList = list_info<RevokedSecurityGroupRule>("item", {.kind = Kind::structure, .structure = &kRevokedSecurityGroupRule});
+constexpr MemberInfo kNetworkInterfaceAttachmentMembers[] = {
+    {"AttachTime", "AttachTime", "attachTime", {.kind = Kind::timestamp}, offsetof(NetworkInterfaceAttachment, attach_time), false, false},
+    {"AttachmentId", "AttachmentId", "attachmentId", {.kind = Kind::string}, offsetof(NetworkInterfaceAttachment, attachment_id), false, false},
+    {"DeleteOnTermination", "DeleteOnTermination", "deleteOnTermination", {.kind = Kind::boolean}, offsetof(NetworkInterfaceAttachment, delete_on_termination), false, false},
+    {"DeviceIndex", "DeviceIndex", "deviceIndex", {.kind = Kind::integer}, offsetof(NetworkInterfaceAttachment, device_index), false, false},
+    {"NetworkCardIndex", "NetworkCardIndex", "networkCardIndex", {.kind = Kind::integer}, offsetof(NetworkInterfaceAttachment, network_card_index), false, false},
+    {"InstanceId", "InstanceId", "instanceId", {.kind = Kind::string}, offsetof(NetworkInterfaceAttachment, instance_id), false, false},
+    {"InstanceOwnerId", "InstanceOwnerId", "instanceOwnerId", {.kind = Kind::string}, offsetof(NetworkInterfaceAttachment, instance_owner_id), false, false},
+    {"Status", "Status", "status", {.kind = Kind::string}, offsetof(NetworkInterfaceAttachment, status), false, false},
+    {"EnaSrdSpecification", "EnaSrdSpecification", "enaSrdSpecification", {.kind = Kind::structure, .structure = &kAttachmentEnaSrdSpecification}, offsetof(NetworkInterfaceAttachment, ena_srd_specification), false, false},
+    {"EnaQueueCount", "EnaQueueCount", "enaQueueCount", {.kind = Kind::integer}, offsetof(NetworkInterfaceAttachment, ena_queue_count), false, false},
+};
+constinit const StructInfo kNetworkInterfaceAttachment = struct_info<NetworkInterfaceAttachment, Roles{.member = true}>("NetworkInterfaceAttachment", kNetworkInterfaceAttachmentMembers);
+
+constexpr MemberInfo kNetworkInterfaceIpv6AddressMembers[] = {
+    {"Ipv6Address", "Ipv6Address", "ipv6Address", {.kind = Kind::string}, offsetof(NetworkInterfaceIpv6Address, ipv6_address), false, false},
+    {"PublicIpv6DnsName", "PublicIpv6DnsName", "publicIpv6DnsName", {.kind = Kind::string}, offsetof(NetworkInterfaceIpv6Address, public_ipv6_dns_name), false, false},
+    {"IsPrimaryIpv6", "IsPrimaryIpv6", "isPrimaryIpv6", {.kind = Kind::boolean}, offsetof(NetworkInterfaceIpv6Address, is_primary_ipv6), false, false},
+};
+constinit const StructInfo kNetworkInterfaceIpv6Address = struct_info<NetworkInterfaceIpv6Address, Roles{}>("NetworkInterfaceIpv6Address", kNetworkInterfaceIpv6AddressMembers);
+
+constexpr MemberInfo kNetworkInterfacePrivateIpAddressMembers[] = {
+    {"Association", "Association", "association", {.kind = Kind::structure, .structure = &kNetworkInterfaceAssociation}, offsetof(NetworkInterfacePrivateIpAddress, association), false, false},
+    {"Primary", "Primary", "primary", {.kind = Kind::boolean}, offsetof(NetworkInterfacePrivateIpAddress, primary), false, false},
+    {"PrivateDnsName", "PrivateDnsName", "privateDnsName", {.kind = Kind::string}, offsetof(NetworkInterfacePrivateIpAddress, private_dns_name), false, false},
+    {"PrivateIpAddress", "PrivateIpAddress", "privateIpAddress", {.kind = Kind::string}, offsetof(NetworkInterfacePrivateIpAddress, private_ip_address), false, false},
+};
+constinit const StructInfo kNetworkInterfacePrivateIpAddress = struct_info<NetworkInterfacePrivateIpAddress, Roles{}>("NetworkInterfacePrivateIpAddress", kNetworkInterfacePrivateIpAddressMembers);
+
+constexpr MemberInfo kNeuronDeviceCoreInfoMembers[] = {
+    {"Count", "Count", "count", {.kind = Kind::integer}, offsetof(NeuronDeviceCoreInfo, count), false, false},
+    {"Version", "Version", "version", {.kind = Kind::integer}, offsetof(NeuronDeviceCoreInfo, version), false, false},
+};
+constinit const StructInfo kNeuronDeviceCoreInfo = struct_info<NeuronDeviceCoreInfo, Roles{.member = true}>("NeuronDeviceCoreInfo", kNeuronDeviceCoreInfoMembers);
 
 constexpr MemberInfo kNeuronDeviceInfoMembers[] = {
     {"Count", "Count", "count", {.kind = Kind::integer}, offsetof(NeuronDeviceInfo, count), false, false},
@@ -242,49 +277,5 @@ constexpr MemberInfo kRevokeSecurityGroupEgressRequestMembers[] = {
     {"IpPermissions", "IpPermissions", "ipPermissions", {.kind = Kind::list, .list = &kIpPermissionListList}, offsetof(RevokeSecurityGroupEgressRequest, ip_permissions), false, false},
 };
 constinit const StructInfo kRevokeSecurityGroupEgressRequest = struct_info<RevokeSecurityGroupEgressRequest, Roles{.root = true}>("RevokeSecurityGroupEgressRequest", kRevokeSecurityGroupEgressRequestMembers);
-
-constexpr MemberInfo kRevokeSecurityGroupEgressResultMembers[] = {
-    {"Return", "Return", "return", {.kind = Kind::boolean}, offsetof(RevokeSecurityGroupEgressResult, return_), false, false},
-    {"UnknownIpPermissions", "UnknownIpPermissionSet", "unknownIpPermissionSet", {.kind = Kind::list, .list = &kIpPermissionListList}, offsetof(RevokeSecurityGroupEgressResult, unknown_ip_permissions), false, false},
-    {"RevokedSecurityGroupRules", "RevokedSecurityGroupRuleSet", "revokedSecurityGroupRuleSet", {.kind = Kind::list, .list = &kRevokedSecurityGroupRuleListList}, offsetof(RevokeSecurityGroupEgressResult, revoked_security_group_rules), false, false},
-};
-constinit const StructInfo kRevokeSecurityGroupEgressResult = struct_info<RevokeSecurityGroupEgressResult, Roles{.root = true}>("RevokeSecurityGroupEgressResult", kRevokeSecurityGroupEgressResultMembers);
-
-constexpr MemberInfo kRevokeSecurityGroupIngressRequestMembers[] = {
-    {"CidrIp", "CidrIp", "CidrIp", {.kind = Kind::string}, offsetof(RevokeSecurityGroupIngressRequest, cidr_ip), false, false},
-    {"FromPort", "FromPort", "FromPort", {.kind = Kind::integer}, offsetof(RevokeSecurityGroupIngressRequest, from_port), false, false},
-    {"GroupId", "GroupId", "GroupId", {.kind = Kind::string}, offsetof(RevokeSecurityGroupIngressRequest, group_id), false, false},
-    {"GroupName", "GroupName", "GroupName", {.kind = Kind::string}, offsetof(RevokeSecurityGroupIngressRequest, group_name), false, false},
-    {"IpPermissions", "IpPermissions", "IpPermissions", {.kind = Kind::list, .list = &kIpPermissionListList}, offsetof(RevokeSecurityGroupIngressRequest, ip_permissions), false, false},
-    {"IpProtocol", "IpProtocol", "IpProtocol", {.kind = Kind::string}, offsetof(RevokeSecurityGroupIngressRequest, ip_protocol), false, false},
-    {"SourceSecurityGroupName", "SourceSecurityGroupName", "SourceSecurityGroupName", {.kind = Kind::string}, offsetof(RevokeSecurityGroupIngressRequest, source_security_group_name), false, false},
-    {"SourceSecurityGroupOwnerId", "SourceSecurityGroupOwnerId", "SourceSecurityGroupOwnerId", {.kind = Kind::string}, offsetof(RevokeSecurityGroupIngressRequest, source_security_group_owner_id), false, false},
-    {"ToPort", "ToPort", "ToPort", {.kind = Kind::integer}, offsetof(RevokeSecurityGroupIngressRequest, to_port), false, false},
-    {"SecurityGroupRuleIds", "SecurityGroupRuleId", "SecurityGroupRuleId", {.kind = Kind::list, .list = &kSecurityGroupRuleIdListList}, offsetof(RevokeSecurityGroupIngressRequest, security_group_rule_ids), false, false},
-    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(RevokeSecurityGroupIngressRequest, dry_run), false, false},
-};
-constinit const StructInfo kRevokeSecurityGroupIngressRequest = struct_info<RevokeSecurityGroupIngressRequest, Roles{.root = true}>("RevokeSecurityGroupIngressRequest", kRevokeSecurityGroupIngressRequestMembers);
-
-constexpr MemberInfo kRevokeSecurityGroupIngressResultMembers[] = {
-    {"Return", "Return", "return", {.kind = Kind::boolean}, offsetof(RevokeSecurityGroupIngressResult, return_), false, false},
-    {"UnknownIpPermissions", "UnknownIpPermissionSet", "unknownIpPermissionSet", {.kind = Kind::list, .list = &kIpPermissionListList}, offsetof(RevokeSecurityGroupIngressResult, unknown_ip_permissions), false, false},
-    {"RevokedSecurityGroupRules", "RevokedSecurityGroupRuleSet", "revokedSecurityGroupRuleSet", {.kind = Kind::list, .list = &kRevokedSecurityGroupRuleListList}, offsetof(RevokeSecurityGroupIngressResult, revoked_security_group_rules), false, false},
-};
-constinit const StructInfo kRevokeSecurityGroupIngressResult = struct_info<RevokeSecurityGroupIngressResult, Roles{.root = true}>("RevokeSecurityGroupIngressResult", kRevokeSecurityGroupIngressResultMembers);
-
-constexpr MemberInfo kRevokedSecurityGroupRuleMembers[] = {
-    {"SecurityGroupRuleId", "SecurityGroupRuleId", "securityGroupRuleId", {.kind = Kind::string}, offsetof(RevokedSecurityGroupRule, security_group_rule_id), false, false},
-    {"GroupId", "GroupId", "groupId", {.kind = Kind::string}, offsetof(RevokedSecurityGroupRule, group_id), false, false},
-    {"IsEgress", "IsEgress", "isEgress", {.kind = Kind::boolean}, offsetof(RevokedSecurityGroupRule, is_egress), false, false},
-    {"IpProtocol", "IpProtocol", "ipProtocol", {.kind = Kind::string}, offsetof(RevokedSecurityGroupRule, ip_protocol), false, false},
-    {"FromPort", "FromPort", "fromPort", {.kind = Kind::integer}, offsetof(RevokedSecurityGroupRule, from_port), false, false},
-    {"ToPort", "ToPort", "toPort", {.kind = Kind::integer}, offsetof(RevokedSecurityGroupRule, to_port), false, false},
-    {"CidrIpv4", "CidrIpv4", "cidrIpv4", {.kind = Kind::string}, offsetof(RevokedSecurityGroupRule, cidr_ipv4), false, false},
-    {"CidrIpv6", "CidrIpv6", "cidrIpv6", {.kind = Kind::string}, offsetof(RevokedSecurityGroupRule, cidr_ipv6), false, false},
-    {"PrefixListId", "PrefixListId", "prefixListId", {.kind = Kind::string}, offsetof(RevokedSecurityGroupRule, prefix_list_id), false, false},
-    {"ReferencedGroupId", "ReferencedGroupId", "referencedGroupId", {.kind = Kind::string}, offsetof(RevokedSecurityGroupRule, referenced_group_id), false, false},
-    {"Description", "Description", "description", {.kind = Kind::string}, offsetof(RevokedSecurityGroupRule, description), false, false},
-};
-constinit const StructInfo kRevokedSecurityGroupRule = struct_info<RevokedSecurityGroupRule, Roles{}>("RevokedSecurityGroupRule", kRevokedSecurityGroupRuleMembers);
 
 }  // namespace kiln::api::ec2::tables

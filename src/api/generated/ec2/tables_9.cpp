@@ -8,9 +8,11 @@
 #include "api/generated/ec2/describe_security_groups.h"
 #include "api/generated/ec2/describe_subnets.h"
 #include "api/generated/ec2/describe_tags.h"
-#include "api/generated/ec2/describe_vpcs.h"
 #include "api/generated/ec2/ip_permission.h"
 #include "api/generated/ec2/modify_instance_attribute.h"
+#include "api/generated/ec2/revoke_security_group_egress.h"
+#include "api/generated/ec2/revoke_security_group_ingress.h"
+#include "api/generated/ec2/revoked_security_group_rule.h"
 #include "api/generated/ec2/run_instances.h"
 #include "api/generated/ec2/security_group_rule.h"
 #include "api/generated/ec2/snapshot.h"
@@ -25,6 +27,8 @@
 #include "api/generated/ec2/volume_attachment.h"
 
 namespace kiln::api::ec2::tables {
+
+constinit const ListInfo kRevokedSecurityGroupRuleListList = list_info<RevokedSecurityGroupRule>("item", {.kind = Kind::structure, .structure = &kRevokedSecurityGroupRule});
 
 constinit const ListInfo kSecurityGroupListList = list_info<SecurityGroup>("item", {.kind = Kind::structure, .structure = &kSecurityGroup});
 
@@ -50,9 +54,49 @@ constinit const ListInfo kVolumeAttachmentListList = list_info<VolumeAttachment>
 
 constinit const ListInfo kVolumeListList = list_info<Volume>("item", {.kind = Kind::structure, .structure = &kVolume});
 
-constinit const ListInfo kVpcCidrBlockAssociationSetList = list_info<VpcCidrBlockAssociation>("item", {.kind = Kind::structure, .structure = &kVpcCidrBlockAssociation});
+constexpr MemberInfo kRevokeSecurityGroupEgressResultMembers[] = {
+    {"Return", "Return", "return", {.kind = Kind::boolean}, offsetof(RevokeSecurityGroupEgressResult, return_), false, false},
+    {"UnknownIpPermissions", "UnknownIpPermissionSet", "unknownIpPermissionSet", {.kind = Kind::list, .list = &kIpPermissionListList}, offsetof(RevokeSecurityGroupEgressResult, unknown_ip_permissions), false, false},
+    {"RevokedSecurityGroupRules", "RevokedSecurityGroupRuleSet", "revokedSecurityGroupRuleSet", {.kind = Kind::list, .list = &kRevokedSecurityGroupRuleListList}, offsetof(RevokeSecurityGroupEgressResult, revoked_security_group_rules), false, false},
+};
+constinit const StructInfo kRevokeSecurityGroupEgressResult = struct_info<RevokeSecurityGroupEgressResult, Roles{.root = true}>("RevokeSecurityGroupEgressResult", kRevokeSecurityGroupEgressResultMembers);
 
-constinit const ListInfo kVpcListList = list_info<Vpc>("item", {.kind = Kind::structure, .structure = &kVpc});
+constexpr MemberInfo kRevokeSecurityGroupIngressRequestMembers[] = {
+    {"CidrIp", "CidrIp", "CidrIp", {.kind = Kind::string}, offsetof(RevokeSecurityGroupIngressRequest, cidr_ip), false, false},
+    {"FromPort", "FromPort", "FromPort", {.kind = Kind::integer}, offsetof(RevokeSecurityGroupIngressRequest, from_port), false, false},
+    {"GroupId", "GroupId", "GroupId", {.kind = Kind::string}, offsetof(RevokeSecurityGroupIngressRequest, group_id), false, false},
+    {"GroupName", "GroupName", "GroupName", {.kind = Kind::string}, offsetof(RevokeSecurityGroupIngressRequest, group_name), false, false},
+    {"IpPermissions", "IpPermissions", "IpPermissions", {.kind = Kind::list, .list = &kIpPermissionListList}, offsetof(RevokeSecurityGroupIngressRequest, ip_permissions), false, false},
+    {"IpProtocol", "IpProtocol", "IpProtocol", {.kind = Kind::string}, offsetof(RevokeSecurityGroupIngressRequest, ip_protocol), false, false},
+    {"SourceSecurityGroupName", "SourceSecurityGroupName", "SourceSecurityGroupName", {.kind = Kind::string}, offsetof(RevokeSecurityGroupIngressRequest, source_security_group_name), false, false},
+    {"SourceSecurityGroupOwnerId", "SourceSecurityGroupOwnerId", "SourceSecurityGroupOwnerId", {.kind = Kind::string}, offsetof(RevokeSecurityGroupIngressRequest, source_security_group_owner_id), false, false},
+    {"ToPort", "ToPort", "ToPort", {.kind = Kind::integer}, offsetof(RevokeSecurityGroupIngressRequest, to_port), false, false},
+    {"SecurityGroupRuleIds", "SecurityGroupRuleId", "SecurityGroupRuleId", {.kind = Kind::list, .list = &kSecurityGroupRuleIdListList}, offsetof(RevokeSecurityGroupIngressRequest, security_group_rule_ids), false, false},
+    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(RevokeSecurityGroupIngressRequest, dry_run), false, false},
+};
+constinit const StructInfo kRevokeSecurityGroupIngressRequest = struct_info<RevokeSecurityGroupIngressRequest, Roles{.root = true}>("RevokeSecurityGroupIngressRequest", kRevokeSecurityGroupIngressRequestMembers);
+
+constexpr MemberInfo kRevokeSecurityGroupIngressResultMembers[] = {
+    {"Return", "Return", "return", {.kind = Kind::boolean}, offsetof(RevokeSecurityGroupIngressResult, return_), false, false},
+    {"UnknownIpPermissions", "UnknownIpPermissionSet", "unknownIpPermissionSet", {.kind = Kind::list, .list = &kIpPermissionListList}, offsetof(RevokeSecurityGroupIngressResult, unknown_ip_permissions), false, false},
+    {"RevokedSecurityGroupRules", "RevokedSecurityGroupRuleSet", "revokedSecurityGroupRuleSet", {.kind = Kind::list, .list = &kRevokedSecurityGroupRuleListList}, offsetof(RevokeSecurityGroupIngressResult, revoked_security_group_rules), false, false},
+};
+constinit const StructInfo kRevokeSecurityGroupIngressResult = struct_info<RevokeSecurityGroupIngressResult, Roles{.root = true}>("RevokeSecurityGroupIngressResult", kRevokeSecurityGroupIngressResultMembers);
+
+constexpr MemberInfo kRevokedSecurityGroupRuleMembers[] = {
+    {"SecurityGroupRuleId", "SecurityGroupRuleId", "securityGroupRuleId", {.kind = Kind::string}, offsetof(RevokedSecurityGroupRule, security_group_rule_id), false, false},
+    {"GroupId", "GroupId", "groupId", {.kind = Kind::string}, offsetof(RevokedSecurityGroupRule, group_id), false, false},
+    {"IsEgress", "IsEgress", "isEgress", {.kind = Kind::boolean}, offsetof(RevokedSecurityGroupRule, is_egress), false, false},
+    {"IpProtocol", "IpProtocol", "ipProtocol", {.kind = Kind::string}, offsetof(RevokedSecurityGroupRule, ip_protocol), false, false},
+    {"FromPort", "FromPort", "fromPort", {.kind = Kind::integer}, offsetof(RevokedSecurityGroupRule, from_port), false, false},
+    {"ToPort", "ToPort", "toPort", {.kind = Kind::integer}, offsetof(RevokedSecurityGroupRule, to_port), false, false},
+    {"CidrIpv4", "CidrIpv4", "cidrIpv4", {.kind = Kind::string}, offsetof(RevokedSecurityGroupRule, cidr_ipv4), false, false},
+    {"CidrIpv6", "CidrIpv6", "cidrIpv6", {.kind = Kind::string}, offsetof(RevokedSecurityGroupRule, cidr_ipv6), false, false},
+    {"PrefixListId", "PrefixListId", "prefixListId", {.kind = Kind::string}, offsetof(RevokedSecurityGroupRule, prefix_list_id), false, false},
+    {"ReferencedGroupId", "ReferencedGroupId", "referencedGroupId", {.kind = Kind::string}, offsetof(RevokedSecurityGroupRule, referenced_group_id), false, false},
+    {"Description", "Description", "description", {.kind = Kind::string}, offsetof(RevokedSecurityGroupRule, description), false, false},
+};
+constinit const StructInfo kRevokedSecurityGroupRule = struct_info<RevokedSecurityGroupRule, Roles{}>("RevokedSecurityGroupRule", kRevokedSecurityGroupRuleMembers);
 
 constexpr MemberInfo kRunInstancesMonitoringEnabledMembers[] = {
     {"MetricCategoryIds", "MetricCategoryId", "MetricCategoryId", {.kind = Kind::list, .list = &kMetricCategoryIdListList}, offsetof(RunInstancesMonitoringEnabled, metric_category_ids), false, false},
@@ -375,45 +419,5 @@ constexpr MemberInfo kVolumeAttachmentMembers[] = {
     {"AttachTime", "AttachTime", "attachTime", {.kind = Kind::timestamp}, offsetof(VolumeAttachment, attach_time), false, false},
 };
 constinit const StructInfo kVolumeAttachment = struct_info<VolumeAttachment, Roles{.root = true}>("VolumeAttachment", kVolumeAttachmentMembers);
-
-constexpr MemberInfo kVpcMembers[] = {
-    {"OwnerId", "OwnerId", "ownerId", {.kind = Kind::string}, offsetof(Vpc, owner_id), false, false},
-    {"InstanceTenancy", "InstanceTenancy", "instanceTenancy", {.kind = Kind::string, .values = &kTenancyEnum}, offsetof(Vpc, instance_tenancy), false, false},
-    {"Ipv6CidrBlockAssociationSet", "Ipv6CidrBlockAssociationSet", "ipv6CidrBlockAssociationSet", {.kind = Kind::list, .list = &kVpcIpv6CidrBlockAssociationSetList}, offsetof(Vpc, ipv6_cidr_block_association_set), false, false},
-    {"CidrBlockAssociationSet", "CidrBlockAssociationSet", "cidrBlockAssociationSet", {.kind = Kind::list, .list = &kVpcCidrBlockAssociationSetList}, offsetof(Vpc, cidr_block_association_set), false, false},
-    {"IsDefault", "IsDefault", "isDefault", {.kind = Kind::boolean}, offsetof(Vpc, is_default), false, false},
-    {"EncryptionControl", "EncryptionControl", "encryptionControl", {.kind = Kind::structure, .structure = &kVpcEncryptionControl}, offsetof(Vpc, encryption_control), false, false},
-    {"Tags", "TagSet", "tagSet", {.kind = Kind::list, .list = &kTagListList}, offsetof(Vpc, tags), false, false},
-    {"BlockPublicAccessStates", "BlockPublicAccessStates", "blockPublicAccessStates", {.kind = Kind::structure, .structure = &kBlockPublicAccessStates}, offsetof(Vpc, block_public_access_states), false, false},
-    {"VpcId", "VpcId", "vpcId", {.kind = Kind::string}, offsetof(Vpc, vpc_id), false, false},
-    {"State", "State", "state", {.kind = Kind::string}, offsetof(Vpc, state), false, false},
-    {"CidrBlock", "CidrBlock", "cidrBlock", {.kind = Kind::string}, offsetof(Vpc, cidr_block), false, false},
-    {"DhcpOptionsId", "DhcpOptionsId", "dhcpOptionsId", {.kind = Kind::string}, offsetof(Vpc, dhcp_options_id), false, false},
-};
-constinit const StructInfo kVpc = struct_info<Vpc, Roles{}>("Vpc", kVpcMembers);
-
-constexpr MemberInfo kVpcCidrBlockAssociationMembers[] = {
-    {"AssociationId", "AssociationId", "associationId", {.kind = Kind::string}, offsetof(VpcCidrBlockAssociation, association_id), false, false},
-    {"CidrBlock", "CidrBlock", "cidrBlock", {.kind = Kind::string}, offsetof(VpcCidrBlockAssociation, cidr_block), false, false},
-    {"CidrBlockState", "CidrBlockState", "cidrBlockState", {.kind = Kind::structure, .structure = &kVpcCidrBlockState}, offsetof(VpcCidrBlockAssociation, cidr_block_state), false, false},
-};
-constinit const StructInfo kVpcCidrBlockAssociation = struct_info<VpcCidrBlockAssociation, Roles{}>("VpcCidrBlockAssociation", kVpcCidrBlockAssociationMembers);
-
-constexpr MemberInfo kVpcCidrBlockStateMembers[] = {
-    {"State", "State", "state", {.kind = Kind::string}, offsetof(VpcCidrBlockState, state), false, false},
-    {"StatusMessage", "StatusMessage", "statusMessage", {.kind = Kind::string}, offsetof(VpcCidrBlockState, status_message), false, false},
-};
-constinit const StructInfo kVpcCidrBlockState = struct_info<VpcCidrBlockState, Roles{.member = true}>("VpcCidrBlockState", kVpcCidrBlockStateMembers);
-
-constexpr MemberInfo kVpcEncryptionControlMembers[] = {
-    {"VpcId", "VpcId", "vpcId", {.kind = Kind::string}, offsetof(VpcEncryptionControl, vpc_id), false, false},
-    {"VpcEncryptionControlId", "VpcEncryptionControlId", "vpcEncryptionControlId", {.kind = Kind::string}, offsetof(VpcEncryptionControl, vpc_encryption_control_id), false, false},
-    {"Mode", "Mode", "mode", {.kind = Kind::string}, offsetof(VpcEncryptionControl, mode), false, false},
-    {"State", "State", "state", {.kind = Kind::string}, offsetof(VpcEncryptionControl, state), false, false},
-    {"StateMessage", "StateMessage", "stateMessage", {.kind = Kind::string}, offsetof(VpcEncryptionControl, state_message), false, false},
-    {"ResourceExclusions", "ResourceExclusions", "resourceExclusions", {.kind = Kind::structure, .structure = &kVpcEncryptionControlExclusions}, offsetof(VpcEncryptionControl, resource_exclusions), false, false},
-    {"Tags", "TagSet", "tagSet", {.kind = Kind::list, .list = &kTagListList}, offsetof(VpcEncryptionControl, tags), false, false},
-};
-constinit const StructInfo kVpcEncryptionControl = struct_info<VpcEncryptionControl, Roles{.member = true}>("VpcEncryptionControl", kVpcEncryptionControlMembers);
 
 }  // namespace kiln::api::ec2::tables
