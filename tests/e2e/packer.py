@@ -28,7 +28,7 @@ def packer(kiln, *variables):
 
 
 def test_packer_bakes_an_image_that_boots():
-    with kiln_test.Kiln("--guest-memory-cap", "192", "--provided-images", os.path.join(ROOT, "build/guests")) as kiln:
+    with kiln_test.Kiln("--guest-memory-cap", "256", "--provided-images", os.path.join(ROOT, "build/guests")) as kiln:
         ec2 = kiln.client("ec2")
         wait_until(lambda: ec2.describe_images(Owners=["amazon"])["Images"], 60, "an image is provided")
         done = packer(kiln, "name=baked")
