@@ -31,7 +31,8 @@ sigset_t block_end_signals() {
 // Capabilities from our manager are ours, not those of each program we start (bubblewrap refuses to
 // run with any). Network processes get them again (compute/qemu/child.cpp).
 Status keep_capabilities_to_ourselves() {
-    return ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) == 0
+    // EINVAL: a kernel without such a set.
+    return ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) == 0 || errno == EINVAL
                ? ok()
                : Error::from_errno(errno, "clear the ambient capabilities");
 }

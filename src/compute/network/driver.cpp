@@ -77,7 +77,7 @@ DriverFacts driver_facts(bool has_pool) {
     DriverFacts facts;
     facts.low_ports_refused = low_ports_refused();
     facts.has_pool = has_pool;
-    if (const Status tried = has_pool ? try_tunnel() : ok(); !tried) {
+    if (const Status tried = has_pool ? may_open_tunnels() : ok(); !tried) {
         facts.tun_refused = tried.error().message();
     }
     return facts;

@@ -2,7 +2,7 @@
 // Which network driver carries the instances' public addresses (D20): `user` binds ports of 127.x
 // addresses, which takes no privileges but fails where a program listens on all addresses; `tun`
 // gives them addresses of a pool, which takes CAP_NET_ADMIN. Thread model: pure functions; asking
-// the host changes nothing that lasts.
+// the host changes nothing.
 #pragma once
 
 #include <string>
@@ -21,7 +21,6 @@ struct DriverFacts {
     std::string tun_refused;        // why no tunnel can be opened; empty: it can, or no pool
     bool has_pool = false;          // --public-pool is given
 };
-// Tunnels are tried with a pool only.
 DriverFacts driver_facts(bool has_pool);
 
 struct DriverChoice {

@@ -6,6 +6,7 @@
 #include <ifaddrs.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
+#include <net/route.h>
 #include <netinet/in.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
@@ -105,8 +106,18 @@ bool Tunnel::write(ByteView packet) {
     return ::write(fd_.get(), packet.data(), packet.size()) == static_cast<ssize_t>(packet.size());
 }
 
-Status try_tunnel() {
-    TRY(make_device());
+Status may_open_tunnels() {
+    const UniqueFd clone(::open(kClonePath, O_RDWR | O_CLOEXEC));
+    if (!clone) {
+        return refused(errno, "open /dev/net/tun");
+    }
+    const UniqueFd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    // The kernel looks at the right to change its network before it looks at what is to be changed,
+    // which is no route at all.
+    rtentry nothing{};
+    if (::ioctl(socket.get(), SIOCDELRT, &nothing) != 0 && (errno == EPERM || errno == EACCES)) {
+        return refused(errno, "make a TUN device");
+    }
     return ok();
 }
 

@@ -41,8 +41,8 @@ class Tunnel {
     const std::string device_;
 };
 
-// Whether this process may open tunnels, tried with a device that goes at once.
-Status try_tunnel();
+// Whether this process may open tunnels, with open()'s errors. Changes nothing.
+Status may_open_tunnels();
 
 // Devices of tunnels, of whatever service on this host, are named so, with a number.
 inline constexpr char kTunnelPrefix[] = "kiln";

@@ -92,7 +92,8 @@ bool become(uid_t user, std::optional<gid_t> extra_group) {
 // by the ambient set alone.
 bool choose_capabilities(bool keep) {
     if (!keep) {
-        return ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) == 0;
+        // EINVAL: a kernel without such a set.
+        return ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) == 0 || errno == EINVAL;
     }
     for (const unsigned long capability : {CAP_NET_ADMIN, CAP_NET_BIND_SERVICE}) {
         // Refused where we do not have it.

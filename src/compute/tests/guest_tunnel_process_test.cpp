@@ -29,7 +29,7 @@ class OwnNetwork {
   public:
     OwnNetwork()
         : before_(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC)),
-          made_(before_ && ::unshare(CLONE_NEWNET) == 0 && try_tunnel()) {}
+          made_(before_ && ::unshare(CLONE_NEWNET) == 0 && may_open_tunnels()) {}
     ~OwnNetwork() {
         if (before_) {
             (void)::setns(before_.get(), CLONE_NEWNET);
