@@ -24,7 +24,7 @@
 
 namespace kiln::compute {
 
-// What the pool asks of the host.
+// What the pool asks of the host, holding its lock: two threads must not ask for the same address.
 struct PoolClaims {
     // Kept as long as the address is used; nothing: somebody else has it.
     std::function<std::optional<UniqueFd>(Ipv4)> claim;
