@@ -151,16 +151,14 @@ Result<compute::PortForward> Inspector::forward_of(const Caller& caller,
                                                    const model::InstanceId& id,
                                                    std::uint16_t port) {
     TRY_ASSIGN(const model::Instance instance, find_running(caller, id));
-    const auto network = networks_.status(id, call_deadline());
-    if (!network) {
+    const auto forward = networks_.forward_of(instance, port, call_deadline());
+    if (!forward) {
         return Error::api(
             Code::unavailable, "Unavailable",
             fmt::format("The network of '{}' does not answer at the moment; try again.", id.str()));
     }
-    for (const compute::PortForward& forward : network->forwards) {
-        if (forward.guest_port == port && forward.port != 0) {
-            return forward;
-        }
+    if (*forward) {
+        return **forward;
     }
     if (instance.public_ip.empty()) {
         return Error::api(Code::failed_precondition, "NotReachable",

@@ -57,6 +57,14 @@ std::vector<compute::TrafficRule> traffic_rules(const std::vector<EffectiveRule>
     return out;
 }
 
+Result<std::optional<compute::Ipv4>> public_address_of(const model::Instance& instance) {
+    if (instance.public_ip.empty()) {
+        return std::optional<compute::Ipv4>();
+    }
+    TRY_ASSIGN(const compute::Ipv4 address, compute::Ipv4::parse(instance.public_ip));
+    return std::optional(address);
+}
+
 const std::vector<model::InstanceState>& states_with_machine() {
     static const std::vector<model::InstanceState> states{
         model::InstanceState::pending, model::InstanceState::running,
@@ -86,8 +94,13 @@ Result<compute::GuestNetworkRules> InstanceNetworks::rules_of(const model::Insta
     rules.ingress = traffic_rules(effective.ingress);
     rules.egress = traffic_rules(effective.egress);
     rules.metadata_hop_limit = instance.metadata_options.hop_limit;
-    if (!instance.public_ip.empty()) {
-        TRY_ASSIGN(rules.public_address, compute::Ipv4::parse(instance.public_ip));
+    TRY_ASSIGN(const auto address, public_address_of(instance));
+    if (address && compute::kLoopbackNetwork.contains(*address)) {
+        rules.public_address = address;
+    }
+    if (const auto pool = addresses_.pool()) {
+        // Guests would appear there as this host.
+        rules.blocked.push_back(*pool);
     }
     return rules;
 }
@@ -116,6 +129,8 @@ Result<compute::GuestNetworkSpec> InstanceNetworks::spec_of(const model::Instanc
     spec.nic_socket = spec.runtime_directory + "/nic.sock";
     spec.metadata_socket = spec.runtime_directory + "/metadata.sock";
     spec.neighbours_file = neighbours_file(instance.vpc_id);
+    TRY_ASSIGN(const auto public_address, public_address_of(instance));
+    spec.tunnel = public_address ? addresses_.tunnel_of(*public_address) : std::nullopt;
     TRY_ASSIGN(spec.rules, rules_of(instance));
     return spec;
 }
@@ -125,7 +140,9 @@ Result<model::Instance> InstanceNetworks::give_public_address(const model::Insta
     std::optional<compute::Ipv4> taken;
     auto given = parts_.store.run([&](catalog::Transaction& tx) -> Result<model::Instance> {
         TRY_ASSIGN(model::Instance instance, tx.instances().get(id));
-        if (!instance.public_ip.empty() || instance.no_public_ip || instance.subnet_id.empty()) {
+        TRY_ASSIGN(const auto before, public_address_of(instance));
+        const bool has_one = before && addresses_.serves(*before);
+        if (has_one || instance.no_public_ip || instance.subnet_id.empty()) {
             return instance;
         }
         TRY_ASSIGN(const model::Subnet subnet, tx.subnets().get(instance.subnet_id));
@@ -316,6 +333,24 @@ Result<compute::Neighbour> InstanceNetworks::neighbour_of(const model::Instance&
         out.groups.push_back(group.str());
     }
     return out;
+}
+
+Result<std::optional<compute::PortForward>> InstanceNetworks::forward_of(
+    const model::Instance& instance, std::uint16_t port, Deadline deadline) {
+    TRY_ASSIGN(const auto network, status(instance.id, deadline));
+    for (const compute::PortForward& forward : network.forwards) {
+        if (forward.guest_port == port && forward.port != 0) {
+            return std::optional(forward);
+        }
+    }
+    if (!network.tunnel) {
+        return std::optional<compute::PortForward>();
+    }
+    TRY_ASSIGN(const auto rules, rules_of(instance));
+    if (!compute::opens_to_local_clients(rules.ingress, port, compute::host_addresses())) {
+        return std::optional<compute::PortForward>();
+    }
+    return std::optional(compute::PortForward{port, network.tunnel->address, port, true});
 }
 
 Result<compute::GuestNetworkStatus> InstanceNetworks::status(const model::InstanceId& id,

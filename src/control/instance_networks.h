@@ -14,7 +14,7 @@
 #include <string>
 
 #include "compute/network/guest_network.h"
-#include "compute/network/loopback_pool.h"
+#include "compute/network/public_addresses.h"
 #include "control/parts.h"
 #include "model/instance.h"
 #include "model/network.h"
@@ -37,7 +37,7 @@ class MetadataSockets {
 class InstanceNetworks {
   public:
     InstanceNetworks(const Parts& parts, compute::GuestNetworks& networks,
-                     MetadataSockets& metadata, compute::LoopbackPool& addresses)
+                     MetadataSockets& metadata, compute::PublicAddresses& addresses)
         : parts_(parts), networks_(networks), metadata_(metadata), addresses_(addresses) {}
 
     // Before the machine starts: gives the instance a public address if it is to have one, and
@@ -59,6 +59,9 @@ class InstanceNetworks {
 
     // not_found while the instance has no network.
     Result<compute::GuestNetworkStatus> status(const model::InstanceId& id, Deadline deadline);
+    // Where clients on this host reach a TCP port; nothing when no rule opens it to them.
+    Result<std::optional<compute::PortForward>> forward_of(const model::Instance& instance,
+                                                           std::uint16_t port, Deadline deadline);
 
   private:
     struct Place {  // what the rows say of where an interface is
@@ -84,7 +87,7 @@ class InstanceNetworks {
     const Parts parts_;
     compute::GuestNetworks& networks_;
     MetadataSockets& metadata_;
-    compute::LoopbackPool& addresses_;
+    compute::PublicAddresses& addresses_;
     // Held from reading rules to having told them, so that older ones never come last.
     Mutex telling_;
     // Whose network has ended while their rows still say that there is a machine.

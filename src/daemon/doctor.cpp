@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/doctor.h"
 
-#include <arpa/inet.h>
 #include <fmt/format.h>
-#include <sys/socket.h>
 #include <sys/statvfs.h>
 #include <sys/utsname.h>
 #include <unistd.h>
@@ -13,6 +11,7 @@
 
 #include "cli/client.h"
 #include "compute/doctor.h"
+#include "compute/network/driver.h"
 #include "util/fs.h"
 #include "util/strings.h"
 
@@ -25,7 +24,6 @@ constexpr std::uint64_t kMiB = 1U << 20;
 // Less does not hold a Debian guest and the service.
 constexpr std::uint64_t kLittleMemoryMib = 1024;
 constexpr std::uint64_t kLittleSpaceMib = 4096;
-constexpr std::uint16_t kSshPort = 22;
 
 bool in_path(const std::string& program) {
     const char* path = std::getenv("PATH");
@@ -112,31 +110,24 @@ Finding space(const std::string& data_directory) {
             {}};
 }
 
-// D20: whether an instance's port 22 can be bound as itself.
-Finding ports() {
-    const UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_port = htons(kSshPort);
-    address.sin_addr.s_addr = ::inet_addr("127.254.255.254");
-    if (fd && ::bind(fd.get(), reinterpret_cast<sockaddr*>(&address), sizeof address) == 0) {
-        return {
-            Level::good, "ports of guests", "low ports can be bound on 127.x addresses", "", {}};
-    }
-    const std::string why = errno == EADDRINUSE ? "something listens on 0.0.0.0:22"
-                                                : "this user may not bind ports below 1024";
-    return {Level::limited,
-            "ports of guests",
-            why + ": guests' low ports are reached at high ones (22 at 20022)",
-            "kiln inspect i-... tells the port, kiln ssh i-... finds it",
-            {}};
-}
-
-Finding instances_apart() {
-    return {Level::limited,
-            "guests among themselves",
-            "guests reach the world and are reached, but do not reach each other yet",
-            "",
+// D20: what `--network-driver auto` does here, and how to get the other one.
+Finding network_driver() {
+    const compute::DriverFacts facts = compute::driver_facts(/*has_pool=*/true);
+    compute::DriverFacts without_pool = facts;
+    without_pool.has_pool = false;
+    const auto chosen = compute::choose_driver(compute::DriverWish::automatic, without_pool);
+    const bool low_ports = facts.low_ports_refused.empty();
+    const std::string tun =
+        facts.tun_refused.empty()
+            ? fmt::format(
+                  "kiln serve {}--public-pool 203.0.113.0/24 (addresses of yours) takes the "
+                  "driver tun: every port is reached as itself",
+                  low_ports ? "--network-driver tun " : "")
+            : "for the driver tun, by which every port is reached as itself: " + facts.tun_refused;
+    return {low_ports ? Level::good : Level::limited,
+            "network driver",
+            chosen ? "user: " + chosen->reason : chosen.error().message(),
+            low_ports ? tun : "kiln inspect i-... tells the port, kiln ssh i-... finds it; " + tun,
             {}};
 }
 
@@ -194,8 +185,7 @@ std::vector<Finding> examine_host(const std::string& data_directory) {
             users(host),
             memory(),
             space(data_directory),
-            ports(),
-            instances_apart(),
+            network_driver(),
             program("qemu-nbd", "qemu-utils", "import and export of qcow2, VMDK, VHD and VHDX"),
             program("bwrap", "bubblewrap", "the sandbox for them"),
             program("ssh", "openssh-client", "kiln ssh"),

@@ -27,6 +27,15 @@ void add_serve(CLI::App& app, kiln::daemon::ServeOptions& options, std::function
         ->capture_default_str();
     command->add_option("--runtime-directory", options.runtime_directory,
                         "short path for unix sockets");
+    command
+        ->add_option(
+            "--network-driver", options.network_driver,
+            "how instances are reached: user (ports of 127.x addresses), tun (addresses of "
+            "--public-pool; takes CAP_NET_ADMIN), or auto: user, unless low ports cannot "
+            "be bound and tun is possible")
+        ->capture_default_str();
+    command->add_option("--public-pool", options.public_pool,
+                        "CIDR of unused addresses for instances, as 203.0.113.0/24 (/29 to /16)");
     command->add_option("--topology", options.topology_file,
                         "JSON file of regions and zones (default: Amazon's)");
     command->add_option("--provided-images", options.provided_images,

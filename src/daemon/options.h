@@ -14,11 +14,13 @@ struct ServeOptions {
     std::string data_directory;
     std::string listen = "127.0.0.1:4566";
     bool ephemeral = false;
-    std::string hypervisor = "qemu";   // or "fake"
-    std::string accelerator = "auto";  // or "kvm", "tcg"
-    std::string runtime_directory;     // empty: chosen from the store's uuid
-    std::string topology_file;         // empty: the built-in regions and zones
-    std::string provided_images;       // directory; empty: found beside the program; "none"
+    std::string hypervisor = "qemu";      // or "fake"
+    std::string accelerator = "auto";     // or "kvm", "tcg"
+    std::string runtime_directory;        // empty: chosen from the store's uuid
+    std::string topology_file;            // empty: the built-in regions and zones
+    std::string provided_images;          // directory; empty: found beside the program; "none"
+    std::string network_driver = "auto";  // or "user", "tun"
+    std::string public_pool;              // "203.0.113.0/24", for `tun`; empty: none
     // Of the fake hypervisor; 0: without limit.
     std::uint64_t fake_memory_mib = 0;
     std::uint64_t guest_memory_cap_mib = 0;

@@ -2,8 +2,10 @@
 #include "daemon/serve.h"
 
 #include <pthread.h>
+#include <sys/prctl.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -24,6 +26,15 @@ sigset_t block_end_signals() {
     pthread_sigmask(SIG_BLOCK, &signals, nullptr);
     std::signal(SIGPIPE, SIG_IGN);
     return signals;
+}
+
+// Capabilities from our manager are ours, not those of each program we start (bubblewrap refuses to
+// run with any). Network processes get them again (compute/qemu/child.cpp).
+Status keep_capabilities_to_ourselves() {
+    // EINVAL: a kernel without such a set.
+    return ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) == 0 || errno == EINVAL
+               ? ok()
+               : Error::from_errno(errno, "clear the ambient capabilities");
 }
 
 void tell_first_steps(const Server& server) {
@@ -67,6 +78,10 @@ int serve(const ServeOptions& given) {
     const sigset_t signals = block_end_signals();
     set_log_format(given.log_format == "json" ? LogFormat::json : LogFormat::text);
     set_log_level(given.verbose ? LogLevel::debug : LogLevel::info);
+    if (Status kept = keep_capabilities_to_ourselves(); !kept) {
+        log_error("daemon", kept.error().to_string());
+        return 1;
+    }
     ServeOptions options = given;
     if (options.ephemeral) {
         char directory[] = "/tmp/kiln-ephemeral-XXXXXX";

@@ -7,6 +7,7 @@
 #include <future>
 
 #include "catalog/sqlite_store.h"
+#include "compute/network/driver.h"
 #include "compute/qemu/qemu_hypervisor.h"
 #include "control/chunk_index.h"
 #include "control/cut_recovery.h"
@@ -159,9 +160,37 @@ Status Server::open_hypervisor() {
     return ok();
 }
 
-Status Server::open_networks() {
-    addresses_ =
+// D20. A pool is looked at whatever the driver, so that a mistake in it shows at once.
+Status Server::open_addresses() {
+    TRY_ASSIGN(const auto wish, compute::parse_driver_wish(options_.network_driver));
+    std::optional<compute::Cidr> pool;
+    if (!options_.public_pool.empty()) {
+        const auto plain = compute::Cidr::parse(options_.public_pool);
+        TRY_ASSIGN(pool,
+                   compute::parse_public_pool(
+                       options_.public_pool,
+                       compute::host_networks(plain ? std::optional(*plain) : std::nullopt)),
+                   "--public-pool");
+    }
+    TRY_ASSIGN(const auto chosen,
+               compute::choose_driver(wish, compute::driver_facts(pool.has_value())));
+    auto loopback =
         std::make_unique<compute::LoopbackPool>(store_->uuid(), compute::claim_by_socket());
+    const bool tun = chosen.driver == compute::NetworkDriver::tun;
+    log_info("daemon", tun ? fmt::format("instances get public addresses of {} (network driver "
+                                         "tun: {})",
+                                         pool->text(), chosen.reason)
+                           : fmt::format("instances get public addresses 127.x (network driver "
+                                         "user: {})",
+                                         chosen.reason));
+    addresses_ = std::make_unique<compute::PublicAddresses>(
+        std::move(loopback),
+        tun ? std::make_unique<compute::PublicPool>(*pool, compute::claims_by_socket()) : nullptr);
+    return ok();
+}
+
+Status Server::open_networks() {
+    TRY(open_addresses());
     if (fake_host_) {
         fake_network_host_ = std::make_unique<compute::FakeNetworkHost>();
         guest_networks_ = compute::make_fake_guest_networks(*fake_network_host_);

@@ -57,6 +57,7 @@ class Server {
     Status open_engine();
     Status open_hypervisor();
     Status open_networks();
+    Status open_addresses();
     void make_use_cases();
     Status recover();
     Status drop_orphan_layers();
@@ -89,7 +90,7 @@ class Server {
     std::unique_ptr<compute::Hypervisor> hypervisor_;
     std::unique_ptr<compute::FakeNetworkHost> fake_network_host_;
     std::unique_ptr<compute::GuestNetworks> guest_networks_;
-    std::unique_ptr<compute::LoopbackPool> addresses_;
+    std::unique_ptr<compute::PublicAddresses> addresses_;
     std::unique_ptr<control::Metadata> metadata_;
     std::unique_ptr<api::MetadataDoor> metadata_door_;
     std::unique_ptr<control::Parts> parts_;

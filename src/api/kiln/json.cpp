@@ -71,6 +71,10 @@ json network_json(const compute::GuestNetworkStatus& network) {
              {"droppedFromGuest", network.dropped_from_guest},
              {"droppedToGuest", network.dropped_to_guest},
              {"restarts", network.restarts}};
+    if (network.tunnel) {
+        out["tunnel"] = {{"address", network.tunnel->address.text()},
+                         {"device", network.tunnel->device}};
+    }
     if (network.pid != 0) {
         out["pid"] = network.pid;
     }

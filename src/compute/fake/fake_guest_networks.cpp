@@ -86,6 +86,9 @@ class FakeGuestNetworks final : public GuestNetworks {
         GuestNetworkStatus status;
         status.connected = true;
         status.restarts = found->second.restarts;
+        if (const auto& tunnel = found->second.spec.tunnel) {
+            status.tunnel = {tunnel->address, "kiln0"};
+        }
         const GuestNetworkRules& rules = found->second.spec.rules;
         if (rules.public_address) {
             for (const std::uint16_t port : ports_to_forward(rules.ingress, {})) {

@@ -92,6 +92,21 @@ Status check_addresses(const GuestNetworkSpec& spec) {
     return ok();
 }
 
+Status check_tunnel(const GuestNetworkSpec& spec) {
+    if (!spec.tunnel) {
+        return ok();
+    }
+    for (const Ipv4 address : {spec.tunnel->address, spec.tunnel->host}) {
+        if (is_reserved({address, 32}) || spec.network.contains(address)) {
+            return refuse("the tunnel's addresses must lie outside of the VPC and be usable");
+        }
+    }
+    if (spec.tunnel->address == spec.tunnel->host || spec.rules.public_address) {
+        return refuse("a tunnel needs two addresses and excludes a loopback address");
+    }
+    return ok();
+}
+
 }  // namespace
 
 Status check_guest_network_rules(const GuestNetworkRules& rules) {
@@ -124,6 +139,7 @@ Status check_guest_network(const GuestNetworkSpec& spec) {
     if (!is_dns_name(spec.hostname, 63) || !is_dns_name(spec.domain, 200)) {
         return refuse("bad host name or domain");
     }
+    TRY(check_tunnel(spec));
     if (!is_socket_path(spec.nic_socket) || !is_socket_path(spec.metadata_socket) ||
         !is_socket_path(guest_network_control_path(spec.runtime_directory))) {
         return refuse("socket paths must be absolute and have at most 107 bytes");
@@ -159,6 +175,16 @@ bool matches_local_client(const Cidr& peer, std::span<const Ipv4> host_addresses
     return peer.contains(kLoopbackNetwork) ||
            std::any_of(host_addresses.begin(), host_addresses.end(),
                        [&](Ipv4 address) { return peer.contains(address); });
+}
+
+bool opens_to_local_clients(std::span<const TrafficRule> ingress, std::uint16_t port,
+                            std::span<const Ipv4> host_addresses) {
+    return std::any_of(ingress.begin(), ingress.end(), [&](const TrafficRule& rule) {
+        const bool any = rule.protocol == TrafficRule::kAll ||
+                         (rule.protocol == kTcp && rule.from == TrafficRule::kAll);
+        const bool covered = any || (rule.protocol == kTcp && rule.from <= port && port <= rule.to);
+        return covered && matches_local_client(rule.peer, host_addresses);
+    });
 }
 
 std::vector<std::uint16_t> ports_to_forward(std::span<const TrafficRule> ingress,

@@ -56,6 +56,10 @@ bool matches_local_client(const Cidr& peer, std::span<const Ipv4> host_addresses
 std::vector<std::uint16_t> ports_to_forward(std::span<const TrafficRule> ingress,
                                             std::span<const Ipv4> host_addresses);
 
+// Whether `ingress` opens a TCP port to clients on this host.
+bool opens_to_local_clients(std::span<const TrafficRule> ingress, std::uint16_t port,
+                            std::span<const Ipv4> host_addresses);
+
 // The IPv4 addresses of this host's interfaces.
 std::vector<Ipv4> host_addresses();
 

@@ -166,6 +166,14 @@ GuestNetworkSpec decode_spec(Fields& fields) {
     if (fields.has("neighbours_file")) {
         spec.neighbours_file = fields.text("neighbours_file");
     }
+    if (const Json* tunnel =
+            fields.has("tunnel") ? fields.find("tunnel", Json::value_t::object) : nullptr) {
+        Fields member(*tunnel);
+        spec.tunnel = {member.parsed<Ipv4>("address"), member.parsed<Ipv4>("host")};
+        if (!member.bad().empty()) {
+            fields.fail("tunnel");
+        }
+    }
     spec.rules = decode_live_rules(fields);
     return spec;
 }
@@ -203,6 +211,10 @@ std::string encode_guest_network_config(const GuestNetworkConfig& config) {
     }
     if (!spec.neighbours_file.empty()) {
         json["neighbours_file"] = spec.neighbours_file;
+    }
+    if (spec.tunnel) {
+        json["tunnel"] = {{"address", spec.tunnel->address.text()},
+                          {"host", spec.tunnel->host.text()}};
     }
     if (config.user) {
         json["user"] = *config.user;

@@ -70,6 +70,16 @@ PortForward decode_forward(const Json& json, bool& good) {
     return forward;
 }
 
+std::optional<TunnelStatus> decode_tunnel(const Json& json, bool& good) {
+    const auto found = json.find("tunnel");
+    if (found == json.end()) {
+        return std::nullopt;
+    }
+    const auto address = Ipv4::parse(found->is_object() ? text(*found, "address") : std::string());
+    good = good && address.has_value();
+    return address ? std::optional(TunnelStatus{*address, text(*found, "device")}) : std::nullopt;
+}
+
 Status wait_for(int fd, short events, Deadline deadline) {
     while (true) {
         pollfd entry{fd, events, 0};
@@ -127,11 +137,16 @@ std::string encode_answer(const GuestNetworkStatus& status) {
                             {"port", forward.port},
                             {"bound_as_wanted", forward.bound_as_wanted}});
     }
-    return dump({{"ok", true},
-                 {"connected", status.connected},
-                 {"forwards", std::move(forwards)},
-                 {"dropped_from_guest", status.dropped_from_guest},
-                 {"dropped_to_guest", status.dropped_to_guest}});
+    Json json{{"ok", true},
+              {"connected", status.connected},
+              {"forwards", std::move(forwards)},
+              {"dropped_from_guest", status.dropped_from_guest},
+              {"dropped_to_guest", status.dropped_to_guest}};
+    if (status.tunnel) {
+        json["tunnel"] = {{"address", status.tunnel->address.text()},
+                          {"device", status.tunnel->device}};
+    }
+    return dump(json);
 }
 
 Result<GuestNetworkStatus> decode_answer(std::string_view line) {
@@ -154,6 +169,7 @@ Result<GuestNetworkStatus> decode_answer(std::string_view line) {
     status.connected = flag(json, "connected", good);
     status.dropped_from_guest = number(json, "dropped_from_guest", good);
     status.dropped_to_guest = number(json, "dropped_to_guest", good);
+    status.tunnel = decode_tunnel(json, good);
     const auto forwards = json.find("forwards");
     if (forwards == json.end() || !forwards->is_array()) {
         return bad_answer();

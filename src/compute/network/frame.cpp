@@ -130,7 +130,23 @@ void replace_address(MutableByteView frame, const Ipv4Packet& packet, std::size_
         fix_checksum(frame, kTcpChecksum, from, to);
     } else if (packet.protocol == kUdp && be16(frame, kUdpChecksum) != 0) {
         fix_checksum(frame, kUdpChecksum, from, to);  // 0 means: none was computed
+        if (be16(frame, kUdpChecksum) == 0) {
+            put_be<std::uint16_t>(&frame[kUdpChecksum], 0xffff);
+        }
     }
+}
+
+// `at` is the address's place in an IP header.
+void replace_quoted(MutableByteView frame, std::size_t at, Ipv4 from, Ipv4 to) {
+    constexpr std::size_t kIcmpChecksum = kPayload + 2;
+    constexpr std::size_t kQuoted = kPayload + kIcmpHeader;
+    const std::uint16_t sum_before = be16(frame, kQuoted + 10);
+    to.to_wire(&frame[kQuoted + at]);
+    fix_checksum(frame, kQuoted + 10, from, to);
+    // Both the address and the quoted header's checksum are data of the ICMP message.
+    fix_checksum(frame, kIcmpChecksum, from, to);
+    put_be(&frame[kIcmpChecksum],
+           checksum_replace(be16(frame, kIcmpChecksum), sum_before, be16(frame, kQuoted + 10)));
 }
 
 }  // namespace
@@ -248,6 +264,18 @@ void replace_source(MutableByteView frame, const Ipv4Packet& packet, Ipv4 to) {
 
 void replace_destination(MutableByteView frame, const Ipv4Packet& packet, Ipv4 to) {
     replace_address(frame, packet, kDestinationAt, packet.destination, to);
+}
+
+void replace_quoted_source(MutableByteView frame, const Ipv4Packet& packet, Ipv4 to) {
+    if (const auto quoted = parse_quoted(frame, packet)) {
+        replace_quoted(frame, 12, quoted->source, to);
+    }
+}
+
+void replace_quoted_destination(MutableByteView frame, const Ipv4Packet& packet, Ipv4 to) {
+    if (const auto quoted = parse_quoted(frame, packet)) {
+        replace_quoted(frame, 16, quoted->destination, to);
+    }
 }
 
 void replace_stations(MutableByteView frame, const Mac& from, const Mac& to) {

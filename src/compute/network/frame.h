@@ -76,6 +76,11 @@ std::uint16_t checksum_replace(std::uint16_t checksum, std::uint16_t from, std::
 // Rewriting in place, checksums kept right; `packet` is parse_ipv4() of `frame`.
 void replace_source(MutableByteView frame, const Ipv4Packet& packet, Ipv4 to);
 void replace_destination(MutableByteView frame, const Ipv4Packet& packet, Ipv4 to);
+// The same for the packet that an ICMP error quotes: nothing happens where parse_quoted() finds
+// none. The quoted packet's own transport checksum stays, as nobody who gets a quotation looks at
+// it.
+void replace_quoted_source(MutableByteView frame, const Ipv4Packet& packet, Ipv4 to);
+void replace_quoted_destination(MutableByteView frame, const Ipv4Packet& packet, Ipv4 to);
 void replace_stations(MutableByteView frame, const Mac& from, const Mac& to);
 void replace_ttl(MutableByteView frame, std::uint8_t ttl);
 

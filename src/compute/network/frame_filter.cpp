@@ -67,7 +67,9 @@ FrameFilter::FrameFilter(const GuestNetworkSpec& spec)
       subnet_(spec.subnet),
       network_(spec.network),
       rules_(spec.rules),
-      flows_(kMaxFlows) {}
+      tunnel_(spec.tunnel),
+      flows_(kMaxFlows),
+      tunnel_flows_(kMaxFlows) {}
 
 void FrameFilter::set_rules(const GuestNetworkRules& rules) {
     rules_ = rules;
@@ -75,6 +77,10 @@ void FrameFilter::set_rules(const GuestNetworkRules& rules) {
 
 void FrameFilter::set_host_addresses(std::vector<Ipv4> addresses) {
     host_addresses_ = std::move(addresses);
+}
+
+void FrameFilter::set_tunnelled(std::vector<Ipv4> addresses) {
+    tunnelled_ = std::move(addresses);
 }
 
 void FrameFilter::set_neighbours(Neighbours neighbours) {
@@ -134,6 +140,9 @@ FrameFilter::Route FrameFilter::route_ip(ByteView frame, const Ipv4Packet& packe
     if (neighbour(packet.destination) != nullptr) {
         return passes_to_neighbour(frame, packet, now) ? Route::neighbour : Route::drop;
     }
+    if (passes_to_tunnel(frame, packet, now)) {
+        return Route::tunnel;
+    }
     const bool echo = packet.protocol == kIcmp && packet.icmp_type == kEchoRequest;
     if (packet.protocol == kIcmp && !echo) {
         return Route::drop;
@@ -184,7 +193,7 @@ bool FrameFilter::to_guest(ByteView frame, FlowTable::Time now) {
     if (flows_.touch(flow, now)) {
         return true;
     }
-    if (!may_receive(*packet)) {
+    if (!may_receive(*packet, packet->source == router_)) {
         return false;
     }
     flows_.insert(flow, now);
@@ -241,11 +250,62 @@ bool FrameFilter::passes_from_neighbour(ByteView frame, const Ipv4Packet& packet
     if (flows_.touch(flow, now)) {
         return true;
     }
-    if (!may_receive(packet)) {
+    if (!may_receive(packet, /*local=*/false)) {
         return false;
     }
     flows_.insert(flow, now);
     return true;
+}
+
+// What is nobody's beyond the tunnel would be taken for a neighbour or a service by rules and
+// guest.
+bool FrameFilter::may_come_by_tunnel(Ipv4 source) const {
+    return tunnel_ && source != tunnel_->address && !network_.contains(source) &&
+           std::none_of(std::begin(kNowhere), std::end(kNowhere),
+                        [source](const Cidr& cidr) { return cidr.contains(source); });
+}
+
+bool FrameFilter::from_tunnel(ByteView frame, FlowTable::Time now) {
+    const auto packet = parse_ipv4(frame);
+    if (frame.size() > kMaxFrameBytes || !packet || packet->fragment || !packet->has_ports ||
+        packet->destination != address_ || !may_come_by_tunnel(packet->source)) {
+        return false;
+    }
+    if (is_icmp_error(*packet)) {
+        // Of any router on the way, about an answer of the guest.
+        const auto quoted = parse_quoted(frame, *packet);
+        return quoted && quoted->source == address_ &&
+               tunnel_flows_.touch(flow_from_guest(*quoted), now);
+    }
+    if (packet->protocol == kIcmp && packet->icmp_type != kEchoRequest) {
+        return false;  // also replies: the guest's own requests go another way
+    }
+    const FlowKey flow = flow_to_guest(*packet);
+    if (tunnel_flows_.touch(flow, now)) {
+        return true;
+    }
+    const bool local = std::find(host_addresses_.begin(), host_addresses_.end(), packet->source) !=
+                       host_addresses_.end();
+    if (!may_receive(*packet, local)) {
+        return false;
+    }
+    tunnel_flows_.insert(flow, now);
+    return true;
+}
+
+bool FrameFilter::passes_to_tunnel(ByteView frame, const Ipv4Packet& packet, FlowTable::Time now) {
+    if (is_icmp_error(packet)) {
+        const auto quoted = parse_quoted(frame, packet);
+        return quoted && quoted->source == packet.destination && quoted->destination == address_ &&
+               tunnel_flows_.touch(flow_to_guest(*quoted), now);
+    }
+    if (packet.protocol == kIcmp && packet.icmp_type != kEchoReply) {
+        return false;
+    }
+    // Else a server on the port a client once used would be reached as long as the flow is known.
+    const bool begins =
+        packet.protocol == kTcp && (packet.tcp_flags & (kTcpSyn | kTcpAck)) == kTcpSyn;
+    return !begins && tunnel_flows_.touch(flow_from_guest(packet), now);
 }
 
 bool FrameFilter::names(const TrafficRule& rule, Ipv4 address) const {
@@ -255,11 +315,13 @@ bool FrameFilter::names(const TrafficRule& rule, Ipv4 address) const {
 
 bool FrameFilter::refused_destination(Ipv4 address) const {
     const auto contains = [address](const Cidr& cidr) { return cidr.contains(address); };
+    const auto among = [address](const std::vector<Ipv4>& list) {
+        return std::find(list.begin(), list.end(), address) != list.end();
+    };
     return std::any_of(std::begin(kNowhere), std::end(kNowhere), contains) ||
            network_.contains(address) ||
            std::any_of(rules_.blocked.begin(), rules_.blocked.end(), contains) ||
-           std::find(host_addresses_.begin(), host_addresses_.end(), address) !=
-               host_addresses_.end();
+           among(host_addresses_) || among(tunnelled_);
 }
 
 bool FrameFilter::may_send(const Ipv4Packet& packet) const {
@@ -268,8 +330,7 @@ bool FrameFilter::may_send(const Ipv4Packet& packet) const {
     });
 }
 
-bool FrameFilter::may_receive(const Ipv4Packet& packet) const {
-    const bool local = packet.source == router_;
+bool FrameFilter::may_receive(const Ipv4Packet& packet, bool local) const {
     return std::any_of(rules_.ingress.begin(), rules_.ingress.end(), [&](const TrafficRule& rule) {
         return covers(rule, packet) && (local ? matches_local_client(rule.peer, host_addresses_)
                                               : names(rule, packet.source));

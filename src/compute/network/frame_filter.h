@@ -10,7 +10,8 @@
 // sender's filter has let them out by its rules, the receiver's lets them in by its own.
 //
 // A client on this host appears to the guest as its router (the stack translates loopback addresses
-// so); the ingress rules that mean such clients are found by matches_local_client().
+// so), or through a tunnel as the tunnel's host address; the ingress rules that mean such clients
+// are found by matches_local_client(). All others appear through a tunnel with their own address.
 //
 // Thread model: one owner thread. Time comes from the caller.
 #pragma once
@@ -31,6 +32,7 @@ class FrameFilter {
         metadata,   // TCP to the metadata service
         uplink,     // to the network stack
         neighbour,  // to the instance that has the destination's address
+        tunnel,     // an answer to what came by the tunnel
     };
 
     explicit FrameFilter(const GuestNetworkSpec& spec);
@@ -39,6 +41,10 @@ class FrameFilter {
     void set_rules(const GuestNetworkRules& rules);
     // The host's own addresses, which the guest may not reach and which tell local clients.
     void set_host_addresses(std::vector<Ipv4> addresses);
+
+    // Addresses that reach other instances of this host by tunnels: refused to the guest as well,
+    // since to those it would appear as this host.
+    void set_tunnelled(std::vector<Ipv4> addresses);
 
     // Who else is in the VPC. Flows with an instance that is gone end.
     void set_neighbours(Neighbours neighbours);
@@ -52,16 +58,21 @@ class FrameFilter {
     // `frame` comes from the process of another instance, which runs as user `sender`. The station
     // that the guest is to see it come from, when it may.
     std::optional<Mac> from_neighbour(ByteView frame, uid_t sender, FlowTable::Time now);
+    // What came by the tunnel, already addressed to the guest's own address; whether it may have
+    // it.
+    bool from_tunnel(ByteView frame, FlowTable::Time now);
 
   private:
     Route route_ip(ByteView frame, const Ipv4Packet& packet, FlowTable::Time now);
     bool passes_to_neighbour(ByteView frame, const Ipv4Packet& packet, FlowTable::Time now);
     bool passes_from_neighbour(ByteView frame, const Ipv4Packet& packet, FlowTable::Time now);
+    bool passes_to_tunnel(ByteView frame, const Ipv4Packet& packet, FlowTable::Time now);
+    bool may_come_by_tunnel(Ipv4 source) const;
     const Neighbour* neighbour(Ipv4 address) const;
     bool names(const TrafficRule& rule, Ipv4 address) const;
     bool refused_destination(Ipv4 address) const;
     bool may_send(const Ipv4Packet& packet) const;
-    bool may_receive(const Ipv4Packet& packet) const;
+    bool may_receive(const Ipv4Packet& packet, bool local) const;
 
     const Mac mac_;
     const Ipv4 address_;
@@ -70,9 +81,14 @@ class FrameFilter {
     const Cidr subnet_;
     const Cidr network_;
     GuestNetworkRules rules_;
+    const std::optional<TunnelSpec> tunnel_;
     std::vector<Ipv4> host_addresses_;
+    std::vector<Ipv4> tunnelled_;
     Neighbours neighbours_;
     FlowTable flows_;
+    // Begun from outside through the tunnel; their answers take no other way, and nothing else
+    // takes that one.
+    FlowTable tunnel_flows_;
 };
 
 // Whether `rule` covers the packet's protocol and port (TCP, UDP: the destination's; ICMP: type and

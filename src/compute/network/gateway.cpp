@@ -16,10 +16,13 @@ constexpr std::uint32_t kLongestWaitMs = 1000;
 constexpr std::uint32_t kReconnectWaitMs = 50;
 // An interface of the host that appears is refused to the guest this much later.
 constexpr std::chrono::seconds kRefreshEvery(10);
+// Packets taken from the tunnel in one turn, so that the guest and the stack have theirs.
+constexpr int kTunnelBurst = 64;
 
 }  // namespace
 
-GuestGateway::GuestGateway(const GuestNetworkConfig& config, UniqueFd peers)
+GuestGateway::GuestGateway(const GuestNetworkConfig& config, UniqueFd peers,
+                           std::unique_ptr<Tunnel> tunnel)
     : config_(config),
       filter_(config.spec),
       metadata_(metadata_alias(config.spec), config.spec.rules.metadata_hop_limit,
@@ -27,6 +30,8 @@ GuestGateway::GuestGateway(const GuestNetworkConfig& config, UniqueFd peers)
       link_(config.spec.nic_socket),
       neighbour_file_(config.spec.neighbours_file),
       peers_(std::move(peers)),
+      tunnel_(std::move(tunnel)),
+      tunnel_path_(config.spec),
       forwards_(
           {[this](Ipv4 address, std::uint16_t port, std::uint16_t guest_port) {
                return uplink_->listen(address, port, guest_port);
@@ -34,8 +39,11 @@ GuestGateway::GuestGateway(const GuestNetworkConfig& config, UniqueFd peers)
            [this](Ipv4 address, std::uint16_t port) { uplink_->stop_listening(address, port); }}) {}
 
 Result<std::unique_ptr<GuestGateway>> GuestGateway::create(const GuestNetworkConfig& config,
-                                                           UniqueFd peers) {
-    std::unique_ptr<GuestGateway> gateway(new GuestGateway(config, std::move(peers)));
+                                                           UniqueFd peers,
+                                                           std::unique_ptr<Tunnel> tunnel) {
+    INVARIANT((tunnel != nullptr) == config.spec.tunnel.has_value());
+    std::unique_ptr<GuestGateway> gateway(
+        new GuestGateway(config, std::move(peers), std::move(tunnel)));
     TRY(gateway->begin());
     return gateway;
 }
@@ -69,7 +77,7 @@ Status GuestGateway::apply(const GuestNetworkConfig& config) {
     return ok();
 }
 
-void GuestGateway::run_once(std::span<pollfd> others) {
+Status GuestGateway::run_once(std::span<pollfd> others) {
     if (std::chrono::steady_clock::now() >= next_refresh_) {
         refresh_host_addresses();
     }
@@ -90,6 +98,10 @@ void GuestGateway::run_once(std::span<pollfd> others) {
     if (!congested) {
         peers_.prepare(watched_);
     }
+    const std::size_t tunnel_at = watched_.size();
+    if (tunnel_) {
+        watched_.push_back({congested ? -1 : tunnel_->fd(), POLLIN, 0});
+    }
     const std::size_t others_at = watched_.size();
     watched_.insert(watched_.end(), others.begin(), others.end());
 
@@ -105,12 +117,36 @@ void GuestGateway::run_once(std::span<pollfd> others) {
     refresh_neighbours();
     uplink_->dispatch(watched_, congested || n < 0);
     peers_.dispatch(
-        std::span<const pollfd>(watched_).subspan(peers_at, others_at - peers_at),
+        std::span<const pollfd>(watched_).subspan(peers_at, tunnel_at - peers_at),
         [this](uid_t user) { return links_of(user); },
         [this](ByteView frame, uid_t sender) { from_neighbour(frame, sender); });
     if (watched_[link_at].fd >= 0 && watched_[link_at].revents != 0 &&
         watched_[link_at].fd == link_.fd()) {
         link_.on_ready(watched_[link_at].revents, [this](ByteView frame) { from_guest(frame); });
+    }
+    return tunnel_ && watched_[tunnel_at].revents != 0 ? read_tunnel() : ok();
+}
+
+Status GuestGateway::read_tunnel() {
+    std::array<std::uint8_t, kMtu> packet;
+    for (int i = 0; i < kTunnelBurst; ++i) {
+        TRY_ASSIGN(const std::size_t size, tunnel_->read(packet));
+        if (size == 0) {
+            return ok();
+        }
+        const auto frame = tunnel_path_.to_guest(ByteView(packet).first(size));
+        if (frame && filter_.from_tunnel(*frame, std::chrono::steady_clock::now())) {
+            link_.send(*frame);
+        } else {
+            ++dropped_to_guest_;
+        }
+    }
+    return ok();
+}
+
+void GuestGateway::to_tunnel(ByteView frame) {
+    if (!tunnel_->write(tunnel_path_.to_host(frame))) {
+        ++dropped_from_guest_;
     }
 }
 
@@ -141,6 +177,9 @@ void GuestGateway::from_guest(ByteView frame) {
             return;
         case FrameFilter::Route::neighbour:
             to_neighbour(frame);
+            return;
+        case FrameFilter::Route::tunnel:
+            to_tunnel(frame);
             return;
     }
 }
@@ -198,6 +237,7 @@ void GuestGateway::to_guest(ByteView frame) {
 
 void GuestGateway::refresh_host_addresses() {
     filter_.set_host_addresses(host_addresses());
+    filter_.set_tunnelled(tunnelled_addresses());
     next_refresh_ = std::chrono::steady_clock::now() + kRefreshEvery;
 }
 
@@ -205,6 +245,9 @@ GuestNetworkStatus GuestGateway::status() const {
     GuestNetworkStatus status;
     status.connected = link_.connected();
     status.forwards = forwards_.list();
+    if (tunnel_) {
+        status.tunnel = {config_.spec.tunnel->address, tunnel_->device()};
+    }
     status.dropped_from_guest = dropped_from_guest_;
     status.dropped_to_guest = dropped_to_guest_;
     return status;

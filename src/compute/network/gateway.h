@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // GuestGateway joins the parts of one guest's network: frames from its link pass the filter to ARP,
-// DHCP, the metadata path, the uplink or a neighbour, and back. It knows nothing of processes and
-// control.
+// DHCP, the metadata path, the uplink, a neighbour or the tunnel, and back. It knows nothing of
+// processes and control.
 //
 //     machine <-> StreamLink <-> FrameFilter <-> { ARP, DHCP, MetadataPath <-> Uplink, PeerLinks }
-//                                                                  Forwards -> Uplink
+//                                              { TunnelPath <-> Tunnel }    Forwards -> Uplink
 //
 // Thread model: one owner thread. run_once() is one turn of its loop.
 #pragma once
@@ -14,15 +14,19 @@
 #include "compute/network/metadata_path.h"
 #include "compute/network/peer_links.h"
 #include "compute/network/stream_link.h"
+#include "compute/network/tunnel.h"
+#include "compute/network/tunnel_path.h"
 #include "compute/network/uplink.h"
 
 namespace kiln::compute {
 
 class GuestGateway {
   public:
-    // `peers` is what neighbours connect to, of listen_frames(); it may be none.
+    // `peers` is what neighbours connect to, of listen_frames(); it may be none. `tunnel` is there
+    // if the configuration has one.
     static Result<std::unique_ptr<GuestGateway>> create(const GuestNetworkConfig& config,
-                                                        UniqueFd peers);
+                                                        UniqueFd peers,
+                                                        std::unique_ptr<Tunnel> tunnel);
 
     // failed_precondition when something changed that a running guest relies on (its addresses,
     // the NIC); then nothing has changed.
@@ -30,19 +34,22 @@ class GuestGateway {
 
     // Waits for `others` and its own sockets, at most a second, and serves its own. `others` have
     // their revents set afterwards.
-    void run_once(std::span<pollfd> others);
+    // An error when that cannot go on: the tunnel's device is gone.
+    Status run_once(std::span<pollfd> others);
 
     // pid and restarts are not known here.
     GuestNetworkStatus status() const;
 
   private:
-    GuestGateway(const GuestNetworkConfig& config, UniqueFd peers);
+    GuestGateway(const GuestNetworkConfig& config, UniqueFd peers, std::unique_ptr<Tunnel> tunnel);
     Status begin();
     void from_guest(ByteView frame);
     void to_guest(ByteView frame);
     void answer_arp(const ArpRequest& request);
     void to_neighbour(ByteView frame);
     void from_neighbour(ByteView frame, uid_t sender);
+    Status read_tunnel();
+    void to_tunnel(ByteView frame);
     std::size_t links_of(uid_t user) const;
     void refresh_neighbours();
     void refresh_host_addresses();
@@ -53,6 +60,8 @@ class GuestGateway {
     StreamLink link_;
     NeighbourFile neighbour_file_;
     PeerLinks peers_;
+    const std::unique_ptr<Tunnel> tunnel_;
+    const TunnelPath tunnel_path_;
     std::unique_ptr<Uplink> uplink_;
     Forwards forwards_;
     std::chrono::steady_clock::time_point next_refresh_{};

@@ -57,7 +57,8 @@ struct GuestNetworkRules {
     // `disabled` gets 403 from the service itself and has this true.)
     bool metadata_enabled = true;
     unsigned metadata_hop_limit = 1;  // the IP TTL of metadata replies (IMDS-3), 1 to 64
-    // The instance's own loopback address, which `ingress` opens ports of; nothing: no inbound.
+    // The instance's own loopback address, which `ingress` opens ports of; nothing: no inbound but
+    // by a tunnel.
     std::optional<Ipv4> public_address;
     // Never reached by the guest, whatever `egress` says. Loopback, link-local and multicast
     // addresses, the VPC and this host's own addresses are refused besides.
@@ -78,6 +79,15 @@ struct Neighbour {
     friend bool operator==(const Neighbour&, const Neighbour&) = default;
 };
 
+// A public address that the host has a device for, so that every port of it is the guest's
+// (tunnel.h).
+struct TunnelSpec {
+    Ipv4 address;  // the guest's
+    Ipv4 host;     // as which clients on this host appear
+
+    friend bool operator==(const TunnelSpec&, const TunnelSpec&) = default;
+};
+
 struct GuestNetworkSpec {
     MachineId id;
     Mac mac;       // the NIC's, and what the metadata say
@@ -96,6 +106,8 @@ struct GuestNetworkSpec {
     std::string runtime_directory;  // short, for the control socket and the configuration
     // Where set_neighbours() writes who else is in the VPC; empty: nobody is reached.
     std::string neighbours_file{};
+    // Takes CAP_NET_ADMIN to start. Then rules.public_address is empty.
+    std::optional<TunnelSpec> tunnel{};
     GuestNetworkRules rules;
 
     friend bool operator==(const GuestNetworkSpec&, const GuestNetworkSpec&) = default;
@@ -111,9 +123,17 @@ struct PortForward {
     friend bool operator==(const PortForward&, const PortForward&) = default;
 };
 
+struct TunnelStatus {
+    Ipv4 address;
+    std::string device;  // "kiln0"
+
+    friend bool operator==(const TunnelStatus&, const TunnelStatus&) = default;
+};
+
 struct GuestNetworkStatus {
     bool connected = false;  // to the machine's NIC
     std::vector<PortForward> forwards;
+    std::optional<TunnelStatus> tunnel;  // of GuestNetworkSpec::tunnel
     // Frames of the guest that were not let through, and frames to it.
     std::uint64_t dropped_from_guest = 0;
     std::uint64_t dropped_to_guest = 0;

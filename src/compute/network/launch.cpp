@@ -94,7 +94,9 @@ Result<NetworkProcess> launch_network(const GuestNetworkSpec& spec, const Networ
     request.program = facts.program;
     request.args = network_args(spec, facts);
     request.log = log.get();
-    // Not request.user: the process changes its user itself, keeping the right to low ports.
+    // Not request.user: the process changes its user itself, keeping the right to low ports, when
+    // it has opened its tunnel.
+    request.keeps_capabilities = true;
     NetworkRecord record;
     record.id = spec.id;
     record.argv_hash = hash_argv(request.args);

@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "compute/network/loopback_pool.h"
 
-#include <sys/socket.h>
-#include <sys/un.h>
-
-#include <cstring>
 #include <memory>
 #include <vector>
 
+#include "compute/network/abstract_name.h"
 #include "compute/network/loopback_block.h"
 #include "util/fs.h"
 
@@ -15,19 +12,6 @@ namespace kiln::compute {
 namespace {
 
 constexpr std::uint8_t kBlockPrefix = 24;
-
-UniqueFd bind_name(const std::string& name) {
-    UniqueFd fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    // The zero byte at the front makes it a name without a file.
-    std::memcpy(address.sun_path + 1, name.data(), name.size());
-    const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
-    if (!fd || ::bind(fd.get(), reinterpret_cast<const sockaddr*>(&address), length) != 0) {
-        return UniqueFd();
-    }
-    return fd;
-}
 
 }  // namespace
 
@@ -66,7 +50,7 @@ void LoopbackPool::give_back(Ipv4 address) {
 LoopbackPool::Claim claim_by_socket() {
     auto held = std::make_shared<std::vector<UniqueFd>>();
     return [held](const Cidr& block) {
-        UniqueFd fd = bind_name("kiln-loopback-" + block.base.text());
+        UniqueFd fd = claim_abstract_name("kiln-loopback-" + block.base.text());
         if (!fd) {
             return false;
         }

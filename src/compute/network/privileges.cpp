@@ -72,7 +72,6 @@ Status become(uid_t user) {
         ::setresuid(user, user, user) != 0) {
         return Error::from_errno(errno, "change user");
     }
-    TRY(keep_only_low_ports());
     return ok();
 }
 
@@ -90,6 +89,8 @@ Status give_up_privileges(std::optional<uid_t> user) {
     if (user) {
         TRY(become(*user));
     }
+    // Ambient ones go with them.
+    TRY(keep_only_low_ports());
     if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {
         return Error::from_errno(errno, "no new privileges");
     }

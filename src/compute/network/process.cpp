@@ -41,8 +41,13 @@ Status serve(const std::string& config_path, int control_fd) {
     TRY_ASSIGN(const auto config, read_config(config_path), config_path);
     TRY_ASSIGN(UniqueFd listener, control_listener(config, control_fd));
     TRY_ASSIGN(UniqueFd peers, peer_listener(config));
+    std::unique_ptr<Tunnel> tunnel;
+    if (config.spec.tunnel) {
+        TRY_ASSIGN(tunnel, Tunnel::open(*config.spec.tunnel));
+    }
     TRY(give_up_privileges(config.user));
-    TRY_ASSIGN(const auto gateway, GuestGateway::create(config, std::move(peers)));
+    TRY_ASSIGN(const auto gateway,
+               GuestGateway::create(config, std::move(peers), std::move(tunnel)));
 
     bool stop = false;
     const auto reload = [&]() -> Status {
@@ -65,7 +70,7 @@ Status serve(const std::string& config_path, int control_fd) {
         return std::string();
     });
     while (!stop) {
-        gateway->run_once(control.prepare());
+        TRY(gateway->run_once(control.prepare()));
         control.dispatch();
     }
     return ok();

@@ -3,6 +3,7 @@
 
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <linux/close_range.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -87,6 +88,20 @@ bool become(uid_t user, std::optional<gid_t> extra_group) {
            ::syscall(SYS_setresuid, user, user, user) == 0;
 }
 
+// What a service that is no root was given by its manager, for its own purposes, reaches a program
+// by the ambient set alone.
+bool choose_capabilities(bool keep) {
+    if (!keep) {
+        // EINVAL: a kernel without such a set.
+        return ::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) == 0 || errno == EINVAL;
+    }
+    for (const unsigned long capability : {CAP_NET_ADMIN, CAP_NET_BIND_SERVICE}) {
+        // Refused where we do not have it.
+        (void)::prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, capability, 0, 0);
+    }
+    return true;
+}
+
 }  // namespace
 
 std::string_view to_string(ChildStep step) {
@@ -132,6 +147,9 @@ void run_child(const ChildPlan& plan) {
         leave(125);  // our parent died, or gave up, before its record was durable
     }
     if (plan.user && !become(*plan.user, plan.extra_group)) {
+        fail(status_pipe, ChildStep::user);
+    }
+    if (!choose_capabilities(plan.keeps_capabilities)) {
         fail(status_pipe, ChildStep::user);
     }
     if (::prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) {

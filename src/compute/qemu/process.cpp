@@ -133,6 +133,7 @@ Result<HeldProcess> HeldProcess::spawn(const SpawnRequest& request) {
     plan.descriptors = descriptors;
     plan.user = request.user;
     plan.extra_group = request.extra_group;
+    plan.keeps_capabilities = request.keeps_capabilities;
 
     process.identity_.pid = fork_child(plan);
     if (process.identity_.pid < 0) {

@@ -29,6 +29,9 @@ struct SpawnRequest {
     int log = -1;                   // stdout and stderr
     std::optional<uid_t> user;      // and group of the same number; nothing: ours
     std::optional<gid_t> extra_group;
+    // Those capabilities of ours that it takes to carry a network, which only a process that gives
+    // them up itself should have; others have none unless they are root's.
+    bool keeps_capabilities = false;
     // Files the child, as its user, must be able to write to (sockets of its disks); checked before
     // executing.
     std::vector<std::string> must_reach;

@@ -37,6 +37,13 @@ TEST_CASE("a configuration is read back as it was written") {
     REQUIRE_MESSAGE(decoded, decoded.error().to_string());
     CHECK(*decoded == config);
 
+    config.spec.tunnel = {*Ipv4::parse("203.0.113.5"), *Ipv4::parse("203.0.113.1")};
+    config.spec.rules.public_address.reset();
+    decoded = decode_guest_network_config(encode_guest_network_config(config));
+    REQUIRE_MESSAGE(decoded, decoded.error().to_string());
+    CHECK(*decoded == config);
+    config.spec.tunnel.reset();
+
     config.user.reset();
     config.forwards.clear();
     config.spec.rules.public_address.reset();
@@ -113,6 +120,38 @@ TEST_CASE("a specification that makes no network is refused") {
     CHECK(refused([](auto& s) { s.neighbours_file = "relative"; }));
     CHECK(refused([](auto& s) { s.rules.egress = {{17, -1, 22, {}}}; }));
     CHECK(refused([](auto& s) { s.rules.egress = {{1, 256, -1, {}}}; }));
+}
+
+TEST_CASE("D20: a tunnel has two addresses outside of the VPC, and excludes a loopback one") {
+    GuestNetworkSpec spec = network_spec("/run/kiln");
+    const auto with = [&](const char* address, const char* host) {
+        spec.tunnel = {*Ipv4::parse(address), *Ipv4::parse(host)};
+        return check_guest_network(spec).has_value();
+    };
+    CHECK_FALSE(with("203.0.113.5", "203.0.113.1"));
+    spec.rules.public_address.reset();
+    CHECK(with("203.0.113.5", "203.0.113.1"));
+    CHECK_FALSE(with("203.0.113.5", "203.0.113.5"));
+    CHECK_FALSE(with("172.31.9.9", "203.0.113.1"));
+    CHECK_FALSE(with("203.0.113.5", "172.31.0.1"));
+    CHECK_FALSE(with("127.1.1.1", "203.0.113.1"));
+    CHECK_FALSE(with("203.0.113.5", "169.254.169.254"));
+    CHECK_FALSE(with("0.0.0.0", "203.0.113.1"));
+}
+
+TEST_CASE(
+    "D20: whether a port is open to local clients is the rules' to say, however wide they are") {
+    const std::vector<Ipv4> host = {*Ipv4::parse("203.0.113.1")};
+    const auto open = [&](const TrafficRule& rule, std::uint16_t port) {
+        return opens_to_local_clients(std::vector{rule}, port, host);
+    };
+    CHECK(open({6, 0, 65535, cidr("0.0.0.0/0")}, 5000));
+    CHECK(open({6, 5000, 5000, cidr("203.0.113.1/32")}, 5000));
+    CHECK(open({TrafficRule::kAll, -1, -1, cidr("127.0.0.0/8")}, 5000));
+    CHECK_FALSE(open({6, 5001, 6000, cidr("0.0.0.0/0")}, 5000));
+    CHECK_FALSE(open({17, 5000, 5000, cidr("0.0.0.0/0")}, 5000));
+    CHECK_FALSE(open({6, 5000, 5000, cidr("198.51.100.0/24")}, 5000));
+    CHECK_FALSE(open({TrafficRule::kAll, -1, -1, kNobody, "sg-1"}, 5000));
 }
 
 TEST_CASE("a loopback, link-local, multicast or nameless network can be nobody's VPC") {
@@ -225,6 +264,11 @@ TEST_CASE("commands and answers are understood by the other side") {
     status.forwards = {{22, *Ipv4::parse("127.1.2.3"), 20022, false}};
     status.dropped_from_guest = 7;
     CHECK(*decode_answer(encode_answer(status)) == status);
+    status.forwards.clear();
+    status.tunnel = {*Ipv4::parse("203.0.113.5"), "kiln0"};
+    CHECK(*decode_answer(encode_answer(status)) == status);
+    CHECK_FALSE(decode_answer(R"({"ok":true,"connected":true,"forwards":[],"dropped_to_guest":0,)"
+                              R"("dropped_from_guest":0,"tunnel":{"address":7}})"));
     CHECK(decode_answer(encode_answer(ok())));
     const auto failed = decode_answer(encode_answer(Status(Error(Code::not_found, "no file"))));
     CHECK(failed.error().code() == Code::not_found);

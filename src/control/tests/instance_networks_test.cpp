@@ -21,11 +21,23 @@ struct NoMetadata final : MetadataSockets {
     void close(const model::InstanceId&) override {}
 };
 
+// Loopback addresses, and those of a pool where one is given.
+std::unique_ptr<compute::PublicAddresses> pool_addresses(const char* pool) {
+    auto loopback = std::make_unique<compute::LoopbackPool>(
+        "a-store", [](const compute::Cidr&) { return true; });
+    compute::PoolClaims all{[](compute::Ipv4) { return std::optional(UniqueFd()); },
+                            [](compute::Ipv4) { return false; }};
+    return std::make_unique<compute::PublicAddresses>(
+        std::move(loopback), pool == nullptr ? nullptr
+                                             : std::make_unique<compute::PublicPool>(
+                                                   *compute::Cidr::parse(pool), std::move(all)));
+}
+
 struct World {
     World() { service.settings.runtime_directory = directory.path() + "/run"; }
 
     std::unique_ptr<InstanceNetworks> open() {
-        return std::make_unique<InstanceNetworks>(*service.parts, *guests, metadata, addresses);
+        return std::make_unique<InstanceNetworks>(*service.parts, *guests, metadata, *addresses);
     }
     // Both VPCs have the same addresses, as the default ones of all accounts do.
     void add_vpc(const std::string& name) {
@@ -91,7 +103,7 @@ struct World {
     compute::FakeNetworkHost host;
     std::unique_ptr<compute::GuestNetworks> guests = compute::make_fake_guest_networks(host);
     NoMetadata metadata;
-    compute::LoopbackPool addresses{"a-store", [](const compute::Cidr&) { return true; }};
+    std::unique_ptr<compute::PublicAddresses> addresses = pool_addresses(nullptr);
 };
 
 using Told = std::vector<std::string>;
@@ -163,4 +175,46 @@ TEST_CASE("D17: the first instance taken over after a restart is told of all tha
         [&](catalog::Transaction& tx) { return tx.instances().get(one); });
     REQUIRE(networks->adopt(*row, soon()));
     CHECK(world.told("a") == Told{kOne, kTwo});
+}
+
+TEST_CASE(
+    "NET-11, NET-12: a pool's address comes with a tunnel, and guests are kept from the pool") {
+    World world;
+    world.addresses = pool_addresses("203.0.113.0/24");
+    world.add_vpc("a");
+    const auto one = world.add("i-1", "a", "172.31.0.10");
+    world.change(one, [](model::Instance& instance) { instance.public_ip = "203.0.113.7"; });
+    const auto networks = world.open();
+    REQUIRE(networks->start(one, soon()));
+    const auto spec = world.host.spec_of(control::machine_id(one));
+    REQUIRE(spec);
+    REQUIRE(spec->tunnel);
+    CHECK(spec->tunnel->address.text() == "203.0.113.7");
+    CHECK(spec->tunnel->host.text() == "203.0.113.1");
+    CHECK_FALSE(spec->rules.public_address);
+    CHECK(spec->rules.blocked == std::vector{*compute::Cidr::parse("203.0.113.0/24")});
+    CHECK(networks->status(one, soon())->tunnel->address.text() == "203.0.113.7");
+}
+
+TEST_CASE("NET-13: an address of a pool that is no longer the service's is replaced at the start") {
+    World world;
+    world.addresses = pool_addresses("198.51.100.0/24");
+    world.add_vpc("a");
+    REQUIRE(world.service.store->run([&](catalog::Transaction& tx) -> Status {
+        TRY_ASSIGN(model::Subnet subnet, tx.subnets().get(model::SubnetId("subnet-a")));
+        subnet.map_public_ip = true;
+        return tx.subnets().update(subnet);
+    }));
+    const auto one = world.add("i-1", "a", "172.31.0.10", InstanceState::pending);
+    const auto two = world.add("i-2", "a", "172.31.0.11", InstanceState::pending);
+    world.change(one, [](model::Instance& instance) { instance.public_ip = "203.0.113.7"; });
+    world.change(two, [](model::Instance& instance) { instance.public_ip = "127.9.8.1"; });
+    const auto networks = world.open();
+    REQUIRE(networks->start(one, soon()));
+    CHECK(world.host.spec_of(control::machine_id(one))->tunnel->address.text() == "198.51.100.2");
+    // What the other driver gave serves on.
+    REQUIRE(networks->start(two, soon()));
+    const auto spec = world.host.spec_of(control::machine_id(two));
+    CHECK_FALSE(spec->tunnel);
+    CHECK(spec->rules.public_address->text() == "127.9.8.1");
 }
