@@ -35,7 +35,7 @@ export const here = {};
 before(async () => {
     const machines = options.guest ? [] : ["--hypervisor", "fake", "--shutdown-grace", "1"];
     here.daemon = await Daemon.start(options.kiln, options.guest, ...machines);
-    here.browser = await Browser.start(options.chromium, options.screenshots, options.guest ? 180_000 : 15_000);
+    here.browser = await Browser.start(options.chromium, options.screenshots, options.guest ? 180_000 : 30_000);
     if (options.console) {
         await here.browser.serve(`${here.daemon.console}**`, options.console);
     }
