@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { createHash } from "node:crypto";
-import { defineConfig, type Plugin } from "vite";
+import type { Plugin } from "vite";
+import { defineConfig } from "vitest/config";
 
 // Cloudscape's style sheet holds its fonts as data URLs. As files they load when they are needed, beside the first
 // picture and not before it, and the content security policy need not allow data: fonts.
@@ -31,6 +32,8 @@ function fontsAsFiles(): Plugin {
 export default defineConfig({
     base: "./",
     plugins: [fontsAsFiles()],
+    // Loading the SDK and the components takes longer than all tests: they are loaded once.
+    test: { isolate: false, pool: "threads", poolOptions: { threads: { singleThread: true } } },
     build: {
         target: "es2022",
         assetsInlineLimit: 0,

@@ -6,6 +6,7 @@ import { SessionProvider } from "./session/session";
 import { SignIn } from "./session/sign-in";
 import { DialogHost } from "./shell/dialogs";
 import { useFlashesPerPage } from "./shell/flash";
+import { Page } from "./shell/page";
 import { useRoute } from "./shell/router";
 import { useStore } from "./shell/store";
 import { TopBar } from "./shell/top-bar";
@@ -44,13 +45,17 @@ function parametersOf(pattern: Pattern, path: readonly string[]): readonly strin
 function CurrentPage(): ReactNode {
     const { path } = useRoute();
     const wanted = path.length > 0 ? path : ["instances"];
-    for (const [pattern, Page] of kRoutes) {
+    for (const [pattern, Screen] of kRoutes) {
         const parameters = parametersOf(pattern, wanted);
         if (parameters) {
-            return <Page key={wanted.join("/")} parameters={parameters} />;
+            return <Screen key={wanted.join("/")} parameters={parameters} />;
         }
     }
-    return <Box padding="xxl">There is no such page. The navigation leads to those there are.</Box>;
+    return (
+        <Page title="Not found">
+            <Box>There is no such page. The navigation leads to those there are.</Box>
+        </Page>
+    );
 }
 
 export function App(): ReactNode {

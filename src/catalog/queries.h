@@ -2,9 +2,9 @@
 // What a list() may select on. Every condition that is set must hold; an empty vector, text or
 // optional is no condition. The values of one vector are alternatives.
 //
-// Answers are ordered by (created, id); `page.after` is the last item of the page before, so that
-// items created or deleted between two pages neither repeat nor hide others (PAG-5). Thread model:
-// plain values.
+// Answers are ordered by (created, id), backwards with `page.newest_first`; `page.after` is the
+// last item of the page before, so that items created or deleted between two pages neither repeat
+// nor hide others (PAG-5). Thread model: plain values.
 #pragma once
 
 #include <cstddef>
@@ -36,6 +36,7 @@ struct Cursor {
 struct Page {
     std::optional<Cursor> after{};
     std::size_t limit = 0;  // 0: everything
+    bool newest_first = false;
 };
 
 // The resource has a tag of this account with this key, and one of the values if any are given.

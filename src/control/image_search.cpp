@@ -189,11 +189,11 @@ Result<std::vector<ImageView>> ImageSearch::read_named(catalog::Transaction& tx)
     if (!missing.empty()) {
         return errors::images_not_found(missing);  // ERR-2: nor what one may not use
     }
-    std::sort(images.begin(), images.end(),
-              [](const auto& a, const auto& b) { return is_before(cursor_of(a), cursor_of(b)); });
+    std::sort(images.begin(), images.end(),  // PAG-7
+              [](const auto& a, const auto& b) { return is_before(cursor_of(b), cursor_of(a)); });
     if (start_.after) {
         std::erase_if(
-            images, [&](const auto& image) { return !is_before(*start_.after, cursor_of(image)); });
+            images, [&](const auto& image) { return !is_before(cursor_of(image), *start_.after); });
     }
     TRY_ASSIGN(auto views, load_image_views(tx, caller_, now_, std::move(images)));
     std::erase_if(views, [&](const ImageView& view) { return !shows(view); });
@@ -207,6 +207,7 @@ Result<std::vector<ImageView>> ImageSearch::read_all(catalog::Transaction& tx) c
         return shown;  // a filter for states that nobody is shown
     }
     query.page.after = start_.after;
+    query.page.newest_first = true;  // PAG-7
     query.page.limit = start_.limit ? std::max(*start_.limit + 1, kMinChunk) : 0;
     while (true) {
         TRY_ASSIGN(auto images, tx.images().list(query));

@@ -267,6 +267,7 @@ Result<std::vector<model::Snapshot>> Snapshots::select(catalog::Transaction& tx,
         query.region = caller.region;
         query.ids = input.ids;
         query.page.after = start.after;
+        query.page.newest_first = true;  // PAG-7
         query.states = {model::SnapshotState::pending, model::SnapshotState::completed,
                         model::SnapshotState::error};
         catalog::SnapshotQuery all = query;
@@ -300,6 +301,7 @@ Result<std::vector<model::Snapshot>> Snapshots::select(catalog::Transaction& tx,
         query.states = {model::SnapshotState::pending, model::SnapshotState::completed,
                         model::SnapshotState::error};
         query.page.after = start.after;
+        query.page.newest_first = true;  // PAG-7
         TRY_ASSIGN(found, tx.snapshots().list(query));
     }
     return found;

@@ -183,7 +183,8 @@ std::string describe_system(const Inspection& disk) {
 std::string inspection_json(const Inspection& disk) {
     json out{{"sizeBytes", disk.size_bytes},      {"partitionTable", name_of(disk.layout.scheme)},
              {"bootCode", disk.layout.bios_code}, {"efiLoaders", json::array()},
-             {"partitions", json::array()},       {"looksBootable", boot_warnings(disk).empty()}};
+             {"partitions", json::array()},       {"bootWarnings", boot_warnings(disk)}};
+    out["looksBootable"] = out["bootWarnings"].empty();
     if (disk.layout.efi_x64) {
         out["efiLoaders"].push_back("x86_64");
     }

@@ -40,7 +40,8 @@ class Account:
         return query(self.kiln, action, {name.replace("_", "."): value for name, value in parameters.items()}, keys=self.keys)
 
     def names(self, **request):
-        return [image["Name"] for image in self.ec2.describe_images(**request)["Images"]]
+        """The oldest first, against the order of the answer (PAG-7)."""
+        return [image["Name"] for image in reversed(self.ec2.describe_images(**request)["Images"])]
 
 
 @kiln_test.fixture
@@ -470,7 +471,7 @@ def test_DR_10_DR_11_deprecation(kiln):
     alice.ec2.deregister_image(ImageId=image)
 
 
-def test_PAG_2_FLT_3_DI_6_pages_filters_and_wildcards(kiln):
+def test_PAG_2_PAG_7_FLT_3_DI_6_pages_filters_and_wildcards(kiln):
     alice = kiln.alice
     made = [register(alice, f"page {n:02}", Description="even" if n % 2 == 0 else "odd") for n in range(7)]
     names = [f"page {n:02}" for n in range(7)]
@@ -499,13 +500,13 @@ def test_PAG_2_FLT_3_DI_6_pages_filters_and_wildcards(kiln):
         if len(seen) == 3:
             alice.ec2.deregister_image(ImageId=made[1])
             alice.ec2.deregister_image(ImageId=made[4])
-    assert seen == names[:4] + names[5:], seen
+    assert seen == (names[:1] + names[2:])[::-1], seen
     assert query(kiln, "DescribeImages", {"MaxResults": "3", "NextToken": token}).code == "InvalidNextToken"
     assert query(kiln, "DescribeImages", {**filters, "NextToken": "x" * 40}).code == "InvalidNextToken"
     answer = query(kiln, "DescribeImages", {"MaxResults": "0"})
     assert answer.code == "InvalidParameterValue" and "Value ( 0 ) for parameter maxResults is invalid" in answer.message
     both = query(kiln, "DescribeImages", {"MaxResults": "1", "ImageId.1": made[0], "ImageId.2": made[2]})
-    assert both.texts("imagesSet/item/name") == names[:1] and both.texts("nextToken"), both.body
+    assert both.texts("imagesSet/item/name") == names[2:3] and both.texts("nextToken"), both.body
     deregister_named(alice, "page*")
     assert alice.names(Filters=pages) == []
 

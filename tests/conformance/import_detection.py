@@ -179,7 +179,8 @@ def test_an_image_registered_of_a_data_volume_says_so_when_it_is_inspected(servi
     )["ImageId"]
     seen = inspect(service, image)
     assert any("no partition table" in warning for warning in seen["warnings"]), seen
-    assert not inspect(service, snapshot)["disk"]["looksBootable"]
+    seen = inspect(service, snapshot)["disk"]
+    assert not seen["looksBootable"] and seen["bootWarnings"], seen
     # Register's old defaults against a disk that is another (RI-4).
     make_disk(service, "gpt", "BOOTX64.EFI", False)
     made, _ = import_disk(service, "--name", "root")

@@ -13,6 +13,9 @@ import urllib.parse
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
 import kiln_test  # noqa: E402
+from botocore.auth import SigV4Auth  # noqa: E402
+from botocore.awsrequest import AWSRequest  # noqa: E402
+from botocore.credentials import Credentials  # noqa: E402
 from kiln_test.paths import KILN, clean_environment  # noqa: E402
 
 
@@ -106,6 +109,18 @@ def test_WEB_1_a_link_is_made_only_for_whoever_has_the_keys(service):
     assert done.returncode != 0 and not done.stdout, done
     with open(service.log, encoding="utf-8") as log:
         assert "/session/" not in log.read()
+
+
+def test_WEB_3_a_client_is_told_where_it_comes_from(service):
+    def whereabouts(**claims):
+        signed = AWSRequest("GET", f"{service.endpoint}/kiln/v1/client", headers={"X-Amz-Content-SHA256": "UNSIGNED-PAYLOAD", **claims})
+        SigV4Auth(Credentials(service.access_key, service.secret_key), "kiln", "us-east-1").add_auth(signed)
+        status, _, body = ask(service, "GET", "/kiln/v1/client", **dict(signed.headers.items()))
+        return status, json.loads(body)
+
+    assert whereabouts() == (200, {"address": "127.0.0.1", "range": "127.0.0.0/8"})
+    assert whereabouts(**{"X-Forwarded-For": "203.0.113.7"}) == (200, {"address": "127.0.0.1", "range": "127.0.0.0/8"})
+    assert ask(service, "GET", "/kiln/v1/client")[0] == 403
 
 
 if __name__ == "__main__":

@@ -90,6 +90,7 @@ test("an instance is stopped, given volumes, snapshotted and terminated", async 
         await browser.inspect("snapshots");
         await actions("Create image from snapshot");
         await dialog().getByLabel("Image name").fill("of-snapshot");
+        await dialog().getByText("Instances of this snapshot may not boot").waitFor();
         await browser.inspect("register-image");
         await dialog().getByRole("button", { name: "Create image" }).click();
         await dismissMessage(/^Image ami-\w+ registered/);
@@ -97,6 +98,36 @@ test("an instance is stopped, given volumes, snapshotted and terminated", async 
         await dialog().getByRole("button", { name: "Delete" }).click();
         await dialog().getByText("InvalidSnapshot.InUse").waitFor();
         await dialog().getByRole("button", { name: "Cancel" }).click();
+        await page.getByRole("tab", { name: "Disk" }).click();
+        await page.getByText("Does not look bootable").waitFor();
+    });
+
+    await step("an image that may not boot says why, in the list and on its page", async () => {
+        await open("images");
+        await row("of-snapshot").locator("td").nth(2).click();
+        await page.getByText("Instances of this AMI may not boot").waitFor();
+        await page.getByText("It has no partition table and no known file system").waitFor();
+        const looked = "**/kiln/v1/inspect/ami-*";
+        await page.route(looked, (route) => route.fulfill({ status: 503, body: "not now" }));
+        await row("of-snapshot").getByRole("link", { name: /^ami-/ }).click();
+        await page.getByRole("tab", { name: "Disk" }).click();
+        await page.getByText("HTTP 503").waitFor();
+        await browser.inspect("image-disk-failed");
+        await page.unroute(looked);
+        await page.getByRole("button", { name: "Try again" }).click();
+        await page.getByText("Does not look bootable").waitFor();
+        await page.getByText("Instances of this AMI may not boot").waitFor();
+        await browser.inspect("image-disk");
+    });
+
+    await step("the launch wizard warns of it, and a dialog goes with its page", async () => {
+        await actions("Launch instance from AMI");
+        await page.getByText("Instances of this AMI may not boot").waitFor();
+        await page.getByRole("button", { name: "Create key pair" }).click();
+        await dialog().waitFor();
+        await page.goBack();
+        await page.getByRole("tab", { name: "Disk" }).waitFor();
+        await dialog().waitFor({ state: "hidden" });
     });
 
     await step("terminated, it says so", async () => {

@@ -59,7 +59,7 @@ test("an instance is launched from an AMI with the wizard", async (t) => {
     await step("it runs, as the form said", async () => {
         await page.getByLabel("Size of /dev/sdf in GiB").fill("5");
         await page.getByRole("button", { name: "Launch instance", exact: true }).click();
-        await page.getByText("Launched i-").waitFor();
+        await page.getByText("Launched i-").first().waitFor();
         await row("from-wizard").getByText("Running").waitFor();
         const { Reservations } = await daemon
             .ec2()

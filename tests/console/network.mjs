@@ -38,6 +38,7 @@ test("key pairs and security groups", async (t) => {
         await dialog().getByRole("button", { name: "Create" }).click();
         await dismissMessage("Security group web created");
         await page.getByRole("button", { name: "Add rule" }).click();
+        await dialog().getByText("My address: this server's host (127.0.0.0/8)").waitFor();
         await browser.inspect("add-rule");
         await dialog().getByRole("button", { name: "Add rule" }).click();
         await dismissMessage(/^Rule added/);

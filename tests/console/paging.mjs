@@ -30,11 +30,19 @@ test("many images are paged, found, and acted on by keyboard", async (t) => {
         await page.evaluate(() => localStorage.setItem("kiln.table.images", JSON.stringify({ pageSize: 100 })));
         await open("images");
         await page.getByText("(1,000+)").waitFor();
+        // The newest of all, not of those loaded first.
+        await page
+            .getByRole("row")
+            .nth(1)
+            .getByText(/many-11[01]\d/)
+            .waitFor();
         await browser.inspect("images-many");
         for (let turned = 0; turned < 10; turned++) {
             await page.getByRole("button", { name: "Next page" }).click();
         }
         await page.getByText(/\(1,12\d\)/).waitFor();
+        await page.getByRole("button", { name: "Next page" }).click();
+        await row("many-0000").waitFor();
     });
 
     await step("the server finds by keyword and by attribute", async () => {

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Runs the console's stories: node run.mjs [--kiln PROGRAM] [--chromium PROGRAM] [--screenshots DIR] [--guest DISK]
-import "./lib/surroundings.mjs";
-import "./story.mjs";
-import "./launch.mjs";
-import "./sharing.mjs";
-import "./instance.mjs";
-import "./network.mjs";
-import "./paging.mjs";
-import "./session.mjs";
+// Runs stories of the console, in this order, on one daemon and in one browser:
+// node run.mjs [--kiln PROGRAM] [--chromium PROGRAM] [--screenshots DIR] [--console DIR] [--guest DISK] STORY...
+import { stories } from "./lib/surroundings.mjs";
+
+for (const name of stories) {
+    await import(`./${name}.mjs`);
+}

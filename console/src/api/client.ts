@@ -6,7 +6,8 @@ import { GetCallerIdentityCommand, STSClient } from "@aws-sdk/client-sts";
 import { HttpRequest } from "@smithy/protocol-http";
 import { SignatureV4 } from "@smithy/signature-v4";
 import { commands, type Input, type Operation, type Output } from "./commands";
-import { ApiError, asApiError } from "./errors";
+import { asApiError, kilnError } from "./errors";
+import { inspectionOf, type Inspection } from "./inspection";
 
 export interface Keys {
     accessKeyId: string;
@@ -16,6 +17,12 @@ export interface Keys {
 export interface Identity {
     accountId: string;
     arn: string;
+}
+
+/** Where the server sees this browser, and the range of addresses by which a rule admits it. */
+export interface Whereabouts {
+    address: string;
+    range: string;
 }
 
 interface Sender {
@@ -62,6 +69,15 @@ export class Client {
         return new Set(built.map((entry) => entry.operation));
     }
 
+    /** What is on the disk of an image or a snapshot. The first look may take the server some seconds. */
+    async inspect(id: string): Promise<Inspection> {
+        return inspectionOf(await this.kiln(`/kiln/v1/inspect/${encodeURIComponent(id)}`));
+    }
+
+    async whereabouts(): Promise<Whereabouts> {
+        return (await this.kiln("/kiln/v1/client")) as Whereabouts;
+    }
+
     private async kiln(path: string): Promise<unknown> {
         const url = new URL(path, this.origin);
         const signer = new SignatureV4({
@@ -83,7 +99,7 @@ export class Client {
         try {
             const answer = await fetch(url, { headers });
             if (!answer.ok) {
-                throw new ApiError(`HTTP ${answer.status}`, await answer.text());
+                throw kilnError(answer.status, await answer.text());
             }
             return await answer.json();
         } catch (failure) {

@@ -30,6 +30,20 @@ export function asApiError(failure: unknown): ApiError {
     return new ApiError(Code ?? name ?? "Error", message ?? String(failure), $metadata?.requestId);
 }
 
+/** The error that a call under /kiln/v1/ answered: JSON with the same words as EC2's XML. */
+export function kilnError(status: number, body: string): ApiError {
+    try {
+        const { code, message, requestId } = JSON.parse(body) as {
+            code?: string;
+            message?: string;
+            requestId?: string;
+        };
+        return new ApiError(code ?? `HTTP ${status}`, message ?? body, requestId);
+    } catch {
+        return new ApiError(`HTTP ${status}`, body);
+    }
+}
+
 /** One form field's share of errors: patterns matched against "Code: message". */
 export type FieldPatterns<F extends string> = Readonly<Record<F, RegExp>>;
 

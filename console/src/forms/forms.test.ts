@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, it } from "vitest";
 import { ApiError, fieldOf } from "../api/errors";
-import { permissionChange, permissionsOf } from "../images/permissions";
+import { permissionChange, permissionsOf, withTyped } from "../images/permissions";
 import { freeDevice, newRow, overrides, rowOf } from "./storage";
 import { tagCalls } from "./tags-dialog";
 
@@ -84,6 +84,12 @@ describe("tags", () => {
 describe("permissions", () => {
     it("are read from launch permissions", () => {
         expect(permissionsOf([{ Group: "all" }, { UserId: "1" }])).toEqual({ public: true, accounts: ["1"] });
+    });
+
+    it("count in the account that is typed and not added yet", () => {
+        expect(withTyped(["1"], " 1111-2222-3333 ")).toEqual(["1", "111122223333"]);
+        expect(withTyped(["1"], "1")).toEqual(["1"]);
+        expect(withTyped(["1"], " ")).toEqual(["1"]);
     });
 
     it("change by what was added and removed", () => {

@@ -6,8 +6,9 @@ import type { Action } from "../list/resource";
 import type { Session } from "../session/session";
 import { openDialog } from "../shell/dialogs";
 import { navigate } from "../shell/router";
+import { CopyDialog } from "./copy";
 import { DeregisterDialog } from "./deregister";
-import { CopyDialog, DeprecationDialog, DescriptionDialog } from "./dialogs";
+import { DeprecationDialog, DescriptionDialog } from "./dialogs";
 import { PermissionsDialog } from "./permissions";
 import { kImages } from "./resource";
 

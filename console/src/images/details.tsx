@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { BlockDeviceMapping, Image } from "@aws-sdk/client-ec2";
-import { Table, Tabs } from "@cloudscape-design/components";
+import { SpaceBetween, Table, Tabs } from "@cloudscape-design/components";
 import type { ReactNode } from "react";
+import { BootWarnings, DiskReport, useInspection } from "../disks/inspection";
 import { Facts, gib, Reference, State, TagTable, time, yesNo } from "../list/display";
 
 function ImageFacts({ image }: { image: Image }): ReactNode {
@@ -57,14 +58,20 @@ export function MappingTable({ mappings }: { mappings: readonly BlockDeviceMappi
 }
 
 export function ImageDetails({ item }: { item: Image }): ReactNode {
+    const complete = item.State === "available" || item.State === "disabled";
+    const inspection = useInspection(complete ? item.ImageId : undefined);
     return (
-        <Tabs
-            ariaLabel="Details of the AMI"
-            tabs={[
-                { id: "details", label: "Details", content: <ImageFacts image={item} /> },
-                { id: "storage", label: "Storage", content: <MappingTable mappings={item.BlockDeviceMappings} /> },
-                { id: "tags", label: "Tags", content: <TagTable tags={item.Tags} /> },
-            ]}
-        />
+        <SpaceBetween size="s">
+            <BootWarnings subject="AMI" warnings={inspection.value?.warnings ?? []} />
+            <Tabs
+                ariaLabel="Details of the AMI"
+                tabs={[
+                    { id: "details", label: "Details", content: <ImageFacts image={item} /> },
+                    { id: "disk", label: "Disk", content: <DiskReport answer={inspection} /> },
+                    { id: "storage", label: "Storage", content: <MappingTable mappings={item.BlockDeviceMappings} /> },
+                    { id: "tags", label: "Tags", content: <TagTable tags={item.Tags} /> },
+                ]}
+            />
+        </SpaceBetween>
     );
 }

@@ -1,62 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// The smaller dialogs of AMIs: copy, description, deprecation.
+// The smaller dialogs of AMIs: description, deprecation.
 import type { Image } from "@aws-sdk/client-ec2";
-import { DatePicker, FormField, Input, Select, SpaceBetween, Textarea } from "@cloudscape-design/components";
+import { DatePicker, FormField, Textarea } from "@cloudscape-design/components";
 import { useState, type ReactNode } from "react";
 import { ActionDialog } from "../forms/action-dialog";
 import { fieldText } from "../forms/error-alert";
-import { useRegions } from "../session/regions";
 import { useSession } from "../session/session";
 import { flashSuccess } from "../shell/flash";
-
-export function CopyDialog({ image }: { image: Image }): ReactNode {
-    const { client, perform } = useSession();
-    const regions = useRegions();
-    const [region, setRegion] = useState(client.region);
-    const [name, setName] = useState(image.Name ?? "");
-    const [description, setDescription] = useState(image.Description ?? "");
-    const input = {
-        SourceRegion: client.region,
-        SourceImageId: image.ImageId ?? "",
-        Name: name,
-        Description: description || undefined,
-    };
-    return (
-        <ActionDialog
-            title={`Copy ${image.ImageId ?? "AMI"}`}
-            submitText="Copy AMI"
-            calls={[{ operation: "CopyImage", input, region }]}
-            disabled={!name}
-            patterns={{ name: /InvalidAMIName|\bname\b/i, region: /region/i }}
-            work={async () => {
-                const { ImageId } = await perform("CopyImage", input, region);
-                flashSuccess(`${ImageId ?? "The copy"} is being made in ${region}`);
-            }}
-        >
-            {(errorAt) => (
-                <SpaceBetween size="m">
-                    <FormField label="Destination region" errorText={fieldText(errorAt("region"))}>
-                        <Select
-                            selectedOption={{ value: region }}
-                            options={regions.map((value) => ({ value }))}
-                            onChange={({ detail }) => setRegion(detail.selectedOption.value ?? region)}
-                        />
-                    </FormField>
-                    <FormField label="AMI copy name" errorText={fieldText(errorAt("name"))}>
-                        <Input value={name} onChange={({ detail }) => setName(detail.value)} />
-                    </FormField>
-                    <FormField label="AMI copy description">
-                        <Textarea
-                            rows={2}
-                            value={description}
-                            onChange={({ detail }) => setDescription(detail.value)}
-                        />
-                    </FormField>
-                </SpaceBetween>
-            )}
-        </ActionDialog>
-    );
-}
 
 export function DescriptionDialog({ image }: { image: Image }): ReactNode {
     const { perform } = useSession();

@@ -49,22 +49,25 @@ export function permissionChange(
     };
 }
 
-function AccountList({
-    accounts,
-    onChange,
-    errorText,
-}: {
-    accounts: readonly string[];
-    onChange(ids: string[]): void;
-    errorText?: string;
-}): ReactNode {
-    const [typed, setTyped] = useState("");
+/** The accounts with the one that stands in the field: nobody should have to press Add before Save. */
+export function withTyped(accounts: readonly string[], typed: string): readonly string[] {
     const id = typed.replaceAll("-", "").trim();
+    return id && !accounts.includes(id) ? [...accounts, id] : accounts;
+}
+
+interface AccountListProps {
+    accounts: readonly string[];
+    typed: string;
+    onType(text: string): void;
+    onChange(ids: readonly string[]): void;
+    errorText?: string;
+}
+
+function AccountList({ accounts, typed, onType, onChange, errorText }: AccountListProps): ReactNode {
+    const id = typed.trim();
     function add(): void {
-        if (id && !accounts.includes(id)) {
-            onChange([...accounts, id]);
-            setTyped("");
-        }
+        onChange(withTyped(accounts, typed));
+        onType("");
     }
     return (
         <SpaceBetween size="xs">
@@ -81,7 +84,7 @@ function AccountList({
                 <Input
                     value={typed}
                     placeholder="12-digit account number"
-                    onChange={({ detail }) => setTyped(detail.value)}
+                    onChange={({ detail }) => onType(detail.value)}
                     onKeyDown={(event) => {
                         // Enter adds the account; it does not save the dialog yet.
                         if (event.detail.key === "Enter" && id) {
@@ -113,6 +116,7 @@ export function PermissionsDialog({ image }: { image: Image }): ReactNode {
     const imageId = image.ImageId ?? "";
     const [before, setBefore] = useState<Permissions>();
     const [after, setAfter] = useState<Permissions>({ public: false, accounts: [] });
+    const [typed, setTyped] = useState("");
     const [failure, setFailure] = useState<ApiError>();
 
     useEffect(() => {
@@ -126,7 +130,8 @@ export function PermissionsDialog({ image }: { image: Image }): ReactNode {
         );
     }, [client, imageId]);
 
-    const input = before && permissionChange(imageId, before, after);
+    const wanted = { ...after, accounts: withTyped(after.accounts, typed) };
+    const input = before && permissionChange(imageId, before, wanted);
     return (
         <ActionDialog
             title={`Permissions of ${imageId}`}
@@ -168,6 +173,8 @@ export function PermissionsDialog({ image }: { image: Image }): ReactNode {
                     </FormField>
                     <AccountList
                         accounts={after.accounts}
+                        typed={typed}
+                        onType={setTyped}
                         onChange={(accounts) => setAfter({ ...after, accounts })}
                         errorText={fieldText(errorAt("accounts"))}
                     />

@@ -65,7 +65,7 @@ const kEmpty = { private: "images shared with you", public: "public images", dis
 
 const kHints = {
     private: "Images that another account shares with this one appear here.",
-    public: "Images that any account made public appear here.",
+    public: "Images that any account made public appear here. kiln images pull tiny, by an administrator, provides one to start with.",
     disabled: "Images you disable leave the other lists and appear here.",
 } as const;
 
@@ -75,6 +75,7 @@ export const kImages: Resource<Image> = {
     plural: "AMIs",
     source: imageSource({ IncludeDisabled: true, IncludeDeprecated: true }),
     tags: (image) => image.Tags,
+    name: (image) => image.Name,
     sortedBy: "-created",
     columns: [
         {

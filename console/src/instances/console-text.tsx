@@ -7,6 +7,7 @@ import type { Client } from "../api/client";
 import { ErrorAlert } from "../forms/error-alert";
 import { time } from "../list/display";
 import { useAnswer } from "../session/use-answer";
+import { useRefresh } from "../session/use-refresh";
 import { plainText } from "./plain-text";
 
 const kRefreshMs = 4000;
@@ -25,17 +26,7 @@ export function ConsoleText({ instance }: { instance: Instance }): ReactNode {
     const { value, error, loading, reload } = useAnswer(ask);
     const live = follow && ["pending", "running", "stopping", "shutting-down"].includes(instance.State?.Name ?? "");
 
-    useEffect(() => {
-        if (!live) {
-            return undefined;
-        }
-        const timer = window.setInterval(() => {
-            if (document.visibilityState === "visible") {
-                reload();
-            }
-        }, kRefreshMs);
-        return () => window.clearInterval(timer);
-    }, [live, reload]);
+    useRefresh(reload, live, kRefreshMs);
 
     const screen = useRef<HTMLPreElement>(null);
     useEffect(() => {

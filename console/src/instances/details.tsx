@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { Instance, InstanceNetworkInterface, InstanceBlockDeviceMapping } from "@aws-sdk/client-ec2";
-import { Box, SpaceBetween, Table, Tabs } from "@cloudscape-design/components";
+import { Alert, Box, SpaceBetween, Table, Tabs } from "@cloudscape-design/components";
 import { useState, type ReactNode } from "react";
 import { Facts, Reference, State, TagTable, time, yesNo } from "../list/display";
 import { useRoute } from "../shell/router";
 import { useSession } from "../session/session";
+import { Connect } from "./connect";
 import { ConsoleText } from "./console-text";
+import { failureOf } from "./failure";
 import { Screenshot } from "./screenshot";
 import { Timeline } from "./timeline";
 
@@ -134,28 +136,41 @@ export function InstanceDetails({ item }: DetailsProps): ReactNode {
     const { query } = useRoute();
     const { isBuilt } = useSession();
     const [tab, setTab] = useState(query.get("tab") ?? "details");
+    const failure = failureOf(item);
     return (
-        <Tabs
-            ariaLabel="Details of the instance"
-            activeTabId={tab}
-            onChange={({ detail }) => setTab(detail.activeTabId)}
-            tabs={[
-                { id: "details", label: "Details", content: <InstanceFacts item={item} /> },
-                { id: "timeline", label: "Timeline", content: <Timeline instance={item} /> },
-                // Mounted only while it is looked at: it asks the server again and again.
-                { id: "console", label: "Console text", content: tab === "console" && <ConsoleText instance={item} /> },
-                {
-                    id: "screenshot",
-                    label: "Screenshot",
-                    content: tab === "screenshot" && <Screenshot instance={item} />,
-                    disabled: isBuilt("GetConsoleScreenshot") === false,
-                    disabledReason: "This server does not offer GetConsoleScreenshot yet.",
-                },
-                { id: "storage", label: "Storage", content: <Storage item={item} /> },
-                { id: "network", label: "Network", content: <Network item={item} /> },
-                { id: "metadata", label: "Metadata options", content: <Metadata item={item} /> },
-                { id: "tags", label: "Tags", content: <TagTable tags={item.Tags} /> },
-            ]}
-        />
+        <SpaceBetween size="s">
+            {failure && (
+                <Alert type="error" header={`The instance was ${item.State?.Name ?? "ended"} by the server`}>
+                    {failure}
+                </Alert>
+            )}
+            <Tabs
+                ariaLabel="Details of the instance"
+                activeTabId={tab}
+                onChange={({ detail }) => setTab(detail.activeTabId)}
+                tabs={[
+                    { id: "details", label: "Details", content: <InstanceFacts item={item} /> },
+                    { id: "connect", label: "Connect", content: <Connect instance={item} /> },
+                    { id: "timeline", label: "Timeline", content: <Timeline instance={item} /> },
+                    // Mounted only while it is looked at: it asks the server again and again.
+                    {
+                        id: "console",
+                        label: "Console text",
+                        content: tab === "console" && <ConsoleText instance={item} />,
+                    },
+                    {
+                        id: "screenshot",
+                        label: "Screenshot",
+                        content: tab === "screenshot" && <Screenshot instance={item} />,
+                        disabled: isBuilt("GetConsoleScreenshot") === false,
+                        disabledReason: "This server does not offer GetConsoleScreenshot yet.",
+                    },
+                    { id: "storage", label: "Storage", content: <Storage item={item} /> },
+                    { id: "network", label: "Network", content: <Network item={item} /> },
+                    { id: "metadata", label: "Metadata options", content: <Metadata item={item} /> },
+                    { id: "tags", label: "Tags", content: <TagTable tags={item.Tags} /> },
+                ]}
+            />
+        </SpaceBetween>
     );
 }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, it } from "vitest";
+import { failureOf } from "./failure";
 import { plainText } from "./plain-text";
 import { transitionTime } from "./timeline";
 
@@ -19,5 +20,15 @@ describe("transition reasons", () => {
             "2025-06-01T12:00:00.000Z",
         );
         expect(transitionTime("")).toBeUndefined();
+    });
+});
+
+describe("instances that end by themselves", () => {
+    it("say why, unless somebody ended them", () => {
+        const ended = (Code: string) =>
+            failureOf({ State: { Name: "terminated" }, StateReason: { Code, Message: "Why" } });
+        expect(ended("Server.InternalError")).toBe("Why");
+        expect(ended("Client.UserInitiatedShutdown")).toBeUndefined();
+        expect(failureOf({ State: { Name: "running" } })).toBeUndefined();
     });
 });

@@ -6,6 +6,7 @@ import { ItemLink } from "../list/resource-list";
 import { navigate } from "../shell/router";
 import { instanceActions } from "./actions";
 import { InstanceDetails } from "./details";
+import { failureOf } from "./failure";
 
 const kInTransition = new Set(["pending", "stopping", "shutting-down"]);
 
@@ -49,9 +50,9 @@ export const kInstances: Resource<Instance> = {
         {
             id: "state",
             header: "State",
-            cell: (instance) => <State state={instance.State?.Name} />,
+            cell: (instance) => <State state={instance.State?.Name} failed={failureOf(instance) !== undefined} />,
             sortBy: (instance) => instance.State?.Name,
-            width: 130,
+            width: 150,
         },
         {
             id: "type",

@@ -2,7 +2,7 @@
 import { describe, expect, it } from "vitest";
 import { emptyDraft, misfit, ruleInput, runInput } from "./draft";
 
-const kDraft = { ...emptyDraft(1), image: { ImageId: "ami-1" } };
+const kDraft = { ...emptyDraft(1), newGroup: false, image: { ImageId: "ami-1" } };
 
 describe("launches", () => {
     it("say only what was chosen", () => {

@@ -4,6 +4,7 @@ import type { Image, InstanceTypeInfo, Tag, _InstanceType } from "@aws-sdk/clien
 import type { Input } from "../api/commands";
 import { overrides, type StorageRow } from "../forms/storage";
 import { tagSpecifications } from "../forms/tag-editor";
+import { kAnywhere, kHostRange } from "../security-groups/rule";
 
 export type Access = "none" | "host" | "anywhere" | "custom";
 
@@ -34,8 +35,8 @@ export interface Draft {
 }
 
 export const kRanges: Readonly<Record<Exclude<Access, "none" | "custom">, string>> = {
-    host: "127.0.0.0/8",
-    anywhere: "0.0.0.0/0",
+    host: kHostRange,
+    anywhere: kAnywhere,
 };
 
 export function emptyDraft(groupNumber: number): Draft {
@@ -45,7 +46,7 @@ export function emptyDraft(groupNumber: number): Draft {
         instanceType: "t2.micro",
         keyName: "",
         subnetId: "",
-        newGroup: false,
+        newGroup: true,
         groupName: `launch-wizard-${groupNumber}`,
         sshFrom: "host",
         sshRange: "",

@@ -11,6 +11,7 @@ import {
 } from "@cloudscape-design/components";
 import { useCallback, useEffect, useState, type ReactNode } from "react";
 import type { Client } from "../api/client";
+import { BootWarnings, useInspection } from "../disks/inspection";
 import { time } from "../list/display";
 import { useSession } from "../session/session";
 import { useAnswer } from "../session/use-answer";
@@ -73,8 +74,19 @@ export function ImageSection({ image, wanted, onChange, errorText }: ImageSectio
     const [typed, setTyped] = useState(wanted);
     const [text, setText] = useState("");
     const [unknown, setUnknown] = useState<string>();
+    useEffect(() => {
+        if (from !== "self") {
+            return;
+        }
+        // Asked once: who has no image of their own starts from the public ones.
+        client.call("DescribeImages", { Owners: ["self"], MaxResults: 1 }).then(
+            ({ Images }) => Images?.length === 0 && setFrom((now) => (now === "self" ? "public" : now)),
+            () => undefined, // the list itself tells what is wrong
+        );
+    }, [client]);
     const ask = useCallback((to: Client) => find(to, from, text, recent), [from, text, recent]);
     const { value: found, loading, error } = useAnswer(ask);
+    const { value: inspection } = useInspection(image?.ImageId);
 
     useEffect(() => {
         if (from !== "id" || !/^ami-[0-9a-f]{8,17}$/.test(typed)) {
@@ -137,8 +149,10 @@ export function ImageSection({ image, wanted, onChange, errorText }: ImageSectio
                                 from === "recent"
                                     ? "Nothing launched from this browser yet."
                                     : from === "self"
-                                      ? "None of your own. Look under Public."
-                                      : "No images."
+                                      ? "None of your own that can be launched. Look under Public."
+                                      : from === "public"
+                                        ? "No public images. kiln images pull tiny, by an administrator, provides one."
+                                        : "No images are shared with this account."
                             }
                             onChange={({ detail }) =>
                                 onChange(found?.find(({ ImageId }) => ImageId === detail.selectedOption.value))
@@ -146,6 +160,7 @@ export function ImageSection({ image, wanted, onChange, errorText }: ImageSectio
                         />
                     </FormField>
                 )}
+                <BootWarnings subject="AMI" warnings={inspection?.warnings ?? []} />
             </SpaceBetween>
         </Container>
     );

@@ -19,12 +19,15 @@ const groups = async (client: Client) => (await client.call("DescribeSecurityGro
 
 const kDefaultSubnet = { value: "", label: "Default subnet of the region's first zone" };
 
-const kAccess: readonly { value: Access; label: string; description?: string }[] = [
+const whereabouts = (client: Client) => client.whereabouts();
+
+const accesses = (mine: string | undefined): { value: Access | "mine"; label: string; description?: string }[] => [
     {
         value: "host",
-        label: "This server's host only",
+        label: mine === kRanges.host ? "My address: this server's host only" : "This server's host only",
         description: `${kRanges.host}: kiln ssh works from anywhere, as it goes through the server.`,
     },
+    ...(mine && mine !== kRanges.host ? [{ value: "mine" as const, label: "My address", description: mine }] : []),
     { value: "anywhere", label: "Anywhere", description: `${kRanges.anywhere}: everybody who reaches the address.` },
     { value: "custom", label: "A range of addresses" },
     { value: "none", label: "Nobody" },
@@ -37,6 +40,12 @@ interface NetworkSectionProps {
 }
 
 function NewGroup({ draft, onChange }: NetworkSectionProps): ReactNode {
+    const { value: client } = useAnswer(whereabouts);
+    const mine = client?.range;
+    const isMine = draft.sshFrom === "custom" && draft.sshRange !== "" && draft.sshRange === mine;
+    function choose(from: Access | "mine"): void {
+        onChange(from === "mine" ? { sshFrom: "custom", sshRange: mine ?? "" } : { sshFrom: from, sshRange: "" });
+    }
     return (
         <SpaceBetween size="m">
             <FormField label="Security group name">
@@ -44,12 +53,12 @@ function NewGroup({ draft, onChange }: NetworkSectionProps): ReactNode {
             </FormField>
             <FormField label="Allow ssh from">
                 <RadioGroup
-                    value={draft.sshFrom}
-                    items={kAccess}
-                    onChange={({ detail }) => onChange({ sshFrom: detail.value as Access })}
+                    value={isMine ? "mine" : draft.sshFrom}
+                    items={accesses(mine)}
+                    onChange={({ detail }) => choose(detail.value as Access | "mine")}
                 />
             </FormField>
-            {draft.sshFrom === "custom" && (
+            {draft.sshFrom === "custom" && !isMine && (
                 <FormField label="Range" constraintText="In CIDR notation, as 192.0.2.0/24.">
                     <Input
                         value={draft.sshRange}

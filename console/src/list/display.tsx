@@ -40,12 +40,12 @@ const kStates: Readonly<Record<string, StatusIndicatorProps.Type>> = {
 };
 
 /** "shutting-down" as "Shutting-down", as EC2's console writes states. */
-export function State({ state }: { state: string | undefined }): ReactNode {
+export function State({ state, failed = false }: { state: string | undefined; failed?: boolean }): ReactNode {
     if (!state) {
         return "–";
     }
     return (
-        <StatusIndicator type={kStates[state] ?? "info"}>
+        <StatusIndicator type={failed ? "error" : (kStates[state] ?? "info")}>
             {state.charAt(0).toUpperCase() + state.slice(1)}
         </StatusIndicator>
     );

@@ -14,7 +14,7 @@ import { ErrorAlert } from "../forms/error-alert";
 import { useSession } from "../session/session";
 import { Page } from "../shell/page";
 import { menuItems, runAction } from "./actions";
-import { nameOf, type Resource } from "./resource";
+import { titleOf, type Resource } from "./resource";
 import { useItem } from "./use-item";
 
 export function ItemPage<T>({ resource, id }: { resource: Resource<T>; id: string }): ReactNode {
@@ -22,7 +22,7 @@ export function ItemPage<T>({ resource, id }: { resource: Resource<T>; id: strin
     const { item, list } = useItem(resource.source, id);
     const title = resource.plural.charAt(0).toUpperCase() + resource.plural.slice(1);
     const items = item ? [item] : [];
-    const name = item && nameOf(resource.tags?.(item));
+    const name = item && titleOf(resource, item);
     return (
         <Page title={id} crumbs={[{ text: title, href: `#/${resource.route}` }]}>
             <ContentLayout

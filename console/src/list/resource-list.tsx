@@ -25,7 +25,7 @@ import { ContextMenu, type Place } from "./context-menu";
 import { kPageSizes, usePreferences } from "./preferences";
 import { filteringOptions, filteringProperties } from "./properties";
 import { plan, tokensOf, type Token } from "./query";
-import { nameOf, type Column, type Resource } from "./resource";
+import { titleOf, type Column, type Resource } from "./resource";
 import { useList } from "./use-list";
 
 const kPartlyLoaded =
@@ -88,7 +88,7 @@ function panelTitle<T>(resource: Resource<T>, selected: readonly T[]): string {
     if (selected.length > 1) {
         return `${selected.length} ${resource.plural} selected`;
     }
-    const name = nameOf(resource.tags?.(first));
+    const name = titleOf(resource, first);
     const id = resource.source.id(first);
     return name ? `${id} (${name})` : id;
 }
@@ -124,6 +124,9 @@ export function ResourceList<T>({ resource, buttons, view }: ResourceListProps<T
             defaultState: { sortingColumn, isDescending: resource.sortedBy.startsWith("-") },
         },
     });
+    // Both walk over everything that is loaded.
+    const offeredProperties = useMemo(() => filteringProperties(resource, list.items), [resource, list.items]);
+    const offeredOptions = useMemo(() => filteringOptions(resource, list.items), [resource, list.items]);
     const selected = useMemo(
         () => list.items.filter((item) => selectedIds.has(source.id(item))),
         [list.items, selectedIds, source],
@@ -247,8 +250,8 @@ export function ResourceList<T>({ resource, buttons, view }: ResourceListProps<T
                                         setTokens(detail.tokens);
                                         actions.setCurrentPage(1);
                                     }}
-                                    filteringProperties={filteringProperties(resource, list.items)}
-                                    filteringOptions={filteringOptions(resource, list.items)}
+                                    filteringProperties={offeredProperties}
+                                    filteringOptions={offeredOptions}
                                     filteringPlaceholder={`Find ${resource.plural} by attribute, tag or keyword`}
                                     filteringAriaLabel={`Find ${resource.plural}`}
                                     countText={

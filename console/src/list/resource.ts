@@ -75,8 +75,15 @@ export interface Resource<T> {
     empty: { title: string; hint: string; action?: { text: string; run(): void } };
     Details(props: { item: T }): ReactNode;
     tags?(item: T): readonly Tag[] | undefined;
+    /** What it is called where that is not its tag Name. */
+    name?(item: T): string | undefined;
 }
 
 export function nameOf(tags: readonly Tag[] | undefined): string {
     return tags?.find((tag) => tag.Key === "Name")?.Value ?? "";
+}
+
+/** What people call the item; empty where it has no name. */
+export function titleOf<T>(resource: Resource<T>, item: T): string {
+    return resource.name?.(item) || nameOf(resource.tags?.(item));
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, expect, it } from "vitest";
-import { describePorts, kPresets, permission, portRange } from "./rule";
+import { describePorts, kPresets, permission, portRange, otherSides } from "./rule";
 
 const preset = (value: string) => kPresets.find((one) => one.value === value)!;
 
@@ -27,5 +27,19 @@ describe("rules", () => {
         expect(describePorts({ IpProtocol: "-1" })).toBe("All");
         expect(describePorts({ IpProtocol: "tcp", FromPort: 22, ToPort: 22 })).toBe("22");
         expect(describePorts({ IpProtocol: "tcp", FromPort: 1, ToPort: 9 })).toBe("1-9");
+    });
+});
+
+describe("the other side", () => {
+    it("offers this browser's address once it is known", () => {
+        const labels = (mine?: string) => otherSides(mine).map(({ label }) => label);
+        expect(labels()[0]).toBe("This server's host (127.0.0.0/8)");
+        expect(labels("127.0.0.0/8")).toEqual([
+            "My address: this server's host (127.0.0.0/8)",
+            "Anywhere (0.0.0.0/0)",
+            "Range or security group",
+        ]);
+        expect(labels("203.0.113.7/32")).toContain("My address (203.0.113.7/32)");
+        expect(labels("203.0.113.7/32")).toHaveLength(4);
     });
 });

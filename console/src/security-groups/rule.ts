@@ -61,3 +61,18 @@ export function describeOtherSide({
 }: SecurityGroupRule): string {
     return CidrIpv4 ?? CidrIpv6 ?? PrefixListId ?? ReferencedGroupInfo?.GroupId ?? "–";
 }
+
+/** This server's host: what kiln ssh and kiln proxy come from, wherever they run. */
+export const kHostRange = "127.0.0.0/8";
+export const kAnywhere = "0.0.0.0/0";
+
+/** Who may be on the other side of a rule; `mine` is the range of this browser's address, once the server has told it. */
+export function otherSides(mine: string | undefined): readonly { value: string; label: string }[] {
+    const host = mine === kHostRange ? "My address: this server's host" : "This server's host";
+    return [
+        { value: kHostRange, label: `${host} (${kHostRange})` },
+        ...(mine && mine !== kHostRange ? [{ value: mine, label: `My address (${mine})` }] : []),
+        { value: kAnywhere, label: `Anywhere (${kAnywhere})` },
+        { value: "custom", label: "Range or security group" },
+    ];
+}

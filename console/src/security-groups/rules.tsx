@@ -12,24 +12,31 @@ import { useSession } from "../session/session";
 import { useAnswer } from "../session/use-answer";
 import { openDialog } from "../shell/dialogs";
 import { flashSuccess } from "../shell/flash";
-import { describeOtherSide, describePorts, describeProtocol, kPresets, permission } from "./rule";
+import {
+    describeOtherSide,
+    describePorts,
+    describeProtocol,
+    kAnywhere,
+    kHostRange,
+    kPresets,
+    otherSides,
+    permission,
+} from "./rule";
 
 interface RulesProps {
     group: SecurityGroup;
     egress: boolean;
 }
 
-const kSources = [
-    { value: "127.0.0.0/8", label: "This server's host (127.0.0.0/8)" },
-    { value: "0.0.0.0/0", label: "Anywhere (0.0.0.0/0)" },
-    { value: "custom", label: "Range or security group" },
-];
+const whereabouts = (client: Client) => client.whereabouts();
 
 function AddRuleDialog({ group, egress }: RulesProps): ReactNode {
     const session = useSession();
+    const { value: mine } = useAnswer(whereabouts);
+    const sources = otherSides(mine?.range);
     const [preset, setPreset] = useState(kPresets[0]);
     const [ports, setPorts] = useState("");
-    const [source, setSource] = useState(egress ? "0.0.0.0/0" : "127.0.0.0/8");
+    const [source, setSource] = useState(egress ? kAnywhere : kHostRange);
     const [typed, setTyped] = useState("");
     const [description, setDescription] = useState("");
     const otherSide = source === "custom" ? typed : source;
@@ -76,8 +83,8 @@ function AddRuleDialog({ group, egress }: RulesProps): ReactNode {
                     <FormField label={egress ? "Destination" : "Source"} errorText={fieldText(errorAt("source"))}>
                         <SpaceBetween size="xs">
                             <Select
-                                selectedOption={kSources.find(({ value }) => value === source) ?? null}
-                                options={kSources}
+                                selectedOption={sources.find(({ value }) => value === source) ?? null}
+                                options={sources}
                                 onChange={({ detail }) => setSource(detail.selectedOption.value ?? "custom")}
                             />
                             {source === "custom" && (

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The one dialog that is open, if any. Actions of menus open it; it closes itself.
-import type { ReactNode } from "react";
+import { useEffect, type ReactNode } from "react";
 import { Store, useStore } from "./store";
 
 const open = new Store<ReactNode>(null);
@@ -14,5 +14,10 @@ export function closeDialog(): void {
 }
 
 export function DialogHost(): ReactNode {
+    useEffect(() => {
+        // It is about the page it was opened on: the browser's Back takes both away.
+        window.addEventListener("hashchange", closeDialog);
+        return () => window.removeEventListener("hashchange", closeDialog);
+    }, []);
     return useStore(open);
 }

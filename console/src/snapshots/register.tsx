@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { ArchitectureValues, BootModeValues, Snapshot } from "@aws-sdk/client-ec2";
-import { Alert, FormField, Input, Select, SpaceBetween } from "@cloudscape-design/components";
+import { Alert, FormField, Input, Select, SpaceBetween, StatusIndicator } from "@cloudscape-design/components";
 import { useState, type ReactNode } from "react";
+import { BootWarnings, useInspection } from "../disks/inspection";
 import { ActionDialog } from "../forms/action-dialog";
 import { fieldText } from "../forms/error-alert";
 import { useSession } from "../session/session";
@@ -19,9 +20,14 @@ export function RegisterImageDialog({ snapshot }: { snapshot: Snapshot }): React
     const { perform } = useSession();
     const [name, setName] = useState("");
     const [description, setDescription] = useState("");
-    const [architecture, setArchitecture] = useState("x86_64");
+    // What the disk says, until something else is chosen.
+    const { value: inspection, loading, error } = useInspection(snapshot.SnapshotId);
+    const disk = inspection?.disk;
+    const [chosenArchitecture, setArchitecture] = useState<string>();
+    const architecture = chosenArchitecture ?? disk?.architecture ?? "x86_64";
     const [rootDevice, setRootDevice] = useState("/dev/xvda");
-    const [bootMode, setBootMode] = useState("");
+    const [chosenBootMode, setBootMode] = useState<string>();
+    const bootMode = chosenBootMode ?? disk?.bootMode ?? "";
     const input = {
         Name: name,
         Description: description || undefined,
@@ -51,9 +57,20 @@ export function RegisterImageDialog({ snapshot }: { snapshot: Snapshot }): React
         >
             {(errorAt) => (
                 <SpaceBetween size="m">
-                    <Alert type="info">
-                        The image boots only if the snapshot is of a root volume: one with a boot loader and a system.
-                    </Alert>
+                    {loading && <StatusIndicator type="loading">Looking at the disk of the snapshot</StatusIndicator>}
+                    <BootWarnings subject="snapshot" warnings={inspection?.warnings ?? []} />
+                    {disk && disk.bootWarnings.length === 0 && (
+                        <Alert type="info">
+                            The disk looks bootable: {disk.system ?? "its system is not told"}. Architecture and boot
+                            mode are the disk's own.
+                        </Alert>
+                    )}
+                    {(error ?? inspection?.notRead) && (
+                        <Alert type="info">
+                            The disk was not looked at ({error?.message ?? inspection?.notRead}). The image boots only
+                            if the snapshot is of a root volume: one with a boot loader and a system.
+                        </Alert>
+                    )}
                     <FormField label="Image name" errorText={fieldText(errorAt("name"))}>
                         <Input value={name} onChange={({ detail }) => setName(detail.value)} autoFocus />
                     </FormField>

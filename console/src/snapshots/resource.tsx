@@ -3,6 +3,7 @@ import type { Snapshot } from "@aws-sdk/client-ec2";
 import { ProgressBar, Tabs } from "@cloudscape-design/components";
 import type { ReactNode } from "react";
 import type { Call } from "../cli/show";
+import { DiskReport, useInspection } from "../disks/inspection";
 import { confirm } from "../forms/confirm";
 import { manageTags } from "../forms/tags-dialog";
 import { Facts, gib, Reference, State, TagTable, time, yesNo } from "../list/display";
@@ -82,6 +83,7 @@ function Progress({ snapshot }: { snapshot: Snapshot }): ReactNode {
 }
 
 function SnapshotDetails({ item }: { item: Snapshot }): ReactNode {
+    const inspection = useInspection(item.State === "completed" ? item.SnapshotId : undefined);
     return (
         <Tabs
             ariaLabel="Details of the snapshot"
@@ -114,6 +116,7 @@ function SnapshotDetails({ item }: { item: Snapshot }): ReactNode {
                         />
                     ),
                 },
+                { id: "disk", label: "Disk", content: <DiskReport answer={inspection} /> },
                 { id: "tags", label: "Tags", content: <TagTable tags={item.Tags} /> },
             ]}
         />

@@ -7,6 +7,7 @@
 
 #include "api/codec/errors.h"
 #include "api/generated/operations.h"
+#include "api/kiln/client_address.h"
 #include "api/kiln/disk_stream.h"
 #include "api/kiln/import_request.h"
 #include "api/kiln/json.h"
@@ -133,6 +134,10 @@ Result<std::string> KilnApi::answer(const net::HttpRequest& request, const Conte
     }
     if (parts.size() == 1 && parts[0] == "operations" && method == "GET") {
         return operations();
+    }
+    if (parts.size() == 1 && parts[0] == "client" && method == "GET") {
+        const ClientAddress client = client_address(request.peer);
+        return json{{"address", client.address}, {"range", client.range}}.dump();
     }
     if (parts.size() == 2 && parts[0] == "console" && parts[1] == "links" && method == "POST") {
         return link_console(context);

@@ -27,6 +27,8 @@
 //                                              wait for its end for some seconds
 //   GET    /kiln/v1/operations                 every operation of the service models, and which are
 //                                              built
+//   GET    /kiln/v1/client                     where this request came from -> {address, range};
+//                                              range: what a rule needs to admit it (WEB-3)
 //   POST   /kiln/v1/console/links              -> {path, seconds}: signs a browser in once, with
 //                                              the keys this request was signed with
 //   POST   /kiln/v1/accounts                   {name, id?} -> {accountId, accessKeyId,

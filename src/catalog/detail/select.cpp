@@ -74,9 +74,11 @@ void Conditions::tags(const std::vector<TagCondition>& conditions) {
 
 Statement Conditions::page(std::string_view columns, std::string_view table, const Page& page) && {
     if (page.after) {
-        raw("(created, id) > (?, ?)", {to_sql(page.after->created), page.after->id});
+        raw(page.newest_first ? "(created, id) < (?, ?)" : "(created, id) > (?, ?)",
+            {to_sql(page.after->created), page.after->id});
     }
-    std::string tail = " ORDER BY created, id";
+    std::string tail =
+        page.newest_first ? " ORDER BY created DESC, id DESC" : " ORDER BY created, id";
     if (page.limit != 0) {
         tail += " LIMIT " + std::to_string(page.limit);
     }

@@ -304,6 +304,13 @@ TEST_CASE_TEMPLATE("PAG-5: pages neither repeat nor hide what was created or era
     CHECK(ids(*store, query) == Ids{id(5)});
     query.page.after = Cursor{UnixMillis{200}, id(5)};
     CHECK(ids(*store, query).empty());
+
+    query.page = {.limit = 2, .newest_first = true};
+    CHECK(ids(*store, query) == Ids{id(5), id(4)});
+    query.page.after = Cursor{UnixMillis{200}, id(4)};
+    CHECK(ids(*store, query) == Ids{id(3), id(1)});
+    query.page.after = Cursor{UnixMillis{100}, id(1)};
+    CHECK(ids(*store, query) == Ids{id(9)});
 }
 
 TEST_CASE_TEMPLATE("snapshots, volumes and instances are selected by what they belong to", Backend,

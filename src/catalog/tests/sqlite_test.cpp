@@ -206,10 +206,12 @@ TEST_CASE("what queries select on by itself is found through an index") {
     };
     const auto in_order = [&](auto query, std::string_view table) {
         indexed(query, table);
-        query.page = {Cursor{UnixMillis{5}, "x"}, 100};
-        const std::string text = plan(query, table);
-        CAPTURE(text);
-        CHECK(text.find("TEMP B-TREE") == std::string::npos);
+        for (const bool newest_first : {false, true}) {
+            query.page = {Cursor{UnixMillis{5}, "x"}, 100, newest_first};
+            const std::string text = plan(query, table);
+            CAPTURE(text);
+            CHECK(text.find("TEMP B-TREE") == std::string::npos);
+        }
     };
     const std::string region = "us-east-1";
     in_order(ImageQuery{.region = region, .owners = {kAlice}}, "images");

@@ -81,7 +81,7 @@ class ImageWorld {
         return *image;
     }
 
-    // The names, in the order of the answer; or the error's code.
+    // The names, the oldest first, against the order of the answer (PAG-7); or the error's code.
     std::vector<std::string> names(const Caller& caller, const DescribeImagesInput& input = {}) {
         const auto page = images.describe(caller, input);
         if (!page) {
@@ -89,7 +89,7 @@ class ImageWorld {
         }
         std::vector<std::string> names;
         for (const ImageView& view : page->items) {
-            names.push_back(view.image.name);
+            names.insert(names.begin(), view.image.name);
         }
         return names;
     }

@@ -208,7 +208,7 @@ TEST_CASE("SNP-10 ERR-3 TAG-5: bad requests change nothing") {
     CHECK(ids(service.snapshots->describe(kAlice, {})).empty());
 }
 
-TEST_CASE("SNP-13 IDL-2 PAG-5: what DescribeSnapshots shows") {
+TEST_CASE("SNP-13 IDL-2 PAG-5 PAG-7: what DescribeSnapshots shows") {
     TempDir dir;
     TestService service(dir.path());
     service.recover();
@@ -251,9 +251,19 @@ TEST_CASE("SNP-13 IDL-2 PAG-5: what DescribeSnapshots shows") {
     DescribeSnapshotsInput paged;
     paged.page.max_results = 5;
     const auto first = service.snapshots->describe(kAlice, paged);
-    REQUIRE(ids(first).size() == 5);
+    std::vector<std::string> seen = ids(first);
+    REQUIRE(seen.size() == 5);
     paged.page.next_token = first->next_token;
-    CHECK(ids(service.snapshots->describe(kAlice, paged)).size() == 2);
+    const auto rest = ids(service.snapshots->describe(kAlice, paged));
+    seen.insert(seen.end(), rest.begin(), rest.end());
+    const auto whole = ids(service.snapshots->describe(kAlice, all));
+    CHECK(seen == whole);
+    const auto created = [&](const std::string& id) {
+        return service.row(model::SnapshotId(id)).created.value;
+    };
+    CHECK(std::is_sorted(whole.begin(), whole.end(), [&](const auto& a, const auto& b) {
+        return std::pair(created(b), b) < std::pair(created(a), a);
+    }));
     paged.page.max_results = 4;
     CHECK(code(service.snapshots->describe(kAlice, paged)) == "InvalidParameterValue");
 }
