@@ -102,7 +102,7 @@ class Guest:
             auth.SigV4Auth(signer, "ec2", "us-east-1").add_auth(request)
         head = "".join(f"{name}: {value}\r\n" for name, value in request.headers.items())
         raw = base64.b64encode(f"POST {path} HTTP/1.0\r\n{head}\r\n{body}".encode()).decode()
-        return self.ssh(f"echo {raw} | base64 -d | nc -w 10 {API} 80").partition("\r\n\r\n")[::2]
+        return self.ssh(f"echo {raw} | base64 -d | nc -w 10 {API} 80").partition("\n\n")[::2]
 
     def tag_of_itself(self):
         tags = self.ec2.describe_tags(Filters=[{"Name": "resource-id", "Values": [self.id]}])["Tags"]
