@@ -12,8 +12,8 @@
 
 #include "api/console/console_door.h"
 #include "api/door.h"
-#include "api/health/health_door.h"
 #include "api/guest_api_door.h"
+#include "api/health/health_door.h"
 #include "api/metadata/metadata_door.h"
 #include "catalog/store.h"
 #include "compute/fake/fake_guest_networks.h"
