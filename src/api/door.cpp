@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "api/access.h"
 #include "api/codec/errors.h"
 #include "api/codec/json_codec.h"
 #include "api/codec/xml_writer.h"
@@ -26,9 +27,29 @@ const ServiceInfo* find_service(std::string_view name) {
     return nullptr;
 }
 
+// A token whose time is over, and what a role may not do.
+std::optional<Error> of_session(const Error& error, const ServiceInfo& service) {
+    if (error.api_code() == "ExpiredToken" && service.protocol != Protocol::query) {
+        return service.protocol == Protocol::ec2
+                   ? Error::api(Code::unauthenticated, "RequestExpired", "Request has expired.")
+                   : Error::api(Code::unauthenticated, "ExpiredTokenException", error.message());
+    }
+    if (error.api_code() == "AccessDenied" && service.protocol != Protocol::query) {
+        return service.protocol == Protocol::ec2
+                   ? Error::api(
+                         Code::permission_denied, "UnauthorizedOperation",
+                         "You are not authorized to perform this operation. " + error.message())
+                   : Error::api(Code::permission_denied, "AccessDeniedException", error.message());
+    }
+    return std::nullopt;
+}
+
 // EC2 says the same for an unknown key and a wrong signature; the other services tell them apart,
 // those of the JSON protocol under names of their own.
 Error as_service_says(Error error, const ServiceInfo& service) {
+    if (auto said = of_session(error, service)) {
+        return std::move(*said);
+    }
     const bool key = error.api_code() == "InvalidClientTokenId";
     const bool signature = error.api_code() == "SignatureDoesNotMatch";
     if (service.protocol == Protocol::ec2 && (key || signature)) {
@@ -107,13 +128,34 @@ std::string Door::new_request_id() {
                        hex.substr(16, 4), hex.substr(20));
 }
 
+// Puts into `caller` whose key was used; its secret.
+Result<std::string> Door::find_caller(const net::Authorization& authorization,
+                                      control::Caller& caller) {
+    if (!authorization.security_token.empty()) {
+        TRY_ASSIGN(const auto owner, services_.sessions.find(authorization.access_key_id,
+                                                             authorization.security_token));
+        caller.account = owner.account.id;
+        caller.session = owner.session;  // never an administrator
+        return owner.secret;
+    }
+    TRY_ASSIGN(const auto owner, services_.accounts.find_key(authorization.access_key_id));
+    if (!owner) {
+        return Error::api(Code::unauthenticated, "InvalidClientTokenId",
+                          "The security token included in the request is invalid.");
+    }
+    caller.account = owner->account.id;
+    caller.administrator = owner->account.administrator;
+    return owner->key.secret;
+}
+
 // Who claims to ask, and the secret to check the claim with. The signature itself is checked with
 // the body's hash.
 Result<Door::Visit> Door::authenticate(const net::HttpRequest& request,
                                        const std::string& request_id, std::string& secret) {
     const net::SigningRequest signing{request.method, request.path, request.query, request.headers};
     TRY_ASSIGN(net::Authorization authorization, net::parse_authorization(signing));
-    if (services_.topology.find(authorization.scope.region) == nullptr) {
+    if (authorization.scope.service != kIamService.name &&
+        services_.topology.find(authorization.scope.region) == nullptr) {
         return Error::api(
             Code::unauthenticated, "SignatureDoesNotMatch",
             fmt::format(
@@ -121,15 +163,8 @@ Result<Door::Visit> Door::authenticate(const net::HttpRequest& request,
                 "DescribeRegions lists them.",
                 authorization.scope.region));
     }
-    TRY_ASSIGN(const auto owner, services_.accounts.find_key(authorization.access_key_id));
-    if (!owner) {
-        return Error::api(Code::unauthenticated, "InvalidClientTokenId",
-                          "The security token included in the request is invalid.");
-    }
-    secret = owner->key.secret;
     Visit visit{request, std::move(authorization), {}};
-    visit.context.caller.account = owner->account.id;
-    visit.context.caller.administrator = owner->account.administrator;
+    TRY_ASSIGN(secret, find_caller(visit.authorization, visit.context.caller));
     visit.context.caller.region = visit.authorization.scope.region;
     visit.context.caller.request_id = request_id;
     visit.context.access_key_id = visit.authorization.access_key_id;
@@ -158,7 +193,8 @@ Result<std::string> Door::answer_query(const ServiceInfo& service, Visit& visit,
     TRY(check_version(service, params.version()));
     visit.operation = entry->info().name;
     visit.context.request_hash = request_hash(params);
-    return entry->run(visit.context, params, visit.context.caller.request_id);
+    return entry->run(visit.context, params, visit.context.caller.request_id,
+                      [&] { return check_access(visit.context.caller, entry->info(), &params); });
 }
 
 // WIRE-11.
@@ -174,7 +210,9 @@ Result<std::string> Door::answer_json(const ServiceInfo& service, Visit& visit,
     target.remove_prefix(service.target_prefix.size());
     TRY_ASSIGN(const Registry::Entry* entry, registry_.find(service, target));
     visit.operation = entry->info().name;
-    return entry->run_json(visit.context, body);
+    return entry->run_json(visit.context, body, [&] {
+        return check_access(visit.context.caller, entry->info(), nullptr);
+    });
 }
 
 void Door::serve(const ServiceInfo& service, Visit& visit, const std::string& secret,
@@ -198,12 +236,13 @@ void Door::note(const ServiceInfo& service, const Visit& visit, std::string_view
     metrics_.count(service.name, visit.operation, code, time);
     const bool reads =
         visit.operation.starts_with("Describe") || visit.operation.starts_with("Get");
-    log_message(
-        code == "OK" && reads ? LogLevel::debug : LogLevel::info, "api",
-        fmt::format("{} {} {} account={} region={} code={} ms={}", visit.context.caller.request_id,
-                    service.name, visit.operation.empty() ? "-" : visit.operation,
-                    visit.context.caller.account.str(), visit.context.caller.region, code,
-                    time / std::chrono::milliseconds(1)));
+    log_message(code == "OK" && reads ? LogLevel::debug : LogLevel::info, "api",
+                fmt::format("{} {} {} account={} region={} code={} ms={}{}",
+                            visit.context.caller.request_id, service.name,
+                            visit.operation.empty() ? "-" : visit.operation,
+                            visit.context.caller.account.str(), visit.context.caller.region, code,
+                            time / std::chrono::milliseconds(1),
+                            visit.http.listener.empty() ? "" : " guest=" + visit.http.listener));
 }
 
 void Door::handle(const net::HttpRequest& request, net::BodyReader& body,
@@ -226,19 +265,23 @@ void Door::handle(const net::HttpRequest& request, net::BodyReader& body,
     }
     const std::string& service_name = visit->authorization.scope.service;
     if (service_name == kKilnService && to_kiln) {
+        if (visit->context.caller.session) {  // IAM-14
+            kiln_.refuse(Error::api(Code::permission_denied, "AccessDenied",
+                                    "Kiln's own calls take the keys of an account, not a role's."),
+                         request_id, response);
+            return;
+        }
         kiln_.serve(request, visit->authorization, visit->context, secret, body, response);
         return;
     }
     const ServiceInfo* service = find_service(service_name);
     if (service == nullptr || to_kiln) {
-        send_error(
-            response, kEc2Service,
-            Error::api(
-                Code::unsupported, "UnsupportedOperation",
-                fmt::format(
-                    "The service '{}' is not built; this server speaks ec2, ssm, sts and kiln.",
-                    service_name)),
-            request_id);
+        send_error(response, kEc2Service,
+                   Error::api(Code::unsupported, "UnsupportedOperation",
+                              fmt::format("The service '{}' is not built; this server speaks ec2, "
+                                          "iam, ssm, sts and kiln.",
+                                          service_name)),
+                   request_id);
         return;
     }
     serve(*service, *visit, secret, body, response);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Door: where every HTTP request enters. It finds the service in the signature's scope, proves who
-// asks, and hands the request to the query protocol (ec2, sts), the JSON protocol (ssm) or Kiln's
-// own API (service `kiln`). Every answer, errors included, is in the form of the service asked.
+// asks, and hands the request to the query protocol (ec2, iam, sts), the JSON protocol (ssm) or
+// Kiln's own API (service `kiln`). Every answer, errors included, is in the form of the service
+// asked.
 //
 // Order of checks (WIRE-9): signature, action and version, parameters; then the handler.
 // Thread-safe: called by many executor threads at once.
@@ -46,6 +47,8 @@ class Door {
 
     Result<Visit> authenticate(const net::HttpRequest& request, const std::string& request_id,
                                std::string& secret);
+    Result<std::string> find_caller(const net::Authorization& authorization,
+                                    control::Caller& caller);
     Result<std::string> answer(const ServiceInfo& service, Visit& visit, const std::string& secret,
                                net::BodyReader& body);
     Result<std::string> answer_query(const ServiceInfo& service, Visit& visit,

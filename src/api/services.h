@@ -13,6 +13,7 @@
 #include "control/inspector.h"
 #include "control/instance_attributes.h"
 #include "control/instance_power.h"
+#include "control/instance_profiles.h"
 #include "control/instance_status.h"
 #include "control/instances.h"
 #include "control/key_pairs.h"
@@ -20,7 +21,9 @@
 #include "control/provided_images.h"
 #include "control/public_parameters.h"
 #include "control/resource_tags.h"
+#include "control/roles.h"
 #include "control/security_groups.h"
+#include "control/sessions.h"
 #include "control/snapshots.h"
 #include "control/topology.h"
 #include "control/volumes.h"
@@ -49,6 +52,9 @@ struct Services {
     control::Gc& gc;
     control::PublicParameters& parameters;
     control::ProvidedImages& provided;
+    control::Sessions& sessions;
+    control::Roles& roles;
+    control::InstanceProfiles& profiles;
 };
 
 }  // namespace kiln::api

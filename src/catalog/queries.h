@@ -20,6 +20,7 @@
 #include "model/job.h"
 #include "model/key_pair.h"
 #include "model/network.h"
+#include "model/role.h"
 #include "model/snapshot.h"
 #include "model/volume.h"
 
@@ -123,6 +124,21 @@ struct KeyPairQuery {
     std::vector<model::AccountId> owners{};
     std::vector<std::string> names{};
     std::vector<TagCondition> tags{};
+    Page page{};
+};
+
+struct RoleQuery {
+    std::vector<model::RoleId> ids{};
+    std::vector<model::AccountId> owners{};
+    std::vector<std::string> names{};
+    Page page{};
+};
+
+struct InstanceProfileQuery {
+    std::vector<model::InstanceProfileId> ids{};
+    std::vector<model::AccountId> owners{};
+    std::vector<std::string> names{};
+    std::optional<model::RoleId> role{};
     Page page{};
 };
 

@@ -60,6 +60,16 @@ struct Entity<model::KeyPair> {
     using Query = KeyPairQuery;
 };
 template <>
+struct Entity<model::Role> {
+    using Id = model::RoleId;
+    using Query = RoleQuery;
+};
+template <>
+struct Entity<model::InstanceProfile> {
+    using Id = model::InstanceProfileId;
+    using Query = InstanceProfileQuery;
+};
+template <>
 struct Entity<model::Vpc> {
     using Id = model::VpcId;
     using Query = VpcQuery;

@@ -64,6 +64,10 @@ class Transaction {
     Repository<model::Volume> volumes() { return Repository<model::Volume>(session_); }
     Repository<model::Instance> instances() { return Repository<model::Instance>(session_); }
     Repository<model::KeyPair> key_pairs() { return Repository<model::KeyPair>(session_); }
+    Repository<model::Role> roles() { return Repository<model::Role>(session_); }
+    Repository<model::InstanceProfile> instance_profiles() {
+        return Repository<model::InstanceProfile>(session_);
+    }
     Repository<model::Vpc> vpcs() { return Repository<model::Vpc>(session_); }
     Repository<model::Subnet> subnets() { return Repository<model::Subnet>(session_); }
     Repository<model::SecurityGroup> security_groups() {

@@ -128,6 +128,7 @@ Result<compute::GuestNetworkSpec> InstanceNetworks::spec_of(const model::Instanc
     spec.runtime_directory = runtime_directory(instance.id);
     spec.nic_socket = spec.runtime_directory + "/nic.sock";
     spec.metadata_socket = spec.runtime_directory + "/metadata.sock";
+    spec.api_socket = spec.runtime_directory + "/api.sock";
     spec.neighbours_file = neighbours_file(instance.vpc_id);
     TRY_ASSIGN(const auto public_address, public_address_of(instance));
     spec.tunnel = public_address ? addresses_.tunnel_of(*public_address) : std::nullopt;
@@ -162,11 +163,16 @@ Result<model::Instance> InstanceNetworks::give_public_address(const model::Insta
     return given;
 }
 
+Status InstanceNetworks::open_services(const compute::GuestNetworkSpec& spec) {
+    const model::InstanceId id(spec.id.str());
+    TRY(metadata_.open(id, spec.metadata_socket, networks_.user_of(spec.id)));
+    return api_.open(id, spec.api_socket, networks_.user_of(spec.id));
+}
+
 Status InstanceNetworks::start_network(const compute::GuestNetworkSpec& spec, Deadline deadline) {
     TRY(make_directories(spec.directory, 0700));
     TRY(make_directories(spec.runtime_directory, 0711));
-    TRY(metadata_.open(model::InstanceId(spec.id.str()), spec.metadata_socket,
-                       networks_.user_of(spec.id)));
+    TRY(open_services(spec));
     Status started = networks_.start(spec, deadline);
     if (!started && started.error().code() == Code::failed_precondition) {
         // Of an earlier attempt, before the rules changed.
@@ -197,6 +203,7 @@ Result<std::optional<compute::NicSpec>> InstanceNetworks::start(const model::Ins
 Status InstanceNetworks::stop(const model::InstanceId& id, Deadline deadline) {
     const Status stopped = networks_.stop(machine_id(id), directory(id), deadline);
     metadata_.close(id);
+    api_.close(id);
     if (stopped) {
         leave_neighbours(id);
     }
@@ -218,7 +225,7 @@ Status InstanceNetworks::adopt(const model::Instance& instance, Deadline deadlin
         return ok();
     }
     TRY_ASSIGN(const compute::GuestNetworkSpec spec, spec_of(instance));
-    TRY(metadata_.open(instance.id, spec.metadata_socket, networks_.user_of(spec.id)));
+    TRY(open_services(spec));
     tell_of_vpc(instance.vpc_id);
     const Status adopted = networks_.adopt(spec.id, spec.directory, deadline);
     if (!adopted && adopted.error().code() == Code::not_found) {

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // InstanceNetworks: the network of an instance for as long as its machine runs: its public address
-// (D20), the process that carries its frames, and the socket on which that process asks the
-// metadata service. What the rows say (groups, options, addresses) is made true here.
+// (D20), the process that carries its frames, and the sockets on which that process reaches the
+// metadata service and the API. What the rows say (groups, options, addresses) is made true here.
 //
-// Order: metadata socket, process, machine; and the other way round at the end. After a restart of
+// Order: service sockets, process, machine; and the other way round at the end. After a restart of
 // the service adopt() takes the process over before its machine is.
 //
 // Thread-safe, blocking.
@@ -22,10 +22,10 @@
 
 namespace kiln::control {
 
-// Where an instance's metadata service listens.
-class MetadataSockets {
+// Where a service for one instance alone listens: metadata, the API.
+class GuestSockets {
   public:
-    virtual ~MetadataSockets() = default;
+    virtual ~GuestSockets() = default;
     // Serves the instance on a socket at `path`, whose file `user` gets if one is named. An
     // instance that is open is opened anew.
     virtual Status open(const model::InstanceId& instance, const std::string& path,
@@ -36,9 +36,13 @@ class MetadataSockets {
 
 class InstanceNetworks {
   public:
-    InstanceNetworks(const Parts& parts, compute::GuestNetworks& networks,
-                     MetadataSockets& metadata, compute::PublicAddresses& addresses)
-        : parts_(parts), networks_(networks), metadata_(metadata), addresses_(addresses) {}
+    InstanceNetworks(const Parts& parts, compute::GuestNetworks& networks, GuestSockets& metadata,
+                     GuestSockets& api, compute::PublicAddresses& addresses)
+        : parts_(parts),
+          networks_(networks),
+          metadata_(metadata),
+          api_(api),
+          addresses_(addresses) {}
 
     // Before the machine starts: gives the instance a public address if it is to have one, and
     // starts its network. The NIC to start the machine with; nothing for an instance without an
@@ -71,6 +75,7 @@ class InstanceNetworks {
     Result<model::Instance> give_public_address(const model::InstanceId& id);
     Result<compute::GuestNetworkSpec> spec_of(const model::Instance& instance);
     Result<compute::GuestNetworkRules> rules_of(const model::Instance& instance);
+    Status open_services(const compute::GuestNetworkSpec& spec);
     Status start_network(const compute::GuestNetworkSpec& spec, Deadline deadline);
     Result<compute::Neighbour> neighbour_of(const model::Instance& instance) const;
     // The instance, when there is one, whatever became of telling its process.
@@ -86,7 +91,8 @@ class InstanceNetworks {
 
     const Parts parts_;
     compute::GuestNetworks& networks_;
-    MetadataSockets& metadata_;
+    GuestSockets& metadata_;
+    GuestSockets& api_;
     compute::PublicAddresses& addresses_;
     // Held from reading rules to having told them, so that older ones never come last.
     Mutex telling_;

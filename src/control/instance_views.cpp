@@ -126,6 +126,13 @@ void add_launch_filters(Getters& getters) {
         return one(view.instance.image_id.str());
     };
     getters["instance-id"] = [](const InstanceView& view) { return one(view.instance.id.str()); };
+    getters["iam-instance-profile.arn"] = [](const InstanceView& view) {
+        return unless_empty(view.instance.profile ? view.instance.profile->arn : std::string());
+    };
+    getters["iam-instance-profile.id"] = [](const InstanceView& view) {
+        return unless_empty(view.instance.profile ? view.instance.profile->id.str()
+                                                  : std::string());
+    };
     getters["key-name"] = [](const InstanceView& view) {
         return unless_empty(view.instance.key_name);
     };

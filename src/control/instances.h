@@ -11,6 +11,7 @@
 
 #include "control/caller.h"
 #include "control/instance_networks.h"
+#include "control/instance_profiles.h"
 #include "control/instance_types.h"
 #include "control/instance_views.h"
 #include "control/launch_network.h"
@@ -34,6 +35,7 @@ struct RunInstancesInput {
     bool disable_api_stop = false;
     bool ebs_optimized = false;
     std::string key_name;  // empty: none
+    InstanceProfileSpec profile;
     Bytes user_data;
     MetadataOptionsInput metadata_options;
     std::vector<TagSpecification> tags;

@@ -201,6 +201,7 @@ Result<std::vector<model::Instance>> Launch::run(catalog::Transaction& tx) {
     if (!input_.key_name.empty()) {  // RUN-6
         TRY_ASSIGN(key, find_key_pair(tx, caller_, input_.key_name));
     }
+    TRY_ASSIGN(const auto profile, find_launch_profile(tx, caller_, input_.profile));  // RUN-7
     TRY_ASSIGN(const std::size_t fit,
                find_capacity(tx, parts_, *type, static_cast<std::size_t>(input_.min_count),
                              static_cast<std::size_t>(input_.max_count)));
@@ -217,6 +218,7 @@ Result<std::vector<model::Instance>> Launch::run(catalog::Transaction& tx) {
     model::Instance instance = draft(image, *type, mappings);
     instance.key_name = key.name;
     instance.public_key = key.public_key;
+    instance.profile = profile;
     instance.reservation_id = model::make_id<model::ReservationId>(parts_.rng);
     for (std::size_t i = 0; i < count; ++i) {
         instance.id = model::make_id<model::InstanceId>(parts_.rng);

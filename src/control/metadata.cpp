@@ -43,10 +43,10 @@ Metadata::InterfaceLookup Metadata::catalog_interfaces(catalog::Store& store) {
 
 Result<std::unique_ptr<Metadata>> Metadata::create(catalog::Store& store, io::Clock& clock,
                                                    io::Rng& rng, const Topology& topology,
-                                                   InterfaceLookup interfaces) {
+                                                   Sessions& sessions, InterfaceLookup interfaces) {
     TRY_ASSIGN(MetadataTokens tokens, MetadataTokens::create(store, clock, rng));
     return std::unique_ptr<Metadata>(
-        new Metadata(store, std::move(tokens), topology, std::move(interfaces)));
+        new Metadata(store, clock, std::move(tokens), topology, sessions, std::move(interfaces)));
 }
 
 Result<model::Instance> Metadata::instance(const model::InstanceId& id) {
@@ -73,6 +73,7 @@ Result<MetadataFacts> Metadata::facts(const model::Instance& instance) {
     if (interfaces_) {
         facts.interface = interfaces_(instance);
     }
+    TRY_ASSIGN(facts.identity, load_identity(store_, sessions_, instance, clock_.now()));
     return facts;
 }
 

@@ -23,7 +23,7 @@ class Metadata {
 
     static Result<std::unique_ptr<Metadata>> create(catalog::Store& store, io::Clock& clock,
                                                     io::Rng& rng, const Topology& topology,
-                                                    InterfaceLookup interfaces);
+                                                    Sessions& sessions, InterfaceLookup interfaces);
 
     Result<model::Instance> instance(const model::InstanceId& id);
     // `path` without the version. Nothing when the instance has no such path.
@@ -35,17 +35,21 @@ class Metadata {
     static InterfaceLookup catalog_interfaces(catalog::Store& store);
 
   private:
-    Metadata(catalog::Store& store, MetadataTokens tokens, const Topology& topology,
-             InterfaceLookup interfaces)
+    Metadata(catalog::Store& store, io::Clock& clock, MetadataTokens tokens,
+             const Topology& topology, Sessions& sessions, InterfaceLookup interfaces)
         : store_(store),
+          clock_(clock),
           tokens_(std::move(tokens)),
           topology_(topology),
+          sessions_(sessions),
           interfaces_(std::move(interfaces)) {}
     Result<MetadataFacts> facts(const model::Instance& instance);
 
     catalog::Store& store_;
+    io::Clock& clock_;
     MetadataTokens tokens_;
     const Topology& topology_;
+    Sessions& sessions_;
     const InterfaceLookup interfaces_;
 };
 

@@ -35,7 +35,7 @@ std::string lines(const std::vector<std::string>& items) {
     return lines(items, [](const std::string& item) { return item; });
 }
 
-void put_identity(MetadataTree& tree, const MetadataFacts& facts) {
+void put_names(MetadataTree& tree, const MetadataFacts& facts) {
     const model::Instance& instance = facts.instance;
     const bool ebs = instance.root_device_type == model::RootDeviceType::ebs;
     tree.put("meta-data/ami-id", instance.image_id.str());
@@ -188,13 +188,16 @@ std::string identity_document(const model::Instance& instance) {
 MetadataTree build_metadata_tree(const MetadataFacts& facts) {
     const model::Instance& instance = facts.instance;
     MetadataTree tree;
-    put_identity(tree, facts);
+    put_names(tree, facts);
     put_place(tree, facts);
     put_devices(tree, instance);
     put_addresses(tree, instance);
     put_interface(tree, instance, facts.interface);
     put_key(tree, instance);
     put_tags(tree, facts);
+    if (facts.identity) {
+        put_identity(tree, *facts.identity);
+    }
     tree.put("dynamic/fws/instance-monitoring", "disabled");
     tree.put("dynamic/instance-identity/document", identity_document(instance));
     if (!instance.user_data.empty()) {

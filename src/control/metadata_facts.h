@@ -4,11 +4,13 @@
 // and pure functions.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "control/metadata_identity.h"
 #include "control/metadata_tree.h"
 #include "model/instance.h"
 #include "model/tag.h"
@@ -28,6 +30,7 @@ struct MetadataFacts {
     std::string image_location;  // of an instance store-backed image: its manifest
     std::vector<model::Tag> tags;
     InterfaceFacts interface;
+    std::optional<IdentityFacts> identity{};
 };
 
 // Of one version: "meta-data/...", "dynamic/...", "user-data".

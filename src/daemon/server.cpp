@@ -197,10 +197,12 @@ Status Server::open_networks() {
     } else {
         TRY_ASSIGN(guest_networks_, compute::make_guest_networks({}), "prepare guest networks");
     }
+    TRY_ASSIGN(sessions_, control::Sessions::create(*store_, *clock_, *rng_));
     TRY_ASSIGN(metadata_,
-               control::Metadata::create(*store_, *clock_, *rng_, topology_,
+               control::Metadata::create(*store_, *clock_, *rng_, topology_, *sessions_,
                                          control::Metadata::catalog_interfaces(*store_)));
     TRY_ASSIGN(metadata_door_, api::MetadataDoor::create(*metadata_, *clock_));
+    TRY_ASSIGN(guest_api_, api::GuestApiDoor::create());
     return ok();
 }
 
@@ -273,6 +275,7 @@ void Server::stop() {
     }
     if (http_) {
         http_->stop(kStopGrace);
+        guest_api_->pause();
         kiln_api_->stop();
     }
     if (content_worker_) {
@@ -303,6 +306,9 @@ void Server::stop() {
     }
     if (metadata_door_) {
         metadata_door_->stop();
+    }
+    if (guest_api_) {
+        guest_api_->stop();
     }
     if (options_.ephemeral && store_) {
         engine_.reset();

@@ -12,6 +12,7 @@
 
 #include "api/console/console_door.h"
 #include "api/door.h"
+#include "api/guest_api_door.h"
 #include "api/health/health_door.h"
 #include "api/metadata/metadata_door.h"
 #include "catalog/store.h"
@@ -91,8 +92,10 @@ class Server {
     std::unique_ptr<compute::FakeNetworkHost> fake_network_host_;
     std::unique_ptr<compute::GuestNetworks> guest_networks_;
     std::unique_ptr<compute::PublicAddresses> addresses_;
+    std::unique_ptr<control::Sessions> sessions_;
     std::unique_ptr<control::Metadata> metadata_;
     std::unique_ptr<api::MetadataDoor> metadata_door_;
+    std::unique_ptr<api::GuestApiDoor> guest_api_;
     std::unique_ptr<control::Parts> parts_;
     std::unique_ptr<control::InstanceNetworks> instance_networks_;
     std::unique_ptr<control::JobRunner> jobs_;
@@ -119,6 +122,8 @@ class Server {
     std::unique_ptr<control::DiskInspections> disk_inspections_;
     std::unique_ptr<control::Inspector> inspector_;
     std::unique_ptr<control::KeyPairs> key_pairs_;
+    std::unique_ptr<control::Roles> roles_;
+    std::unique_ptr<control::InstanceProfiles> profiles_;
     std::unique_ptr<control::Networks> networks_;
     std::unique_ptr<control::SecurityGroups> security_groups_;
     api::Registry registry_;

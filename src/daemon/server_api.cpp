@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "api/ec2/handlers.h"
+#include "api/iam/handlers.h"
 #include "api/ssm/handlers.h"
 #include "api/sts/handlers.h"
 #include "daemon/server.h"
@@ -60,7 +61,10 @@ Status Server::open_api() {
                                  .snapshots = *snapshots_,
                                  .gc = *gc_,
                                  .parameters = *parameters_,
-                                 .provided = *provided_};
+                                 .provided = *provided_,
+                                 .sessions = *sessions_,
+                                 .roles = *roles_,
+                                 .profiles = *profiles_};
     api::add_image_handlers(registry_, services);
     api::add_image_attribute_handlers(registry_, services);
     api::add_tag_handlers(registry_, services);
@@ -76,12 +80,15 @@ Status Server::open_api() {
     api::add_region_handlers(registry_, services);
     api::add_key_pair_handlers(registry_, services);
     api::add_snapshot_handlers(registry_, services);
+    api::add_role_handlers(registry_, services);
+    api::add_instance_profile_handlers(registry_, services);
     api::add_ssm_handlers(registry_, services);
     api::add_sts_handlers(registry_);
     console_links_ = std::make_unique<api::ConsoleLinks>(*clock_, *rng_);
     console_ = std::make_unique<api::ConsoleDoor>(options_.console, *console_links_, *accounts_);
     kiln_api_ = std::make_unique<api::KilnApi>(services, registry_, *console_links_, *clock_);
     door_ = std::make_unique<api::Door>(services, registry_, *kiln_api_, metrics_, *clock_, *rng_);
+    guest_api_->serve(*door_);
     health_ = std::make_unique<api::HealthDoor>(
         metrics_, [this] { return is_ready(); }, [this] { return gauges(); });
     requests_ = std::make_unique<Executor>("requests", kRequestThreads, kRequestQueue);

@@ -19,8 +19,8 @@ void Server::make_use_cases() {
     snapshots_ = std::make_unique<control::Snapshots>(*parts_, *cuts_, poke);
     gc_ = std::make_unique<control::Gc>(*parts_, poke);
     gc_->install(*jobs_);
-    instance_networks_ = std::make_unique<control::InstanceNetworks>(*parts_, *guest_networks_,
-                                                                     *metadata_door_, *addresses_);
+    instance_networks_ = std::make_unique<control::InstanceNetworks>(
+        *parts_, *guest_networks_, *metadata_door_, *guest_api_, *addresses_);
     worker_ =
         std::make_unique<control::InstanceWorker>(*parts_, *volumes_, *instance_networks_, poke);
     worker_->install(*jobs_);
@@ -45,6 +45,8 @@ void Server::make_use_cases() {
     parameters_ = std::make_unique<control::PublicParameters>(*store_);
     networks_ = std::make_unique<control::Networks>(*parts_);
     security_groups_ = std::make_unique<control::SecurityGroups>(*parts_, *instance_networks_);
+    roles_ = std::make_unique<control::Roles>(*store_, *clock_, *rng_);
+    profiles_ = std::make_unique<control::InstanceProfiles>(*store_, *clock_, *rng_);
     key_pairs_ = std::make_unique<control::KeyPairs>(*store_, *clock_, *rng_);
     // Without it file systems are not looked into, and all the rest is as ever.
     disk_inspections_ = std::make_unique<control::DiskInspections>(

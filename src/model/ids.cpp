@@ -30,6 +30,23 @@ Error malformed(std::string_view code, std::string_view id) {
     return Error::api(Code::invalid_argument, text_of(code), "Invalid id: \"" + text_of(id) + "\"");
 }
 
+// `prefix` and what `random` gives in whole characters.
+std::string base32(std::string_view prefix, std::span<const std::uint8_t> random) {
+    static constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+    std::string id(prefix);
+    std::uint32_t bits = 0;
+    unsigned count = 0;
+    for (const std::uint8_t byte : random) {
+        bits = bits << 8 | byte;
+        count += 8;
+        while (count >= 5) {
+            count -= 5;
+            id += kAlphabet[bits >> count & 31U];
+        }
+    }
+    return id;
+}
+
 template <class Id>
 Result<Id> parse_expecting(std::string_view text, std::string_view code) {
     const std::string_view prefix = detail::TagOf<Id>::kPrefix;
@@ -135,19 +152,20 @@ AccountId make_account_id(std::uint64_t number) {
 }
 
 AccessKeyId make_access_key_id(std::span<const std::uint8_t, 10> random) {
-    static constexpr std::string_view kAlphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-    std::string id = "AKIA";
-    std::uint32_t bits = 0;
-    unsigned count = 0;
-    for (const std::uint8_t byte : random) {
-        bits = bits << 8 | byte;
-        count += 8;
-        while (count >= 5) {
-            count -= 5;
-            id += kAlphabet[bits >> count & 31U];
-        }
-    }
-    return AccessKeyId(std::move(id));
+    return AccessKeyId(base32("AKIA", random));
+}
+
+AccessKeyId make_session_key_id(std::span<const std::uint8_t, 10> random) {
+    return AccessKeyId(base32("ASIA", random));
+}
+
+RoleId make_role_id(std::span<const std::uint8_t, kIdentityRandomBytes> random) {
+    return RoleId(base32("AROA", random));
+}
+
+InstanceProfileId make_instance_profile_id(
+    std::span<const std::uint8_t, kIdentityRandomBytes> random) {
+    return InstanceProfileId(base32("AIPA", random));
 }
 
 std::string make_secret_key(std::span<const std::uint8_t, 30> random) {

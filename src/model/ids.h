@@ -65,9 +65,12 @@ struct SnapshotSetIdTag {
 struct JobIdTag {
     static constexpr std::string_view kPrefix = "job";
 };
-// These two have shapes of their own: 12 decimal digits; AKIA and 16 letters and digits.
+// These have shapes of their own: 12 decimal digits; AKIA or ASIA and 16 letters and digits; AROA
+// or AIPA and 17.
 struct AccountIdTag {};
 struct AccessKeyIdTag {};
+struct RoleIdTag {};
+struct InstanceProfileIdTag {};
 
 using ImageId = StrongId<ImageIdTag>;
 using SnapshotId = StrongId<SnapshotIdTag>;
@@ -86,6 +89,8 @@ using SnapshotSetId = StrongId<SnapshotSetIdTag>;
 using JobId = StrongId<JobIdTag>;
 using AccountId = StrongId<AccountIdTag>;
 using AccessKeyId = StrongId<AccessKeyIdTag>;
+using RoleId = StrongId<RoleIdTag>;
+using InstanceProfileId = StrongId<InstanceProfileIdTag>;
 
 namespace detail {
 template <class Id>
@@ -133,6 +138,13 @@ Result<AccountId> parse_account_id(std::string_view text);
 AccountId make_account_id(std::uint64_t number);
 // "AKIA" and 16 characters of A-Z, 2-7.
 AccessKeyId make_access_key_id(std::span<const std::uint8_t, 10> random);
+// The same with "ASIA": a key that is good for a time.
+AccessKeyId make_session_key_id(std::span<const std::uint8_t, 10> random);
+// "AROA" and "AIPA", and 17 such characters.
+inline constexpr std::size_t kIdentityRandomBytes = 11;
+RoleId make_role_id(std::span<const std::uint8_t, kIdentityRandomBytes> random);
+InstanceProfileId make_instance_profile_id(
+    std::span<const std::uint8_t, kIdentityRandomBytes> random);
 // 40 characters of the Base64 alphabet, as AWS secrets look.
 std::string make_secret_key(std::span<const std::uint8_t, 30> random);
 

@@ -17,6 +17,7 @@
 #include "model/ids.h"
 #include "model/machine.h"
 #include "model/names.h"
+#include "model/role.h"
 #include "model/transition.h"
 #include "util/bytes.h"
 #include "util/time.h"
@@ -138,6 +139,7 @@ struct Instance {
 
     std::string key_name;
     std::string public_key;  // of that pair, copied at launch: "ssh-rsa AAAA..." (KP-8)
+    std::optional<InstanceProfileRef> profile;
     Bytes user_data;
     MetadataOptions metadata_options;
     ShutdownBehavior shutdown_behavior = ShutdownBehavior::stop;

@@ -9,15 +9,18 @@
 namespace kiln::api {
 
 Result<std::string> Registry::Entry::run(Context& context, const QueryParams& params,
-                                         std::string_view request_id) const {
+                                         std::string_view request_id, const Gate& gate) const {
     const std::shared_ptr<void> request = info_->request->create();
     TRY(parse_request(*info_, params, request.get()));
+    TRY(gate ? gate() : ok());
     return invoke_(context, request.get(), request_id);
 }
 
-Result<std::string> Registry::Entry::run_json(Context& context, std::string_view body) const {
+Result<std::string> Registry::Entry::run_json(Context& context, std::string_view body,
+                                              const Gate& gate) const {
     const std::shared_ptr<void> request = info_->request->create();
     TRY(parse_json_request(*info_, body, request.get()));
+    TRY(gate ? gate() : ok());
     return invoke_(context, request.get(), {});
 }
 

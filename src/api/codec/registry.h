@@ -32,12 +32,15 @@ class Registry {
     class Entry {
       public:
         const OperationInfo& info() const { return *info_; }
+        // What is asked between decoding and the handler (WIRE-9): an error is the answer.
+        using Gate = std::function<Status()>;
         // Decodes, calls the handler, encodes: the whole response body, or the error to be answered
         // with write_error().
         Result<std::string> run(Context& context, const QueryParams& params,
-                                std::string_view request_id) const;
+                                std::string_view request_id, const Gate& gate = {}) const;
         // The same for a service of the JSON protocol; the error goes to write_json_error().
-        Result<std::string> run_json(Context& context, std::string_view body) const;
+        Result<std::string> run_json(Context& context, std::string_view body,
+                                     const Gate& gate = {}) const;
 
       private:
         friend class Registry;

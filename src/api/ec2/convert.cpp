@@ -136,6 +136,11 @@ Instance from_instance(const control::InstanceView& view) {
     to.ami_launch_index = static_cast<std::int32_t>(from.launch_index);
     to.launch_time = from.launched;
     to.key_name = unless_empty(from.key_name);
+    if (from.profile) {
+        to.iam_instance_profile.emplace();
+        to.iam_instance_profile->arn = from.profile->arn;
+        to.iam_instance_profile->id = from.profile->id.str();
+    }
     to.client_token = from.client_token;
     fill_network(view, to);
     to.metadata_options = from_metadata_options(

@@ -34,9 +34,6 @@ Status refuse_unbuilt(const RunInstancesRequest& request) {
         {request.monitoring && request.monitoring->enabled.value_or(false), "Monitoring.Enabled"},
         {request.cpu_options.has_value(), "CpuOptions"},
         {request.credit_specification.has_value(), "CreditSpecification"},
-        {request.iam_instance_profile && (given(request.iam_instance_profile->arn) ||
-                                          given(request.iam_instance_profile->name)),
-         "IamInstanceProfile"},
         {request.ipv6_address_count.value_or(0) != 0 || !request.ipv6_addresses.empty(),
          "Ipv6Address"},
         {!request.license_specifications.empty(), "LicenseSpecification"},
@@ -105,6 +102,10 @@ Result<control::RunInstancesInput> to_input(const Services& services, const Cont
     input.disable_api_stop = request.disable_api_stop.value_or(false);
     input.ebs_optimized = request.ebs_optimized.value_or(false);
     input.key_name = request.key_name.value_or("");
+    if (request.iam_instance_profile) {
+        input.profile.arn = request.iam_instance_profile->arn.value_or("");
+        input.profile.name = request.iam_instance_profile->name.value_or("");
+    }
     TRY_ASSIGN(input.user_data, to_user_data(request.user_data));
     if (request.metadata_options) {
         TRY_ASSIGN(input.metadata_options, to_metadata_options(*request.metadata_options));

@@ -60,6 +60,24 @@
 #include "api/generated/ec2/stop_instances.h"
 #include "api/generated/ec2/tables.h"
 #include "api/generated/ec2/terminate_instances.h"
+#include "api/generated/iam/add_role_to_instance_profile.h"
+#include "api/generated/iam/create_instance_profile.h"
+#include "api/generated/iam/create_role.h"
+#include "api/generated/iam/delete_instance_profile.h"
+#include "api/generated/iam/delete_role.h"
+#include "api/generated/iam/delete_role_policy.h"
+#include "api/generated/iam/get_instance_profile.h"
+#include "api/generated/iam/get_role.h"
+#include "api/generated/iam/get_role_policy.h"
+#include "api/generated/iam/list_attached_role_policies.h"
+#include "api/generated/iam/list_instance_profiles.h"
+#include "api/generated/iam/list_instance_profiles_for_role.h"
+#include "api/generated/iam/list_role_policies.h"
+#include "api/generated/iam/list_roles.h"
+#include "api/generated/iam/put_role_policy.h"
+#include "api/generated/iam/remove_role_from_instance_profile.h"
+#include "api/generated/iam/tables.h"
+#include "api/generated/iam/update_assume_role_policy.h"
 #include "api/generated/operations.h"
 #include "api/generated/ssm/get_parameter.h"
 #include "api/generated/ssm/get_parameters.h"
@@ -904,6 +922,189 @@ constexpr OperationInfo kEc2Operations[] = {
     {&kEc2Service, "WithdrawByoipCidr", 0, "", nullptr, nullptr},
 };
 
+constexpr OperationInfo kIamOperations[] = {
+    {&kIamService, "AcceptDelegationRequest", 0, "", nullptr, nullptr},
+    {&kIamService, "AcquireRole", 0, "", nullptr, nullptr},
+    {&kIamService, "AddClientIDToOpenIDConnectProvider", 0, "", nullptr, nullptr},
+    {&kIamService, "AddRoleToInstanceProfile", 2, "identity", &iam::tables::kAddRoleToInstanceProfileRequest, nullptr},
+    {&kIamService, "AddUserToGroup", 0, "", nullptr, nullptr},
+    {&kIamService, "AssociateDelegationRequest", 0, "", nullptr, nullptr},
+    {&kIamService, "AttachGroupPolicy", 0, "", nullptr, nullptr},
+    {&kIamService, "AttachRolePolicy", 0, "", nullptr, nullptr},
+    {&kIamService, "AttachUserPolicy", 0, "", nullptr, nullptr},
+    {&kIamService, "ChangePassword", 0, "", nullptr, nullptr},
+    {&kIamService, "CreateAccessKey", 0, "", nullptr, nullptr},
+    {&kIamService, "CreateAccountAlias", 0, "", nullptr, nullptr},
+    {&kIamService, "CreateDelegationRequest", 0, "", nullptr, nullptr},
+    {&kIamService, "CreateGroup", 0, "", nullptr, nullptr},
+    {&kIamService, "CreateInstanceProfile", 2, "identity", &iam::tables::kCreateInstanceProfileRequest, &iam::tables::kCreateInstanceProfileResponse, "CreateInstanceProfileResult"},
+    {&kIamService, "CreateLoginProfile", 0, "", nullptr, nullptr},
+    {&kIamService, "CreateOpenIDConnectProvider", 0, "", nullptr, nullptr},
+    {&kIamService, "CreatePolicy", 0, "", nullptr, nullptr},
+    {&kIamService, "CreatePolicyVersion", 0, "", nullptr, nullptr},
+    {&kIamService, "CreateRole", 2, "identity", &iam::tables::kCreateRoleRequest, &iam::tables::kCreateRoleResponse, "CreateRoleResult"},
+    {&kIamService, "CreateSAMLProvider", 0, "", nullptr, nullptr},
+    {&kIamService, "CreateServiceLinkedRole", 0, "", nullptr, nullptr},
+    {&kIamService, "CreateServiceSpecificCredential", 0, "", nullptr, nullptr},
+    {&kIamService, "CreateUser", 0, "", nullptr, nullptr},
+    {&kIamService, "CreateVirtualMFADevice", 0, "", nullptr, nullptr},
+    {&kIamService, "DeactivateMFADevice", 0, "", nullptr, nullptr},
+    {&kIamService, "DeleteAccessKey", 0, "", nullptr, nullptr},
+    {&kIamService, "DeleteAccountAlias", 0, "", nullptr, nullptr},
+    {&kIamService, "DeleteAccountPasswordPolicy", 0, "", nullptr, nullptr},
+    {&kIamService, "DeleteGroup", 0, "", nullptr, nullptr},
+    {&kIamService, "DeleteGroupPolicy", 0, "", nullptr, nullptr},
+    {&kIamService, "DeleteInstanceProfile", 2, "identity", &iam::tables::kDeleteInstanceProfileRequest, nullptr},
+    {&kIamService, "DeleteLoginProfile", 0, "", nullptr, nullptr},
+    {&kIamService, "DeleteOpenIDConnectProvider", 0, "", nullptr, nullptr},
+    {&kIamService, "DeletePolicy", 0, "", nullptr, nullptr},
+    {&kIamService, "DeletePolicyVersion", 0, "", nullptr, nullptr},
+    {&kIamService, "DeleteRole", 2, "identity", &iam::tables::kDeleteRoleRequest, nullptr},
+    {&kIamService, "DeleteRolePermissionsBoundary", 0, "", nullptr, nullptr},
+    {&kIamService, "DeleteRolePolicy", 2, "identity", &iam::tables::kDeleteRolePolicyRequest, nullptr},
+    {&kIamService, "DeleteSAMLProvider", 0, "", nullptr, nullptr},
+    {&kIamService, "DeleteSSHPublicKey", 0, "", nullptr, nullptr},
+    {&kIamService, "DeleteServerCertificate", 0, "", nullptr, nullptr},
+    {&kIamService, "DeleteServiceLinkedRole", 0, "", nullptr, nullptr},
+    {&kIamService, "DeleteServiceSpecificCredential", 0, "", nullptr, nullptr},
+    {&kIamService, "DeleteSigningCertificate", 0, "", nullptr, nullptr},
+    {&kIamService, "DeleteUser", 0, "", nullptr, nullptr},
+    {&kIamService, "DeleteUserPermissionsBoundary", 0, "", nullptr, nullptr},
+    {&kIamService, "DeleteUserPolicy", 0, "", nullptr, nullptr},
+    {&kIamService, "DeleteVirtualMFADevice", 0, "", nullptr, nullptr},
+    {&kIamService, "DetachGroupPolicy", 0, "", nullptr, nullptr},
+    {&kIamService, "DetachRolePolicy", 0, "", nullptr, nullptr},
+    {&kIamService, "DetachUserPolicy", 0, "", nullptr, nullptr},
+    {&kIamService, "DisableOrganizationsRootCredentialsManagement", 0, "", nullptr, nullptr},
+    {&kIamService, "DisableOrganizationsRootSessions", 0, "", nullptr, nullptr},
+    {&kIamService, "DisableOutboundWebIdentityFederation", 0, "", nullptr, nullptr},
+    {&kIamService, "EnableMFADevice", 0, "", nullptr, nullptr},
+    {&kIamService, "EnableOrganizationsRootCredentialsManagement", 0, "", nullptr, nullptr},
+    {&kIamService, "EnableOrganizationsRootSessions", 0, "", nullptr, nullptr},
+    {&kIamService, "EnableOutboundWebIdentityFederation", 0, "", nullptr, nullptr},
+    {&kIamService, "GenerateCredentialReport", 0, "", nullptr, nullptr},
+    {&kIamService, "GenerateOrganizationsAccessReport", 0, "", nullptr, nullptr},
+    {&kIamService, "GenerateServiceLastAccessedDetails", 0, "", nullptr, nullptr},
+    {&kIamService, "GetAccessKeyLastUsed", 0, "", nullptr, nullptr},
+    {&kIamService, "GetAccountAuthorizationDetails", 0, "", nullptr, nullptr},
+    {&kIamService, "GetAccountPasswordPolicy", 0, "", nullptr, nullptr},
+    {&kIamService, "GetAccountProperties", 0, "", nullptr, nullptr},
+    {&kIamService, "GetAccountSummary", 0, "", nullptr, nullptr},
+    {&kIamService, "GetContextKeysForCustomPolicy", 0, "", nullptr, nullptr},
+    {&kIamService, "GetContextKeysForPrincipalPolicy", 0, "", nullptr, nullptr},
+    {&kIamService, "GetCredentialReport", 0, "", nullptr, nullptr},
+    {&kIamService, "GetDelegationRequest", 0, "", nullptr, nullptr},
+    {&kIamService, "GetGroup", 0, "", nullptr, nullptr},
+    {&kIamService, "GetGroupPolicy", 0, "", nullptr, nullptr},
+    {&kIamService, "GetHumanReadableSummary", 0, "", nullptr, nullptr},
+    {&kIamService, "GetInstanceProfile", 2, "identity", &iam::tables::kGetInstanceProfileRequest, &iam::tables::kGetInstanceProfileResponse, "GetInstanceProfileResult"},
+    {&kIamService, "GetLoginProfile", 0, "", nullptr, nullptr},
+    {&kIamService, "GetMFADevice", 0, "", nullptr, nullptr},
+    {&kIamService, "GetOpenIDConnectProvider", 0, "", nullptr, nullptr},
+    {&kIamService, "GetOrganizationsAccessReport", 0, "", nullptr, nullptr},
+    {&kIamService, "GetOutboundWebIdentityFederationInfo", 0, "", nullptr, nullptr},
+    {&kIamService, "GetPolicy", 0, "", nullptr, nullptr},
+    {&kIamService, "GetPolicyVersion", 0, "", nullptr, nullptr},
+    {&kIamService, "GetRole", 2, "identity", &iam::tables::kGetRoleRequest, &iam::tables::kGetRoleResponse, "GetRoleResult"},
+    {&kIamService, "GetRolePolicy", 2, "identity", &iam::tables::kGetRolePolicyRequest, &iam::tables::kGetRolePolicyResponse, "GetRolePolicyResult"},
+    {&kIamService, "GetRoleTemplateVersion", 0, "", nullptr, nullptr},
+    {&kIamService, "GetSAMLProvider", 0, "", nullptr, nullptr},
+    {&kIamService, "GetSSHPublicKey", 0, "", nullptr, nullptr},
+    {&kIamService, "GetServerCertificate", 0, "", nullptr, nullptr},
+    {&kIamService, "GetServiceLastAccessedDetails", 0, "", nullptr, nullptr},
+    {&kIamService, "GetServiceLastAccessedDetailsWithEntities", 0, "", nullptr, nullptr},
+    {&kIamService, "GetServiceLinkedRoleDeletionStatus", 0, "", nullptr, nullptr},
+    {&kIamService, "GetUser", 0, "", nullptr, nullptr},
+    {&kIamService, "GetUserPolicy", 0, "", nullptr, nullptr},
+    {&kIamService, "ListAccessKeys", 0, "", nullptr, nullptr},
+    {&kIamService, "ListAccountAliases", 0, "", nullptr, nullptr},
+    {&kIamService, "ListAttachedGroupPolicies", 0, "", nullptr, nullptr},
+    {&kIamService, "ListAttachedRolePolicies", 2, "identity", &iam::tables::kListAttachedRolePoliciesRequest, &iam::tables::kListAttachedRolePoliciesResponse, "ListAttachedRolePoliciesResult"},
+    {&kIamService, "ListAttachedUserPolicies", 0, "", nullptr, nullptr},
+    {&kIamService, "ListDelegationRequests", 0, "", nullptr, nullptr},
+    {&kIamService, "ListEntitiesForPolicy", 0, "", nullptr, nullptr},
+    {&kIamService, "ListGroupPolicies", 0, "", nullptr, nullptr},
+    {&kIamService, "ListGroups", 0, "", nullptr, nullptr},
+    {&kIamService, "ListGroupsForUser", 0, "", nullptr, nullptr},
+    {&kIamService, "ListInstanceProfileTags", 0, "", nullptr, nullptr},
+    {&kIamService, "ListInstanceProfiles", 2, "identity", &iam::tables::kListInstanceProfilesRequest, &iam::tables::kListInstanceProfilesResponse, "ListInstanceProfilesResult"},
+    {&kIamService, "ListInstanceProfilesForRole", 2, "identity", &iam::tables::kListInstanceProfilesForRoleRequest, &iam::tables::kListInstanceProfilesForRoleResponse, "ListInstanceProfilesForRoleResult"},
+    {&kIamService, "ListMFADeviceTags", 0, "", nullptr, nullptr},
+    {&kIamService, "ListMFADevices", 0, "", nullptr, nullptr},
+    {&kIamService, "ListOpenIDConnectProviderTags", 0, "", nullptr, nullptr},
+    {&kIamService, "ListOpenIDConnectProviders", 0, "", nullptr, nullptr},
+    {&kIamService, "ListOrganizationsFeatures", 0, "", nullptr, nullptr},
+    {&kIamService, "ListPolicies", 0, "", nullptr, nullptr},
+    {&kIamService, "ListPoliciesGrantingServiceAccess", 0, "", nullptr, nullptr},
+    {&kIamService, "ListPolicyTags", 0, "", nullptr, nullptr},
+    {&kIamService, "ListPolicyVersions", 0, "", nullptr, nullptr},
+    {&kIamService, "ListRolePolicies", 2, "identity", &iam::tables::kListRolePoliciesRequest, &iam::tables::kListRolePoliciesResponse, "ListRolePoliciesResult"},
+    {&kIamService, "ListRoleTags", 0, "", nullptr, nullptr},
+    {&kIamService, "ListRoles", 2, "identity", &iam::tables::kListRolesRequest, &iam::tables::kListRolesResponse, "ListRolesResult"},
+    {&kIamService, "ListSAMLProviderTags", 0, "", nullptr, nullptr},
+    {&kIamService, "ListSAMLProviders", 0, "", nullptr, nullptr},
+    {&kIamService, "ListSSHPublicKeys", 0, "", nullptr, nullptr},
+    {&kIamService, "ListServerCertificateTags", 0, "", nullptr, nullptr},
+    {&kIamService, "ListServerCertificates", 0, "", nullptr, nullptr},
+    {&kIamService, "ListServiceSpecificCredentials", 0, "", nullptr, nullptr},
+    {&kIamService, "ListSigningCertificates", 0, "", nullptr, nullptr},
+    {&kIamService, "ListUserPolicies", 0, "", nullptr, nullptr},
+    {&kIamService, "ListUserTags", 0, "", nullptr, nullptr},
+    {&kIamService, "ListUsers", 0, "", nullptr, nullptr},
+    {&kIamService, "ListVirtualMFADevices", 0, "", nullptr, nullptr},
+    {&kIamService, "PutAccountProperties", 0, "", nullptr, nullptr},
+    {&kIamService, "PutGroupPolicy", 0, "", nullptr, nullptr},
+    {&kIamService, "PutRolePermissionsBoundary", 0, "", nullptr, nullptr},
+    {&kIamService, "PutRolePolicy", 2, "identity", &iam::tables::kPutRolePolicyRequest, nullptr},
+    {&kIamService, "PutUserPermissionsBoundary", 0, "", nullptr, nullptr},
+    {&kIamService, "PutUserPolicy", 0, "", nullptr, nullptr},
+    {&kIamService, "RejectDelegationRequest", 0, "", nullptr, nullptr},
+    {&kIamService, "RemoveClientIDFromOpenIDConnectProvider", 0, "", nullptr, nullptr},
+    {&kIamService, "RemoveRoleFromInstanceProfile", 2, "identity", &iam::tables::kRemoveRoleFromInstanceProfileRequest, nullptr},
+    {&kIamService, "RemoveUserFromGroup", 0, "", nullptr, nullptr},
+    {&kIamService, "ResetServiceSpecificCredential", 0, "", nullptr, nullptr},
+    {&kIamService, "ResyncMFADevice", 0, "", nullptr, nullptr},
+    {&kIamService, "SendDelegationToken", 0, "", nullptr, nullptr},
+    {&kIamService, "SetDefaultPolicyVersion", 0, "", nullptr, nullptr},
+    {&kIamService, "SetSecurityTokenServicePreferences", 0, "", nullptr, nullptr},
+    {&kIamService, "SimulateCustomPolicy", 0, "", nullptr, nullptr},
+    {&kIamService, "SimulatePrincipalPolicy", 0, "", nullptr, nullptr},
+    {&kIamService, "TagInstanceProfile", 0, "", nullptr, nullptr},
+    {&kIamService, "TagMFADevice", 0, "", nullptr, nullptr},
+    {&kIamService, "TagOpenIDConnectProvider", 0, "", nullptr, nullptr},
+    {&kIamService, "TagPolicy", 0, "", nullptr, nullptr},
+    {&kIamService, "TagRole", 0, "", nullptr, nullptr},
+    {&kIamService, "TagSAMLProvider", 0, "", nullptr, nullptr},
+    {&kIamService, "TagServerCertificate", 0, "", nullptr, nullptr},
+    {&kIamService, "TagUser", 0, "", nullptr, nullptr},
+    {&kIamService, "UntagInstanceProfile", 0, "", nullptr, nullptr},
+    {&kIamService, "UntagMFADevice", 0, "", nullptr, nullptr},
+    {&kIamService, "UntagOpenIDConnectProvider", 0, "", nullptr, nullptr},
+    {&kIamService, "UntagPolicy", 0, "", nullptr, nullptr},
+    {&kIamService, "UntagRole", 0, "", nullptr, nullptr},
+    {&kIamService, "UntagSAMLProvider", 0, "", nullptr, nullptr},
+    {&kIamService, "UntagServerCertificate", 0, "", nullptr, nullptr},
+    {&kIamService, "UntagUser", 0, "", nullptr, nullptr},
+    {&kIamService, "UpdateAccessKey", 0, "", nullptr, nullptr},
+    {&kIamService, "UpdateAccountPasswordPolicy", 0, "", nullptr, nullptr},
+    {&kIamService, "UpdateAssumeRolePolicy", 2, "identity", &iam::tables::kUpdateAssumeRolePolicyRequest, nullptr},
+    {&kIamService, "UpdateDelegationRequest", 0, "", nullptr, nullptr},
+    {&kIamService, "UpdateGroup", 0, "", nullptr, nullptr},
+    {&kIamService, "UpdateLoginProfile", 0, "", nullptr, nullptr},
+    {&kIamService, "UpdateOpenIDConnectProviderThumbprint", 0, "", nullptr, nullptr},
+    {&kIamService, "UpdateRole", 0, "", nullptr, nullptr},
+    {&kIamService, "UpdateRoleDescription", 0, "", nullptr, nullptr},
+    {&kIamService, "UpdateSAMLProvider", 0, "", nullptr, nullptr},
+    {&kIamService, "UpdateSSHPublicKey", 0, "", nullptr, nullptr},
+    {&kIamService, "UpdateServerCertificate", 0, "", nullptr, nullptr},
+    {&kIamService, "UpdateServiceSpecificCredential", 0, "", nullptr, nullptr},
+    {&kIamService, "UpdateSigningCertificate", 0, "", nullptr, nullptr},
+    {&kIamService, "UpdateUser", 0, "", nullptr, nullptr},
+    {&kIamService, "UploadSSHPublicKey", 0, "", nullptr, nullptr},
+    {&kIamService, "UploadServerCertificate", 0, "", nullptr, nullptr},
+    {&kIamService, "UploadSigningCertificate", 0, "", nullptr, nullptr},
+};
+
 constexpr OperationInfo kSsmOperations[] = {
     {&kSsmService, "AddTagsToResource", 0, "", nullptr, nullptr},
     {&kSsmService, "AssociateOpsItemRelatedItem", 0, "", nullptr, nullptr},
@@ -1078,11 +1279,12 @@ constexpr OperationInfo kStsOperations[] = {
 }  // namespace
 
 constinit const ServiceInfo kEc2Service{"ec2", Protocol::ec2, "2016-11-15", "http://ec2.amazonaws.com/doc/2016-11-15/", kEc2Operations};
+constinit const ServiceInfo kIamService{"iam", Protocol::query, "2010-05-08", "https://iam.amazonaws.com/doc/2010-05-08/", kIamOperations};
 constinit const ServiceInfo kSsmService{"ssm", Protocol::json, "2014-11-06", "", kSsmOperations, "AmazonSSM."};
 constinit const ServiceInfo kStsService{"sts", Protocol::query, "2011-06-15", "https://sts.amazonaws.com/doc/2011-06-15/", kStsOperations};
 
 std::span<const ServiceInfo* const> services() {
-    static constexpr const ServiceInfo* kServices[] = {&kEc2Service, &kSsmService, &kStsService};
+    static constexpr const ServiceInfo* kServices[] = {&kEc2Service, &kIamService, &kSsmService, &kStsService};
     return kServices;
 }
 
@@ -1262,6 +1464,57 @@ const OperationInfo& ec2::ops::StopInstances::info() {
 }
 const OperationInfo& ec2::ops::TerminateInstances::info() {
     return kEc2Operations[817];
+}
+const OperationInfo& iam::ops::AddRoleToInstanceProfile::info() {
+    return kIamOperations[3];
+}
+const OperationInfo& iam::ops::CreateInstanceProfile::info() {
+    return kIamOperations[14];
+}
+const OperationInfo& iam::ops::CreateRole::info() {
+    return kIamOperations[19];
+}
+const OperationInfo& iam::ops::DeleteInstanceProfile::info() {
+    return kIamOperations[31];
+}
+const OperationInfo& iam::ops::DeleteRole::info() {
+    return kIamOperations[36];
+}
+const OperationInfo& iam::ops::DeleteRolePolicy::info() {
+    return kIamOperations[38];
+}
+const OperationInfo& iam::ops::GetInstanceProfile::info() {
+    return kIamOperations[74];
+}
+const OperationInfo& iam::ops::GetRole::info() {
+    return kIamOperations[82];
+}
+const OperationInfo& iam::ops::GetRolePolicy::info() {
+    return kIamOperations[83];
+}
+const OperationInfo& iam::ops::ListAttachedRolePolicies::info() {
+    return kIamOperations[96];
+}
+const OperationInfo& iam::ops::ListInstanceProfiles::info() {
+    return kIamOperations[104];
+}
+const OperationInfo& iam::ops::ListInstanceProfilesForRole::info() {
+    return kIamOperations[105];
+}
+const OperationInfo& iam::ops::ListRolePolicies::info() {
+    return kIamOperations[115];
+}
+const OperationInfo& iam::ops::ListRoles::info() {
+    return kIamOperations[117];
+}
+const OperationInfo& iam::ops::PutRolePolicy::info() {
+    return kIamOperations[132];
+}
+const OperationInfo& iam::ops::RemoveRoleFromInstanceProfile::info() {
+    return kIamOperations[137];
+}
+const OperationInfo& iam::ops::UpdateAssumeRolePolicy::info() {
+    return kIamOperations[164];
 }
 const OperationInfo& ssm::ops::GetParameter::info() {
     return kSsmOperations[86];

@@ -7,6 +7,7 @@
 namespace kiln::api {
 
 extern const ServiceInfo kEc2Service;
+extern const ServiceInfo kIamService;
 extern const ServiceInfo kSsmService;
 extern const ServiceInfo kStsService;
 

@@ -30,7 +30,7 @@ inline constexpr std::size_t kMetadataConnections = 8;
 inline constexpr double kMetadataBurst = 500;
 inline constexpr double kMetadataPerSecond = 100;
 
-class MetadataDoor final : public control::MetadataSockets {
+class MetadataDoor final : public control::GuestSockets {
   public:
     static Result<std::unique_ptr<MetadataDoor>> create(control::Metadata& metadata,
                                                         io::Clock& clock);

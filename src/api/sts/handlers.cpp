@@ -3,6 +3,7 @@
 
 #include "api/context.h"
 #include "api/generated/sts/get_caller_identity.h"
+#include "control/authorization.h"
 
 namespace kiln::api {
 
@@ -11,9 +12,10 @@ void add_sts_handlers(Registry& registry) {
         [](Context& context,
            const sts::GetCallerIdentityRequest&) -> Result<sts::GetCallerIdentityResponse> {
             sts::GetCallerIdentityResponse response;
-            response.account = context.caller.account.str();
-            response.user_id = context.caller.account.str();
-            response.arn = "arn:aws:iam::" + context.caller.account.str() + ":root";
+            const control::Caller& caller = context.caller;
+            response.account = caller.account.str();
+            response.user_id = caller.session ? caller.session->user_id() : caller.account.str();
+            response.arn = control::arn_of(caller);
             return response;
         });
 }

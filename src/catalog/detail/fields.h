@@ -7,17 +7,12 @@
 // twice or not at all, the round-trip test tells. Thread model: pure functions.
 #pragma once
 
-#include <concepts>
 #include <string_view>
-#include <type_traits>
 
+#include "catalog/detail/fields_identity.h"
 #include "catalog/repository.h"
 
 namespace kiln::catalog::detail {
-
-// T is X or const X: one list serves reading and writing.
-template <class T, class X>
-concept Is = std::same_as<std::remove_const_t<T>, X>;
 
 template <class V, Is<model::StateReason> T>
 void fields(V& v, T& x) {
@@ -68,24 +63,6 @@ void fields(V& v, T& x) {
     v.field("delete_on_termination", x.delete_on_termination);
     v.field("time", x.attach_time);
     v.field("forced", x.forced);
-}
-
-template <class V, Is<model::Account> T>
-void fields(V& v, T& x) {
-    v.column("id", x.id);
-    v.column("administrator", x.administrator);
-    v.column("created", x.created);
-    v.field("name", x.name);
-    v.field("alias", x.alias);
-}
-
-template <class V, Is<model::AccessKey> T>
-void fields(V& v, T& x) {
-    v.column("id", x.id);
-    v.column("account", x.account);
-    v.column("created", x.created);
-    v.field("secret", x.secret);
-    v.field("state", x.state);
 }
 
 // Of the image: what it is made of and who may use it.
@@ -235,6 +212,7 @@ void fields(V& v, T& x) {
     v.field("state_reason", x.state_reason);
     v.field("transition_reason", x.state_transition_reason);
     v.field("launched", x.launched);
+    v.field("profile", x.profile);
     v.field("metadata", x.metadata_options);
     v.field("shutdown", x.shutdown_behavior);
     v.field("protect_terminate", x.disable_api_termination);
@@ -248,18 +226,6 @@ void fields(V& v, T& x) {
     v.field("no_public_ip", x.no_public_ip);
     v.field("source_dest_check", x.source_dest_check);
     instance_machine(v, x);
-}
-
-template <class V, Is<model::KeyPair> T>
-void fields(V& v, T& x) {
-    v.column("id", x.id);
-    v.column("region", x.region);
-    v.column("owner", x.owner_id);
-    v.column("name", x.name);
-    v.column("created", x.created);
-    v.field("type", x.type);
-    v.field("fingerprint", x.fingerprint);
-    v.field("public_key", x.public_key);
 }
 
 template <class V, Is<model::Vpc> T>
@@ -380,6 +346,10 @@ template <>
 inline constexpr std::string_view kTable<model::Instance> = "instances";
 template <>
 inline constexpr std::string_view kTable<model::KeyPair> = "key_pairs";
+template <>
+inline constexpr std::string_view kTable<model::Role> = "roles";
+template <>
+inline constexpr std::string_view kTable<model::InstanceProfile> = "instance_profiles";
 template <>
 inline constexpr std::string_view kTable<model::Vpc> = "vpcs";
 template <>

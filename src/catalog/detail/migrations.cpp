@@ -35,6 +35,7 @@ std::span<const Migration> migrations() {
         {2, "packs", k0002Packs},
         {3, "key pairs", k0003KeyPairs},
         {4, "network", k0004Network},
+        {5, "identity", k0005Identity},
     };
     return kSteps;
 }

@@ -223,6 +223,23 @@ Conditions conditions(const KeyPairQuery& query) {
     return where;
 }
 
+Conditions conditions(const RoleQuery& query) {
+    Conditions where;
+    where.any_of("id", query.ids);
+    where.any_of("owner", query.owners);
+    where.any_of("name", query.names);
+    return where;
+}
+
+Conditions conditions(const InstanceProfileQuery& query) {
+    Conditions where;
+    where.any_of("id", query.ids);
+    where.any_of("owner", query.owners);
+    where.any_of("name", query.names);
+    where.equal("role", query.role);
+    return where;
+}
+
 Conditions conditions(const VpcQuery& query) {
     Conditions where;
     where.any_of("id", query.ids);

@@ -10,5 +10,6 @@ extern const std::string_view k0001Initial;
 extern const std::string_view k0002Packs;
 extern const std::string_view k0003KeyPairs;
 extern const std::string_view k0004Network;
+extern const std::string_view k0005Identity;
 
 }  // namespace kiln::catalog::detail

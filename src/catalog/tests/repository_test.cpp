@@ -24,6 +24,8 @@ ROWS(Snapshot, snapshots)
 ROWS(Volume, volumes)
 ROWS(Instance, instances)
 ROWS(KeyPair, key_pairs)
+ROWS(Role, roles)
+ROWS(InstanceProfile, instance_profiles)
 ROWS(Vpc, vpcs)
 ROWS(Subnet, subnets)
 ROWS(SecurityGroup, security_groups)
@@ -104,6 +106,8 @@ TEST_CASE_TEMPLATE("every kind of value lives: inserted, read, listed, changed, 
     check_life(*store, full_volume(), [](Volume& x) { x.attachment.reset(); });
     check_life(*store, full_instance(), [](Instance& x) { x.state_reason.reset(); });
     check_life(*store, full_key_pair(), [](KeyPair& x) { x.fingerprint.clear(); });
+    check_life(*store, full_role(), [](Role& x) { x.policies.clear(); });
+    check_life(*store, full_instance_profile(), [](InstanceProfile& x) { x.tags.clear(); });
     check_life(*store, full_vpc(), [](Vpc& x) { x.is_default = false; });
     check_life(*store, full_subnet(), [](Subnet& x) { x.map_public_ip = false; });
     check_life(*store, full_security_group(), [](SecurityGroup& x) { x.rules.clear(); });

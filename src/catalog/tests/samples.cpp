@@ -167,6 +167,8 @@ Instance full_instance() {
     instance.product_codes = {{"code", "devpay"}};
     instance.key_name = "key";
     instance.public_key = "ssh-rsa AAAA";
+    instance.profile = InstanceProfileRef{InstanceProfileId("AIPA2222222222222222A"),
+                                          "arn:aws:iam::111111111111:instance-profile/Bakers"};
     instance.user_data = Bytes{0, 1, 0xff, 0x80};
     instance.metadata_options = {true, 2, false, true, true};
     instance.shutdown_behavior = ShutdownBehavior::terminate;
@@ -196,6 +198,33 @@ KeyPair full_key_pair() {
     pair.public_key = "ssh-ed25519 AAAA";
     pair.created = UnixMillis{14};
     return pair;
+}
+
+Role full_role() {
+    Role role;
+    role.id = RoleId("AROA2222222222222222A");
+    role.owner_id = kAlice;
+    role.name = "Bakers";
+    role.path = "/build/";
+    role.description = "bake images";
+    role.max_session_s = 7200;
+    role.trust_policy = "{}";
+    role.policies = {{"ec2", "{\"Version\":\"2012-10-17\"}"}};
+    role.tags = {{"team", "images"}};
+    role.created = UnixMillis{15};
+    return role;
+}
+
+InstanceProfile full_instance_profile() {
+    InstanceProfile profile;
+    profile.id = InstanceProfileId("AIPA2222222222222222A");
+    profile.owner_id = kAlice;
+    profile.name = "Bakers";
+    profile.path = "/build/";
+    profile.role_id = full_role().id;
+    profile.tags = {{"team", "images"}};
+    profile.created = UnixMillis{16};
+    return profile;
 }
 
 Vpc full_vpc() {

@@ -29,6 +29,8 @@ model::Snapshot full_snapshot();
 model::Volume full_volume();
 model::Instance full_instance();
 model::KeyPair full_key_pair();
+model::Role full_role();
+model::InstanceProfile full_instance_profile();
 model::Vpc full_vpc();
 model::Subnet full_subnet();
 model::SecurityGroup full_security_group();

@@ -52,6 +52,9 @@ struct Mac {
 };
 
 inline constexpr Ipv4 kMetadataAddress{0xa9fea9fe};  // 169.254.169.254
+// Where a guest reaches the API. Link-local, so that it is nobody else's address and no route leads
+// it away; none of those that EC2 gives to services of its own (.123 .250 .251 .253 .254).
+inline constexpr Ipv4 kApiAddress{0xa9fea950};  // 169.254.169.80
 // A network no packet comes from or goes to.
 inline constexpr Cidr kNobody{{0xffffffff}, 32};
 inline constexpr Cidr kLoopbackNetwork{{0x7f000000}, 8};

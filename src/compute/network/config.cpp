@@ -78,10 +78,12 @@ Status check_addresses(const GuestNetworkSpec& spec) {
         !spec.network.contains(spec.dns)) {
         return refuse("address and router must lie in the subnet, the resolver in its network");
     }
-    std::array<Ipv4, 4> all = {spec.address, spec.router, spec.dns, metadata_alias(spec)};
+    std::array<Ipv4, 5> all = {spec.address, spec.router, spec.dns, metadata_alias(spec),
+                               api_alias(spec)};
     std::sort(all.begin(), all.end());
     if (std::adjacent_find(all.begin(), all.end()) != all.end()) {
-        return refuse("address, router, resolver and the subnet's fourth address must differ");
+        return refuse(
+            "address, router, resolver, the subnet's first and fourth address must differ");
     }
     const std::uint32_t host_bits = ~spec.subnet.mask();
     for (const Ipv4 address : {spec.address, spec.router}) {
@@ -141,6 +143,7 @@ Status check_guest_network(const GuestNetworkSpec& spec) {
     }
     TRY(check_tunnel(spec));
     if (!is_socket_path(spec.nic_socket) || !is_socket_path(spec.metadata_socket) ||
+        (!spec.api_socket.empty() && !is_socket_path(spec.api_socket)) ||
         !is_socket_path(guest_network_control_path(spec.runtime_directory))) {
         return refuse("socket paths must be absolute and have at most 107 bytes");
     }
@@ -169,6 +172,10 @@ std::string guest_network_peer_path(const std::string& runtime_directory) {
 
 Ipv4 metadata_alias(const GuestNetworkSpec& spec) {
     return {spec.subnet.base.value + kAliasOffset};
+}
+
+Ipv4 api_alias(const GuestNetworkSpec& spec) {
+    return spec.subnet.base;
 }
 
 bool matches_local_client(const Cidr& peer, std::span<const Ipv4> host_addresses) {

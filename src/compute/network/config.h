@@ -45,6 +45,8 @@ std::string guest_network_peer_path(const std::string& runtime_directory);
 // The address metadata connections are led to inside the process: the subnet's fourth, which EC2
 // keeps unused, so no instance and no service has it.
 Ipv4 metadata_alias(const GuestNetworkSpec& spec);
+// The same for connections to the API: the subnet's first address.
+Ipv4 api_alias(const GuestNetworkSpec& spec);
 
 // Whether a client on this host is meant by `peer` (D20): it is anybody, covers the loopback
 // network, or names one of the host's own addresses.

@@ -161,6 +161,9 @@ GuestNetworkSpec decode_spec(Fields& fields) {
     spec.domain = fields.text("domain");
     spec.nic_socket = fields.text("nic_socket");
     spec.metadata_socket = fields.text("metadata_socket");
+    if (fields.has("api_socket")) {
+        spec.api_socket = fields.text("api_socket");
+    }
     spec.directory = fields.text("directory");
     spec.runtime_directory = fields.text("runtime_directory");
     if (fields.has("neighbours_file")) {
@@ -208,6 +211,9 @@ std::string encode_guest_network_config(const GuestNetworkConfig& config) {
     }
     if (rules.public_address) {
         json["public_address"] = rules.public_address->text();
+    }
+    if (!spec.api_socket.empty()) {
+        json["api_socket"] = spec.api_socket;
     }
     if (!spec.neighbours_file.empty()) {
         json["neighbours_file"] = spec.neighbours_file;

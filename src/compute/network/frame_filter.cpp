@@ -66,6 +66,7 @@ FrameFilter::FrameFilter(const GuestNetworkSpec& spec)
       dns_(spec.dns),
       subnet_(spec.subnet),
       network_(spec.network),
+      api_(!spec.api_socket.empty()),
       rules_(spec.rules),
       tunnel_(spec.tunnel),
       flows_(kMaxFlows),
@@ -111,7 +112,7 @@ FrameFilter::Route FrameFilter::from_guest(ByteView frame, FlowTable::Time now) 
         const bool own =
             arp->sender_mac == mac_ && (arp->sender == address_ || arp->sender == Ipv4{});
         const bool ours = arp->target == router_ || arp->target == dns_ ||
-                          arp->target == kMetadataAddress ||
+                          arp->target == kMetadataAddress || (api_ && arp->target == kApiAddress) ||
                           (subnet_.contains(arp->target) && neighbour(arp->target) != nullptr);
         return own && ours ? Route::arp : Route::drop;
     }
@@ -137,6 +138,10 @@ FrameFilter::Route FrameFilter::route_ip(ByteView frame, const Ipv4Packet& packe
         const bool http = packet.protocol == kTcp && packet.destination_port == kHttpPort;
         return http ? Route::metadata : Route::drop;
     }
+    if (api_ && packet.destination == kApiAddress) {
+        const bool http = packet.protocol == kTcp && packet.destination_port == kHttpPort;
+        return http && passes_out(packet, now) ? Route::api : Route::drop;
+    }
     if (neighbour(packet.destination) != nullptr) {
         return passes_to_neighbour(frame, packet, now) ? Route::neighbour : Route::drop;
     }
@@ -160,15 +165,20 @@ FrameFilter::Route FrameFilter::route_ip(ByteView frame, const Ipv4Packet& packe
     if (refused_destination(packet.destination)) {
         return Route::drop;
     }
+    return passes_out(packet, now) ? Route::uplink : Route::drop;
+}
+
+// Of a flow that is known, or one that the egress rules let begin.
+bool FrameFilter::passes_out(const Ipv4Packet& packet, FlowTable::Time now) {
     const FlowKey flow = flow_from_guest(packet);
     if (flows_.touch(flow, now)) {
-        return Route::uplink;
+        return true;
     }
     if (!may_send(packet)) {
-        return Route::drop;
+        return false;
     }
     flows_.insert(flow, now);
-    return Route::uplink;
+    return true;
 }
 
 bool FrameFilter::to_guest(ByteView frame, FlowTable::Time now) {
@@ -178,6 +188,9 @@ bool FrameFilter::to_guest(ByteView frame, FlowTable::Time now) {
     }
     if (packet->source == kMetadataAddress || packet->source == dns_) {
         return true;
+    }
+    if (packet->source == kApiAddress) {
+        return packet->has_ports && flows_.touch(flow_to_guest(*packet), now);
     }
     // The stack sends fragments and errors in answer to the guest alone; none carries the ports.
     if (packet->fragment || is_icmp_error(*packet)) {
@@ -211,15 +224,7 @@ bool FrameFilter::passes_to_neighbour(ByteView frame, const Ipv4Packet& packet,
     if (packet.protocol == kIcmp && !is_echo(packet)) {
         return false;
     }
-    const FlowKey flow = flow_from_guest(packet);
-    if (flows_.touch(flow, now)) {
-        return true;
-    }
-    if (!may_send(packet)) {
-        return false;
-    }
-    flows_.insert(flow, now);
-    return true;
+    return passes_out(packet, now);
 }
 
 std::optional<Mac> FrameFilter::from_neighbour(ByteView frame, uid_t sender, FlowTable::Time now) {

@@ -4,7 +4,8 @@
 // groups, and the addresses that no guest may reach through us.
 //
 // Security groups are stateful: what one side was allowed to begin, the other may answer. ARP,
-// DHCP, the resolver and the metadata service are not subject to them, as in EC2. Of IP only TCP,
+// DHCP, the resolver and the metadata service are not subject to them, as in EC2; the API is, as an
+// address of the outside. Of IP only TCP,
 // UDP and echo requests leave the guest, unfragmented; the network stack behind can carry nothing
 // else. Between instances of a VPC echo replies and ICMP errors about known flows pass as well; the
 // sender's filter has let them out by its rules, the receiver's lets them in by its own.
@@ -30,6 +31,7 @@ class FrameFilter {
         arp,        // a request for an address of ours
         dhcp,       // to the DHCP service
         metadata,   // TCP to the metadata service
+        api,        // TCP to the API
         uplink,     // to the network stack
         neighbour,  // to the instance that has the destination's address
         tunnel,     // an answer to what came by the tunnel
@@ -64,6 +66,7 @@ class FrameFilter {
 
   private:
     Route route_ip(ByteView frame, const Ipv4Packet& packet, FlowTable::Time now);
+    bool passes_out(const Ipv4Packet& packet, FlowTable::Time now);
     bool passes_to_neighbour(ByteView frame, const Ipv4Packet& packet, FlowTable::Time now);
     bool passes_from_neighbour(ByteView frame, const Ipv4Packet& packet, FlowTable::Time now);
     bool passes_to_tunnel(ByteView frame, const Ipv4Packet& packet, FlowTable::Time now);
@@ -80,6 +83,7 @@ class FrameFilter {
     const Ipv4 dns_;
     const Cidr subnet_;
     const Cidr network_;
+    const bool api_;  // there is one to reach
     GuestNetworkRules rules_;
     const std::optional<TunnelSpec> tunnel_;
     std::vector<Ipv4> host_addresses_;

@@ -27,6 +27,7 @@ GuestGateway::GuestGateway(const GuestNetworkConfig& config, UniqueFd peers,
       filter_(config.spec),
       metadata_(metadata_alias(config.spec), config.spec.rules.metadata_hop_limit,
                 config.spec.rules.metadata_enabled),
+      api_(api_alias(config.spec)),
       link_(config.spec.nic_socket),
       neighbour_file_(config.spec.neighbours_file),
       peers_(std::move(peers)),
@@ -51,6 +52,9 @@ Result<std::unique_ptr<GuestGateway>> GuestGateway::create(const GuestNetworkCon
 Status GuestGateway::begin() {
     TRY_ASSIGN(uplink_, Uplink::create(config_.spec, [this](ByteView frame) { to_guest(frame); }));
     TRY(uplink_->lead_metadata_to(config_.spec.metadata_socket));
+    if (!config_.spec.api_socket.empty()) {
+        TRY(uplink_->lead_api_to(config_.spec.api_socket));
+    }
     refresh_host_addresses();
     refresh_neighbours();
     forwards_.set(config_.spec.rules.public_address, config_.forwards);
@@ -172,6 +176,12 @@ void GuestGateway::from_guest(ByteView frame) {
             }
             return;
         }
+        case FrameFilter::Route::api: {
+            Bytes copy(frame.begin(), frame.end());
+            api_.to_service(copy);
+            uplink_->input(copy);
+            return;
+        }
         case FrameFilter::Route::uplink:
             uplink_->input(frame);
             return;
@@ -228,6 +238,7 @@ void GuestGateway::refresh_neighbours() {
 void GuestGateway::to_guest(ByteView frame) {
     Bytes copy(frame.begin(), frame.end());
     metadata_.to_guest(copy);
+    api_.to_guest(copy);
     if (filter_.to_guest(copy, std::chrono::steady_clock::now())) {
         link_.send(copy);
     } else {

@@ -57,6 +57,7 @@ class GuestGateway {
     GuestNetworkConfig config_;
     FrameFilter filter_;
     MetadataPath metadata_;
+    ApiPath api_;
     StreamLink link_;
     NeighbourFile neighbour_file_;
     PeerLinks peers_;

@@ -102,6 +102,8 @@ struct GuestNetworkSpec {
     // Must be listening when start() and adopt() are called (they give it to the process's user),
     // with a backlog of at least 64.
     std::string metadata_socket;
+    // The same for the API (kApiAddress); empty: it is not reached.
+    std::string api_socket{};
     std::string directory;          // durable: process record, log. Made if absent.
     std::string runtime_directory;  // short, for the control socket and the configuration
     // Where set_neighbours() writes who else is in the VPC; empty: nobody is reached.

@@ -71,18 +71,22 @@ Result<GuestNetworkSpec> read_guest_network_spec(const std::string& runtime_dire
     return std::move(config.spec);
 }
 
-Status grant_metadata_socket(const GuestNetworkSpec& spec, const NetworkLaunchFacts& facts) {
-    const std::string& path = spec.metadata_socket;
-    struct stat info {};
-    if (::stat(path.c_str(), &info) != 0) {
-        return Error::from_errno(errno, "metadata socket " + path);
-    }
-    if (!S_ISSOCK(info.st_mode)) {
-        return Error(Code::invalid_argument, path + " is no socket");
-    }
-    const auto user = network_user(spec.id, facts);
-    if (user && ::chown(path.c_str(), *user, static_cast<gid_t>(-1)) != 0) {
-        return Error::from_errno(errno, "give " + path + " to the network process's user");
+Status grant_service_sockets(const GuestNetworkSpec& spec, const NetworkLaunchFacts& facts) {
+    for (const std::string& path : {spec.metadata_socket, spec.api_socket}) {
+        if (path.empty()) {
+            continue;
+        }
+        struct stat info {};
+        if (::stat(path.c_str(), &info) != 0) {
+            return Error::from_errno(errno, "service socket " + path);
+        }
+        if (!S_ISSOCK(info.st_mode)) {
+            return Error(Code::invalid_argument, path + " is no socket");
+        }
+        const auto user = network_user(spec.id, facts);
+        if (user && ::chown(path.c_str(), *user, static_cast<gid_t>(-1)) != 0) {
+            return Error::from_errno(errno, "give " + path + " to the network process's user");
+        }
     }
     return ok();
 }

@@ -29,8 +29,9 @@ Status write_guest_network_config(const GuestNetworkSpec& spec, const NetworkLau
 // not_found when there is none.
 Result<GuestNetworkSpec> read_guest_network_spec(const std::string& runtime_directory);
 
-// Gives the metadata socket, which its server makes for its own user alone, to the process's user.
-Status grant_metadata_socket(const GuestNetworkSpec& spec, const NetworkLaunchFacts& facts);
+// Gives the sockets of metadata and API, which their servers make for their own user alone, to the
+// process's user.
+Status grant_service_sockets(const GuestNetworkSpec& spec, const NetworkLaunchFacts& facts);
 
 // Starts the process over the configuration that is there. It executes when this returns; whether
 // it is content with the configuration, ask_network() tells.

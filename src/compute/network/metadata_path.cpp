@@ -24,4 +24,17 @@ void MetadataPath::to_guest(MutableByteView frame) const {
     }
 }
 
+void ApiPath::to_service(MutableByteView frame) const {
+    const auto packet = parse_ipv4(frame);
+    INVARIANT(packet && packet->protocol == kTcp);
+    replace_destination(frame, *packet, alias_);
+}
+
+void ApiPath::to_guest(MutableByteView frame) const {
+    const auto packet = parse_ipv4(frame);
+    if (packet && packet->source == alias_) {
+        replace_source(frame, *packet, kApiAddress);
+    }
+}
+
 }  // namespace kiln::compute

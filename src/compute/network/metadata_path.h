@@ -34,4 +34,16 @@ class MetadataPath {
     bool enabled_;
 };
 
+// The same for the API: packets to kApiAddress go to an alias inside the stack's network, answers
+// come back from it.
+class ApiPath {
+  public:
+    explicit ApiPath(Ipv4 alias) : alias_(alias) {}
+    void to_service(MutableByteView frame) const;
+    void to_guest(MutableByteView frame) const;
+
+  private:
+    const Ipv4 alias_;
+};
+
 }  // namespace kiln::compute

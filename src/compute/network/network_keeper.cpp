@@ -120,7 +120,7 @@ Status NetworkKeeper::begin_network(const NetworkPtr& network, const GuestNetwor
     TRY(end_recorded(spec.id, spec.directory, deadline));
     TRY(make_directories(spec.directory, 0700));
     TRY(make_directories(spec.runtime_directory, 0711));
-    TRY(grant_metadata_socket(spec, facts_));
+    TRY(grant_service_sockets(spec, facts_));
     TRY(write_guest_network_config(spec, facts_));
     network->spec = spec;
     Status begun = launch(network, deadline);
@@ -164,7 +164,7 @@ Status NetworkKeeper::adopt(const MachineId& id, const std::string& directory, D
     MutexLock lock(network->mutex);
     if (network->known) {
         // Its server may have made the socket anew.
-        return grant_metadata_socket(network->spec, facts_);
+        return grant_service_sockets(network->spec, facts_);
     }
     const Status adopted = adopt_recorded(network, id, directory, deadline);
     if (!adopted) {
@@ -186,7 +186,7 @@ Status NetworkKeeper::adopt_recorded(const NetworkPtr& network, const MachineId&
     if (network->spec.id != id || network->spec.directory != directory) {
         return wrong_owner(id, network->spec.id);
     }
-    TRY(grant_metadata_socket(network->spec, facts_));
+    TRY(grant_service_sockets(network->spec, facts_));
     TRY_ASSIGN(auto process, find_network(*record, deadline));
     if (process) {
         network->process = std::move(*process);

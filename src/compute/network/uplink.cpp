@@ -4,6 +4,7 @@
 #include <slirp/libslirp.h>
 
 #include <chrono>
+#include <set>
 
 #include "compute/network/config.h"
 #include "compute/network/frame.h"
@@ -63,8 +64,9 @@ int get_revents(int index, void* opaque) {
 struct Uplink::Stack {
     Sink sink;
     Ipv4 guest;
-    Ipv4 alias;
-    bool metadata = false;
+    Ipv4 metadata_alias;
+    Ipv4 api_alias;
+    std::set<Ipv4> led;  // aliases that lead somewhere
     SlirpCb callbacks{};
     Slirp* slirp = nullptr;
 
@@ -73,6 +75,9 @@ struct Uplink::Stack {
         return static_cast<ssize_t>(size);
     }
     static void on_guest_error(const char* message, void*) { log_debug("network", message); }
+
+    // Replaces what the alias led to.
+    Status lead(Ipv4 alias, const std::string& path);
 
     ~Stack() {
         if (slirp != nullptr) {
@@ -88,7 +93,8 @@ Result<std::unique_ptr<Uplink>> Uplink::create(const GuestNetworkSpec& spec, Sin
     auto stack = std::make_unique<Stack>();
     stack->sink = std::move(sink);
     stack->guest = spec.address;
-    stack->alias = metadata_alias(spec);
+    stack->metadata_alias = metadata_alias(spec);
+    stack->api_alias = api_alias(spec);
     SlirpCb& callbacks = stack->callbacks;
     callbacks.send_packet = Stack::on_packet;
     callbacks.guest_error = Stack::on_guest_error;
@@ -137,13 +143,24 @@ void Uplink::dispatch(const std::vector<pollfd>& watched, bool timers_only) {
                        const_cast<std::vector<pollfd>*>(&watched));
 }
 
-Status Uplink::lead_metadata_to(const std::string& path) {
-    in_addr alias = wire(stack_->alias);
-    if (stack_->metadata) {
-        slirp_remove_guestfwd(stack_->slirp, alias, kHttpPort);
+Status Uplink::Stack::lead(Ipv4 alias, const std::string& path) {
+    in_addr address = wire(alias);
+    if (led.erase(alias) != 0) {
+        slirp_remove_guestfwd(slirp, address, kHttpPort);
     }
-    stack_->metadata = slirp_add_unix(stack_->slirp, path.c_str(), &alias, kHttpPort) == 0;
-    return stack_->metadata ? ok() : Error(Code::internal, "libslirp refused the metadata address");
+    if (slirp_add_unix(slirp, path.c_str(), &address, kHttpPort) != 0) {
+        return Error(Code::internal, "libslirp refused the address of a service");
+    }
+    led.insert(alias);
+    return ok();
+}
+
+Status Uplink::lead_metadata_to(const std::string& path) {
+    return stack_->lead(stack_->metadata_alias, path);
+}
+
+Status Uplink::lead_api_to(const std::string& path) {
+    return stack_->lead(stack_->api_alias, path);
 }
 
 bool Uplink::listen(Ipv4 address, std::uint16_t port, std::uint16_t guest_port) {

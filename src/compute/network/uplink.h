@@ -36,6 +36,8 @@ class Uplink {
 
     // Connections to `alias`:80 go to the unix socket at `path`. Each replaces the one before.
     Status lead_metadata_to(const std::string& path);
+    // The same for those to api_alias().
+    Status lead_api_to(const std::string& path);
 
     // Listens at address:port for connections to the guest's port. False when that is taken or not
     // permitted.

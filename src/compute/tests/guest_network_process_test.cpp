@@ -21,12 +21,19 @@ using namespace kiln::compute::testing;
 
 namespace {
 
+GuestNetworkSpec spec_with_api(const std::string& directory) {
+    GuestNetworkSpec spec = network_spec(directory);
+    spec.api_socket = directory + "/api";
+    return spec;
+}
+
 struct Guest {
     TemporaryDirectory directory;
-    GuestNetworkSpec spec = network_spec(directory.path());
+    GuestNetworkSpec spec = spec_with_api(directory.path());
     std::optional<uid_t> user =
         choose_users(true).separate ? std::optional(instance_uid(spec.id)) : std::nullopt;
     MetadataStub metadata{spec.metadata_socket};
+    MetadataStub api{spec.api_socket};
     GuestPeer peer{spec, user};
     std::unique_ptr<GuestNetworks> networks;
 
@@ -89,16 +96,16 @@ bool is_arp(ByteView frame) {
     return frame.size() >= 42 && frame[12] == 8 && frame[13] == 6;
 }
 
-std::string fetch_metadata(Guest& guest, std::uint16_t port) {
-    guest.send_tcp(kMetadataAddress, port, 80, kTcpSyn, 100, 0, "");
-    const auto accepted = guest.receive_tcp(kMetadataAddress, port);
+std::string fetch_metadata(Guest& guest, std::uint16_t port, Ipv4 address = kMetadataAddress) {
+    guest.send_tcp(address, port, 80, kTcpSyn, 100, 0, "");
+    const auto accepted = guest.receive_tcp(address, port);
     REQUIRE(accepted);
     REQUIRE(accepted->flags == (kTcpSyn | kTcpAck));
-    guest.send_tcp(kMetadataAddress, port, 80, kTcpAck, 101, accepted->sequence + 1,
+    guest.send_tcp(address, port, 80, kTcpAck, 101, accepted->sequence + 1,
                    "GET / HTTP/1.0\r\n\r\n");
     std::string text;
     while (text.size() < sizeof kMetadataText - 1) {
-        const auto segment = guest.receive_tcp(kMetadataAddress, port);
+        const auto segment = guest.receive_tcp(address, port);
         if (!segment) {
             break;
         }
@@ -108,6 +115,16 @@ std::string fetch_metadata(Guest& guest, std::uint16_t port) {
 }
 
 }  // namespace
+
+TEST_CASE(
+    "the API's address leads to the instance's own socket, also after the process was killed") {
+    Guest guest;
+    CHECK(fetch_metadata(guest, 40010, kApiAddress) == kMetadataText);
+    CHECK(fetch_metadata(guest, 40011) == kMetadataText);
+    guest.kill();
+    REQUIRE(guest.peer.accept());
+    CHECK(fetch_metadata(guest, 40012, kApiAddress) == kMetadataText);
+}
 
 TEST_CASE("a guest gets its address by DHCP and finds its router by ARP") {
     Guest guest;

@@ -109,6 +109,8 @@ TEST_CASE("a specification that makes no network is refused") {
     CHECK(refused([](auto& s) { s.domain = std::string(201, 'a'); }));
     CHECK(refused([](auto& s) { s.nic_socket = "relative"; }));
     CHECK(refused([](auto& s) { s.metadata_socket = "/" + std::string(107, 'a'); }));
+    CHECK(refused([](auto& s) { s.api_socket = "relative"; }));
+    CHECK(refused([](auto& s) { s.dns = api_alias(s); }));
     CHECK(refused([](auto& s) { s.runtime_directory = "/" + std::string(95, 'a'); }));
     CHECK(refused([](auto& s) { s.directory = ""; }));
     CHECK(refused([](auto& s) { s.rules.metadata_hop_limit = 65; }));

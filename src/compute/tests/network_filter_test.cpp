@@ -16,8 +16,10 @@ const Ipv4 kOutside = *Ipv4::parse("93.184.216.34");
 
 // A filter with its guest's view, and time that only the test moves.
 struct World {
-    explicit World(GuestNetworkRules rules) : spec(network_spec("/run/kiln")) {
+    explicit World(GuestNetworkRules rules, bool with_api = false)
+        : spec(network_spec("/run/kiln")) {
         spec.rules = std::move(rules);
+        spec.api_socket = with_api ? "/run/kiln/api" : "";
         filter = std::make_unique<FrameFilter>(spec);
         filter->set_host_addresses({*Ipv4::parse("127.0.0.1"), *Ipv4::parse("192.0.2.7")});
     }
@@ -146,6 +148,27 @@ TEST_CASE("services at fixed addresses are not subject to security groups") {
     CHECK(world.send(dhcp_frame(world.spec, discover, world.spec.address)) == Route::dhcp);
     CHECK(world.send(dhcp_frame(world.spec, discover, address("172.31.5.11"))) == Route::drop);
     CHECK(world.tcp(kOutside, 80) == Route::drop);
+}
+
+TEST_CASE("the API is reached as egress rules allow, where there is one, and begins nothing") {
+    const GuestNetworkRules http = rules({{-1, -1, -1, kAll}}, {{6, 80, 80, kAll}});
+    World without(http);
+    CHECK(without.tcp(kApiAddress, 80) == Route::drop);
+
+    World world(http, true);
+    CHECK_FALSE(world.tcp_in(kApiAddress, 80, 40000));
+    CHECK(world.tcp(kApiAddress, 80) == Route::api);
+    CHECK(world.tcp_in(kApiAddress, 80, 40000));
+    CHECK_FALSE(world.tcp_in(kApiAddress, 22, 22));
+    CHECK(world.tcp(kApiAddress, 443) == Route::drop);
+    CHECK(world.udp(kApiAddress, 80) == Route::drop);
+    CHECK(world.ping(kApiAddress) == Route::drop);
+    CHECK(world.tcp({kApiAddress.value + 1}, 80) == Route::drop);
+
+    World closed(rules({}, {{6, 443, 443, kAll}}), true);
+    CHECK(closed.tcp(kApiAddress, 80) == Route::drop);
+    World narrow(rules({}, {{6, 80, 80, *Cidr::parse("169.254.169.80/32")}}), true);
+    CHECK(narrow.tcp(kApiAddress, 80) == Route::api);
 }
 
 TEST_CASE("egress rules admit by protocol, port and destination") {

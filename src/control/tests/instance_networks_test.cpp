@@ -13,7 +13,7 @@ using model::InstanceState;
 
 namespace {
 
-struct NoMetadata final : MetadataSockets {
+struct NoSockets final : GuestSockets {
     Status open(const model::InstanceId&, const std::string&,
                 std::optional<std::uint32_t>) override {
         return ok();
@@ -37,7 +37,8 @@ struct World {
     World() { service.settings.runtime_directory = directory.path() + "/run"; }
 
     std::unique_ptr<InstanceNetworks> open() {
-        return std::make_unique<InstanceNetworks>(*service.parts, *guests, metadata, *addresses);
+        return std::make_unique<InstanceNetworks>(*service.parts, *guests, sockets, sockets,
+                                                  *addresses);
     }
     // Both VPCs have the same addresses, as the default ones of all accounts do.
     void add_vpc(const std::string& name) {
@@ -102,7 +103,7 @@ struct World {
     TestService service{directory.path()};
     compute::FakeNetworkHost host;
     std::unique_ptr<compute::GuestNetworks> guests = compute::make_fake_guest_networks(host);
-    NoMetadata metadata;
+    NoSockets sockets;
     std::unique_ptr<compute::PublicAddresses> addresses = pool_addresses(nullptr);
 };
 

@@ -13,6 +13,7 @@
 #include "catalog/sqlite_store.h"
 #include "control/caller.h"
 #include "control/metadata.h"
+#include "control/sessions.h"
 #include "io/clock.h"
 
 namespace kiln::control::testing {
@@ -82,6 +83,7 @@ class World {
         store_ = std::move(*opened);
     }
     ~World() {
+        sessions_.reset();
         store_.reset();
         std::error_code ignored;
         std::filesystem::remove_all(folder_, ignored);
@@ -95,9 +97,18 @@ class World {
     std::string file(const std::string& name) const { return std::string(folder_) + "/" + name; }
 
     std::unique_ptr<Metadata> metadata() {
-        auto made = Metadata::create(*store_, clock_, *rng_, topology_, interface_facts);
+        auto made =
+            Metadata::create(*store_, clock_, *rng_, topology_, sessions(), interface_facts);
         REQUIRE(made.has_value());
         return std::move(*made);
+    }
+    Sessions& sessions() {
+        if (!sessions_) {
+            auto made = Sessions::create(*store_, clock_, *rng_);
+            REQUIRE(made.has_value());
+            sessions_ = std::move(*made);
+        }
+        return *sessions_;
     }
     void insert(const model::Instance& instance) {
         REQUIRE(
@@ -124,6 +135,7 @@ class World {
     HandClock clock_;
     std::unique_ptr<io::Rng> rng_ = io::make_system_rng();
     std::unique_ptr<catalog::Store> store_;
+    std::unique_ptr<Sessions> sessions_;
     const Topology topology_ = Topology::built_in();
 };
 

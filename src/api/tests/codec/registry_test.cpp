@@ -71,6 +71,26 @@ TEST_CASE(
     CHECK(entry->run(context, QueryParams(), "id").error().message() == "no names");
 }
 
+TEST_CASE("WIRE-9: the gate is asked after the parameters and before the handler") {
+    const Registry registry = with_describe_regions();
+    const auto entry = *registry.find(kEc2Service, "DescribeRegions");
+    Context context;
+    int asked = 0;
+    const auto closed = [&]() -> Status {
+        ++asked;
+        return Error::api(Code::permission_denied, "AccessDenied", "no");
+    };
+    CHECK(
+        entry->run(context, *QueryParams::parse("", "Region=x"), "id", closed).error().api_code() ==
+        "UnknownParameter");
+    CHECK(asked == 0);
+    CHECK(entry->run(context, *QueryParams::parse("", "RegionName.1=a"), "id", closed)
+              .error()
+              .api_code() == "AccessDenied");
+    CHECK(asked == 1);
+    CHECK(context.calls == 0);
+}
+
 TEST_CASE(
     "D33: what is in the model and not built is UnsupportedOperation by name, what is unknown is "
     "InvalidAction") {

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: Apache-2.0
+// What policies come to. policy_parser.cpp reads them.
+#include "control/policy.h"
+
+#include <algorithm>
+
+namespace kiln::control {
+namespace {
+
+constexpr std::string_view kAssumeRole = "sts:AssumeRole";
+
+char lower(char c) {
+    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
+}
+
+bool same(char a, char b, bool ignore_case) {
+    return a == b || (ignore_case && lower(a) == lower(b));
+}
+
+bool names_action(const PolicyStatement& statement, std::string_view action) {
+    const bool named =
+        std::any_of(statement.actions.begin(), statement.actions.end(),
+                    [&](const std::string& p) { return wildcard_match(p, action, true); });
+    return named != statement.all_but;
+}
+
+std::string_view value_of(ConditionKey key, const PolicyRequest& request) {
+    return key == ConditionKey::requested_region ? request.region : request.account;
+}
+
+bool equal(const PolicyCondition& condition, std::string_view wanted, std::string_view actual) {
+    if (condition.wildcards) {
+        return wildcard_match(wanted, actual, condition.ignore_case);
+    }
+    return wanted.size() == actual.size() &&
+           std::equal(wanted.begin(), wanted.end(), actual.begin(),
+                      [&](char a, char b) { return same(a, b, condition.ignore_case); });
+}
+
+bool holds(const PolicyCondition& condition, const PolicyRequest& request) {
+    const std::string_view actual = value_of(condition.key, request);
+    const bool found =
+        std::any_of(condition.values.begin(), condition.values.end(),
+                    [&](const std::string& value) { return equal(condition, value, actual); });
+    return found != condition.negated;
+}
+
+bool matches(const PolicyStatement& statement, const PolicyRequest& request) {
+    return !statement.elsewhere && names_action(statement, request.action) &&
+           std::all_of(statement.conditions.begin(), statement.conditions.end(),
+                       [&](const PolicyCondition& condition) { return holds(condition, request); });
+}
+
+}  // namespace
+
+// One mark to come back to is enough: what an earlier '*' could still take, a later one can.
+bool wildcard_match(std::string_view pattern, std::string_view text, bool ignore_case) {
+    std::size_t p = 0;
+    std::size_t t = 0;
+    std::size_t star = pattern.npos;
+    std::size_t taken = 0;
+    while (t < text.size()) {
+        if (p < pattern.size() && pattern[p] == '*') {
+            star = p++;
+            taken = t;
+        } else if (p < pattern.size() &&
+                   (pattern[p] == '?' || same(pattern[p], text[t], ignore_case))) {
+            ++p;
+            ++t;
+        } else if (star != pattern.npos) {
+            p = star + 1;
+            t = ++taken;
+        } else {
+            return false;
+        }
+    }
+    return pattern.find_first_not_of('*', p) == pattern.npos;
+}
+
+PolicyDecision decide(std::span<const Policy> policies, const PolicyRequest& request) {
+    PolicyDecision decision = PolicyDecision::not_allowed;
+    for (const Policy& policy : policies) {
+        for (const PolicyStatement& statement : policy) {
+            if (!matches(statement, request)) {
+                continue;
+            }
+            if (!statement.allow) {
+                return PolicyDecision::denied;
+            }
+            decision = PolicyDecision::allowed;
+        }
+    }
+    return decision;
+}
+
+bool trusts_service(const Policy& trust, std::string_view service) {
+    bool trusted = false;
+    for (const PolicyStatement& statement : trust) {
+        const bool named = std::find(statement.services.begin(), statement.services.end(),
+                                     service) != statement.services.end();
+        if (!names_action(statement, kAssumeRole)) {
+            continue;
+        }
+        if (!statement.allow && (named || statement.anybody)) {
+            return false;
+        }
+        // "Anybody" means principals with keys: a service is trusted by its name alone.
+        trusted = trusted || (statement.allow && named);
+    }
+    return trusted;
+}
+
+}  // namespace kiln::control

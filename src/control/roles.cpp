@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "control/roles.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "control/policy.h"
+#include "util/strings.h"
+
+namespace kiln::control {
+namespace {
+
+constexpr std::size_t kMaxRoles = 1'000;  // IAM-2
+constexpr std::size_t kMaxDescription = 1'000;
+constexpr std::size_t kMaxTrustCharacters = 4'096;    // IAM-4
+constexpr std::size_t kMaxPolicyCharacters = 10'240;  // IAM-4: of all policies of a role
+constexpr std::int32_t kShortestSession = 3'600;
+constexpr std::int32_t kLongestSession = 43'200;
+
+// White space does not count.
+std::size_t policy_size(std::string_view document) {
+    return static_cast<std::size_t>(std::count_if(document.begin(), document.end(), [](char c) {
+        return c != ' ' && c != '\t' && c != '\n' && c != '\r';
+    }));
+}
+
+Status check_trust(const std::string& document) {
+    TRY(parse_trust_policy(document));
+    if (policy_size(document) > kMaxTrustCharacters) {
+        return errors::limit_exceeded("Cannot exceed quota for ACLSizePerRole: 4096");
+    }
+    return ok();
+}
+
+Status check(const CreateRoleInput& input) {
+    TRY(check_identity_name(input.name, "roleName", kMaxRoleName));
+    TRY(check_identity_path(input.path));
+    TRY(check_identity_tags(input.tags));
+    if (character_count(input.description) > kMaxDescription) {
+        return errors::validation("The description has up to 1000 characters.");
+    }
+    if (input.max_session_s < kShortestSession || input.max_session_s > kLongestSession) {
+        return errors::validation("MaxSessionDuration is a number from 3600 to 43200.");
+    }
+    return check_trust(input.trust_policy);
+}
+
+catalog::RoleQuery of_caller(const Caller& caller) {
+    catalog::RoleQuery query;
+    query.owners = {caller.account};
+    return query;
+}
+
+auto find_policy(model::Role& role, const std::string& name) {
+    return std::find_if(role.policies.begin(), role.policies.end(),
+                        [&](const model::RolePolicy& policy) { return policy.name == name; });
+}
+
+}  // namespace
+
+Result<model::Role> find_role(catalog::Transaction& tx, const Caller& caller,
+                              const std::string& name) {
+    catalog::RoleQuery query = of_caller(caller);
+    query.names = {name};
+    TRY_ASSIGN(auto found, tx.roles().list(query));
+    if (found.empty()) {
+        return errors::no_such_entity("role", name);
+    }
+    return std::move(found.front());
+}
+
+Result<model::Role> Roles::create(const Caller& caller, const CreateRoleInput& input) {
+    TRY(check(input));
+    std::array<std::uint8_t, model::kIdentityRandomBytes> random{};
+    rng_.fill(random);
+    model::Role role;
+    role.id = model::make_role_id(random);
+    role.owner_id = caller.account;
+    role.name = input.name;
+    role.path = input.path;
+    role.description = input.description;
+    role.max_session_s = input.max_session_s;
+    role.trust_policy = input.trust_policy;
+    role.tags = input.tags;
+    role.created = clock_.now();
+    const Status inserted = store_.run([&](catalog::Transaction& tx) -> Status {
+        TRY_ASSIGN(const auto present, tx.roles().list(of_caller(caller)));
+        if (present.size() >= kMaxRoles) {
+            return errors::limit_exceeded("Cannot exceed quota for RolesPerAccount: 1000");
+        }
+        return tx.roles().insert(role);
+    });
+    if (!inserted && inserted.error().code() == Code::already_exists) {
+        return errors::entity_exists("Role", input.name);
+    }
+    TRY(inserted);
+    return role;
+}
+
+Result<model::Role> Roles::get(const Caller& caller, const std::string& name) {
+    return store_.read([&](catalog::Transaction& tx) { return find_role(tx, caller, name); });
+}
+
+Result<RolePage> Roles::list(const Caller& caller, const IdentityPage& page) {
+    TRY(check_identity_page(page));
+    RolePage out;
+    TRY_ASSIGN(out.roles, store_.read([&](catalog::Transaction& tx) {
+        return tx.roles().list(of_caller(caller));
+    }));
+    std::erase_if(out.roles, [&](const model::Role& role) {
+        return !role.path.starts_with(page.path_prefix);
+    });
+    out.marker = cut_identity_page(out.roles, page, [](const model::Role& r) { return r.name; });
+    return out;
+}
+
+Status Roles::remove(const Caller& caller, const std::string& name) {
+    return store_.run([&](catalog::Transaction& tx) -> Status {
+        TRY_ASSIGN(const model::Role role, find_role(tx, caller, name));
+        catalog::InstanceProfileQuery with;
+        with.role = role.id;
+        TRY_ASSIGN(const auto profiles, tx.instance_profiles().list(with));
+        if (!profiles.empty()) {
+            return errors::delete_conflict(
+                "Cannot delete entity, must remove roles from instance profile first.");
+        }
+        if (!role.policies.empty()) {
+            return errors::delete_conflict("Cannot delete entity, must delete policies first.");
+        }
+        return tx.roles().erase(role.id);
+    });
+}
+
+template <class F>
+Status Roles::change(const Caller& caller, const std::string& name, F change) {
+    return store_.run([&](catalog::Transaction& tx) -> Status {
+        TRY_ASSIGN(model::Role role, find_role(tx, caller, name));
+        TRY(change(role));
+        return tx.roles().update(role);
+    });
+}
+
+Status Roles::set_trust(const Caller& caller, const std::string& name,
+                        const std::string& document) {
+    TRY(check_trust(document));
+    return change(caller, name, [&](model::Role& role) {
+        role.trust_policy = document;
+        return ok();
+    });
+}
+
+Status Roles::put_policy(const Caller& caller, const std::string& role, model::RolePolicy policy) {
+    TRY(check_identity_name(policy.name, "policyName", kMaxIdentityName));
+    TRY(parse_identity_policy(policy.document));
+    return change(caller, role, [&](model::Role& into) -> Status {
+        if (const auto there = find_policy(into, policy.name); there != into.policies.end()) {
+            there->document = policy.document;
+        } else {
+            into.policies.push_back(policy);
+        }
+        std::sort(into.policies.begin(), into.policies.end(),
+                  [](const auto& a, const auto& b) { return a.name < b.name; });
+        std::size_t size = 0;
+        for (const model::RolePolicy& each : into.policies) {
+            size += policy_size(each.document);
+        }
+        if (size > kMaxPolicyCharacters) {
+            return errors::limit_exceeded(
+                fmt::format("Maximum policy size of {} bytes exceeded for role {}",
+                            kMaxPolicyCharacters, role));
+        }
+        return ok();
+    });
+}
+
+Result<model::RolePolicy> Roles::get_policy(const Caller& caller, const std::string& role,
+                                            const std::string& policy) {
+    TRY_ASSIGN(model::Role found, get(caller, role));
+    const auto there = find_policy(found, policy);
+    if (there == found.policies.end()) {
+        return errors::no_such_entity("role policy", policy);
+    }
+    return *there;
+}
+
+Status Roles::remove_policy(const Caller& caller, const std::string& role,
+                            const std::string& policy) {
+    return change(caller, role, [&](model::Role& from) -> Status {
+        const auto there = find_policy(from, policy);
+        if (there == from.policies.end()) {
+            return errors::no_such_entity("role policy", policy);
+        }
+        from.policies.erase(there);
+        return ok();
+    });
+}
+
+Result<NamePage> Roles::list_policies(const Caller& caller, const std::string& role,
+                                      const IdentityPage& page) {
+    TRY(check_identity_page(page));
+    TRY_ASSIGN(const model::Role found, get(caller, role));
+    NamePage out;
+    for (const model::RolePolicy& policy : found.policies) {
+        out.names.push_back(policy.name);
+    }
+    out.marker = cut_identity_page(out.names, page, [](const std::string& n) { return n; });
+    return out;
+}
+
+}  // namespace kiln::control

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+// Roles: making, reading and deleting roles and their policies (IAM-1 .. IAM-8).
+// Thread-safe, blocking.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "catalog/store.h"
+#include "control/caller.h"
+#include "control/identity_rules.h"
+#include "io/clock.h"
+
+namespace kiln::control {
+
+struct CreateRoleInput {
+    std::string name;
+    std::string path = "/";
+    std::string description;
+    std::int32_t max_session_s = 3600;
+    std::string trust_policy;
+    std::vector<model::Tag> tags;
+};
+
+struct RolePage {
+    std::vector<model::Role> roles;
+    std::string marker;  // of the next page; empty: this was the last
+};
+
+struct NamePage {
+    std::vector<std::string> names;
+    std::string marker;
+};
+
+class Roles {
+  public:
+    Roles(catalog::Store& store, io::Clock& clock, io::Rng& rng)
+        : store_(store), clock_(clock), rng_(rng) {}
+
+    Result<model::Role> create(const Caller& caller, const CreateRoleInput& input);
+    Result<model::Role> get(const Caller& caller, const std::string& name);
+    Result<RolePage> list(const Caller& caller, const IdentityPage& page);
+    // DeleteConflict while it has policies, or is in an instance profile.
+    Status remove(const Caller& caller, const std::string& name);
+    Status set_trust(const Caller& caller, const std::string& name, const std::string& document);
+
+    // Replaces one of the same name.
+    Status put_policy(const Caller& caller, const std::string& role, model::RolePolicy policy);
+    Result<model::RolePolicy> get_policy(const Caller& caller, const std::string& role,
+                                         const std::string& policy);
+    Status remove_policy(const Caller& caller, const std::string& role, const std::string& policy);
+    Result<NamePage> list_policies(const Caller& caller, const std::string& role,
+                                   const IdentityPage& page);
+
+  private:
+    // Reads the role, lets `change` change it, writes it.
+    template <class F>
+    Status change(const Caller& caller, const std::string& name, F change);
+
+    catalog::Store& store_;
+    io::Clock& clock_;
+    io::Rng& rng_;
+};
+
+// The caller's role of that name; NoSuchEntity.
+Result<model::Role> find_role(catalog::Transaction& tx, const Caller& caller,
+                              const std::string& name);
+
+}  // namespace kiln::control
