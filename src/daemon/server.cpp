@@ -3,7 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <filesystem>
 #include <future>
 
 #include "catalog/sqlite_store.h"
@@ -275,13 +274,7 @@ void Server::stop() {
     if (metadata_door_) {
         metadata_door_->stop();
     }
-    if (options_.ephemeral && store_) {
-        engine_.reset();
-        store_.reset();
-        std::error_code ignored;
-        std::filesystem::remove_all(data_, ignored);
-        std::filesystem::remove_all(settings_.runtime_directory, ignored);
-    } else if (http_) {
+    if (http_) {
         const Status removed = remove_file(data_ + "/endpoint");
         static_cast<void>(
             removed);  // a stale endpoint only misleads a client into a refused connection

@@ -32,6 +32,7 @@
 #include "control/space_watch.h"
 #include "daemon/options.h"
 #include "net/http_server.h"
+#include "daemon/command.h"
 #include "util/executor.h"
 #include "util/fs.h"
 
@@ -47,6 +48,8 @@ class Server {
     bool first_start() const { return first_start_; }
     // A URL that signs one browser in as the administrator; empty when no administrator has a key.
     std::string make_console_link();
+    // The administrator's key and the service's first region.
+    Result<CommandEnvironment> command_environment();
     // Ends the API and the jobs; guests go on, except with --ephemeral.
     void stop();
 
