@@ -61,6 +61,7 @@ Result<std::unique_ptr<Server>> Server::start(const ServeOptions& options) {
     TRY(server->recover());
     TRY(server->jobs_->start(kJobThreads));
     server->space_watch_->start();
+    server->memory_watch_->start();
     TRY(server->open_api());
     TRY(server->introduce());
     server->start_providing();
@@ -253,6 +254,7 @@ void Server::stop() {
     }
     if (space_watch_) {
         space_watch_->stop();
+        memory_watch_->stop();
     }
     if (hypervisor_) {
         const auto machines = hypervisor_->machines();

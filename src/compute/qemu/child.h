@@ -33,6 +33,7 @@ struct ChildPlan {
     std::span<const int> descriptors;
     std::optional<uid_t> user;
     std::optional<gid_t> extra_group;
+    const char* oom_score = nullptr;  // null: as ours
 };
 
 [[noreturn]] void run_child(const ChildPlan& plan);

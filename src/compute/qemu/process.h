@@ -29,6 +29,8 @@ struct SpawnRequest {
     int log = -1;                   // stdout and stderr
     std::optional<uid_t> user;      // and group of the same number; nothing: ours
     std::optional<gid_t> extra_group;
+    // The process and what it holds are what the kernel ends first when memory runs out, before us.
+    bool expendable = false;
     // Files the child, as its user, must be able to write to (sockets of its disks); checked before
     // executing.
     std::vector<std::string> must_reach;
