@@ -25,6 +25,7 @@
 #include <string>
 #include <vector>
 
+#include "compute/host_memory.h"
 #include "compute/screen.h"
 #include "util/deadline.h"
 #include "util/fs.h"
@@ -190,8 +191,9 @@ class Hypervisor {
     // Every known machine, i.e. started or adopted and not yet exited. Does not ask the machines.
     virtual std::vector<MachineId> machines() = 0;
 
-    // What guests may be given in all, before overcommit; nothing means without limit.
-    virtual std::optional<std::uint64_t> host_memory_mib() = 0;
+    // What guests may be given in all, before overcommit, and what of it is free just now, whoever
+    // has the rest; nothing means without limit.
+    virtual std::optional<HostMemory> host_memory() = 0;
     // One line for the log and for people: "QEMU 7.2.13, TCG (the processor has neither vmx nor
     // svm)".
     virtual std::string description() = 0;

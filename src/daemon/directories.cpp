@@ -14,10 +14,9 @@
 namespace kiln::daemon {
 namespace {
 
-// A socket's name may have 107 bytes; the longest below the directory is "/i-<17
-// digits>/monitor2.sock".
-constexpr std::size_t kMaxRuntimePath = 70;
 constexpr char kInstalledImages[] = "/usr/share/kiln/images";
+
+}  // namespace
 
 std::string default_runtime_directory(const std::string& store_uuid) {
     const std::string name = "kiln-" + store_uuid.substr(0, 8);
@@ -30,8 +29,6 @@ std::string default_runtime_directory(const std::string& store_uuid) {
     }
     return fmt::format("/tmp/kiln-{}-{}", ::geteuid(), store_uuid.substr(0, 8));
 }
-
-}  // namespace
 
 Status prepare_data_directory(const std::string& path) {
     TRY(make_directories(path, 0700));

@@ -20,11 +20,16 @@
 
 namespace kiln::daemon {
 
+// A socket's name may have 107 bytes; the longest below the runtime directory is "/i-<17
+// digits>/monitor2.sock".
+inline constexpr std::size_t kMaxRuntimePath = 70;
+
 // Made if missing, mode 0700.
 Status prepare_data_directory(const std::string& path);
-// `wanted` if not empty, else /run/kiln-<uuid> (root), $XDG_RUNTIME_DIR/kiln-<uuid>,
-// /tmp/kiln-<uid>-<uuid>. Refuses one that belongs to somebody else, and one whose path is too
-// long.
+// /run/kiln-<uuid> (root), $XDG_RUNTIME_DIR/kiln-<uuid>, /tmp/kiln-<uid>-<uuid>.
+std::string default_runtime_directory(const std::string& store_uuid);
+// `wanted` if not empty, else the default. Refuses one that belongs to somebody else, and one whose
+// path is too long.
 Result<std::string> prepare_runtime_directory(const std::string& wanted,
                                               const std::string& store_uuid);
 // What --provided-images says, else the directory of the images that came with the program: beside

@@ -6,12 +6,15 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 
 #include "cli/client.h"
 #include "compute/doctor.h"
+#include "compute/host_memory.h"
 #include "compute/network/driver.h"
+#include "control/capacity.h"
 #include "util/fs.h"
 #include "util/strings.h"
 
@@ -79,20 +82,20 @@ Finding users(const compute::HostReport& host) {
 }
 
 Finding memory() {
-    std::uint64_t mib = 0;
-    if (const auto text = read_file("/proc/meminfo")) {
-        for (const std::string_view line : split(*text, '\n')) {
-            constexpr std::string_view kName = "MemAvailable:";
-            if (line.starts_with(kName)) {
-                const auto words = split(trim(line.substr(kName.size())), ' ');
-                mib = parse_int<std::uint64_t>(words.front()).value_or(0) / 1024;
-            }
-        }
-    }
+    const auto memory = compute::read_host_memory();
+    const std::uint64_t mib = memory ? memory->available_mib : 0;
+    const std::string limit =
+        memory && memory->group_limit_mib
+            ? fmt::format(" below the control group's limit of {} MiB", *memory->group_limit_mib)
+            : "";
     return {mib < kLittleMemoryMib ? Level::limited : Level::good,
             "memory",
-            fmt::format("{} MiB available: {} t3.micro", mib, mib / 1024),
-            mib < kLittleMemoryMib ? "kiln serve --guest-memory-cap 192 gives guests less" : "",
+            fmt::format("{} MiB available{}: {} t3.micro", mib, limit,
+                        (mib - std::min(mib, control::kHostKeepsMib)) / 1024),
+            mib < kLittleMemoryMib
+                ? "launches that do not fit are refused; kiln serve --guest-memory-cap 192 gives "
+                  "guests less"
+                : "",
             {}};
 }
 

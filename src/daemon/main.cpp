@@ -14,19 +14,25 @@ namespace {
 void add_serve(CLI::App& app, kiln::daemon::ServeOptions& options, std::function<int()>* run) {
     CLI::App* command = app.add_subcommand("serve", "run the service");
     CLI::Option* data = command->add_option("--data", options.data_directory, "data directory");
-    command
-        ->add_option("--listen", options.listen, "ADDRESS:PORT of the API; port 0 takes a free one")
-        ->capture_default_str();
-    command
-        ->add_flag("--ephemeral", options.ephemeral,
-                   "throw-away: temporary directory, no fsync, guests end with it")
-        ->excludes(data);
+    CLI::Option* listen =
+        command
+            ->add_option("--listen", options.listen,
+                         "ADDRESS:PORT of the API; port 0 takes a free one, as --ephemeral does")
+            ->capture_default_str();
+    CLI::Option* ephemeral =
+        command
+            ->add_flag("--ephemeral", options.ephemeral,
+                       "throw-away, for CI: a temporary directory, a free port, no fsync; guests "
+                       "and files end with it")
+            ->excludes(data);
     command->add_option("--hypervisor", options.hypervisor, "qemu, or fake (nothing boots)")
         ->capture_default_str();
     command->add_option("--accelerator", options.accelerator, "auto, kvm or tcg")
         ->capture_default_str();
-    command->add_option("--runtime-directory", options.runtime_directory,
-                        "short path for unix sockets");
+    command
+        ->add_option("--runtime-directory", options.runtime_directory,
+                     "short path for unix sockets")
+        ->excludes(ephemeral);
     command
         ->add_option(
             "--network-driver", options.network_driver,
@@ -74,7 +80,16 @@ void add_serve(CLI::App& app, kiln::daemon::ServeOptions& options, std::function
     command->add_option("--log-format", options.log_format, "text, or json: an object per line")
         ->check(CLI::IsMember({"text", "json"}))
         ->capture_default_str();
-    command->callback([&options, run] {
+    command
+        ->add_option(
+            "COMMAND", options.command,
+            "with --ephemeral, after --: run it with the service's address and keys in its "
+            "environment once the service is ready, and end with its exit code")
+        ->needs(ephemeral);
+    command->callback([&options, listen, run] {
+        if (options.ephemeral && listen->count() == 0) {
+            options.listen = "127.0.0.1:0";
+        }
         if (options.data_directory.empty()) {
             options.data_directory = kiln::cli::default_data_directory();
         }

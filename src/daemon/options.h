@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "api/console/console_files.h"
 
@@ -14,6 +15,7 @@ struct ServeOptions {
     std::string data_directory;
     std::string listen = "127.0.0.1:4566";
     bool ephemeral = false;
+    std::vector<std::string> command;     // of --ephemeral: run once ready; its end is ours
     std::string hypervisor = "qemu";      // or "fake"
     std::string accelerator = "auto";     // or "kvm", "tcg"
     std::string runtime_directory;        // empty: chosen from the store's uuid

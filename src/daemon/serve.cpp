@@ -1,31 +1,56 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "daemon/serve.h"
 
+#include <malloc.h>
+#include <poll.h>
 #include <pthread.h>
 #include <sys/prctl.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
-#include <cstdlib>
+#include <optional>
 
+#include "daemon/command.h"
+#include "daemon/ephemeral_home.h"
 #include "daemon/server.h"
 #include "daemon/service_manager.h"
 #include "util/log.h"
 
+extern char** environ;
+
 namespace kiln::daemon {
 namespace {
 
-// Blocked in every thread, taken by sigwait() in this one.
-sigset_t block_end_signals() {
+// Blocked in every thread, and read in this one. A command gets more than those that end us.
+Result<UniqueFd> take_signals(bool for_command) {
     sigset_t signals;
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGINT);
+    if (for_command) {
+        for (const int signal : {SIGHUP, SIGQUIT, SIGUSR1, SIGUSR2, SIGWINCH}) {
+            sigaddset(&signals, signal);
+        }
+    }
     pthread_sigmask(SIG_BLOCK, &signals, nullptr);
     std::signal(SIGPIPE, SIG_IGN);
-    return signals;
+    UniqueFd fd(::signalfd(-1, &signals, SFD_CLOEXEC));
+    if (!fd) {
+        return Error::from_errno(errno, "signalfd");
+    }
+    return fd;
+}
+
+signalfd_siginfo next_signal(const UniqueFd& signals) {
+    signalfd_siginfo info{};
+    while (::read(signals.get(), &info, sizeof info) != sizeof info) {
+        // interrupted
+    }
+    return info;
 }
 
 // Capabilities from our manager are ours, not those of each program we start (bubblewrap refuses to
@@ -72,47 +97,139 @@ Status announce_ready(int fd) {
     return tell_service_manager("READY=1");
 }
 
-}  // namespace
+// Left alone, malloc takes the largest block that was ever freed (a pack: tens of MiB) for usual,
+// and keeps as much in each arena for ever: 57 MiB instead of 31 after an import. What guests ask
+// for at once is below this, and stays out of mmap().
+void give_memory_back() {
+    constexpr int kMapFrom = 1 << 20;
+    constexpr int kKeepAtMost = 2 << 20;
+    ::mallopt(M_MMAP_THRESHOLD, kMapFrom);
+    ::mallopt(M_TRIM_THRESHOLD, kKeepAtMost);
+}
 
-int serve(const ServeOptions& given) {
-    const sigset_t signals = block_end_signals();
-    set_log_format(given.log_format == "json" ? LogFormat::json : LogFormat::text);
-    set_log_level(given.verbose ? LogLevel::debug : LogLevel::info);
-    if (Status kept = keep_capabilities_to_ourselves(); !kept) {
-        log_error("daemon", kept.error().to_string());
-        return 1;
+std::vector<std::string> own_environment() {
+    std::vector<std::string> out;
+    for (char** variable = environ; *variable != nullptr; ++variable) {
+        out.emplace_back(*variable);
     }
-    ServeOptions options = given;
-    if (options.ephemeral) {
-        char directory[] = "/tmp/kiln-ephemeral-XXXXXX";
-        if (::mkdtemp(directory) == nullptr) {
-            log_error("daemon", Error::from_errno(errno, "make a temporary directory").to_string());
-            return 1;
+    return out;
+}
+
+// Until it has ended. A key pressed at the terminal reaches the command without us, since it is in
+// our process group: only what was sent to us alone is passed on.
+int accompany(const Command& command, const UniqueFd& signals) {
+    std::array<pollfd, 2> events{{{command.pidfd(), POLLIN, 0}, {signals.get(), POLLIN, 0}}};
+    while (true) {
+        if (::poll(events.data(), events.size(), -1) < 0) {
+            continue;  // interrupted
         }
-        options.data_directory = directory;
+        if (events[0].revents != 0) {
+            return command.take_exit_code();
+        }
+        if (events[1].revents != 0) {
+            const signalfd_siginfo info = next_signal(signals);
+            if (info.ssi_code != SI_KERNEL) {
+                command.send(static_cast<int>(info.ssi_signo));
+            }
+        }
     }
+}
+
+Result<int> run_command(Server& server, const std::string& program,
+                        const std::vector<std::string>& words, const UniqueFd& signals) {
+    TRY_ASSIGN(const CommandEnvironment own, server.command_environment());
+    TRY_ASSIGN(const Command command,
+               Command::start(program, words, command_environment(own_environment(), own)));
+    return accompany(command, signals);
+}
+
+// While nobody looks at the log, because a command's output is what is looked at, only what went
+// wrong is said.
+void set_logging(const ServeOptions& options) {
+    set_log_format(options.log_format == "json" ? LogFormat::json : LogFormat::text);
+    set_log_level(options.verbose           ? LogLevel::debug
+                  : options.command.empty() ? LogLevel::info
+                                            : LogLevel::warn);
+}
+
+Status tell_ready(Server& server, const ServeOptions& options) {
+    log_info("daemon", "listening on " + server.url());
+    if (options.command.empty()) {
+        if (server.first_start()) {
+            tell_first_steps(server);
+        }
+        offer_console(server);
+    }
+    return announce_ready(options.ready_fd);
+}
+
+int serve_until_end(const ServeOptions& options, const std::string& program,
+                    const UniqueFd& signals) {
     auto server = Server::start(options);
     if (!server) {
         log_error("daemon", "cannot start: " + server.error().message());
         return 1;
     }
-    log_info("daemon", "listening on " + (*server)->url());
-    if ((*server)->first_start()) {
-        tell_first_steps(**server);
-    }
-    offer_console(**server);
-    if (Status told = announce_ready(options.ready_fd); !told) {
+    if (Status told = tell_ready(**server, options); !told) {
         log_error("daemon", told.error().to_string());
         return 1;
     }
-    int signal = 0;
-    sigwait(&signals, &signal);
+    int exit_code = 0;
+    if (options.command.empty()) {
+        next_signal(signals);
+    } else {
+        const auto ended = run_command(**server, program, options.command, signals);
+        if (!ended) {
+            log_error("daemon", ended.error().message());
+        }
+        exit_code = ended.value_or(kCommandNotExecutable);
+    }
     log_info("daemon", "stopping");
     if (Status told = tell_service_manager("STOPPING=1"); !told) {
         log_warn("daemon", told.error().to_string());
     }
     (*server)->stop();
-    return 0;
+    return exit_code;
+}
+
+}  // namespace
+
+int serve(const ServeOptions& given) {
+    give_memory_back();
+    set_logging(given);
+    ServeOptions options = given;
+    std::string program;
+    if (!options.command.empty()) {
+        auto found = find_command(options.command.front());
+        if (!found) {
+            std::fprintf(stderr, "kiln: %s\n", found.error().message().c_str());
+            return found.error().code() == Code::not_found ? kCommandNotFound
+                                                           : kCommandNotExecutable;
+        }
+        program = *found;
+    }
+    if (const Status kept = keep_capabilities_to_ourselves(); !kept) {
+        log_error("daemon", kept.error().to_string());
+        return 1;
+    }
+    const auto signals = take_signals(!options.command.empty());
+    if (!signals) {
+        log_error("daemon", signals.error().to_string());
+        return 1;
+    }
+    // Outlives the server; removed on every way out.
+    std::unique_ptr<EphemeralHome> home;
+    if (options.ephemeral) {
+        auto made = EphemeralHome::create();
+        if (!made) {
+            log_error("daemon", made.error().to_string());
+            return 1;
+        }
+        home = std::move(*made);
+        options.data_directory = home->data_directory();
+        options.runtime_directory = home->runtime_directory();
+    }
+    return serve_until_end(options, program, *signals);
 }
 
 }  // namespace kiln::daemon

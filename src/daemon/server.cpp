@@ -3,7 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <filesystem>
 #include <future>
 
 #include "catalog/sqlite_store.h"
@@ -63,6 +62,7 @@ Result<std::unique_ptr<Server>> Server::start(const ServeOptions& options) {
     TRY(server->recover());
     TRY(server->jobs_->start(kJobThreads));
     server->space_watch_->start();
+    server->memory_watch_->start();
     TRY(server->open_api());
     TRY(server->introduce());
     server->start_providing();
@@ -286,6 +286,7 @@ void Server::stop() {
     }
     if (space_watch_) {
         space_watch_->stop();
+        memory_watch_->stop();
     }
     if (hypervisor_) {
         const auto machines = hypervisor_->machines();
@@ -310,13 +311,7 @@ void Server::stop() {
     if (guest_api_) {
         guest_api_->stop();
     }
-    if (options_.ephemeral && store_) {
-        engine_.reset();
-        store_.reset();
-        std::error_code ignored;
-        std::filesystem::remove_all(data_, ignored);
-        std::filesystem::remove_all(settings_.runtime_directory, ignored);
-    } else if (http_) {
+    if (http_) {
         const Status removed = remove_file(data_ + "/endpoint");
         static_cast<void>(
             removed);  // a stale endpoint only misleads a client into a refused connection

@@ -25,12 +25,14 @@
 #include "control/inspector.h"
 #include "control/job_runner.h"
 #include "control/machine_watch.h"
+#include "control/memory_watch.h"
 #include "control/networks.h"
 #include "control/provided_images.h"
 #include "control/public_parameters.h"
 #include "control/security_groups.h"
 #include "control/snapshots.h"
 #include "control/space_watch.h"
+#include "daemon/command.h"
 #include "daemon/options.h"
 #include "net/http_server.h"
 #include "util/executor.h"
@@ -46,6 +48,8 @@ class Server {
     const std::string& url() const { return url_; }
     const std::string& data_directory() const { return data_; }
     bool first_start() const { return first_start_; }
+    // The administrator's key and the service's first region.
+    Result<CommandEnvironment> command_environment();
     // A URL that signs one browser in as the administrator; empty when no administrator has a key.
     std::string make_console_link();
     // Ends the API and the jobs; guests go on, except with --ephemeral.
@@ -106,6 +110,7 @@ class Server {
     std::unique_ptr<control::Gc> gc_;
     std::unique_ptr<control::InstanceWorker> worker_;
     std::unique_ptr<control::SpaceWatch> space_watch_;
+    std::unique_ptr<control::MemoryWatch> memory_watch_;
     std::unique_ptr<control::Accounts> accounts_;
     std::unique_ptr<control::Images> images_;
     std::unique_ptr<control::ResourceTags> tags_;

@@ -9,6 +9,8 @@
 namespace kiln::daemon {
 namespace {
 
+constexpr double kMiB = 1U << 20;
+
 // Nothing outside Linux, and never an error: a missing figure is no reason to refuse the others.
 double resident_bytes() {
     std::ifstream file("/proc/self/statm");
@@ -41,6 +43,14 @@ std::vector<api::Gauge> Server::gauges() {
     };
     add("kiln_machines", "Machines that run", hypervisor_->machines().size());
     add("process_resident_memory_bytes", "Resident memory of this process", resident_bytes());
+    if (const auto memory = hypervisor_->host_memory()) {
+        add("kiln_memory_bytes", "Memory of the host, or the limit of the control group",
+            static_cast<double>(memory->total_mib) * kMiB);
+        add("kiln_memory_available_bytes", "Of that, available",
+            static_cast<double>(memory->available_mib) * kMiB);
+        add("kiln_memory_low", "1 while machines run and hardly any is available",
+            memory_watch_->low() ? 1 : 0);
+    }
     if (const auto figures = space_->measure()) {
         add("kiln_store_capacity_bytes", "Size of the data directory's file system",
             figures->space.total);

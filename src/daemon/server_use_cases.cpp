@@ -31,6 +31,7 @@ void Server::make_use_cases() {
     attachments_->install(*jobs_);
     space_watch_ = std::make_unique<control::SpaceWatch>(*parts_);
     watch_->set_workers(*worker_, *attachments_, *space_watch_);
+    memory_watch_ = std::make_unique<control::MemoryWatch>(*hypervisor_);
     accounts_ = std::make_unique<control::Accounts>(*store_, *clock_, *rng_);
     images_ = std::make_unique<control::Images>(*parts_);
     tags_ = std::make_unique<control::ResourceTags>(*store_);

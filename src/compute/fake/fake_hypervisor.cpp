@@ -187,7 +187,7 @@ class FakeHypervisor final : public Hypervisor {
     Status kill(const MachineId& id, Deadline deadline) override;
     Result<MachineInfo> query(const MachineId& id, Deadline deadline) override;
     std::vector<MachineId> machines() override;
-    std::optional<std::uint64_t> host_memory_mib() override { return host_.memory_mib(); }
+    std::optional<HostMemory> host_memory() override { return host_.memory(); }
     std::string description() override {
         return "fake machines: nothing boots, no guest code runs (--hypervisor=fake)";
     }

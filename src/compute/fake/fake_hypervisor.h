@@ -24,6 +24,8 @@ class FakeHost {
   public:
     struct Options {
         std::optional<std::uint64_t> memory_mib;  // nothing: without limit
+        // Of that; nothing: all, however many machines run.
+        std::optional<std::uint64_t> available_mib{};
     };
     FakeHost() = default;
     explicit FakeHost(Options options) : options_(options) {}
@@ -51,7 +53,13 @@ class FakeHost {
     Status guest_prints(const MachineId& id, std::string_view text) EXCLUDES(mutex_);
     // The specification a machine was started with.
     Result<MachineSpec> spec_of(const MachineId& id) EXCLUDES(mutex_);
-    std::optional<std::uint64_t> memory_mib() const { return options_.memory_mib; }
+    std::optional<HostMemory> memory() const {
+        if (!options_.memory_mib) {
+            return std::nullopt;
+        }
+        return HostMemory{*options_.memory_mib,
+                          options_.available_mib.value_or(*options_.memory_mib), std::nullopt};
+    }
 
   private:
     friend class FakeHypervisor;

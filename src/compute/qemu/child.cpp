@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstring>
 
 namespace kiln::compute {
 namespace {
@@ -78,6 +79,17 @@ bool set_limits() {
     return ::setrlimit(RLIMIT_NOFILE, &files) == 0;
 }
 
+// Ours stays as it is: a guest that is ended by the kernel takes nobody else with it. It is only a
+// hint, so it may fail.
+void offer_to_oom_killer(const char* score) {
+    const int fd = ::open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+    if (fd >= 0) {
+        const ssize_t written = ::write(fd, score, std::strlen(score));
+        static_cast<void>(written);
+        ::close(fd);
+    }
+}
+
 // The raw system calls: glibc's functions first ask all threads to change too, and in a forked
 // child there are none.
 bool become(uid_t user, std::optional<gid_t> extra_group) {
@@ -137,6 +149,9 @@ void run_child(const ChildPlan& plan) {
     ::umask(0077);
     if (!set_limits()) {
         fail(status_pipe, ChildStep::limits);
+    }
+    if (plan.oom_score != nullptr) {
+        offer_to_oom_killer(plan.oom_score);
     }
     char go = 0;
     ssize_t n;

@@ -34,6 +34,7 @@ struct ChildPlan {
     std::optional<uid_t> user;
     std::optional<gid_t> extra_group;
     bool keeps_capabilities = false;
+    const char* oom_score = nullptr;  // null: as ours
 };
 
 [[noreturn]] void run_child(const ChildPlan& plan);

@@ -80,15 +80,6 @@ std::vector<MachineId> QemuDriver::machines() {
     return ids;
 }
 
-std::optional<std::uint64_t> QemuDriver::host_memory_mib() {
-    const long pages = ::sysconf(_SC_PHYS_PAGES);
-    const long page_bytes = ::sysconf(_SC_PAGESIZE);
-    if (pages <= 0 || page_bytes <= 0) {
-        return std::nullopt;
-    }
-    return static_cast<std::uint64_t>(pages) * static_cast<std::uint64_t>(page_bytes) >> 20;
-}
-
 // ---- commands
 // -------------------------------------------------------------------------------------------------------
 

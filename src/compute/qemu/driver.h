@@ -50,7 +50,7 @@ class QemuDriver final : public Hypervisor {
     Status kill(const MachineId& id, Deadline deadline) override;
     Result<MachineInfo> query(const MachineId& id, Deadline deadline) override;
     std::vector<MachineId> machines() override EXCLUDES(mutex_);
-    std::optional<std::uint64_t> host_memory_mib() override;
+    std::optional<HostMemory> host_memory() override { return read_host_memory(); }
     std::string description() override { return description_; }
 
   private:

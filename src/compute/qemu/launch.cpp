@@ -132,6 +132,7 @@ Result<HeldMachine> prepare_launch(const MachineSpec& spec, const LaunchFacts& f
     request.args = std::move(args);
     request.log = log.get();
     request.user = record.user;
+    request.expendable = true;
     for (const auto& [disk, path] : record.disk_sockets) {
         request.must_reach.push_back(path);
     }

@@ -32,6 +32,8 @@ struct SpawnRequest {
     // Those capabilities of ours that it takes to carry a network, which only a process that gives
     // them up itself should have; others have none unless they are root's.
     bool keeps_capabilities = false;
+    // The process and what it holds are what the kernel ends first when memory runs out, before us.
+    bool expendable = false;
     // Files the child, as its user, must be able to write to (sockets of its disks); checked before
     // executing.
     std::vector<std::string> must_reach;
