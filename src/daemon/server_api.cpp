@@ -117,16 +117,16 @@ Status Server::open_api() {
     return ok();
 }
 
-std::string Server::make_console_link() {
-    Result<CommandEnvironment> Server::command_environment() {
-        TRY_ASSIGN(const auto key, accounts_->administrator_key());
-        if (!key) {
-            return Error(Code::not_found, "no administrator has a key");
-        }
-        return CommandEnvironment{data_, url_, topology_.regions().front().name, key->id.str(),
-                                  key->secret};
+Result<CommandEnvironment> Server::command_environment() {
+    TRY_ASSIGN(const auto key, accounts_->administrator_key());
+    if (!key) {
+        return Error(Code::not_found, "no administrator has a key");
     }
+    return CommandEnvironment{data_, url_, topology_.regions().front().name, key->id.str(),
+                              key->secret};
+}
 
+std::string Server::make_console_link() {
     const auto key = accounts_->administrator_key();
     if (!key || !*key || options_.console.empty()) {
         return {};

@@ -40,6 +40,7 @@ GuestNetworkSpec fuzz_spec() {
     spec.dns = {0xac1f0002};
     spec.hostname = "guest";
     spec.domain = "ec2.internal";
+    spec.api_socket = "/run/api.sock";
     spec.rules.egress = {{6, 1, 1023, {}}, {1, 8, -1, {}}};
     spec.rules.ingress = {{17, 1, 1023, kNobody, "sg-1"}};
     return spec;
@@ -65,6 +66,13 @@ void route(const GuestNetworkSpec& spec, FrameFilter& filter, ByteView frame) {
             INVARIANT(reset);
             break;
         }
+        case FrameFilter::Route::api:
+            ApiPath(api_alias(spec)).to_service(copy);
+            INVARIANT(parse_ipv4(copy)->destination == api_alias(spec));
+            break;
+        case FrameFilter::Route::tunnel:
+            INVARIANT(false);  // it has none
+            break;
         case FrameFilter::Route::uplink:
             INVARIANT(parse_ipv4(frame)->source == spec.address);
             break;
