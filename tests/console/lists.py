@@ -10,4 +10,4 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "lib
 import programs  # noqa: E402
 
 if __name__ == "__main__":
-    programs.stories("network", "paging", "session")
+    programs.stories("network", "paging", "session", "copy", "screenshot")

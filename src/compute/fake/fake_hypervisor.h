@@ -24,7 +24,7 @@ class FakeHost {
   public:
     struct Options {
         std::optional<std::uint64_t> memory_mib;  // nothing: without limit
-        // Of that; nothing: all, however many machines run.
+        // Nothing: enough for those, however many run; the host has other memory for itself.
         std::optional<std::uint64_t> available_mib{};
     };
     FakeHost() = default;
@@ -57,8 +57,10 @@ class FakeHost {
         if (!options_.memory_mib) {
             return std::nullopt;
         }
+        constexpr std::uint64_t kOfHostMib = 1024;
         return HostMemory{*options_.memory_mib,
-                          options_.available_mib.value_or(*options_.memory_mib), std::nullopt};
+                          options_.available_mib.value_or(*options_.memory_mib + kOfHostMib),
+                          std::nullopt};
     }
 
   private:
