@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <filesystem>
 #include <optional>
 
 #include "daemon/command.h"
@@ -84,6 +85,14 @@ void offer_console(Server& server) {
                      "Web console, signed in, for one use within %d minutes:\n  %s\n"
                      "kiln web prints another one.\n\n",
                      static_cast<int>(api::ConsoleLinks::kLifetime.count()), link.c_str());
+    }
+}
+
+// Other programs are given these paths, some of them in directories of their own.
+void make_absolute(std::string& path) {
+    std::error_code unknown;
+    if (!path.empty()) {
+        path = std::filesystem::absolute(path, unknown).lexically_normal();
     }
 }
 
@@ -229,6 +238,8 @@ int serve(const ServeOptions& given) {
         options.data_directory = home->data_directory();
         options.runtime_directory = home->runtime_directory();
     }
+    make_absolute(options.data_directory);
+    make_absolute(options.runtime_directory);
     return serve_until_end(options, program, *signals);
 }
 

@@ -38,6 +38,7 @@ class Kiln:
         self.arguments = list(arguments)
         self.endpoint = self.access_key = self.secret_key = None
         self.process = None
+        self.folder = None  # the daemon's working directory; its paths are given relative to it
 
     def __enter__(self):
         runner.watch(self)
@@ -60,8 +61,8 @@ class Kiln:
         if not os.path.exists(KILN):
             raise AssertionError(f"{KILN} is missing; run make")
         reading, writing = os.pipe()
-        command = [KILN, "serve", "--data", self.data, "--listen", "127.0.0.1:0", "--ready-fd", str(writing)]
-        command += ["--runtime-directory", os.path.join(self.home, "run")]
+        command = [KILN, "serve", "--data", self._told(self.data), "--listen", "127.0.0.1:0", "--ready-fd", str(writing)]
+        command += ["--runtime-directory", self._told(os.path.join(self.home, "run"))]
         if "--provided-images" not in self.arguments:
             command += ["--provided-images", "none"]  # most tests count images
         with open(self.log, "ab") as log:
@@ -72,6 +73,7 @@ class Kiln:
                 stderr=log,
                 env=self._environment(),
                 pass_fds=[writing],
+                cwd=self.folder,
                 start_new_session=True,
             )
         os.close(writing)
@@ -82,6 +84,9 @@ class Kiln:
         with open(os.path.join(self.data, "endpoint"), encoding="ascii") as file:
             self.endpoint = file.read().strip()
         self._read_keys()
+
+    def _told(self, path):
+        return os.path.relpath(path, self.folder) if self.folder else path
 
     def stop(self, seconds=STOP_SECONDS):
         """SIGTERM; returns the exit code. Guests go on running."""
