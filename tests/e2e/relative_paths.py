@@ -11,7 +11,7 @@ import kiln_test  # noqa: E402
 
 
 def test_machines_run_below_a_relative_directory():
-    kiln = kiln_test.Kiln()
+    kiln = kiln_test.Kiln("--shutdown-grace", "1")  # nothing in this guest hears the button
     kiln.folder = kiln.home
     with kiln:
         path = os.path.join(kiln.home, "disk.raw")
