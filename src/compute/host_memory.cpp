@@ -83,7 +83,10 @@ void look_up(const std::string& mount, std::string path, const Layout& layout,
 std::vector<Limit> group_limits(const std::string& root) {
     std::vector<Limit> limits;
     const auto text = read_file(root + "/proc/self/cgroup");
-    for (const std::string_view line : split(text ? *text : "", '\n')) {
+    if (!text) {
+        return limits;
+    }
+    for (const std::string_view line : split(*text, '\n')) {
         const auto first = line.find(':');
         const auto second = line.find(':', first + 1);
         if (first == std::string_view::npos || second == std::string_view::npos) {
