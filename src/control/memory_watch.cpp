@@ -4,45 +4,9 @@
 #include <fmt/format.h>
 
 #include "control/capacity.h"
-#include "util/deadline.h"
 #include "util/log.h"
 
 namespace kiln::control {
-namespace {
-
-constexpr std::chrono::seconds kPeriod{5};
-
-}  // namespace
-
-void MemoryWatch::start() {
-    thread_ = std::thread([this] { run(); });
-}
-
-void MemoryWatch::stop() {
-    {
-        MutexLock lock(mutex_);
-        stopping_ = true;
-        wake_.notify_all();
-    }
-    if (thread_.joinable()) {
-        thread_.join();
-    }
-}
-
-void MemoryWatch::run() {
-    while (true) {
-        look();
-        const Deadline next = Deadline::after(kPeriod);
-        MutexLock lock(mutex_);
-        while (!stopping_ && !next.passed()) {
-            wake_.wait_until(lock, next.at());
-        }
-        if (stopping_) {
-            return;
-        }
-    }
-}
-
 void MemoryWatch::look() {
     const auto memory = hypervisor_.host_memory();
     const std::size_t machines = hypervisor_.machines().size();

@@ -7,21 +7,19 @@
 #pragma once
 
 #include <atomic>
-#include <optional>
-#include <thread>
+#include <chrono>
 
 #include "compute/hypervisor.h"
-#include "util/mutex.h"
+#include "control/periodic.h"
 
 namespace kiln::control {
 
 class MemoryWatch {
   public:
     explicit MemoryWatch(compute::Hypervisor& hypervisor) : hypervisor_(hypervisor) {}
-    ~MemoryWatch() { stop(); }
 
-    void start();
-    void stop() EXCLUDES(mutex_);
+    void start() { rounds_.start(); }
+    void stop() { rounds_.stop(); }
 
     // One round of the thread.
     void look();
@@ -29,14 +27,9 @@ class MemoryWatch {
     bool low() const { return low_; }
 
   private:
-    void run() EXCLUDES(mutex_);
-
     compute::Hypervisor& hypervisor_;
     std::atomic<bool> low_{false};
-    Mutex mutex_;
-    CondVar wake_;
-    bool stopping_ GUARDED_BY(mutex_) = false;
-    std::thread thread_;
+    Periodic rounds_{std::chrono::seconds(5), [this] { look(); }};  // the last: it uses the others
 };
 
 }  // namespace kiln::control

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "control/sealed_token.h"
 #include "crypto/hash.h"
 #include "util/encoding.h"
 #include "util/strings.h"
@@ -11,7 +12,6 @@ namespace kiln::control {
 namespace {
 
 constexpr std::string_view kSecretKey = "metadata_token_secret";
-constexpr std::size_t kSecretBytes = 32;
 constexpr std::uint8_t kVersion = 1;
 constexpr std::size_t kNonceBytes = 7;
 constexpr std::size_t kHeadBytes = 1 + kNonceBytes + 8;
@@ -21,17 +21,6 @@ constexpr std::size_t kTokenCharacters = kTokenBytes / 3 * 4;
 
 std::int64_t get_i64(ByteView bytes) {
     return static_cast<std::int64_t>(get_be<std::uint64_t>(bytes.data()));
-}
-
-void append_i64(Bytes& out, std::int64_t value) {
-    const std::size_t at = out.size();
-    out.resize(at + 8);
-    put_be(out.data() + at, static_cast<std::uint64_t>(value));
-}
-
-void append_text(Bytes& out, std::string_view text) {
-    out.insert(out.end(), text.begin(), text.end());
-    out.push_back(0);
 }
 
 std::string swap_alphabet(std::string text, std::string_view from, std::string_view to) {
@@ -47,28 +36,16 @@ std::string swap_alphabet(std::string text, std::string_view from, std::string_v
 
 Result<MetadataTokens> MetadataTokens::create(catalog::Store& store, io::Clock& clock,
                                               io::Rng& rng) {
-    Bytes fresh(kSecretBytes);
-    rng.fill(fresh);
-    TRY_ASSIGN(const std::string text,
-               store.run([&](catalog::Transaction& tx) -> Result<std::string> {
-                   TRY_ASSIGN(const auto stored, tx.meta().find(kSecretKey));
-                   if (stored) {
-                       return *stored;
-                   }
-                   TRY(tx.meta().set(kSecretKey, hex_encode(fresh)));
-                   return hex_encode(fresh);
-               }));
-    auto secret = hex_decode(text);
-    if (!secret || secret->size() != kSecretBytes) {
-        return Error(Code::data_loss, "the catalog's secret for metadata tokens is not readable");
-    }
-    return MetadataTokens(std::move(*secret), clock, rng);
+    TRY_ASSIGN(Bytes secret, store_secret(store, rng, kSecretKey));
+    return MetadataTokens(std::move(secret), clock, rng);
 }
 
 Bytes MetadataTokens::seal(const model::Instance& instance, ByteView head) const {
     Bytes message;
     append_text(message, "kiln metadata token");
+    message.push_back(0);
     append_text(message, instance.id.str());
+    message.push_back(0);
     append_i64(message, instance.launched.value);
     message.insert(message.end(), head.begin(), head.end());
     const crypto::Digest256 mac = crypto::hmac_sha256(secret_, message);

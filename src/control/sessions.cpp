@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "control/sealed_token.h"
 #include "crypto/hash.h"
 #include "util/encoding.h"
 
@@ -10,23 +11,12 @@ namespace kiln::control {
 namespace {
 
 constexpr std::string_view kSecretKey = "session_secret";
-constexpr std::size_t kSecretBytes = 32;
 constexpr std::uint8_t kVersion = 1;
 constexpr std::size_t kAccountBytes = 12;
 constexpr std::size_t kRoleBytes = 21;
 constexpr std::size_t kHeadBytes = 1 + 8 + 8 + kAccountBytes + kRoleBytes;
 constexpr std::size_t kMaxNameBytes = 64;
 constexpr std::size_t kMaxTokenCharacters = 256;
-
-void append_i64(Bytes& out, std::int64_t value) {
-    const std::size_t at = out.size();
-    out.resize(at + 8);
-    put_be(out.data() + at, static_cast<std::uint64_t>(value));
-}
-
-void append_text(Bytes& out, std::string_view text) {
-    out.insert(out.end(), text.begin(), text.end());
-}
 
 UnixMillis get_time(ByteView bytes) {
     return UnixMillis{static_cast<std::int64_t>(get_be<std::uint64_t>(bytes.data()))};
@@ -60,22 +50,8 @@ Result<std::shared_ptr<const RoleSession>> open_session(const model::Role& role,
 
 Result<std::unique_ptr<Sessions>> Sessions::create(catalog::Store& store, io::Clock& clock,
                                                    io::Rng& rng) {
-    Bytes fresh(kSecretBytes);
-    rng.fill(fresh);
-    TRY_ASSIGN(const std::string text,
-               store.run([&](catalog::Transaction& tx) -> Result<std::string> {
-                   TRY_ASSIGN(const auto stored, tx.meta().find(kSecretKey));
-                   if (stored) {
-                       return *stored;
-                   }
-                   TRY(tx.meta().set(kSecretKey, hex_encode(fresh)));
-                   return hex_encode(fresh);
-               }));
-    auto secret = hex_decode(text);
-    if (!secret || secret->size() != kSecretBytes) {
-        return Error(Code::data_loss, "the catalog's secret for session tokens is not readable");
-    }
-    return std::unique_ptr<Sessions>(new Sessions(store, clock, std::move(*secret)));
+    TRY_ASSIGN(Bytes secret, store_secret(store, rng, kSecretKey));
+    return std::unique_ptr<Sessions>(new Sessions(store, clock, std::move(secret)));
 }
 
 Bytes Sessions::derive(std::string_view purpose, ByteView payload) const {

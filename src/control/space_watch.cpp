@@ -11,42 +11,12 @@
 namespace kiln::control {
 namespace {
 
-constexpr std::chrono::seconds kPeriod{1};
 constexpr std::chrono::seconds kAskTime{5};
 // Between two attempts: the first at once, then a second, doubled up to this.
 constexpr std::chrono::milliseconds kFirstPause{1000};
 constexpr std::chrono::milliseconds kLongestPause{30'000};
 
 }  // namespace
-
-void SpaceWatch::start() {
-    thread_ = std::thread([this] { run(); });
-}
-
-void SpaceWatch::stop() {
-    {
-        MutexLock lock(mutex_);
-        stopping_ = true;
-        wake_.notify_all();
-    }
-    if (thread_.joinable()) {
-        thread_.join();
-    }
-}
-
-void SpaceWatch::run() {
-    while (true) {
-        look();
-        const Deadline next = Deadline::after(kPeriod);
-        MutexLock lock(mutex_);
-        while (!stopping_ && !next.passed()) {
-            wake_.wait_until(lock, next.at());
-        }
-        if (stopping_) {
-            return;
-        }
-    }
-}
 
 void SpaceWatch::machine_refused(const model::InstanceId& id, const std::string& volume) {
     MutexLock lock(mutex_);

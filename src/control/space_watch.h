@@ -11,13 +11,13 @@
 // has a deadline.
 #pragma once
 
-#include <condition_variable>
+#include <chrono>
 #include <map>
 #include <optional>
 #include <string>
-#include <thread>
 
 #include "control/parts.h"
+#include "control/periodic.h"
 #include "util/mutex.h"
 #include "util/time.h"
 
@@ -32,10 +32,9 @@ struct SpaceWait {
 class SpaceWatch {
   public:
     explicit SpaceWatch(const Parts& parts) : parts_(parts) {}
-    ~SpaceWatch() { stop(); }
 
-    void start();
-    void stop() EXCLUDES(mutex_);
+    void start() { rounds_.start(); }
+    void stop() { rounds_.stop(); }
 
     // A disk of the machine refused a write because there is no space. Does not block.
     void machine_refused(const model::InstanceId& id, const std::string& volume) EXCLUDES(mutex_);
@@ -52,7 +51,6 @@ class SpaceWatch {
         std::chrono::milliseconds pause{0};  // between the last try and that
     };
 
-    void run() EXCLUDES(mutex_);
     void find_paused() EXCLUDES(mutex_);
     bool has_room();
     void try_resume(const model::InstanceId& id, bool room) EXCLUDES(mutex_);
@@ -62,10 +60,8 @@ class SpaceWatch {
     bool low_ = false;      // only the reserve was left
     bool measured_ = true;  // the last measure succeeded
     Mutex mutex_;
-    CondVar wake_;
-    bool stopping_ GUARDED_BY(mutex_) = false;
     std::map<model::InstanceId, Waiting> waiting_ GUARDED_BY(mutex_);
-    std::thread thread_;
+    Periodic rounds_{std::chrono::seconds(1), [this] { look(); }};  // the last: it uses the others
 };
 
 }  // namespace kiln::control
