@@ -12,11 +12,6 @@ SEEDS ?= 20000
 # Generated code is laid out by its generator.
 SOURCES = $(shell git ls-files -co --exclude-standard 'src/*.h' 'src/*.cpp' 'src/*.cc' 'tests/*.cc' ':!src/api/generated')
 
-# Objects are found again in another clone of the tree, and with precompiled headers (ccache's manual, "Precompiled headers").
-export CCACHE_BASEDIR = $(CURDIR)
-export CCACHE_NOHASHDIR = 1
-export CCACHE_SLOPPINESS = pch_defines,time_macros,include_file_mtime,include_file_ctime
-
 # $(call targets,PRESET): the unit tests and fuzz targets that a build describes
 targets = $$(ninja -C build/$(1) -t targets all | sed -nE 's,^(bin/(\w+_tests|fuzz_\w+)): .*,\1,p')
 # $(call configured,PRESET)
