@@ -7,6 +7,7 @@
 #include <memory>
 #include <nlohmann/json.hpp>
 
+#include "cli/account_command.h"
 #include "cli/client.h"
 #include "cli/console_command.h"
 #include "cli/export_command.h"
@@ -343,35 +344,20 @@ void add_gc(CLI::App& app, std::function<int()>* run) {
     command->callback([=] { *run = [=] { return collect_garbage(*choices, *as_json); }; });
 }
 
-int create_account(const ClientChoices& choices, const std::string& name, const std::string& id) {
-    auto client = Client::create(choices);
-    if (!client) {
-        return fail(client.error());
-    }
-    json body{{"name", name}};
-    if (!id.empty()) {
-        body["id"] = id;
-    }
-    const auto answer = (*client)->call("POST", "/kiln/v1/accounts", body.dump());
-    if (!answer) {
-        return fail(answer.error());
-    }
-    std::puts(json::parse(*answer).dump(2).c_str());
-    return 0;
-}
-
 void add_account(CLI::App& app, std::function<int()>* run) {
     CLI::App* account = app.add_subcommand("account", "accounts and their keys");
     account->require_subcommand(1);
     auto choices = std::make_shared<ClientChoices>();
-    auto name = std::make_shared<std::string>();
-    auto id = std::make_shared<std::string>();
-    CLI::App* create =
-        account->add_subcommand("create", "make an account with keys (administrators only)");
+    auto input = std::make_shared<AccountRequest>();
+    CLI::App* create = account->add_subcommand(
+        "create",
+        "make an account and print its keys as a profile, to be appended to a file of AWS "
+        "credentials (administrators only)");
     add_choices(create, choices);
-    create->add_option("--name", *name, "for people");
-    create->add_option("--id", *id, "12 digits; random when left out");
-    create->callback([=] { *run = [=] { return create_account(*choices, *name, *id); }; });
+    create->add_option("--name", input->name, "for people, and of the profile");
+    create->add_option("--id", input->id, "12 digits; random when left out");
+    create->add_flag("--json", input->json, "print the answer as JSON");
+    create->callback([=] { *run = [=] { return run_create_account(*choices, *input); }; });
 }
 
 }  // namespace

@@ -140,8 +140,8 @@ def test_CP_4_tags_are_copied_when_asked_for(kiln):
 def test_CP_2_only_who_may_read_the_bytes_copies_them(kiln):
     ec2 = kiln.client("ec2", HERE)
     source = register(kiln, "shared")
-    made = json.loads(kiln.run("account", "create", "--name", "bob").stdout)
-    bob = kiln.client("ec2", HERE, access_key=made["accessKeyId"], secret_key=made["secretAccessKey"])
+    account = kiln.account("bob")
+    bob = account.client("ec2", HERE)
     request = {"Name": "mine", "SourceImageId": source, "SourceRegion": HERE}
     expect("AuthFailure", bob.copy_image, **request)
     ec2.modify_image_attribute(ImageId=source, LaunchPermission={"Add": [{"Group": "all"}]})
@@ -151,7 +151,7 @@ def test_CP_2_only_who_may_read_the_bytes_copies_them(kiln):
     kiln.run("import", os.path.join(kiln.home, "disk.raw"), "--name", "provided", "--provide", "/aws/service/test/one")
     provided = ec2.describe_images(Owners=["amazon"])["Images"][0]["ImageId"]
     image = describe(bob, bob.copy_image(Name="mine", SourceImageId=provided, SourceRegion=HERE)["ImageId"])
-    assert image["OwnerId"] == made["accountId"] and not image["Public"] and "ImageOwnerAlias" not in image
+    assert image["OwnerId"] == account.id and not image["Public"] and "ImageOwnerAlias" not in image
 
 
 def test_CP_1_a_token_copies_once(kiln):

@@ -189,10 +189,9 @@ def test_RUN_the_mistakes_of_run_instances_leave_no_instance(service):
 
 
 def test_RUN_3_another_accounts_image_is_not_authorized_and_its_instances_do_not_exist(service):
-    made = json.loads(service.run("account", "create", "--name", "other").stdout)
-    other = service.client("ec2", access_key=made["accessKeyId"], secret_key=made["secretAccessKey"])
-    identity = service.client("sts", access_key=made["accessKeyId"], secret_key=made["secretAccessKey"])
-    assert identity.get_caller_identity()["Account"] == made["accountId"]
+    account = service.account()
+    other = account.client("ec2")
+    assert account.client("sts").get_caller_identity()["Account"] == account.id
     imported = import_disk(service, "private")
     message = expect("AuthFailure", other.run_instances, ImageId=imported["imageId"], MinCount=1, MaxCount=1)
     assert message == f"Not authorized for images: [{imported['imageId']}]", message

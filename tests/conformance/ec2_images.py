@@ -23,8 +23,7 @@ class Account:
     def __init__(self, kiln, name=None):
         self.kiln, self.keys, self.clients = kiln, None, {}
         if name:
-            made = json.loads(kiln.run("account", "create", "--name", name).stdout)
-            self.keys = made["accessKeyId"], made["secretAccessKey"]
+            self.keys = kiln.account(name).pair
         access, secret = self.keys or (None, None)
         self.id = kiln.client("sts", access_key=access, secret_key=secret).get_caller_identity()["Account"]
 

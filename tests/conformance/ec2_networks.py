@@ -3,7 +3,6 @@
 """The default network, launches into it, and accounts that do not see each other's."""
 
 import ipaddress
-import json
 import os
 import sys
 import uuid
@@ -252,11 +251,10 @@ def test_TAG_3_network_records_can_be_tagged(service):
 
 
 def test_ACC_accounts_have_networks_of_their_own(service):
-    made = json.loads(service.run("account", "create", "--name", "other", "--id", "123456789012").stdout)
-    assert made["accountId"] == "123456789012"
-    keys = {"access_key": made["accessKeyId"], "secret_key": made["secretAccessKey"]}
-    mine, other = service.client("ec2"), service.client("ec2", **keys)
-    assert service.client("sts", **keys).get_caller_identity()["Account"] == "123456789012"
+    account = service.account("other", "--id", "123456789012")
+    assert account.id == "123456789012"
+    mine, other = service.client("ec2"), account.client("ec2")
+    assert account.client("sts").get_caller_identity()["Account"] == "123456789012"
     (vpc,), (own,) = mine.describe_vpcs()["Vpcs"], other.describe_vpcs()["Vpcs"]
     assert own["VpcId"] != vpc["VpcId"] and own["OwnerId"] == "123456789012"
     values = {a["AttributeName"]: a["AttributeValues"][0]["AttributeValue"] for a in other.describe_account_attributes()["AccountAttributes"]}
@@ -271,16 +269,7 @@ def test_ACC_accounts_have_networks_of_their_own(service):
     for arguments, words in ((["--id", "123456789012"], "EntityAlreadyExists"), (["--id", "12"], "InvalidUserID.Malformed"), (["--name", "x" * 300], "InvalidParameterValue")):
         done = service.run("account", "create", *arguments, check=False)
         assert done.returncode != 0 and words in done.stderr, done.stderr
-    with open(os.path.join(service.data, "credentials"), "r+", encoding="ascii") as file:
-        first = file.read()
-        file.seek(0)
-        file.truncate()
-        file.write(f"[kiln]\naws_access_key_id = {made['accessKeyId']}\naws_secret_access_key = {made['secretAccessKey']}\n")
-        file.flush()
-        done = service.run("account", "create", check=False)
-        file.seek(0)
-        file.truncate()
-        file.write(first)
+    done = account.run("account", "create", check=False)
     assert done.returncode != 0 and "UnauthorizedOperation" in done.stderr, done.stderr
 
 

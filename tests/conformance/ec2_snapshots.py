@@ -198,8 +198,7 @@ def test_DescribeSnapshots_pages_and_scopes(service):
     pages = list(ec2.get_paginator("describe_snapshots").paginate(PaginationConfig={"PageSize": 5}, **query))
     assert [len(p["Snapshots"]) for p in pages] == [5, 2], pages
     assert {s["SnapshotId"] for p in pages for s in p["Snapshots"]} == ids
-    other = json.loads(service.run("account", "create", "--name", "other").stdout)
-    stranger = service.client("ec2", access_key=other["accessKeyId"], secret_key=other["secretAccessKey"])
+    stranger = service.account().client("ec2")
     one = sorted(ids)[0]
     assert stranger.describe_snapshots()["Snapshots"] == []
     assert stranger.describe_snapshots(SnapshotIds=[one])["Snapshots"] == [], "one that is another's is left out"

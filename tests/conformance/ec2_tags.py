@@ -123,8 +123,7 @@ def test_TAG_1_TAG_2_ID_5_the_mistakes_change_nothing(kiln):
 
 
 def test_TAG_4_ERR_3_tags_of_another_account(kiln):
-    made = json.loads(kiln.run("account", "create", "--name", "other").stdout)
-    other = kiln.client("ec2", access_key=made["accessKeyId"], secret_key=made["secretAccessKey"])
+    other = kiln.account().client("ec2")
     codes = {kiln.image: "AMIID", kiln.snapshot: "Snapshot", kiln.instance: "InstanceID", kiln.volume: "Volume"}
     for resource, kind in codes.items():
         expect(f"Invalid{kind}.NotFound", other.create_tags, Resources=[resource], Tags=tags(("k", "v")))

@@ -185,22 +185,16 @@ def test_refusals_leave_nothing_and_say_what_to_do(service):
 
 
 def test_another_account_exports_neither_the_snapshot_nor_what_it_may_only_launch(service):
-    other = json.loads(service.run("account", "create", "--name", "other").stdout)
+    other = service.account()
     shared = import_disk(service, service.raw, "shared", "--public")
     assert service.client("ec2").describe_images(ImageIds=[shared["imageId"]])["Images"][0]["Public"]
-    environment = kiln_test.paths.clean_environment(
-        AWS_ACCESS_KEY_ID=other["accessKeyId"], AWS_SECRET_ACCESS_KEY=other["secretAccessKey"],
-        AWS_ENDPOINT_URL=service.endpoint, AWS_REGION="us-east-1",
-    )
     path = os.path.join(service.out, "stolen.raw")
     for source, words in (
         (service.made["snapshotId"], "InvalidSnapshot.NotFound"),
         (service.made["imageId"], "AuthFailure"),
         (shared["imageId"], "can share the snapshot"),
     ):
-        done = subprocess.run(
-            [kiln_test.paths.KILN, "export", source, path], env=environment, capture_output=True, text=True, timeout=60, check=False
-        )
+        done = other.run("export", source, path, check=False)
         assert done.returncode == 1 and words in done.stderr, (source, done.stderr)
     assert not os.path.exists(path) and not os.path.exists(path + ".part")
 

@@ -195,11 +195,10 @@ def test_an_image_registered_of_a_data_volume_says_so_when_it_is_inspected(servi
 def test_who_may_not_read_a_disk_is_told_nothing_of_it(service):
     make_disk(service, "gpt", "BOOTX64.EFI", True)
     made, _ = import_disk(service, "--name", "shared", "--public")
-    other = json.loads(service.run("account", "create", "--name", "other").stdout)
-    keys = (other["accessKeyId"], other["secretAccessKey"])
+    other = service.account()
 
     def ask(resource):
-        return service.run("inspect", resource, keys=keys, check=False)
+        return other.run("inspect", resource, check=False)
 
     seen = json.loads(ask(made["imageId"]).stdout)
     assert seen["name"] == "shared" and "disk" not in seen and seen["diskNotRead"], seen

@@ -54,10 +54,10 @@ def wait_for_images(kiln, count=2, region="us-west-2"):
 
 
 def test_PRV_1_a_fresh_service_offers_images_to_every_account_in_every_region(service):
-    account = json.loads(service.run("account", "create").stdout)
+    account = service.account()
     ids = set()
     for region in ("us-east-1", "eu-west-1", "ap-southeast-2"):
-        ec2 = service.client("ec2", region, account["accessKeyId"], account["secretAccessKey"])
+        ec2 = account.client("ec2", region)
         images = ec2.describe_images(Owners=["amazon"], Filters=[{"Name": "name", "Values": ["tiny-linux-*"]}])["Images"]
         image = images[0]
         assert len(images) == 1 and image["Public"] and image["ImageOwnerAlias"] == "amazon", images
@@ -76,8 +76,8 @@ def test_PRV_5_an_administrator_provides_an_image(service):
     with open(disk, "wb") as file:
         file.truncate(MIB)
     words = ["import", disk, "--name", "ubuntu-24.04-20240423", "--provide", parameter, "--json"]
-    account = json.loads(service.run("account", "create").stdout)
-    refused = service.run(*words, check=False, keys=(account["accessKeyId"], account["secretAccessKey"]))
+    account = service.account()
+    refused = account.run(*words, check=False)
     assert refused.returncode == 1 and "UnauthorizedOperation" in refused.stderr, refused
     wrong = service.run(*words[:5], "/mine/ubuntu", check=False)
     assert wrong.returncode == 1 and "below /aws/service/" in wrong.stderr, wrong

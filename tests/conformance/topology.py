@@ -53,7 +53,7 @@ def test_TOP_1_regions_and_zones_follow_the_file(folder):
         places = ec2.describe_instance_type_offerings(LocationType="availability-zone")["InstanceTypeOfferings"]
         assert {o["Location"] for o in places} == {"lab-1a", "lab-1b"}
         # The profile that was written names a region which exists.
-        assert json.loads(kiln.run("account", "create").stdout)["accountId"]
+        assert kiln.account().id
         with open(os.path.join(kiln.data, "config"), encoding="ascii") as file:
             assert "region = lab-1" in file.read()
 

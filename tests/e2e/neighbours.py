@@ -20,8 +20,9 @@ LOCAL = "127.0.0.0/8"
 class Account:
     """What one account launches guests with."""
 
-    def __init__(self, kiln, name, keys=None):
-        self.kiln, self.keys = kiln, keys or {}
+    def __init__(self, kiln, name, account):
+        """`account` is the daemon for its first account, or one of Kiln.account()."""
+        self.kiln, self.owner = kiln, account
         self.key = os.path.join(kiln.home, name + ".pem")
         self.connect()
         pair = self.ec2.create_key_pair(KeyName="me", KeyType="ed25519")
@@ -30,7 +31,7 @@ class Account:
         self.ssh = self.group("ssh", CidrIp=LOCAL, IpProtocol="tcp", FromPort=22, ToPort=22)
 
     def connect(self):
-        self.ec2 = self.kiln.client("ec2", **self.keys)
+        self.ec2 = self.owner.client("ec2")
 
     def group(self, name, **rule):
         group = self.ec2.create_security_group(GroupName=name, Description="of the test")["GroupId"]
@@ -57,8 +58,7 @@ class Guest:
         self.forward = next(f for f in self.network["forwards"] if f["guestPort"] == 22)
 
     def inspect(self):
-        keys = self.account.keys
-        return json.loads(self.account.kiln.run("inspect", self.id, keys=tuple(keys.values()) or None).stdout)
+        return json.loads(self.account.owner.run("inspect", self.id).stdout)
 
     def describe(self):
         return self.account.ec2.describe_instances(InstanceIds=[self.id])["Reservations"][0]["Instances"][0]
@@ -97,10 +97,9 @@ class World:
     def __init__(self, kiln):
         self.kiln = kiln
         self.image = json.loads(kiln.run("import", kiln_test.tiny_image(), "--boot-mode", "legacy-bios", "--name", "tiny", "--json").stdout)["imageId"]
-        self.mine = Account(kiln, "mine")
+        self.mine = Account(kiln, "mine", kiln)
         self.mine.ec2.modify_image_attribute(ImageId=self.image, LaunchPermission={"Add": [{"Group": "all"}]})
-        made = json.loads(kiln.run("account", "create", "--name", "other").stdout)
-        self.other = Account(kiln, "other", {"access_key": made["accessKeyId"], "secret_key": made["secretAccessKey"]})
+        self.other = Account(kiln, "other", kiln.account())
         self.clients = self.mine.group("clients")
         self.servers = self.mine.group("servers")
         self.rules = [self.from_clients("tcp", 1, 65535), self.from_clients("icmp", -1, -1)]

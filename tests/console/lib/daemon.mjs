@@ -69,7 +69,7 @@ export class Daemon {
 
     /** Another account: its number and keys. */
     async account() {
-        return JSON.parse(await this.kiln("account", "create"));
+        return JSON.parse(await this.kiln("account", "create", "--json"));
     }
 
     /** An EC2 client of an account: the first one unless other keys are given. */

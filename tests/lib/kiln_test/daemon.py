@@ -9,6 +9,7 @@ removes the directory; when a test failed, the runner first prints the ends of t
 """
 
 import configparser
+import json
 import os
 import select
 import shutil
@@ -18,6 +19,7 @@ import tempfile
 import time
 
 from . import clients, processes, runner
+from .accounts import Account
 from .paths import KILN, TEMPORARY, clean_environment
 
 # Sanitizer builds on a busy machine are slow to start; a healthy start takes a fraction of a second.
@@ -118,6 +120,10 @@ class Kiln:
             print(f"kept: {self.home}", flush=True)
         else:
             shutil.rmtree(self.home, ignore_errors=True)
+
+    def account(self, name="other", *arguments):
+        """Another account, made by the daemon's administrator."""
+        return Account(self, json.loads(self.run("account", "create", "--name", name, *arguments, "--json").stdout))
 
     def client(self, service, region=None, access_key=None, secret_key=None):
         """A boto3 client of this daemon."""
