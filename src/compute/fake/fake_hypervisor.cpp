@@ -383,9 +383,8 @@ Result<Picture> FakeHypervisor::screenshot(const MachineId& id, bool /*wake*/,
                                            Deadline /*deadline*/) {
     TRY_ASSIGN([[maybe_unused]] const MachineInfo info, look(id));
     // A text screen before anything is written on it.
-    constexpr std::uint32_t kWidth = 720;
-    constexpr std::uint32_t kHeight = 400;
-    return Picture{kWidth, kHeight, std::string(std::size_t{kWidth} * kHeight * 3, '\0')};
+    static const Picture blank{720, 400, std::string(std::size_t{720} * 400 * 3, '\0')};
+    return blank;
 }
 
 Status FakeHypervisor::kill(const MachineId& id, Deadline /*deadline*/) {

@@ -106,7 +106,7 @@ TEST_CASE("a specification that makes no network is refused") {
     CHECK(refused([](auto& s) { s.network = cidr("0.0.0.0/0"); }));
     CHECK(refused([](auto& s) { s.subnet = cidr("172.31.5.8/29"); }));
     CHECK(refused([](auto& s) { s.hostname = "a b"; }));
-    CHECK(refused([](auto& s) { s.domain = std::string(201, 'a'); }));
+    CHECK(refused([](auto& s) { s.domain.assign(201, 'a'); }));
     CHECK(refused([](auto& s) { s.nic_socket = "relative"; }));
     CHECK(refused([](auto& s) { s.metadata_socket = "/" + std::string(107, 'a'); }));
     CHECK(refused([](auto& s) { s.api_socket = "relative"; }));

@@ -36,7 +36,7 @@ struct ProvidedWorld {
 
     ProvidedWorld() {
         std::filesystem::create_directory(folder);
-        disk = std::string(3U << 20, '\0');
+        disk.assign(3U << 20, '\0');
         disk.replace(0, 4, "boot");
         disk.replace((2U << 20) + 5000, 4, "data");
         put("tiny.raw", disk);
