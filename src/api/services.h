@@ -4,6 +4,7 @@
 #pragma once
 
 #include "control/accounts.h"
+#include "control/backups.h"
 #include "control/create_image.h"
 #include "control/disk_exports.h"
 #include "control/gc.h"
@@ -55,6 +56,7 @@ struct Services {
     control::Sessions& sessions;
     control::Roles& roles;
     control::InstanceProfiles& profiles;
+    control::Backups& backups;
 };
 
 }  // namespace kiln::api

@@ -58,6 +58,7 @@ class SqliteStore final : public Store {
     // Migrates, and gives a new store its name.
     Status prepare() EXCLUDES(write_mutex_);
     const std::string& uuid() const override { return uuid_; }
+    Result<std::unique_ptr<Store>> copy_to(const std::string& path) override;
 
   private:
     // What became of one attempt.
@@ -189,6 +190,22 @@ void SqliteStore::return_reader(std::unique_ptr<SqliteConnection> reader) {
     MutexLock lock(read_mutex_);
     idle_readers_.push_back(std::move(reader));
     reader_free_.notify_one();
+}
+
+// A connection of its own: its read transaction lasts as long as the copying, and holds up nobody.
+Result<std::unique_ptr<Store>> SqliteStore::copy_to(const std::string& path) {
+    std::string quoted;
+    for (const char c : path) {
+        quoted += c == '\'' ? std::string("''") : std::string(1, c);
+    }
+    TRY_ASSIGN(const auto source,
+               SqliteConnection::open(options_.path, SqliteConnection::Mode::writer, false));
+    TRY(source->script("VACUUM INTO '" + quoted + "'"), "copy the catalog to " + path);
+    SqliteOptions copy;
+    copy.path = path;
+    copy.durable = false;
+    copy.readers = 1;
+    return open_sqlite_store(copy, rng_);
 }
 
 }  // namespace

@@ -25,6 +25,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -105,6 +106,10 @@ class Store {
 
     // Names this store for ever; made with it.
     virtual const std::string& uuid() const = 0;
+    // Writes all that is committed at one moment into a new file, while others read and write here,
+    // and opens that. Once it is closed the file is all there is of it. Blocks for as long as it
+    // takes to read everything.
+    virtual Result<std::unique_ptr<Store>> copy_to(const std::string& path) = 0;
 
   protected:
     using Body = std::function<Status(Transaction&)>;

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/account_command.h"
+#include "cli/backup_command.h"
 #include "cli/client.h"
 #include "cli/console_command.h"
 #include "cli/export_command.h"
@@ -106,6 +107,19 @@ void add_export(CLI::App& app, std::function<int()>* run) {
     command->add_flag("--force", input->force, "replace FILE if it exists");
     command->add_flag("--json", input->json, "print the answer as JSON");
     command->callback([=] { *run = [=] { return run_export(*choices, *input); }; });
+}
+
+void add_backup(CLI::App& app, std::function<int()>* run) {
+    auto choices = std::make_shared<ClientChoices>();
+    auto input = std::make_shared<BackupRequest>();
+    CLI::App* command = app.add_subcommand(
+        "backup",
+        "write the whole store of a running service to a file, for kiln restore (administrators "
+        "only). Guests go on; each volume is as after a loss of power at one common instant");
+    add_choices(command, choices);
+    command->add_option("FILE", input->file, "the file to make; - is standard output")->required();
+    command->add_flag("--force", input->force, "replace FILE if it exists");
+    command->callback([=] { *run = [=] { return run_backup(*choices, *input); }; });
 }
 
 void add_images(CLI::App& app, std::function<int()>* run) {
@@ -377,6 +391,7 @@ void add_commands(CLI::App& app, std::function<int()>* run) {
     add_web(app, run);
     add_operations(app, run);
     add_gc(app, run);
+    add_backup(app, run);
     add_account(app, run);
 }
 

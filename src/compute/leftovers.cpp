@@ -47,6 +47,9 @@ Status end_recorded_processes(const std::string& instances_directory, Deadline d
     std::error_code error;
     for (const auto& entry : std::filesystem::directory_iterator(instances_directory, error)) {
         const std::string directory = entry.path().string();
+        if (!entry.is_directory(error)) {
+            continue;  // not ours
+        }
         note(end_recorded(read_record(directory), deadline));
         note(end_recorded(read_network_record(directory), deadline));
     }

@@ -8,6 +8,7 @@
 #include "compute/network/process.h"
 #include "daemon/doctor.h"
 #include "daemon/serve.h"
+#include "daemon/store_directory.h"
 
 namespace {
 
@@ -106,6 +107,43 @@ void add_doctor(CLI::App& app, std::string& data_directory, std::function<int()>
     });
 }
 
+struct StoreOptions {
+    std::string data_directory;
+    std::string file;
+    bool sure = false;
+};
+
+std::string directory_of(const StoreOptions& options) {
+    return options.data_directory.empty() ? kiln::cli::default_data_directory()
+                                          : options.data_directory;
+}
+
+void add_restore(CLI::App& app, StoreOptions& options, std::function<int()>* run) {
+    CLI::App* command = app.add_subcommand(
+        "restore",
+        "make a data directory of a backup, whole and checked or not at all; no service runs on it "
+        "yet, and its instances come back stopped");
+    command->add_option("FILE", options.file, "what kiln backup wrote; - is standard input")
+        ->required();
+    command->add_option("--data", options.data_directory, "data directory, empty or not there yet");
+    command->callback([&options, run] {
+        *run = [&options] {
+            return kiln::daemon::run_restore(options.file, directory_of(options));
+        };
+    });
+}
+
+void add_reset(CLI::App& app, StoreOptions& options, std::function<int()>* run) {
+    CLI::App* command = app.add_subcommand(
+        "reset",
+        "empty the data directory of a stopped service: guests, images, volumes, accounts, keys");
+    command->add_option("--data", options.data_directory, "data directory");
+    command->add_flag("--yes", options.sure, "do not ask");
+    command->callback([&options, run] {
+        *run = [&options] { return kiln::daemon::run_reset(directory_of(options), options.sure); };
+    });
+}
+
 struct GuestNetworkOptions {
     std::string config;
     int control_fd = -1;
@@ -135,6 +173,10 @@ int main(int argc, char** argv) {
     add_serve(app, options, &run);
     std::string doctor_data;
     add_doctor(app, doctor_data, &run);
+    StoreOptions restore;
+    add_restore(app, restore, &run);
+    StoreOptions reset;
+    add_reset(app, reset, &run);
     GuestNetworkOptions guest_network;
     add_guest_network(app, guest_network, &run);
     kiln::cli::add_commands(app, &run);

@@ -2,6 +2,7 @@
 #include "daemon/server.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <future>
 
@@ -12,6 +13,7 @@
 #include "control/cut_recovery.h"
 #include "control/topology_file.h"
 #include "daemon/directories.h"
+#include "daemon/store_directory.h"
 #include "objects/file_object_store.h"
 #include "util/log.h"
 
@@ -71,11 +73,12 @@ Result<std::unique_ptr<Server>> Server::start(const ServeOptions& options) {
 
 Status Server::open_storage() {
     TRY(prepare_data_directory(data_));
-    auto lock = lock_file(data_ + "/lock");
-    if (!lock) {
-        return std::move(lock).error().with("another kiln serve uses " + data_);
+    TRY_ASSIGN(lock_, lock_store(data_));
+    if (::access((data_ + "/" + kResetMark).c_str(), F_OK) == 0) {
+        return Error(
+            Code::failed_precondition,
+            "a reset of this directory was cut short; finish it: kiln reset --data " + data_);
     }
-    lock_ = std::move(*lock);
 
     catalog::SqliteOptions catalog;
     catalog.path = data_ + "/catalog.sqlite";
@@ -84,6 +87,16 @@ Status Server::open_storage() {
 
     TRY_ASSIGN(settings_.runtime_directory,
                prepare_runtime_directory(options_.runtime_directory, store_->uuid()));
+    // A copy of a store, as a restored backup is, has the same name.
+    auto runtime_lock = lock_file(settings_.runtime_directory + "/lock");
+    if (!runtime_lock) {
+        return std::move(runtime_lock)
+            .error()
+            .with(
+                "another service of this store, or of a copy of it, runs on this host; give "
+                "--runtime-directory another path");
+    }
+    runtime_lock_ = std::move(*runtime_lock);
     settings_.instances_directory = data_ + "/instances";
     settings_.guest_memory_cap_mib = options_.guest_memory_cap_mib;
     settings_.memory_overcommit = options_.memory_overcommit;
@@ -209,6 +222,7 @@ Status Server::open_networks() {
 Status Server::recover() {
     TRY(control::recover_cuts(*parts_));
     TRY(imports_->clean_up());
+    TRY(backups_->clean_up());
     TRY(drop_orphan_layers());
     TRY(gc_->ensure_job());
     return worker_->recover();

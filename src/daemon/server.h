@@ -18,6 +18,7 @@
 #include "catalog/store.h"
 #include "compute/fake/fake_guest_networks.h"
 #include "compute/fake/fake_hypervisor.h"
+#include "control/backups.h"
 #include "control/content_store.h"
 #include "control/content_worker.h"
 #include "control/gc.h"
@@ -79,6 +80,7 @@ class Server {
     bool first_start_ = false;
     bool stopped_ = false;
     UniqueFd lock_;
+    UniqueFd runtime_lock_;
     std::unique_ptr<io::Clock> clock_;
     std::unique_ptr<io::Rng> rng_;
     const control::Topology topology_;
@@ -107,6 +109,7 @@ class Server {
     std::unique_ptr<control::ContentWorker> content_worker_;
     std::unique_ptr<control::Cuts> cuts_;
     std::unique_ptr<control::Snapshots> snapshots_;
+    std::unique_ptr<control::Backups> backups_;
     std::unique_ptr<control::Gc> gc_;
     std::unique_ptr<control::InstanceWorker> worker_;
     std::unique_ptr<control::SpaceWatch> space_watch_;

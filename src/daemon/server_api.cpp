@@ -64,7 +64,8 @@ Status Server::open_api() {
                                  .provided = *provided_,
                                  .sessions = *sessions_,
                                  .roles = *roles_,
-                                 .profiles = *profiles_};
+                                 .profiles = *profiles_,
+                                 .backups = *backups_};
     api::add_image_handlers(registry_, services);
     api::add_image_attribute_handlers(registry_, services);
     api::add_tag_handlers(registry_, services);

@@ -17,6 +17,7 @@ void Server::make_use_cases() {
     content_worker_->install(*jobs_);
     cuts_ = std::make_unique<control::Cuts>(*parts_, *volumes_, poke);
     snapshots_ = std::make_unique<control::Snapshots>(*parts_, *cuts_, poke);
+    backups_ = std::make_unique<control::Backups>(*parts_, *cuts_, *snapshots_, data_);
     gc_ = std::make_unique<control::Gc>(*parts_, poke);
     gc_->install(*jobs_);
     instance_networks_ = std::make_unique<control::InstanceNetworks>(

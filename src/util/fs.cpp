@@ -8,6 +8,8 @@
 
 #include <cerrno>
 
+#include "util/write_all.h"
+
 namespace kiln {
 namespace {
 
@@ -17,20 +19,6 @@ std::string parent_of(const std::string& path) {
         return ".";
     }
     return slash == 0 ? "/" : path.substr(0, slash);
-}
-
-Status write_all(int fd, std::string_view content, const std::string& path) {
-    while (!content.empty()) {
-        const ssize_t n = ::write(fd, content.data(), content.size());
-        if (n < 0 && errno == EINTR) {
-            continue;
-        }
-        if (n < 0) {
-            return Error::from_errno(errno, "write " + path);
-        }
-        content.remove_prefix(static_cast<std::size_t>(n));
-    }
-    return ok();
 }
 
 }  // namespace
@@ -74,7 +62,7 @@ Status write_file_atomic(const std::string& path, std::string_view content, unsi
     if (!fd) {
         return Error::from_errno(errno, "create " + temporary);
     }
-    TRY(write_all(fd.get(), content, temporary));
+    TRY(write_all(fd.get(), as_bytes(content), temporary));
     if (::fsync(fd.get()) != 0) {
         return Error::from_errno(errno, "fsync " + temporary);
     }

@@ -17,6 +17,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(
 import kiln_test  # noqa: E402
 from kiln_test import wait_until  # noqa: E402
 from kiln_test.paths import KILN, TEMPORARY, clean_environment  # noqa: E402
+from kiln_test.processes import is_there  # noqa: E402
 from kiln_test.runner import mark  # noqa: E402
 
 HERE = os.path.abspath(__file__)
@@ -59,10 +60,6 @@ class Place:
 def finish(process, seconds=END_SECONDS):
     out, err = process.communicate(timeout=seconds)
     return process.returncode, out, err
-
-
-def is_there(pid):
-    return os.path.exists(f"/proc/{pid}") and open(f"/proc/{pid}/stat", encoding="ascii", errors="replace").read().rpartition(")")[2].split()[0] != "Z"
 
 
 def assert_nothing_left(place, before, pids=()):

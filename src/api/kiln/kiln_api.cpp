@@ -7,6 +7,7 @@
 
 #include "api/codec/errors.h"
 #include "api/generated/operations.h"
+#include "api/kiln/backup_sender.h"
 #include "api/kiln/client_address.h"
 #include "api/kiln/disk_stream.h"
 #include "api/kiln/import_request.h"
@@ -96,6 +97,10 @@ void KilnApi::serve(const net::HttpRequest& request, const net::Authorization& a
     if (parts.size() == 3 && parts[0] == "snapshots" && parts[2] == "data" &&
         request.method == "GET") {
         send_snapshot(context, std::string(parts[1]), response);
+        return;
+    }
+    if (parts.size() == 1 && parts[0] == "backup" && request.method == "GET") {
+        send_backup(context, response);
         return;
     }
     const auto answered = answer(request, context, body);
@@ -202,6 +207,22 @@ void KilnApi::send_snapshot(const Context& context, const std::string& id,
     if (!sent) {
         log_warn("api", request_id + " the export of " + id +
                             " was broken off: " + sent.error().to_string());
+    }
+}
+
+void KilnApi::send_backup(const Context& context, net::ResponseWriter& response) {
+    const std::string& request_id = context.caller.request_id;
+    const auto backup = services_.backups.begin(context.caller);
+    if (!backup) {
+        refuse(backup.error(), request_id, response);
+        return;
+    }
+    response.set_status(200);
+    response.headers().set("Content-Type", "application/octet-stream");
+    response.headers().set("x-amzn-requestid", request_id);
+    const Status sent = api::send_backup(**backup, response, Deadline::after(kDiskTime));
+    if (!sent) {
+        log_warn("api", request_id + " the backup was broken off: " + sent.error().to_string());
     }
 }
 

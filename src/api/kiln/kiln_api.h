@@ -25,6 +25,8 @@
 //                                              administrators
 //   GET    /kiln/v1/gc?run=                    the same answer about a run asked for before; both
 //                                              wait for its end for some seconds
+//   GET    /kiln/v1/backup                     the whole store (docs/formats/backup.md);
+//                                              administrators
 //   GET    /kiln/v1/operations                 every operation of the service models, and which are
 //                                              built
 //   GET    /kiln/v1/client                     where this request came from -> {address, range};
@@ -76,6 +78,7 @@ class KilnApi {
     Result<std::string> describe_disk(const Context& context, const std::string& id);
     void send_snapshot(const Context& context, const std::string& id,
                        net::ResponseWriter& response);
+    void send_backup(const Context& context, net::ResponseWriter& response);
     Result<std::string> inspect(const Context& context, const std::string& id);
     Result<std::string> export_volume(const net::HttpRequest& request, const Context& context,
                                       const std::string& id);

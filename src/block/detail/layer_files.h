@@ -11,6 +11,7 @@
 #include "block/geometry.h"
 #include "block/ids.h"
 #include "block/layer.h"
+#include "block/layer_name.h"
 #include "block/space.h"
 #include "io/clock.h"
 #include "io/io.h"
@@ -34,8 +35,6 @@ std::string map_path(const LayerContext& context, const LayerId& layer);
 std::string journal_path(const LayerContext& context, const LayerId& layer);
 std::string shard_path(const LayerContext& context, const LayerId& layer, std::uint64_t shard);
 
-// The layer that owns a file of this name; nothing for other files.
-std::optional<LayerId> layer_of_file(std::string_view name);
 // Every layer with at least one file, sorted.
 void list_layer_files(const LayerContext& context, io::Callback<Result<std::vector<LayerId>>> done);
 // Unlinks whatever files the layer has, the map first: a layer without map does not exist.

@@ -43,6 +43,9 @@ class WatchedStore final : public catalog::Store {
   public:
     explicit WatchedStore(std::unique_ptr<catalog::Store> below) : below_(std::move(below)) {}
     const std::string& uuid() const override { return below_->uuid(); }
+    Result<std::unique_ptr<catalog::Store>> copy_to(const std::string& path) override {
+        return below_->copy_to(path);
+    }
     std::function<void()> before;
     std::function<void()> after;
 

@@ -15,6 +15,9 @@
 #define LLVMFuzzerTestOneInput http_message_fuzz
 #include "net/fuzz/http_message_fuzz.cpp"
 #undef LLVMFuzzerTestOneInput
+#define LLVMFuzzerTestOneInput backup_stream_fuzz
+#include "net/fuzz/backup_stream_fuzz.cpp"
+#undef LLVMFuzzerTestOneInput
 
 namespace {
 
@@ -46,4 +49,8 @@ TEST_CASE("the configuration fuzz target takes its seeds and all their prefixes"
 
 TEST_CASE("the HTTP message fuzz target takes its seeds and all their prefixes") {
     CHECK(run_corpus("http_message", http_message_fuzz) >= 5);
+}
+
+TEST_CASE("the backup fuzz target takes its seeds and all their prefixes") {
+    CHECK(run_corpus("backup_stream", backup_stream_fuzz) >= 5);
 }

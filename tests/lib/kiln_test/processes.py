@@ -47,6 +47,15 @@ def end_machines(data, seconds=10):
     return ended
 
 
+def is_there(pid):
+    """Whether the process runs: one that has ended and waits for its parent does not."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="utf-8", errors="replace") as file:
+            return file.read().rpartition(")")[2].split()[0] != "Z"
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+
+
 def end_marked(name, value):
     """SIGKILLs every process whose environment holds name=value, i.e. what this test program started, however far down,
     and describes them. A second net below end_machines, for what has no record."""
