@@ -72,8 +72,9 @@ sim: packages ## the crash simulation: SEEDS histories (20000) from seed SEED (1
 	@ninja -C build/dev -j$(JOBS) kiln_sim
 	@build/dev/bin/kiln_sim --seed $(SEED) --histories $(SEEDS)
 
-bench: build guests ## times of launches, images and stalled writes, a peer's beside them
+bench: build guests ## launches, images, stalled writes, and volumes as disks; peers measured beside them
 	@/usr/bin/python3 tools/bench
+	@/usr/bin/python3 tools/bench-block
 
 .PHONY: deb test-deb container
 deb: packages ## a Debian package of the release build, in build/deb

@@ -1,0 +1,200 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Block devices to measure, ours and the peers': each a context manager whose `engine` are the words that make fio use it.
+
+All files lie in one directory, so that every contestant stands on the same file system. A Workshop owns them and one
+daemon with a machine over the scripted hypervisor, which leaves its volumes' sockets to us. One owner thread.
+"""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+
+from kiln_test import Kiln, wait_until
+
+GIB = 1 << 30
+DEADLINE_SECONDS = 60
+ALLOWANCE = ("--hypervisor", "fake")
+EMPTY_DISK_BYTES = 1 << 20
+
+
+class File:
+    """A file without a server."""
+
+    def __init__(self, path):
+        self.path = path
+        self.engine = ["--ioengine=io_uring", f"--filename={path}", "--direct=1"]
+
+    def close(self):
+        pass
+
+
+class Server:
+    """An NBD server that is one process on one socket."""
+
+    def __init__(self, command, socket):
+        self.socket = socket
+        self.engine = ["--ioengine=nbd", f"--uri=nbd+unix:///?socket={socket}"]
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        wait_until(lambda: os.path.exists(socket), DEADLINE_SECONDS, f"{command[0]} serves")
+
+    def close(self):
+        self.process.send_signal(signal.SIGTERM)
+        self.process.wait(DEADLINE_SECONDS)
+        if os.path.exists(self.socket):
+            os.unlink(self.socket)
+
+
+class Volume:
+    """A volume attached to a machine, through its export's socket."""
+
+    def __init__(self, identifier, socket):
+        self.identifier, self.socket = identifier, socket
+        self.engine = ["--ioengine=nbd", f"--uri=nbd+unix:///?socket={socket}"]
+
+    def close(self):
+        pass
+
+
+class Workshop:
+    def __init__(self):
+        self.directory = tempfile.mkdtemp(prefix="kb-", dir="/tmp")
+        self.made = 0
+        self.open = []
+        self.kiln = None
+
+    def __enter__(self):
+        try:
+            self.kiln = Kiln(*ALLOWANCE)
+            self.kiln.__enter__()
+            self.ec2 = self.kiln.client("ec2")
+            disk = self._empty_disk()
+            done = self.kiln.run("import", disk, "--boot-mode", "legacy-bios", "--name", "empty", "--json")
+            self.image = json.loads(done.stdout)["imageId"]
+            self.instance = self._launch()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_):
+        for target in self.open:
+            target.close()
+        if self.kiln:
+            self.kiln.close()
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    # --- peers ---
+
+    def path(self, ending):
+        self.made += 1
+        return os.path.join(self.directory, f"{self.made}.{ending}")
+
+    def raw(self, size=GIB):
+        """A sparse file."""
+        path = self.path("raw")
+        with open(path, "wb") as file:
+            file.truncate(size)
+        return self._keep(File(path))
+
+    def qcow2(self, size=GIB, backing=None, options=()):
+        path = self.path("qcow2")
+        command = ["qemu-img", "create", "-q", "-f", "qcow2", *options]
+        command += ["-b", backing, "-F", "qcow2"] if backing else []
+        subprocess.run([*command, path, str(size)], check=True, timeout=DEADLINE_SECONDS)
+        return path
+
+    def qemu_nbd(self, path, layout):
+        socket = self.path("sock")
+        command = ["qemu-nbd", "-t", "-k", socket, "-f", layout, "-e", "8", "--cache=none", "--aio=io_uring", "--discard=unmap", path]
+        return self._keep(Server(command, socket))
+
+    def nbdkit(self, path):
+        socket = self.path("sock")
+        return self._keep(Server(["nbdkit", "-f", "-U", socket, "file", path], socket))
+
+    def _keep(self, target):
+        self.open.append(target)
+        return target
+
+    def drop(self, target):
+        """Ends a server before its time; its file goes when the workshop does."""
+        self.open.remove(target)
+        target.close()
+
+    # --- ours ---
+
+    def volume(self, gigabytes=1, **source):
+        """A new volume, attached."""
+        made = self.create_volume(gigabytes, **source)
+        return self.attach(made)
+
+    def create_volume(self, gigabytes, **source):
+        return self.ec2.create_volume(AvailabilityZone=self.zone, Size=gigabytes, VolumeType="gp3", **source)["VolumeId"]
+
+    def attach(self, identifier):
+        self.letters = getattr(self, "letters", -1) + 1
+        first, second = divmod(self.letters, 26)
+        device = f"/dev/xvd{chr(ord('b') + first)}{chr(ord('a') + second)}"
+        available = self.ec2.get_waiter("volume_available")
+        available.wait(VolumeIds=[identifier], WaiterConfig={"Delay": 1, "MaxAttempts": DEADLINE_SECONDS})
+        self.ec2.attach_volume(VolumeId=identifier, InstanceId=self.instance, Device=device)
+        return Volume(identifier, wait_until(lambda: self._socket(identifier), DEADLINE_SECONDS, "the volume is served", interval=0.05))
+
+    def snapshot(self, volume):
+        """Cuts the volume and waits until what that leaves to do behind the scenes is done."""
+        made = self.ec2.create_snapshot(VolumeId=volume.identifier)["SnapshotId"]
+        self.completed(made)
+        self.quiet()
+        return made
+
+    def completed(self, snapshot):
+        def done():
+            return self.ec2.describe_snapshots(SnapshotIds=[snapshot])["Snapshots"][0]["State"] == "completed"
+
+        wait_until(done, DEADLINE_SECONDS, "the snapshot is completed", interval=0.01)
+
+    def processor_seconds(self):
+        with open(f"/proc/{self.kiln.process.pid}/stat", encoding="utf-8") as file:
+            fields = file.read().rsplit(")", 1)[1].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+    def resident_bytes(self):
+        with open(f"/proc/{self.kiln.process.pid}/statm", encoding="utf-8") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+
+    def quiet(self):
+        """Returns when the daemon has used next to no processor time for a second: its background work is over."""
+        until = time.monotonic() + DEADLINE_SECONDS
+        while time.monotonic() < until:
+            before = self.processor_seconds()
+            time.sleep(1)
+            if self.processor_seconds() - before <= 0.05:
+                return
+        raise AssertionError("the daemon does not come to rest")
+
+    def _empty_disk(self):
+        path = self.path("empty")
+        with open(path, "wb") as file:
+            file.write(b"\1")
+            file.truncate(EMPTY_DISK_BYTES)
+        return path
+
+    def _launch(self):
+        made = self.ec2.run_instances(ImageId=self.image, InstanceType="t2.nano", MinCount=1, MaxCount=1)["Instances"][0]
+        self.zone = made["Placement"]["AvailabilityZone"]
+        wait_until(lambda: self._volumes(made["InstanceId"]), DEADLINE_SECONDS, "the machine runs")
+        return made["InstanceId"]
+
+    def _volumes(self, instance):
+        volumes = json.loads(self.kiln.run("inspect", instance).stdout)["volumes"]
+        return [volume for volume in volumes if volume["open"]]
+
+    def _socket(self, identifier):
+        for volume in self._volumes(self.instance):
+            if volume["volumeId"] == identifier and os.path.exists(volume["socket"]):
+                return volume["socket"]
+        return None
