@@ -148,8 +148,12 @@ class Workshop:
         """Cuts the volume and waits until what that leaves to do behind the scenes is done."""
         made = self.ec2.create_snapshot(VolumeId=volume.identifier)["SnapshotId"]
         self.completed(made)
+        wait_until(lambda: self._state(made) == "rooted", DEADLINE_SECONDS, "the snapshot is stored", interval=0.2)
         self.quiet()
         return made
+
+    def _state(self, snapshot):
+        return json.loads(self.kiln.run("inspect", snapshot).stdout)["contents"][0]["state"]
 
     def completed(self, snapshot):
         def done():
@@ -167,12 +171,12 @@ class Workshop:
             return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
     def quiet(self):
-        """Returns when the daemon has used next to no processor time for a second: its background work is over."""
+        """Returns when the daemon has used next to no processor time for half a second: its background work is over."""
         until = time.monotonic() + DEADLINE_SECONDS
         while time.monotonic() < until:
             before = self.processor_seconds()
-            time.sleep(1)
-            if self.processor_seconds() - before <= 0.05:
+            time.sleep(0.5)
+            if self.processor_seconds() - before <= 0.03:
                 return
         raise AssertionError("the daemon does not come to rest")
 
