@@ -146,7 +146,7 @@ bool Session::step_header() {
         return true;
     }
     if (payload_bytes(*request) > 0) {
-        payload_ = io::Buffer(request->length);
+        payload_ = buffers_.take(request->length);
         in_flight_bytes_ += request->length;
         phase_ = Phase::payload;
         return true;
@@ -191,21 +191,21 @@ void Session::dispatch(const Request& request, io::Buffer payload) {
             return do_read(request);
         case Command::write: {
             const ByteView from = payload.view();
-            auto done = answer(request, payload.size());
-            return volume_.write(
-                request.offset, from, durable,
-                [payload = std::move(payload), done = std::move(done)](Status status) mutable {
-                    payload = {};
-                    done(std::move(status));
-                });
+            return volume_.write(request.offset, from, durable,
+                                 [self = shared_from_this(), request,
+                                  payload = std::move(payload)](Status status) mutable {
+                                     const std::size_t counted = payload.size();
+                                     self->buffers_.give(std::move(payload));
+                                     self->answered(request, counted, status);
+                                 });
         }
         case Command::flush:
-            return volume_.flush(answer(request, 0));
+            return volume_.flush(answer(request));
         // A trimmed range reads as zeros here, so both are one thing. NO_HOLE is a wish about space
         // that sparse files cannot keep; zeroing is always fast.
         case Command::trim:
         case Command::write_zeroes:
-            return volume_.zero(request.offset, request.length, durable, answer(request, 0));
+            return volume_.zero(request.offset, request.length, durable, answer(request));
         case Command::block_status:
             return do_block_status(request);
         case Command::disc:
@@ -215,20 +215,22 @@ void Session::dispatch(const Request& request, io::Buffer payload) {
     INVARIANT_MSG(false, "check_request let a command through that has no work");
 }
 
-Done Session::answer(const Request& request, std::size_t counted) {
-    return [self = shared_from_this(), request, counted](Status status) {
-        self->in_flight_bytes_ -= counted;
-        --self->in_flight_;
-        const NbdError error = status ? NbdError::none : to_nbd(status.error());
-        self->send(
-            {.head = status_reply(request, self->handshake_.negotiated(), error), .data = {}});
-        self->process();
-    };
+Done Session::answer(const Request& request) {
+    return
+        [self = shared_from_this(), request](Status status) { self->answered(request, 0, status); };
+}
+
+void Session::answered(const Request& request, std::size_t counted, const Status& status) {
+    in_flight_bytes_ -= counted;
+    --in_flight_;
+    const NbdError error = status ? NbdError::none : to_nbd(status.error());
+    send({.head = status_reply(request, handshake_.negotiated(), error), .data = {}});
+    process();
 }
 
 void Session::do_read(const Request& request) {
-    auto buffer = std::make_unique<io::Buffer>(request.length);
-    const MutableByteView into = buffer->mutable_view();
+    io::Buffer buffer = buffers_.take(request.length);
+    const MutableByteView into = buffer.mutable_view();
     in_flight_bytes_ += request.length;
     volume_.read(
         request.offset, into,
@@ -236,10 +238,11 @@ void Session::do_read(const Request& request) {
             --self->in_flight_;
             if (status) {
                 self->send({.head = read_reply(request, self->handshake_.negotiated()),
-                            .data = std::move(*buffer),
+                            .data = std::move(buffer),
                             .counted = request.length});
             } else {
                 self->in_flight_bytes_ -= request.length;
+                self->buffers_.give(std::move(buffer));
                 self->send({.head = status_reply(request, self->handshake_.negotiated(),
                                                  to_nbd(status.error())),
                             .data = {}});
@@ -299,8 +302,9 @@ void Session::flush_output() {
     sending_ = true;
     sockets_.send(socket_, parts, [self = shared_from_this()](Status status) {
         self->sending_ = false;
-        for (const Reply& reply : self->sending_replies_) {
+        for (Reply& reply : self->sending_replies_) {
             self->in_flight_bytes_ -= reply.counted;
+            self->buffers_.give(std::move(reply.data));
         }
         self->sending_replies_.clear();
         if (!status) {

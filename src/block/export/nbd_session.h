@@ -14,7 +14,7 @@
 
 #include "block/export/nbd_handshake.h"
 #include "block/volume.h"
-#include "io/buffer.h"
+#include "io/buffer_pool.h"
 #include "io/sockets.h"
 
 namespace kiln::block::nbd {
@@ -52,7 +52,8 @@ class Session : public std::enable_shared_from_this<Session> {
     void dispatch(const Request& request, io::Buffer payload);
     void do_read(const Request& request);
     void do_block_status(const Request& request);
-    Done answer(const Request& request, std::size_t counted);
+    Done answer(const Request& request);
+    void answered(const Request& request, std::size_t counted, const Status& status);
     void send(Reply reply);
     void flush_output();
     void abandon_payload();
@@ -79,6 +80,7 @@ class Session : public std::enable_shared_from_this<Session> {
     std::size_t input_end_ = 0;
     Request request_;  // whose payload is being received or discarded
     NbdError refusal_ = NbdError::none;
+    io::BufferPool buffers_;
     io::Buffer payload_;
     std::size_t payload_got_ = 0;
     std::size_t in_flight_ = 0;  // requests
