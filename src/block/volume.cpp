@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "block/volume.h"
 
-#include "block/detail/data_walk.h"
 #include "block/detail/join.h"
 #include "block/detail/zeroing.h"
 #include "block/geometry.h"
@@ -137,45 +136,6 @@ void Volume::read(std::uint64_t offset, MutableByteView into, Done done) {
             }
             done(std::move(status));
         });
-}
-
-std::vector<Extent> Volume::extents(std::uint64_t offset, std::uint64_t length,
-                                    std::size_t most) const {
-    INVARIANT(length > 0 && offset + length <= size_bytes_);
-    std::vector<Extent> found;
-    const std::uint64_t end = offset + length;
-    while (offset < end) {
-        const BlockRange range = touched(offset, end - offset);
-        const Source source = resolve(*stack_, range.first, range.count);
-        const std::uint64_t until = std::min((range.first + source.count) * kBlockBytes, end);
-        const bool zero = source.kind == Source::Kind::zeros;
-        if (!found.empty() && found.back().zero == zero) {
-            found.back().bytes += until - offset;
-        } else if (found.size() == most) {
-            break;
-        } else {
-            found.push_back({until - offset, zero});
-        }
-        offset = until;
-    }
-    return found;
-}
-
-void Volume::data_page(std::uint64_t offset, std::size_t most,
-                       io::Callback<Result<DataPage>> done) {
-    INVARIANT(!closed_);
-    if (offset % kBlockBytes != 0 || offset > size_bytes_ || most == 0) {
-        scheduler_.post([done = std::move(done)]() mutable {
-            done(Error(Code::invalid_argument, "not a block of the volume"));
-        });
-        return;
-    }
-    ++in_flight_;
-    find_data(scheduler_, stack_, {.size_bytes = size_bytes_, .offset = offset, .most = most},
-              [this, done = std::move(done)](Result<DataPage> page) mutable {
-                  end();
-                  done(std::move(page));
-              });
 }
 
 // --- writes ---

@@ -48,7 +48,11 @@ class Volume {
     // Of a range inside the volume, at most `most` entries; memory only. What comes from the tree
     // counts as data.
     std::vector<Extent> extents(std::uint64_t offset, std::uint64_t length, std::size_t most) const;
-    // The same from `offset`, a whole block, with the holes of the tree; reads its nodes.
+    // The same with the holes of the tree, for which its nodes are read; what they would say and
+    // cannot be read counts as data.
+    void status(std::uint64_t offset, std::uint64_t length, std::size_t most,
+                io::Callback<std::vector<Extent>> done);
+    // From `offset`, a whole block, to the end of the volume, with the holes of the tree.
     void data_page(std::uint64_t offset, std::size_t most, io::Callback<Result<DataPage>> done);
 
     // Holds back reads, writes and zeroes that come from now on, and completes when those in flight

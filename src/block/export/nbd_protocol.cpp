@@ -35,8 +35,10 @@ bool changes_data(Command command) {
 NbdError check_range(const Request& request, const ExportInfo& info) {
     std::uint64_t end = 0;
     if (checked_add(request.offset, request.length, end) && end <= info.size_bytes) {
-        // The behaviour of an empty range is unspecified; a client that sends one is confused.
-        return request.length == 0 ? NbdError::einval : NbdError::none;
+        // The protocol leaves empty ranges open. There is nothing to do for them; but an answer to
+        // block status has at least one extent.
+        return request.length == 0 && request.command == Command::block_status ? NbdError::einval
+                                                                               : NbdError::none;
     }
     const bool fills =
         request.command == Command::write || request.command == Command::write_zeroes;

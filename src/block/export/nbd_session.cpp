@@ -6,6 +6,17 @@
 namespace kiln::block::nbd {
 namespace {
 
+Bytes block_status_reply(std::uint64_t cookie, const std::vector<Extent>& extents) {
+    Bytes head = structured_reply(cookie, Chunk::block_status,
+                                  static_cast<std::uint32_t>(4 + 8 * extents.size()));
+    put(head, kBaseAllocationId);
+    for (const Extent& extent : extents) {
+        put(head, static_cast<std::uint32_t>(extent.bytes));
+        put<std::uint32_t>(head, extent.zero ? kStateHole | kStateZero : 0);
+    }
+    return head;
+}
+
 // Holds the largest handshake message, and dozens of requests in one receive.
 constexpr std::size_t kInputBytes = 128U << 10;
 static_assert(kInputBytes >= Handshake::kMaxMessageBytes);
@@ -236,15 +247,15 @@ void Session::do_read(const Request& request) {
         request.offset, into,
         [self = shared_from_this(), request, buffer = std::move(buffer)](Status status) mutable {
             --self->in_flight_;
-            if (status) {
+            if (status && request.length > 0) {
                 self->send({.head = read_reply(request, self->handshake_.negotiated()),
                             .data = std::move(buffer),
                             .counted = request.length});
             } else {
                 self->in_flight_bytes_ -= request.length;
                 self->buffers_.give(std::move(buffer));
-                self->send({.head = status_reply(request, self->handshake_.negotiated(),
-                                                 to_nbd(status.error())),
+                const NbdError error = status ? NbdError::none : to_nbd(status.error());
+                self->send({.head = status_reply(request, self->handshake_.negotiated(), error),
                             .data = {}});
             }
             self->process();
@@ -253,16 +264,13 @@ void Session::do_read(const Request& request) {
 
 void Session::do_block_status(const Request& request) {
     const std::size_t most = (request.flags & kCmdReqOne) != 0 ? 1 : kMaxExtents;
-    const auto extents = volume_.extents(request.offset, request.length, most);
-    Bytes head = structured_reply(request.cookie, Chunk::block_status,
-                                  static_cast<std::uint32_t>(4 + 8 * extents.size()));
-    put(head, kBaseAllocationId);
-    for (const Extent& extent : extents) {
-        put(head, static_cast<std::uint32_t>(extent.bytes));
-        put<std::uint32_t>(head, extent.zero ? kStateHole | kStateZero : 0);
-    }
-    --in_flight_;
-    send({.head = std::move(head), .data = {}});
+    volume_.status(
+        request.offset, request.length, most,
+        [self = shared_from_this(), cookie = request.cookie](const std::vector<Extent>& extents) {
+            --self->in_flight_;
+            self->send({.head = block_status_reply(cookie, extents), .data = {}});
+            self->process();
+        });
 }
 
 // --- output ---

@@ -89,6 +89,8 @@ TEST_CASE("simple replies, when structured ones were not asked for") {
     client.request(Command::read, 4096, 8192, 9);
     CHECK(reply() == std::pair<std::uint64_t, std::uint32_t>(9, 0));
     CHECK(client.receive(8192) == data);
+    client.request(Command::read, 4096, 0, 10);
+    CHECK(reply() == std::pair<std::uint64_t, std::uint32_t>(10, 0));
     // DF belongs to structured replies.
     client.request(Command::read, 0, 512, 10, nbd::kCmdDf);
     CHECK(reply().second == 22);
@@ -108,7 +110,7 @@ TEST_CASE("bad requests get the protocol's errors, and the connection goes on") 
     const Bad cases[] = {
         {Command::read, kBytes - 1, 2, 0, 22},
         {Command::read, ~0ULL, 2, 0, 22},
-        {Command::read, 0, 0, 0, 22},
+        {Command::read, kBytes + 1, 0, 0, 22},
         {Command::read, 0, kMaxRequestBytes + 1, 0, 22},
         {Command::read, 0, kMaxRequestBytes + 1, nbd::kCmdDf, 75},
         {Command::read, 0, 512, nbd::kCmdNoHole, 22},
@@ -133,6 +135,22 @@ TEST_CASE("bad requests get the protocol's errors, and the connection goes on") 
     CHECK(client.write(0, Bytes(kMaxRequestBytes + 4096, 1)).error() == 22);
     CHECK(client.call(Command::read, 0, 512, nbd::kCmdDf).error() == 0);
     CHECK(client.read(0, kBytes) == Bytes(kBytes, 0));
+}
+
+TEST_CASE("an empty request is answered, and does nothing") {
+    Exported e;
+    NbdClient client(e.socket);
+    client.ready();
+    CHECK(client.write(8192, Bytes(4096, 1)).error() == 0);
+    CHECK(client.write(8192, {}, nbd::kCmdFua).error() == 0);
+    for (const Command command : {Command::trim, Command::write_zeroes, Command::read}) {
+        for (const std::uint64_t offset : {std::uint64_t{8192}, std::uint64_t{kBytes}}) {
+            const auto answer = client.call(command, offset, 0);
+            CHECK(answer.type == nbd::Chunk::none);  // a chunk of data has at least one byte
+            CHECK(answer.payload.empty());
+        }
+    }
+    CHECK(client.read(8192, 4096) == Bytes(4096, 1));
 }
 
 TEST_CASE("a read-only export refuses every change, and other connections still write") {

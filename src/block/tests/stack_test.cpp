@@ -166,6 +166,39 @@ TEST_CASE("a block that no layer has comes from the tree, and behind the tree th
     world.close(*volume);
 }
 
+TEST_CASE("status tells the holes of a tree, also from inside a block, and cut to what was asked") {
+    World world;
+    constexpr std::uint64_t kBlocks = 256;
+    const auto base = world.tree(kBlocks, {0, 100, 255});  // leaves of 8 blocks
+    const auto volume = world.volume(
+        kBlocks + 16, {.active = world.layer(kBlocks + 16), .sealed = {}, .base = base});
+    CHECK(world.write(*volume, 50 * kBlockBytes, Bytes(kBlockBytes, 0xa1)));
+    const auto status = [&](std::uint64_t offset, std::uint64_t length, std::size_t most) {
+        return world.reactor
+            .await<std::vector<Extent>>(
+                [&](auto done) { volume->status(offset, length, most, std::move(done)); })
+            .value();
+    };
+    const auto seen = [&](std::uint64_t offset, std::uint64_t length, std::size_t most) {
+        std::string text;
+        for (const Extent& extent : status(offset, length, most)) {
+            text += (extent.zero ? " zero " : " data ") + std::to_string(extent.bytes);
+        }
+        return text;
+    };
+    const auto blocks = [](std::uint64_t count) { return std::to_string(count * kBlockBytes); };
+    CHECK(seen(0, (kBlocks + 16) * kBlockBytes, 100) ==
+          " data " + blocks(8) + " zero " + blocks(42) + " data " + blocks(1) + " zero " +
+              blocks(45) + " data " + blocks(8) + " zero " + blocks(144) + " data " + blocks(8) +
+              " zero " + blocks(16));
+    CHECK(seen(0, kBlocks * kBlockBytes, 2) == " data " + blocks(8) + " zero " + blocks(42));
+    CHECK(seen(9 * kBlockBytes, 600 * 1024, 1) == " zero " + blocks(41));
+    CHECK(seen(7 * kBlockBytes + 100, 4096, 9) == " data 3996 zero 100");
+    CHECK(seen(50 * kBlockBytes + 1, 1, 9) == " data 1");
+    CHECK(seen(51 * kBlockBytes - 1, 2, 9) == " data 1 zero 1");
+    world.close(*volume);
+}
+
 TEST_CASE("a read larger than what the tree takes at once is split") {
     World world;
     constexpr std::uint64_t kBlocks = (40U << 20) / kBlockBytes;
