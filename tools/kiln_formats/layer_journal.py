@@ -127,9 +127,8 @@ class Journal:
             if found:
                 self._judge_leftover(found)
             skipped += found.size if found else 8
-        torn = self._bytes(self.place, min(24, self.room))
-        if any(torn) and int.from_bytes(torn[:8], "little") > self.last_seq:
-            self.remarks.append(f"offset {self.end}: record {self.last_seq + 1} is torn")
+        if any(self._bytes(self.place, min(24, self.room))):
+            self.remarks.append(f"offset {self.end}: behind the end lies a torn record, or what an earlier lap of the ring left")
 
     def _judge_leftover(self, record):
         why = None
