@@ -120,8 +120,11 @@ def test_a_volume_comes_out_of_its_layer_over_its_tree_as_it_was_written(left):
 def pages_and_records(stem):
     """How many pages a layer's map has, and how many records its journal has behind them."""
     presence = layer_map.Map(stem + ".map", layer.read(stem + ".map"))
-    journal = layer_journal.Journal(stem + ".jnl", layer.read(stem + ".jnl"), presence.head, layer.this_boot())
-    return len(presence.pages), len(journal.records)
+    return len(presence.pages), len(read_journal(stem + ".jnl", layer.read(stem + ".jnl"), presence.head).records)
+
+
+def read_journal(path, data, head, boot=None):
+    return layer_journal.Journal(path, data, head, boot or layer.this_boot())
 
 
 class Begun:
@@ -256,6 +259,18 @@ def test_a_changed_byte_of_a_map_is_noticed_where_it_is_in_force(left):
         assert notices(lambda c=changed: layer_map.Map(path, c)), f"nobody noticed that byte {place} was changed"
 
 
+def test_a_superblock_that_is_lost_costs_no_data(left):
+    stem = left.active_layer()
+    data = layer.read(stem + ".map")
+    good = layer_map.Map(stem + ".map", data)
+    base = good.head.fields.base
+    other = layer_map.Map(stem + ".map", data[:base] + bytes(BLOCK) + data[base + BLOCK :])
+    assert other.head.generation == good.head.generation - 1
+    for presence in (good, other):
+        read_journal(stem + ".jnl", layer.read(stem + ".jnl"), presence.head).replay(presence)
+    assert list(good.runs()) == list(other.runs())
+
+
 def test_slots_of_a_map_that_nothing_names_are_not_used(left):
     path = left.active_layer() + ".map"
     data = layer.read(path)
@@ -279,12 +294,8 @@ def journal():
         begun.writer.churn(4, 30 * MIB)
         kiln.kill9()
         stem = active_layer(kiln.data, begun.volume)
-        yield read_journal(stem, layer.read(stem + ".jnl"))
-
-
-def read_journal(stem, data, head=None, boot=None):
-    head = head or layer_map.Map(stem + ".map", layer.read(stem + ".map")).head
-    return layer_journal.Journal(stem, data, head, boot or layer.this_boot())
+        head = layer_map.Map(stem + ".map", layer.read(stem + ".map")).head
+        yield read_journal(stem + ".jnl", layer.read(stem + ".jnl"), head)
 
 
 def test_a_changed_byte_of_a_journal_is_noticed_up_to_its_end(journal):
