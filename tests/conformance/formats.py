@@ -46,6 +46,7 @@ class Left:
         kiln.run("backup", self.backup)
         writer.scatter(600, 100 * MIB)
         writer.zero(64 * BLOCK, 100 * MIB)
+        writer.zero(BLOCK, 2 * MIB)  # of the tree below
         writer.churn(900, 200 * MIB)  # records of 64 KiB and more: the volume is closed with a checkpoint
         writer.write(os.urandom(3 * BLOCK), 5 * MIB)
         writer.close()
@@ -146,6 +147,7 @@ def test_a_volume_of_a_service_that_was_killed_comes_out_of_pages_and_records():
         begun.writer.scatter(600, 100 * MIB)
         begun.writer.churn(2000, 200 * MIB)
         begun.writer.zero(MIB, 100 * MIB)
+        begun.writer.zero(BLOCK, 2 * MIB)  # of the tree below
         kiln.kill9()
         check_store(kiln.data, {}, begun.volume, begun.writer.holds)
         assert all(pages_and_records(active_layer(kiln.data, begun.volume)))
@@ -294,8 +296,10 @@ def journal():
         begun.writer.churn(4, 30 * MIB)
         kiln.kill9()
         stem = active_layer(kiln.data, begun.volume)
-        head = layer_map.Map(stem + ".map", layer.read(stem + ".map")).head
-        yield read_journal(stem + ".jnl", layer.read(stem + ".jnl"), head)
+        found = layer.read(stem + ".map")
+        made = read_journal(stem + ".jnl", layer.read(stem + ".jnl"), layer_map.Map(stem + ".map", found).head)
+        made.map = found
+        yield made
 
 
 def test_a_changed_byte_of_a_journal_is_noticed_up_to_its_end(journal):
@@ -312,6 +316,14 @@ def test_a_changed_byte_before_the_last_flush_is_damage_after_a_start_of_the_hos
     durable = range(BLOCK, next(r for r in journal.records if r.seq == flushed[-1].numbers()[1] + 1).offset)
     for place, changed in flips(journal.data, durable):
         assert refused(lambda c=changed: read_journal(journal.where, c, journal.head, "another")), f"byte {place}"
+
+
+def test_what_was_not_flushed_does_not_count_after_a_start_of_the_host(journal):
+    first = [n * MIB // BLOCK for n in (20, 21, 22, 30)]
+    for boot, places in ((layer.this_boot(), first), ("another", first[:3])):
+        presence = layer_map.Map("map", journal.map)
+        read_journal(journal.where, journal.data, presence.head, boot).replay(presence)
+        assert list(presence.runs()) == [(layer_map.DATA, block, 4) for block in places], boot
 
 
 def test_bytes_behind_the_end_of_a_journal_bring_nothing_back(journal):
