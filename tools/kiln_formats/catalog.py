@@ -43,14 +43,14 @@ class Catalog:
         return {**json.loads(row["doc"]), **{key: row[key] for key in row.keys() if key != "doc"}}
 
     def chunks(self):
-        """The chunk index: (id, pack's id) -> (place, stored_bytes, plain_bytes, type, codec, encryption), of stored packs."""
+        """The chunk index: (id, pack's id) -> (place, stored_bytes, plain_bytes, type, codec, encryption), of packs that are read."""
         query = """SELECT chunks.id, packs.id, place, stored_bytes, plain_bytes, type, codec, encryption
-                   FROM chunks JOIN packs ON chunks.pack = packs.number WHERE packs.state = 'stored'"""
+                   FROM chunks JOIN packs ON chunks.pack = packs.number WHERE packs.state IN ('stored', 'condemned')"""
         return {(row[0], row[1]): tuple(row[2:]) for row in self.database.execute(query)}
 
     def packs(self):
         """Ids of the packs that hold something to be read."""
-        return [row["id"] for row in self.database.execute("SELECT id FROM packs WHERE state = 'stored'")]
+        return [row["id"] for row in self.database.execute("SELECT id FROM packs WHERE state IN ('stored', 'condemned')")]
 
     def lines(self):
         tables = [row[0] for row in self.database.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")]

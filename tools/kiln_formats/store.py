@@ -11,7 +11,8 @@ from .tree import Objects, Tree
 
 
 class Store:
-    """Reads what a stopped service has left. `boot` as in Journal. One owner thread; close it."""
+    """Reads what a service has left that was stopped or killed. `boot` as in Journal. Whether the sets that a kill left pending are
+    whole is not looked at. One owner thread; close it."""
 
     def __init__(self, folder, boot=None):
         self.folder, self.boot = folder, boot
@@ -31,19 +32,20 @@ class Store:
 
     def snapshot(self, name):
         """Block number -> bytes, of the blocks that are not zeros."""
-        return self.content(self.catalog.row("snapshots", name)["content"])
+        return self.content(self.catalog.row("snapshots", name)["content"], frozen=True)
 
     def volume(self, name):
         row = self.catalog.row("volumes", name)
-        under = self.content(row["base_content"]) if row["base_content"] else {}
-        return self._over(under, row["active_layer"])
+        under = self.content(row["base_content"], frozen=False) if row["base_content"] else {}
+        return self._over(under, row["active_layer"], frozen=False)
 
-    def content(self, name):
+    def content(self, name, frozen):
+        """`frozen`: its layers have to be sealed. Those that a volume stands on may not be yet, after a kill."""
         row = self.catalog.row("contents", name)
         if row["state"] == "rooted":
             return self.tree(bytes.fromhex(row["root"]))
-        under = self.content(row["parent"]) if row["parent"] else {}
-        return self._over(under, row["layer"], sealed=True)
+        under = self.content(row["parent"], frozen) if row["parent"] else {}
+        return self._over(under, row["layer"], frozen)
 
     def tree(self, root_digest):
         blocks = {}
@@ -53,12 +55,15 @@ class Store:
                     blocks[(place + at) // BLOCK] = data[at : at + BLOCK]
         return blocks
 
-    def _over(self, under, name, sealed=False):
-        if self.catalog.row("layers", name)["state"] == "planned":
+    def _over(self, under, name, frozen):
+        state, folder = self.catalog.row("layers", name)["state"], os.path.join(self.folder, "layers")
+        if state == "planned" and not os.path.exists(os.path.join(folder, f"d-{name}.map")):
             return under
-        layer = Layer(os.path.join(self.folder, "layers"), name, self.boot)
-        if layer.map.head.store != self.catalog.meta["uuid"] or (sealed and not layer.sealed):
-            raise Damage(layer.stem, 0, "the layer is of another store, or not sealed")
+        layer = Layer(folder, name, self.boot)
+        if layer.map.head.store != self.catalog.meta["uuid"]:
+            raise Damage(layer.stem, 16, f"the layer is of store {layer.map.head.store}")
+        if not layer.sealed and (frozen or state == "sealed"):
+            raise Damage(layer.stem, layer.journal.end, "the layer is not sealed")
         blocks = {block: data for block, data in under.items() if block < layer.size // BLOCK}
         for block, data in layer.blocks():
             blocks.pop(block, None)
