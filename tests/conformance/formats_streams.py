@@ -69,7 +69,8 @@ def test_an_extent_stream_that_is_cut_or_continued_is_refused(stream):
     one = stream.data[8 : 20 + length]
     end = stream.data[-12:]
     assert not refused(head + one + end)
-    for bad in (one + one + end, b"\1" + one[1:] + end, one[:8] + (4 * MIB + BLOCK).to_bytes(4, "little") + bytes(4 * MIB + BLOCK) + end, one + bytes(12)):
+    long = one[:8] + (4 * MIB + BLOCK).to_bytes(4, "little") + bytes(4 * MIB + BLOCK)
+    for bad in (one + one + end, b"\1" + one[1:] + end, long + end, one + bytes(12)):
         assert refused(head + bad), bad[:12]
     assert first == 0
 
