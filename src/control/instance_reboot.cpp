@@ -117,6 +117,7 @@ Status InstanceWorker::go_on(const model::InstanceId& id) {
 }
 
 Status InstanceWorker::give_back(const model::Job& job) {
+    ++given_back_;
     TRY(parts_.store.run([&](catalog::Transaction& tx) -> Status {
         TRY(tx.jobs().finish(job));
         TRY(tx.jobs().wake(job.subject, parts_.clock.now()));  // whoever waits for the instance

@@ -26,6 +26,12 @@ Deadline step_deadline() {
     return Deadline::after(kStepTime);
 }
 
+bool is_on(const compute::MachineInfo& info) {
+    return info.state != compute::MachineState::shut_down &&
+           info.state != compute::MachineState::gone &&
+           info.state != compute::MachineState::prelaunch;
+}
+
 // "ec2xxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx": fixed for the life of the instance, and recognised by
 // cloud-init as EC2.
 std::string machine_uuid(const model::InstanceId& id) {
@@ -213,13 +219,14 @@ Status InstanceWorker::give_up_launch(const model::Job& job, const Error& why) {
 bool InstanceWorker::machine_runs(const model::InstanceId& id) {
     const auto info =
         parts_.hypervisor.query(machine_id(id), Deadline::after(std::chrono::seconds(10)));
-    if (!info) {
-        // Not known: gone. Known but not answering (its disks may be away): it is still there.
-        return info.error().code() != Code::not_found;
-    }
-    return info->state != compute::MachineState::shut_down &&
-           info->state != compute::MachineState::gone &&
-           info->state != compute::MachineState::prelaunch;
+    // Not known: gone. Known but not answering (its disks may be away): it is still there.
+    return info ? is_on(*info) : info.error().code() != Code::not_found;
+}
+
+bool InstanceWorker::says_it_runs(const model::InstanceId& id) {
+    const auto info =
+        parts_.hypervisor.query(machine_id(id), Deadline::after(std::chrono::seconds(10)));
+    return info && is_on(*info);
 }
 
 Status InstanceWorker::note_if_ended(const model::InstanceId& id) {
@@ -230,35 +237,45 @@ Status InstanceWorker::note_if_ended(const model::InstanceId& id) {
     return machine_ended(id, generation_of(instance), EndReason::guest);
 }
 
+// The news may come late: a reboot that powered the guest off may be over, and the machine on
+// again. Whether it is on is asked before the transaction; a hold that was given back between the
+// two makes the answer worth nothing.
 Status InstanceWorker::machine_ended(const model::InstanceId& id, std::uint64_t generation,
                                      EndReason reason) {
-    const Status done = parts_.store.run([&](catalog::Transaction& tx) -> Status {
-        TRY_ASSIGN(auto found, tx.instances().find(id));
-        if (!found || generation_of(*found) != generation) {
-            return ok();  // an earlier run of this instance
-        }
-        model::Instance& instance = *found;
-        if (instance.state == model::InstanceState::running) {
-            TRY_ASSIGN(const bool held, has_hold(tx, id));
-            if (held) {
-                TRY(tx.jobs().wake(id.str(), parts_.clock.now()));
-                return ok();
+    bool settled = false;
+    while (!settled) {
+        const std::uint64_t given_back = given_back_;
+        const bool goes_on = says_it_runs(id);
+        const auto noted = parts_.store.run([&](catalog::Transaction& tx) -> Result<bool> {
+            TRY_ASSIGN(auto found, tx.instances().find(id));
+            if (!found || generation_of(*found) != generation) {
+                return true;  // an earlier run of this instance
             }
-        }
-        if (instance.state == model::InstanceState::running) {  // SHD-1
+            model::Instance& instance = *found;
+            TRY_ASSIGN(const bool held, has_hold(tx, id));
+            if (instance.state != model::InstanceState::running || held) {
+                // pending: the launch looks for itself; ending, held: a job waits for just this.
+                TRY(tx.jobs().wake(id.str(), parts_.clock.now()));
+                return true;
+            }
+            if (goes_on) {
+                return true;
+            }
+            if (given_back_ != given_back) {
+                return false;
+            }
             const auto event = instance.shutdown_behavior == model::ShutdownBehavior::terminate &&
                                        reason == EndReason::guest
                                    ? model::InstanceEvent::guest_terminate
-                                   : model::InstanceEvent::guest_stop;
+                                   : model::InstanceEvent::guest_stop;  // SHD-1
             TRY_ASSIGN(instance.state, model::next(instance.state, event, id));
-            return begin_end(tx, parts_, instance, reason);
-        }
-        // pending: the launch looks for itself; ending: the end job waits for just this.
-        TRY(tx.jobs().wake(id.str(), parts_.clock.now()));
-        return ok();
-    });
-    work_added_();
-    return done;
+            TRY(begin_end(tx, parts_, instance, reason));
+            return true;
+        });
+        work_added_();
+        TRY_ASSIGN(settled, noted);
+    }
+    return ok();
 }
 
 Status InstanceWorker::recover() {

@@ -12,6 +12,7 @@
 // Thread-safe, blocking.
 #pragma once
 
+#include <atomic>
 #include <functional>
 #include <optional>
 #include <string>
@@ -65,7 +66,8 @@ class InstanceWorker {
     // Registers the handlers above.
     void install(JobRunner& runner);
 
-    // The machine of `id`, in its run `generation`, is off or gone.
+    // The machine of `id`, in its run `generation`, is off or gone; or it was, and a reboot that is
+    // over has reset it since.
     Status machine_ended(const model::InstanceId& id, std::uint64_t generation, EndReason reason);
 
     // For a job that holds the instance (has_hold()). True when its guest is off, or had its time;
@@ -108,6 +110,8 @@ class InstanceWorker {
     Result<std::vector<model::Volume>> attached_volumes(const model::InstanceId& id);
     Result<model::Instance> load(const model::InstanceId& id);
     bool machine_runs(const model::InstanceId& id);
+    // What says nothing does not.
+    bool says_it_runs(const model::InstanceId& id);
     Status note_if_ended(const model::InstanceId& id);
     Status recover_instance(const model::Instance& instance);
 
@@ -115,6 +119,9 @@ class InstanceWorker {
     VolumeAccess& volumes_;
     InstanceNetworks& networks_;
     const std::function<void()> work_added_;
+    // How often a hold was given back, of any instance: counted after its machine goes on and
+    // before its job is over.
+    std::atomic<std::uint64_t> given_back_{0};
 };
 
 // The name of one run of an instance: its launch time, which is renewed at every start.
