@@ -181,10 +181,14 @@ Status FileSink::finish() {
     TRY(own(lock.get()));
     std::error_code error;
     std::vector<std::string> folders = {directory_};
-    for (const auto& entry : fs::recursive_directory_iterator(directory_, error)) {
-        if (entry.is_directory(error)) {
-            folders.push_back(entry.path().string());
+    fs::recursive_directory_iterator entry(directory_, error);
+    for (; !error && entry != fs::recursive_directory_iterator(); entry.increment(error)) {
+        if (entry->is_directory(error)) {
+            folders.push_back(entry->path().string());
         }
+    }
+    if (error) {
+        return Error(Code::io_error, "list " + directory_ + ": " + error.message());
     }
     for (const std::string& folder : folders) {
         const UniqueFd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));

@@ -7,7 +7,6 @@ import hashlib
 import json
 import os
 import random
-import subprocess
 import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
@@ -18,6 +17,7 @@ from kiln_formats import backup, layer, layer_journal, layer_map, pack, tree  # 
 from kiln_formats.binary import BLOCK, MIB, Damage  # noqa: E402
 from kiln_formats.store import Store  # noqa: E402
 from kiln_test import wait_until  # noqa: E402
+from kiln_test.formats import dump, refused  # noqa: E402
 from kiln_test.written import Writer, launch, make_disk  # noqa: E402
 
 FLIPS = 120
@@ -344,19 +344,6 @@ def test_a_changed_byte_of_a_node_or_root_record_makes_another_id(left):
                         assert refused(lambda c=changed: tree.Root("root", c)), f"byte {place} of a root record"
     finally:
         store.close()
-
-
-def refused(read):
-    try:
-        read()
-    except Damage:
-        return True
-    return False
-
-
-def dump(*paths):
-    command = [os.path.join(ROOT, "tools/dump"), *paths]
-    return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False)
 
 
 def test_the_dump_tool_prints_every_file_and_changes_none(left):

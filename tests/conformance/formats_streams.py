@@ -4,7 +4,6 @@
 that was ever written, which lie beside the unit tests."""
 
 import os
-import subprocess
 import sys
 import urllib.request
 
@@ -15,7 +14,8 @@ sys.path[:0] = [os.path.join(ROOT, "tests/lib"), os.path.join(ROOT, "tools")]
 sys.dont_write_bytecode = True
 import kiln_test  # noqa: E402
 from kiln_formats.backup import extents  # noqa: E402
-from kiln_formats.binary import BLOCK, MIB, Damage  # noqa: E402
+from kiln_formats.binary import BLOCK, MIB  # noqa: E402
+from kiln_test.formats import dump, refused  # noqa: E402
 from kiln_test.written import Expected, make_disk  # noqa: E402
 
 GOLDEN = os.path.join(ROOT, "src/block/tests/data")
@@ -60,32 +60,23 @@ def test_an_export_is_an_extent_stream_of_the_bytes(stream):
     assert done.returncode == 0 and len(done.stdout.splitlines()) == 1 + len(found), done
 
 
+def stream_refused(data):
+    return refused(lambda: list(extents("the stream", data)))
+
+
 def test_an_extent_stream_that_is_cut_or_continued_is_refused(stream):
     for cut in range(0, len(stream.data), 997):
-        assert refused(stream.data[:cut]), f"cut at {cut}"
-    assert refused(stream.data + b"\0")
+        assert stream_refused(stream.data[:cut]), f"cut at {cut}"
+    assert stream_refused(stream.data + b"\0")
     # An extent that goes back, one that is not aligned, one that is too long, a disk that ends before its data.
     head, (first, length) = stream.data[:8], next((o, len(d)) for o, d in extents("the stream", stream.data))
     one = stream.data[8 : 20 + length]
     end = stream.data[-12:]
-    assert not refused(head + one + end)
+    assert not stream_refused(head + one + end)
     long = one[:8] + (4 * MIB + BLOCK).to_bytes(4, "little") + bytes(4 * MIB + BLOCK)
     for bad in (one + one + end, b"\1" + one[1:] + end, long + end, one + bytes(12)):
-        assert refused(head + bad), bad[:12]
+        assert stream_refused(head + bad), bad[:12]
     assert first == 0
-
-
-def refused(data):
-    try:
-        list(extents("the stream", data))
-    except Damage:
-        return True
-    return False
-
-
-def dump(*arguments):
-    command = [os.path.join(ROOT, "tools/dump"), *arguments]
-    return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False)
 
 
 def test_the_files_of_every_version_are_read():
