@@ -120,6 +120,7 @@ CONTRACT("RBT-1: a machine that shut down starts again by a reset, as the same p
     REQUIRE(world.events.wait(Kind::shutdown_guest));
     REQUIRE(eventually(
         [&] { return hypervisor->query(spec.id, soon())->state == MachineState::shut_down; }));
+    world.guest_stays_on(spec);
     REQUIRE(hypervisor->reset(spec.id, soon()));
     world.wait_booted(spec, 2);
     const auto info = hypervisor->query(spec.id, soon());

@@ -235,6 +235,9 @@ void QemuWorld::guest_power_off(const MachineSpec& spec) {
 void QemuWorld::guest_reset(const MachineSpec& spec) {
     command_guest(disk_of(spec), 'R', 0);
 }
+void QemuWorld::guest_stays_on(const MachineSpec& spec) {
+    command_guest(disk_of(spec), 0, 0);
+}
 void QemuWorld::ignore_button(const MachineSpec& spec) {
     command_guest(disk_of(spec), 0, 'I');
 }

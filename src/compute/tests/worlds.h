@@ -66,6 +66,7 @@ class FakeWorld {
     void wait_booted(const MachineSpec&, unsigned /*times*/ = 1) {}
     void guest_power_off(const MachineSpec& spec);
     void guest_reset(const MachineSpec& spec);
+    void guest_stays_on(const MachineSpec& /*spec*/) {}
     void ignore_button(const MachineSpec& spec);
     void crash(const MachineInfo& info);
     void break_next_start(MachineSpec& spec);
@@ -88,6 +89,8 @@ class QemuWorld {
     void wait_booted(const MachineSpec& spec, unsigned times = 1);
     void guest_power_off(const MachineSpec& spec);
     void guest_reset(const MachineSpec& spec);
+    // What the guest was told stands on its disk: without this it would power off at each boot.
+    void guest_stays_on(const MachineSpec& spec);
     void ignore_button(const MachineSpec& spec);
     void crash(const MachineInfo& info);
     void break_next_start(MachineSpec& spec);
