@@ -4,9 +4,9 @@
 // put creates the object whole and durable, or not at all; already_exists leaves what is there. Who
 // does not know the outcome (deadline_exceeded, cancelled, io_error) takes a new name: names are
 // never reused, also not after a removal. get gives fewer bytes than asked only at the end of the
-// object. remove of a missing object is fine; what was removed does not come back. Nothing lists. Errors: not_found, already_exists,
-// invalid_argument (name, lengths), out_of_space, unavailable, deadline_exceeded, cancelled,
-// io_error.
+// object. remove of a missing object is fine; what was removed does not come back. Nothing lists.
+// Errors: not_found, already_exists, invalid_argument (name, lengths), out_of_space, unavailable,
+// deadline_exceeded, cancelled, io_error.
 //
 // A completion runs exactly once, never inside the call that started it. Content is shared and
 // results are owned by the store until they are handed over, so a call may end early (deadline,

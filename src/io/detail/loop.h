@@ -32,8 +32,8 @@ class Loop : public Reactor, public Scheduler {
     // Submits what is queued, sleeps at most this long, dispatches events. 0: does not sleep.
     virtual void wait(std::chrono::nanoseconds timeout) = 0;
     virtual void wake() = 0;  // thread-safe
-    // Drops all tasks and timers uncalled. For destructors of backends, before they close what wake()
-    // uses: when it returns, every post() whose task was run or dropped is out of it.
+    // Drops all tasks and timers uncalled. For destructors of backends, before they close what
+    // wake() uses: when it returns, every post() whose task was run or dropped is out of it.
     void drop_tasks() EXCLUDES(mutex_);
 
   private:

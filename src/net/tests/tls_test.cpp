@@ -158,7 +158,8 @@ TEST_CASE("plain HTTP on a TLS port, and a client that hangs up in the handshake
     CHECK(client.read_until("/ok ? \n").starts_with("HTTP/1.1 200"));
 }
 
-TEST_CASE("the client of kiln's own command line speaks TLS to a server whose certificate it trusts") {
+TEST_CASE(
+    "the client of kiln's own command line speaks TLS to a server whose certificate it trusts") {
     Certificate certificate;
     TestServer server(echo, certificate.options());
     const std::string url = "https://localhost:" + std::to_string(server.port());
