@@ -76,8 +76,20 @@ Result<FileSystem> probe_file_system(std::uint64_t size_bytes, const ReadAt& rea
 
 bool has_readable_files(const FileSystem& file_system) {
     return file_system.type == "ext2" || file_system.type == "ext3" || file_system.type == "ext4" ||
-           file_system.type == "xfs";
+           file_system.type == "xfs" || file_system.type == "btrfs";
 }
+
+namespace {
+
+Result<std::unique_ptr<FileTree>> open_tree(const std::string& type, std::uint64_t size_bytes,
+                                            const ReadAt& read) {
+    if (type == "xfs") {
+        return open_xfs(size_bytes, read);
+    }
+    return type == "btrfs" ? open_btrfs(size_bytes, read) : open_ext(size_bytes, read);
+}
+
+}  // namespace
 
 FileSystemFindings examine(std::uint64_t size_bytes, const ReadAt& read) {
     FileSystemFindings findings;
@@ -87,11 +99,10 @@ FileSystemFindings examine(std::uint64_t size_bytes, const ReadAt& read) {
         return findings;
     }
     findings.file_system = *probed;
-    const std::string& type = probed->type;
     if (!has_readable_files(*probed)) {
         return findings;
     }
-    const auto tree = type == "xfs" ? open_xfs(size_bytes, read) : open_ext(size_bytes, read);
+    const auto tree = open_tree(probed->type, size_bytes, read);
     if (!tree) {
         findings.why_not = printable(tree.error().message());
         return findings;

@@ -114,6 +114,26 @@ def test_other_systems_tell_theirs(service):
         assert made["warnings"] == [] and "\x1b" not in words, made
 
 
+def test_a_cloud_image_with_btrfs_tells_its_system(service):
+    # As Fedora's: the root directory is a subvolume. mkfs.btrfs makes none, so it is a directory of that name here.
+    ec2 = service.client("ec2")
+    make_disk(service, "gpt", "BOOTX64.EFI", True)
+    top = tempfile.mkdtemp(prefix="top-", dir=service.home)
+    os.rename(make_tree(service.home, 'PRETTY_NAME="Fedora Linux 41 (Cloud Edition)"\nID=fedora\nVERSION_ID="41"\n', X86), os.path.join(top, "root"))
+    part = os.path.join(service.home, "part")
+    with open(part, "wb") as file:
+        file.truncate(48 * MIB)
+    run("mkfs.btrfs", "-q", "--mixed", "-L", "fedora", "-r", top, part)
+    with open(part, "rb") as whole, open(service.raw, "r+b") as disk:
+        disk.seek(ROOT_AT)
+        disk.write(whole.read())
+    made, _ = import_disk(service)
+    image = ec2.describe_images(ImageIds=[made["imageId"]])["Images"][0]
+    assert made["warnings"] == [] and made["detected"]["rootPartition"] == 3, made
+    assert (image["Name"], image["Architecture"], image["RootDeviceName"]) == ("fedora-41-x86_64", "x86_64", "/dev/sda1"), image
+    assert inspect(service, made["imageId"])["disk"]["os"]["name"] == "Fedora Linux 41 (Cloud Edition)", made
+
+
 def test_a_qcow2_goes_in_like_a_raw_disk(service):
     make_disk(service, "gpt", "BOOTX64.EFI", True)
     packed = os.path.join(service.home, "disk.qcow2")

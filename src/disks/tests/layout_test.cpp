@@ -5,8 +5,7 @@
 #include <doctest/doctest.h>
 
 #include "disks/fat_directory.h"
-#include "disks/tests/sector_disk.h"
-#include "util/fs.h"
+#include "disks/tests/corpus_disk.h"
 
 using namespace kiln;
 using namespace kiln::disks;
@@ -15,11 +14,7 @@ using testing::SectorDisk;
 namespace {
 
 SectorDisk load(const std::string& name) {
-    const std::string here = __FILE__;
-    const auto bytes =
-        read_file(here.substr(0, here.rfind("/tests/")) + "/fuzz/corpus/layout/" + name);
-    REQUIRE_MESSAGE(bytes, name);
-    return SectorDisk(as_bytes(*bytes));
+    return testing::corpus_disk("layout", name);
 }
 
 std::string look(SectorDisk disk, std::uint64_t size = SectorDisk::kBytes) {
