@@ -12,6 +12,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(
 import kiln_test  # noqa: E402
 from botocore.exceptions import ClientError  # noqa: E402
 from kiln_test import wait_until  # noqa: E402
+from kiln_test.refusals import expect  # noqa: E402
 
 
 @kiln_test.fixture
@@ -68,6 +69,31 @@ def test_RUN_11_INS_5_a_reservation_is_described_at_once_and_whole(service):
     assert devices["/dev/xvda"]["DeleteOnTermination"] and not devices["/dev/sdf"]["DeleteOnTermination"]
     assert devices["/dev/xvda"]["Status"] == "attached"
     end(ec2, ids)
+
+
+def test_RUN_15_what_every_instance_has_may_be_asked_for(service):
+    ec2 = service.client("ec2")
+
+    def asked(**more):
+        return ec2.run_instances(ImageId=service.image, MinCount=1, MaxCount=1, **{"InstanceType": "t3.nano", **more})
+
+    def reservation(preference):
+        return {"CapacityReservationSpecification": {"CapacityReservationPreference": preference}}
+
+    # As the current Packer launches.
+    made = asked(CreditSpecification={"CpuCredits": "standard"}, **reservation("none"))["Instances"]
+    made += asked(CreditSpecification={"CpuCredits": "unlimited"}, **reservation("open"))["Instances"]
+    made += asked(Monitoring={"Enabled": False}, HibernationOptions={"Configured": False}, EnclaveOptions={"Enabled": False})["Instances"]
+    end(ec2, [instance["InstanceId"] for instance in made])
+    for code, wrong in (
+        ("UnsupportedOperation", reservation("capacity-reservations-only")),
+        ("InvalidParameterValue", reservation("closed")),
+        ("UnsupportedOperation", {"CapacityReservationSpecification": {"CapacityReservationTarget": {"CapacityReservationId": "cr-01234567890123456"}}}),
+        ("InvalidParameterValue", {"CreditSpecification": {"CpuCredits": "free"}}),
+        ("InvalidParameterCombination", {"CreditSpecification": {"CpuCredits": "standard"}, "InstanceType": "m5.large"}),
+        ("UnsupportedOperation", {"Monitoring": {"Enabled": True}}),
+    ):
+        expect(code, asked, **wrong)
 
 
 def test_aws_waiters_and_the_cli_work_unmodified(service):

@@ -2,6 +2,7 @@
 #include "api/context.h"
 #include "api/ec2/convert.h"
 #include "api/ec2/handlers.h"
+#include "api/ec2/launch_limits.h"
 #include "api/ec2/metadata_options.h"
 #include "api/ec2/network_convert.h"
 #include "api/generated/ec2/describe_instances.h"
@@ -14,46 +15,6 @@ namespace kiln::api {
 namespace {
 
 using namespace ec2;
-
-Status refuse_unbuilt(const RunInstancesRequest& request) {
-    struct Parameter {
-        bool used;
-        std::string_view name;
-    };
-    const Parameter parameters[] = {
-        {request.launch_template.has_value(), "LaunchTemplate"},
-        {given(request.kernel_id), "KernelId"},
-        {given(request.ramdisk_id), "RamdiskId"},
-        {request.instance_market_options.has_value(), "InstanceMarketOptions"},
-        {request.hibernation_options && request.hibernation_options->configured.value_or(false),
-         "HibernationOptions"},
-        {request.enclave_options && request.enclave_options->enabled.value_or(false),
-         "EnclaveOptions"},
-        {request.capacity_reservation_specification.has_value(),
-         "CapacityReservationSpecification"},
-        {request.monitoring && request.monitoring->enabled.value_or(false), "Monitoring.Enabled"},
-        {request.cpu_options.has_value(), "CpuOptions"},
-        {request.credit_specification.has_value(), "CreditSpecification"},
-        {request.ipv6_address_count.value_or(0) != 0 || !request.ipv6_addresses.empty(),
-         "Ipv6Address"},
-        {!request.license_specifications.empty(), "LicenseSpecification"},
-        {!request.elastic_gpu_specification.empty(), "ElasticGpuSpecification"},
-        {!request.elastic_inference_accelerators.empty(), "ElasticInferenceAccelerator"},
-        {!request.secondary_interfaces.empty(), "SecondaryInterface"},
-        {request.private_dns_name_options.has_value(), "PrivateDnsNameOptions"},
-        {request.maintenance_options.has_value(), "MaintenanceOptions"},
-        {request.network_performance_options.has_value(), "NetworkPerformanceOptions"},
-        {request.operator_.has_value(), "Operator"},
-        {request.enable_primary_ipv6.value_or(false), "EnablePrimaryIpv6"},
-        {given(request.additional_info), "AdditionalInfo"},
-    };
-    for (const Parameter& parameter : parameters) {
-        if (parameter.used) {
-            return not_built(parameter.name);
-        }
-    }
-    return ok();
-}
 
 Status take_placement(const RunInstancesRequest& request, control::RunInstancesInput& input) {
     if (!request.placement) {

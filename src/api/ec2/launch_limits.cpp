@@ -1,0 +1,95 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "api/ec2/launch_limits.h"
+
+#include <fmt/format.h>
+
+#include "api/ec2/convert.h"
+#include "control/api_errors.h"
+#include "control/instance_types.h"
+
+namespace kiln::api::ec2 {
+namespace {
+
+// RUN-15. Current Packer sends `none` with every launch.
+Status check_reservation(const RunInstancesRequest& request) {
+    if (!request.capacity_reservation_specification) {
+        return ok();
+    }
+    constexpr std::string_view kName =
+        "CapacityReservationSpecification.CapacityReservationPreference";
+    const auto& wanted = *request.capacity_reservation_specification;
+    if (wanted.capacity_reservation_target) {
+        return not_built("CapacityReservationSpecification.CapacityReservationTarget");
+    }
+    const std::string preference = wanted.capacity_reservation_preference.value_or("");
+    if (preference == "capacity-reservations-only") {
+        return not_built(fmt::format("{} ({})", kName, preference));
+    }
+    if (preference != "open" && preference != "none") {
+        return bad_enum(preference, kName);
+    }
+    return ok();
+}
+
+// RUN-15. Packer asks for `standard` with every burstable type.
+Status check_credits(const RunInstancesRequest& request) {
+    if (!request.credit_specification) {
+        return ok();
+    }
+    const std::string credits = request.credit_specification->cpu_credits.value_or("");
+    if (credits != "standard" && credits != "unlimited") {
+        return bad_enum(credits, "CreditSpecification.CpuCredits");
+    }
+    const std::string name =
+        request.instance_type.value_or(std::string(control::kDefaultInstanceType));
+    const control::InstanceType* const type = control::find_instance_type(name);
+    if (type != nullptr && !type->family->burstable) {
+        return control::errors::invalid_parameter_combination(
+            fmt::format("The T2 Unlimited/Standard credit option is not supported for the "
+                        "instance type '{}'; it is for burstable ones (t2, t3, t3a, t4g).",
+                        name));
+    }
+    return ok();
+}
+
+}  // namespace
+
+Status refuse_unbuilt(const RunInstancesRequest& request) {
+    struct Parameter {
+        bool used;
+        std::string_view name;
+    };
+    const Parameter parameters[] = {
+        {request.launch_template.has_value(), "LaunchTemplate"},
+        {given(request.kernel_id), "KernelId"},
+        {given(request.ramdisk_id), "RamdiskId"},
+        {request.instance_market_options.has_value(), "InstanceMarketOptions"},
+        {request.hibernation_options && request.hibernation_options->configured.value_or(false),
+         "HibernationOptions"},
+        {request.enclave_options && request.enclave_options->enabled.value_or(false),
+         "EnclaveOptions"},
+        {request.monitoring && request.monitoring->enabled.value_or(false), "Monitoring.Enabled"},
+        {request.cpu_options.has_value(), "CpuOptions"},
+        {request.ipv6_address_count.value_or(0) != 0 || !request.ipv6_addresses.empty(),
+         "Ipv6Address"},
+        {!request.license_specifications.empty(), "LicenseSpecification"},
+        {!request.elastic_gpu_specification.empty(), "ElasticGpuSpecification"},
+        {!request.elastic_inference_accelerators.empty(), "ElasticInferenceAccelerator"},
+        {!request.secondary_interfaces.empty(), "SecondaryInterface"},
+        {request.private_dns_name_options.has_value(), "PrivateDnsNameOptions"},
+        {request.maintenance_options.has_value(), "MaintenanceOptions"},
+        {request.network_performance_options.has_value(), "NetworkPerformanceOptions"},
+        {request.operator_.has_value(), "Operator"},
+        {request.enable_primary_ipv6.value_or(false), "EnablePrimaryIpv6"},
+        {given(request.additional_info), "AdditionalInfo"},
+    };
+    for (const Parameter& parameter : parameters) {
+        if (parameter.used) {
+            return not_built(parameter.name);
+        }
+    }
+    TRY(check_reservation(request));
+    return check_credits(request);
+}
+
+}  // namespace kiln::api::ec2
