@@ -44,6 +44,8 @@ def test_eight_guests_take_what_they_write_and_a_mebibyte_each():
             return json.loads(kiln.run("inspect", made["snapshotId"]).stdout)["contents"][0]["state"] == "rooted"
 
         wait_until(stored, 60, "the image is stored", interval=0.2)
+        # The layer it was imported into goes only then.
+        wait_until(lambda: not os.listdir(os.path.join(kiln.data, "layers")), 60, "its layer is gone", interval=0.2)
         before = Used(kiln.data)
         launched = ec2.run_instances(ImageId=made["imageId"], InstanceType="t2.nano", MinCount=GUESTS, MaxCount=GUESTS)
         ids = [instance["InstanceId"] for instance in launched["Instances"]]
