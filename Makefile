@@ -9,6 +9,7 @@ JOBS ?= $(shell nproc)
 FUZZ_SECONDS ?= 20
 SEED ?= 1
 SEEDS ?= 20000
+SWEEP ?= 2
 # Generated code is laid out by its generator.
 SOURCES = $(shell git ls-files -co --exclude-standard 'src/*.h' 'src/*.cpp' 'src/*.cc' 'tests/*.cc' ':!src/api/generated')
 
@@ -67,10 +68,11 @@ fuzz: packages ## every fuzz target for FUZZ_SECONDS (20) each
 	@ninja -C build/fuzz -j$(JOBS) fuzzers
 	@tools/run-fuzzers --seconds $(FUZZ_SECONDS)
 
-sim: packages ## the crash simulation: SEEDS histories (20000) from seed SEED (1)
+sim: packages ## the crash simulation: SEEDS histories (20000) from seed SEED (1), and the sweep of SWEEP operations (2)
 	@mkdir -p build && $(call configured,dev)
 	@ninja -C build/dev -j$(JOBS) kiln_sim
-	@build/dev/bin/kiln_sim --seed $(SEED) --histories $(SEEDS)
+	@build/dev/bin/kiln_sim --seed $(SEED) --histories $(SEEDS) --jobs $(JOBS)
+	@[ $(SWEEP) = 0 ] || build/dev/bin/kiln_sim --sweep $(SWEEP) --jobs $(JOBS)
 
 bench: build guests ## launches, images, stalled writes, and volumes as disks; peers measured beside them
 	@/usr/bin/python3 tools/bench

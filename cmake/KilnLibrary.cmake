@@ -9,8 +9,9 @@ add_library(kiln_test_main OBJECT ${CMAKE_SOURCE_DIR}/src/util/testing/main.cc)
 #   TEST_DEPS  what only the tests need
 function(kiln_library name)
     cmake_parse_arguments(ARG "" "" "DEPS;PRIVATE;TEST_DEPS" ${ARGN})
-    file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
-    list(FILTER sources EXCLUDE REGEX "/tests/|/fuzz/|/bench/|/sim/|/main\\.cpp$")
+    # Relative: where the project lies must not count.
+    file(GLOB_RECURSE sources CONFIGURE_DEPENDS RELATIVE ${CMAKE_CURRENT_SOURCE_DIR} ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
+    list(FILTER sources EXCLUDE REGEX "(^|/)(tests|fuzz|bench|sim|flips)/|(^|/)main\\.cpp$")
     if(NOT sources)
         add_library(kiln_${name} INTERFACE)
         return()

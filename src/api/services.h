@@ -27,6 +27,7 @@
 #include "control/sessions.h"
 #include "control/snapshots.h"
 #include "control/topology.h"
+#include "control/verifications.h"
 #include "control/volumes.h"
 
 namespace kiln::api {
@@ -57,6 +58,7 @@ struct Services {
     control::Roles& roles;
     control::InstanceProfiles& profiles;
     control::Backups& backups;
+    control::Verifications& verifications;
 };
 
 }  // namespace kiln::api

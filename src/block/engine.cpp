@@ -282,6 +282,12 @@ Result<std::optional<Freeze>> Engine::freeze_of(const LayerId& id, Deadline dead
     });
 }
 
+Result<LayerFacts> Engine::layer_facts(const LayerId& id, Deadline deadline) {
+    return impl_->call<LayerFacts>(deadline, [impl = impl_.get(), id](auto done) {
+        impl->owner().layer_facts(id, std::move(done));
+    });
+}
+
 Status Engine::seal_layer(const LayerId& id, std::uint64_t size_bytes, Deadline deadline) {
     return impl_->call<void>(deadline, [impl = impl_.get(), id, size_bytes](Done done) {
         impl->owner().seal_layer(id, size_bytes, std::move(done));
@@ -291,6 +297,12 @@ Status Engine::seal_layer(const LayerId& id, std::uint64_t size_bytes, Deadline 
 Status Engine::open_content(const VolumeId& name, const ContentId& content, Deadline deadline) {
     return impl_->call<void>(deadline, [impl = impl_.get(), name, content](Done done) {
         impl->owner().open_content(name, content, std::move(done));
+    });
+}
+
+Result<VerifyPage> Engine::verify(const VolumeId& name, VerifyPlace place, Deadline deadline) {
+    return impl_->call<VerifyPage>(deadline, [impl = impl_.get(), name, place](auto done) {
+        impl->owner().verify(name, place, std::move(done));
     });
 }
 

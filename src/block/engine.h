@@ -27,6 +27,7 @@
 #include "block/image/image_geometry.h"
 #include "block/layer.h"
 #include "block/space.h"
+#include "block/verify_page.h"
 #include "io/reactor.h"
 #include "objects/object_store.h"
 #include "util/bytes.h"
@@ -65,6 +66,13 @@ struct DestagedContent {
     std::uint64_t chunks_hit = 0;
     std::uint64_t chunks_zero = 0;
     std::uint64_t stored_bytes = 0;
+};
+
+// What the files of a layer say of themselves.
+struct LayerFacts {
+    VolumeId volume;  // that wrote it
+    std::uint64_t size_bytes = 0;
+    bool sealed = false;
 };
 
 // Counts of work done since the engine was created (SPECIFICATION: cost independent of size).
@@ -147,6 +155,9 @@ class Engine {
     // The evidence a cut left in a layer: nothing when it is not sealed. Of a layer that no volume
     // has open for writing. not_found without files.
     Result<std::optional<Freeze>> freeze_of(const LayerId& id, Deadline deadline);
+    // Of a layer that no volume has open for writing, after its map and journal were read through,
+    // as an opening does. not_found without files.
+    Result<LayerFacts> layer_facts(const LayerId& id, Deadline deadline);
     // Seals a layer that an interrupted cut left unsealed below its successor: replays it, makes it
     // durable and freezes it without naming a set. Fine if it is sealed.
     Status seal_layer(const LayerId& id, std::uint64_t size_bytes, Deadline deadline);
@@ -155,6 +166,13 @@ class Engine {
     // export_volume(read_only) and close_volume() work on it; the rest is failed_precondition. It
     // stays on the stack it found.
     Status open_content(const VolumeId& name, const ContentId& content, Deadline deadline);
+
+    // Reads a piece of what a look opened by open_content() stands on, past every cache: the data
+    // of its layers, every node and chunk of its tree, each checked as a read checks it. What is
+    // damaged is told in the page; an error is what says nothing about the bytes. Begins at
+    // VerifyPlace{} and goes on at the page's `next`. At most some MiB, one MiB or the chunks of
+    // one leaf at a time, so that guests' requests go between.
+    Result<VerifyPage> verify(const VolumeId& name, VerifyPlace place, Deadline deadline);
 
     // Stores what a layered content's chain says over its first rooted ancestor as a tree. One at a
     // time (failed_precondition, as for a content that is rooted already). `epoch` is written into

@@ -6,6 +6,7 @@
 #include <span>
 
 #include "catalog/detail/codec.h"
+#include "catalog/detail/row_crc.h"
 #include "catalog/detail/sql.h"
 
 namespace kiln::catalog {
@@ -58,7 +59,25 @@ bool read(const SqlValue& in, Bytes& out) {
     return bytes != nullptr;
 }
 
-Result<PackRow> decode_pack(const SqlRow& row) {
+// In the order of kPackColumns.
+SqlRow encode_pack(std::int64_t number, const PackRecord& pack) {
+    return {number,
+            pack.id,
+            to_sql(pack.kind),
+            to_sql(pack.digest),
+            pack.domain,
+            to_sql(pack.state),
+            to_sql(pack.epoch),
+            to_sql(pack.bytes),
+            to_sql(pack.created),
+            to_sql(pack.trashed)};
+}
+
+// The columns and the check sum (D9).
+Result<PackRow> decode_pack(SqlRow row) {
+    const SqlValue crc = row.empty() ? SqlValue() : std::move(row.back());
+    row.resize(row.empty() ? 0 : row.size() - 1);
+    TRY(check_row_crc("packs", row, crc), "packs");
     PackRow out;
     PackRecord& pack = out.pack;
     const bool good = row.size() == 10 && from_sql(row[0], out.number) && read(row[1], pack.id) &&
@@ -83,6 +102,16 @@ Result<ChunkPlace> decode_place(const SqlRow& row) {
         return Error(Code::data_loss, "chunks: a row is not readable");
     }
     return out;
+}
+
+// What may change of a pack.
+Status update_pack(SqlSession& session, const PackRow& changed) {
+    const PackRecord& pack = changed.pack;
+    const std::int64_t crc = row_crc("packs", encode_pack(changed.number, pack));
+    TRY(session.execute(
+        {"UPDATE packs SET state = ?, bytes = ?, trashed = ?, crc = ? WHERE number = ?",
+         {to_sql(pack.state), to_sql(pack.bytes), to_sql(pack.trashed), crc, changed.number}}));
+    return ok();
 }
 
 Status insert_entries(SqlSession& session, std::int64_t pack, std::span<const ChunkEntry> entries) {
@@ -115,18 +144,26 @@ Status insert_entries(SqlSession& session, std::int64_t pack, std::span<const Ch
 
 Status Packs::insert(const PackRecord& pack) {
     // The next number; those of erased packs may come again, since nothing names them any more.
-    TRY(session_.execute(
-        {"INSERT INTO packs (" + std::string(kPackColumns) +
-             ") SELECT COALESCE(MAX(number), 0) + 1, ?, ?, ?, ?, ?, ?, ?, ?, NULL FROM packs",
-         {pack.id, to_sql(pack.kind), to_sql(pack.digest), pack.domain, to_sql(pack.state),
-          to_sql(pack.epoch), to_sql(pack.bytes), to_sql(pack.created)}}));
+    TRY_ASSIGN(const auto next,
+               session_.query({"SELECT COALESCE(MAX(number), 0) + 1 FROM packs", {}}));
+    std::int64_t number = 0;
+    if (next.empty() || next[0].empty() || !from_sql(next[0][0], number)) {
+        return Error(Code::data_loss, "packs: the numbers are not readable");
+    }
+    PackRecord fresh = pack;
+    fresh.trashed.reset();
+    SqlRow values = encode_pack(number, fresh);
+    values.emplace_back(row_crc("packs", values));
+    TRY(session_.execute({"INSERT INTO packs (" + std::string(kPackColumns) +
+                              ", crc) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                          std::move(values)}));
     return ok();
 }
 
 Result<std::optional<PackRow>> Packs::row(const Bytes& id) {
-    TRY_ASSIGN(
-        const auto rows,
-        session_.query({"SELECT " + std::string(kPackColumns) + " FROM packs WHERE id = ?", {id}}));
+    TRY_ASSIGN(const auto rows, session_.query({"SELECT " + std::string(kPackColumns) +
+                                                    ", crc FROM packs WHERE id = ?",
+                                                {id}}));
     if (rows.empty()) {
         return std::optional<PackRow>();
     }
@@ -154,8 +191,9 @@ Status Packs::store(const PackRecord& pack, const std::vector<ChunkEntry>& entri
     } else if (known->pack.state == PackState::trash) {
         return Error(Code::failed_precondition, "the pack was given up");
     } else if (known->pack.state == PackState::writing) {
-        TRY(session_.execute({"UPDATE packs SET state = ?, bytes = ? WHERE number = ?",
-                              {to_sql(PackState::stored), to_sql(pack.bytes), known->number}}));
+        known->pack.state = PackState::stored;
+        known->pack.bytes = pack.bytes;
+        TRY(update_pack(session_, *known));
     }
     return insert_entries(session_, known->number, entries);
 }
@@ -183,6 +221,30 @@ Result<std::vector<ChunkPlace>> Packs::lookup(const Bytes& domain, const std::ve
     return found;
 }
 
+Result<std::vector<ChunkEntry>> Packs::entries(const Bytes& pack) {
+    TRY_ASSIGN(const auto rows,
+               session_.query(
+                   {"SELECT c.id, p.id, c.place, c.stored_bytes, c.plain_bytes, c.type, c.codec, "
+                    "c.encryption FROM chunks AS c JOIN packs AS p ON p.number = c.pack WHERE "
+                    "p.id = ? ORDER BY c.id",
+                    {pack}}));
+    std::vector<ChunkEntry> found;
+    for (const SqlRow& row : rows) {
+        TRY_ASSIGN(ChunkPlace place, decode_place(row));
+        found.push_back(std::move(place.entry));
+    }
+    return found;
+}
+
+Status Packs::replace_entries(const Bytes& pack, const std::vector<ChunkEntry>& entries) {
+    TRY_ASSIGN(const auto known, row(pack));
+    if (!known) {
+        return Error(Code::not_found, "the pack is unknown");
+    }
+    TRY(session_.execute({"DELETE FROM chunks WHERE pack = ?", {known->number}}));
+    return insert_entries(session_, known->number, entries);
+}
+
 Result<std::optional<PackRecord>> Packs::find(const Bytes& id) {
     TRY_ASSIGN(auto found, row(id));
     return found ? std::optional(std::move(found->pack)) : std::nullopt;
@@ -192,8 +254,8 @@ Result<std::vector<PackRecord>> Packs::find_all(const std::vector<Bytes>& ids) {
     std::vector<PackRecord> found;
     TRY(each_piece(ids, [&](std::span<const Bytes> piece) -> Status {
         std::vector<SqlValue> params;
-        std::string sql =
-            "SELECT " + std::string(kPackColumns) + " FROM packs WHERE id IN " + pad(params, piece);
+        std::string sql = "SELECT " + std::string(kPackColumns) + ", crc FROM packs WHERE id IN " +
+                          pad(params, piece);
         TRY_ASSIGN(const auto rows, session_.query({std::move(sql), std::move(params)}));
         for (const SqlRow& row : rows) {
             TRY_ASSIGN(PackRow decoded, decode_pack(row));
@@ -205,12 +267,13 @@ Result<std::vector<PackRecord>> Packs::find_all(const std::vector<Bytes>& ids) {
 }
 
 Result<std::vector<PackRow>> Packs::list(PackState state, std::int64_t after, std::size_t limit) {
-    TRY_ASSIGN(const auto rows,
-               session_.query({"SELECT " + std::string(kPackColumns) +
-                                   " FROM packs WHERE state = ? AND number > ? ORDER BY number "
-                                   "LIMIT " +
-                                   std::to_string(limit),
-                               {to_sql(state), after}}));
+    TRY_ASSIGN(
+        const auto rows,
+        session_.query({"SELECT " + std::string(kPackColumns) +
+                            ", crc FROM packs WHERE state = ? AND number > ? ORDER BY number "
+                            "LIMIT " +
+                            std::to_string(limit),
+                        {to_sql(state), after}}));
     std::vector<PackRow> found;
     for (const SqlRow& row : rows) {
         TRY_ASSIGN(found.emplace_back(), decode_pack(row));
@@ -219,20 +282,25 @@ Result<std::vector<PackRow>> Packs::list(PackState state, std::int64_t after, st
 }
 
 Status Packs::set_state(const std::vector<Bytes>& ids, PackState state) {
-    return each_piece(ids, [&](std::span<const Bytes> piece) -> Status {
-        std::vector<SqlValue> params{to_sql(state)};
-        std::string sql = "UPDATE packs SET state = ? WHERE id IN " + pad(params, piece);
-        TRY(session_.execute({std::move(sql), std::move(params)}));
-        return ok();
-    });
+    for (const Bytes& id : ids) {
+        TRY_ASSIGN(auto known, row(id));
+        if (known) {
+            known->pack.state = state;
+            TRY(update_pack(session_, *known));
+        }
+    }
+    return ok();
 }
 
 Status Packs::trash(const Bytes& id, UnixMillis now) {
-    TRY(session_.execute(
-        {"DELETE FROM chunks WHERE pack = (SELECT number FROM packs WHERE id = ?)", {id}}));
-    TRY(session_.execute({"UPDATE packs SET state = ?, trashed = ? WHERE id = ?",
-                          {to_sql(PackState::trash), to_sql(now), id}}));
-    return ok();
+    TRY_ASSIGN(auto known, row(id));
+    if (!known) {
+        return ok();
+    }
+    TRY(session_.execute({"DELETE FROM chunks WHERE pack = ?", {known->number}}));
+    known->pack.state = PackState::trash;
+    known->pack.trashed = now;
+    return update_pack(session_, *known);
 }
 
 Status Packs::erase(const Bytes& id) {

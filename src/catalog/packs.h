@@ -43,6 +43,11 @@ class Packs {
     Result<std::vector<ChunkPlace>> lookup(const Bytes& domain, const std::vector<Bytes>& ids,
                                            const std::vector<model::PackState>& states);
 
+    // All of a pack, by id.
+    Result<std::vector<model::ChunkEntry>> entries(const Bytes& pack);
+    // In the place of those there are. not_found for an unknown pack.
+    Status replace_entries(const Bytes& pack, const std::vector<model::ChunkEntry>& entries);
+
     Result<std::optional<model::PackRecord>> find(const Bytes& id);
     // The unknown ones are left out.
     Result<std::vector<model::PackRecord>> find_all(const std::vector<Bytes>& ids);

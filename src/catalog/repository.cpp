@@ -3,6 +3,7 @@
 
 #include "catalog/detail/codec.h"
 #include "catalog/detail/fields.h"
+#include "catalog/detail/row_crc.h"
 #include "catalog/detail/select.h"
 
 namespace kiln::catalog {
@@ -25,20 +26,53 @@ std::string name_of(const std::string& id) {
     return std::string(kTable<T>) + ": '" + id + "'";
 }
 
+// D9: what leads to bytes has a check sum over the row.
+template <class T>
+constexpr bool kGuarded = std::same_as<T, model::Snapshot> || std::same_as<T, model::Content> ||
+                          std::same_as<T, model::LayerRecord>;
+
 template <class T>
 std::string columns_of() {
     RowWriter writer;
     fields(writer, std::as_const(static_cast<const T&>(T{})));
-    return joined(writer.names(), "") + ", doc";
+    return joined(writer.names(), "") + ", doc" + (kGuarded<T> ? ", crc" : "");
+}
+
+// All that stands in a row, and its links.
+struct WholeRow {
+    std::vector<std::string> names;
+    std::vector<SqlValue> values;
+    std::vector<Link> links;
+};
+
+template <class T>
+Result<WholeRow> whole_row(const T& value) {
+    RowWriter writer;
+    fields(writer, value);
+    WholeRow row{writer.names(), std::move(writer.values()), writer.links()};
+    TRY_ASSIGN(std::string document, to_json(writer.take()));
+    row.names.emplace_back("doc");
+    row.values.emplace_back(std::move(document));
+    if constexpr (kGuarded<T>) {
+        const std::int64_t crc = row_crc(kTable<T>, row.values);
+        row.names.emplace_back("crc");
+        row.values.emplace_back(crc);
+    }
+    return row;
 }
 
 template <class T>
-Result<T> decode_row(const SqlRow& row) {
-    const auto* text = row.empty() ? nullptr : std::get_if<std::string>(&row.back());
+Result<T> decode_row(SqlRow row) {
     const std::string name = std::string(kTable<T>) + ": row " +
                              (row.empty() || !std::holds_alternative<std::string>(row[0])
                                   ? ""
                                   : std::get<std::string>(row[0]));
+    if constexpr (kGuarded<T>) {
+        const SqlValue crc = row.empty() ? SqlValue() : std::move(row.back());
+        row.resize(row.empty() ? 0 : row.size() - 1);
+        TRY(check_row_crc(kTable<T>, row, crc), name);
+    }
+    const auto* text = row.empty() ? nullptr : std::get_if<std::string>(&row.back());
     if (text == nullptr) {
         return Error(Code::data_loss, name + " has no document");
     }
@@ -83,43 +117,36 @@ std::string id_text(const auto& value) {
 
 template <class T>
 Status Repository<T>::insert(const T& value) {
-    RowWriter row;
-    fields(row, value);
-    std::vector<std::string> names = row.names();
-    std::vector<SqlValue> params = std::move(row.values());
     const std::string id = id_text(value);
-    TRY_ASSIGN(std::string document, to_json(row.take()), name_of<T>(id));
-    names.emplace_back("doc");
-    params.emplace_back(std::move(document));
-
+    TRY_ASSIGN(WholeRow row, whole_row(value), name_of<T>(id));
     std::string marks = "?";
-    for (std::size_t i = 1; i < names.size(); ++i) {
+    for (std::size_t i = 1; i < row.names.size(); ++i) {
         marks += ", ?";
     }
     // Without ON CONFLICT a taken key would lose the whole transaction on PostgreSQL.
     TRY_ASSIGN(
         const std::size_t inserted,
-        session_.execute({"INSERT INTO " + std::string(kTable<T>) + " (" + joined(names, "") +
+        session_.execute({"INSERT INTO " + std::string(kTable<T>) + " (" + joined(row.names, "") +
                               ") VALUES (" + marks + ") ON CONFLICT DO NOTHING",
-                          std::move(params)}),
+                          std::move(row.values)}),
         name_of<T>(id));
     if (inserted == 0) {
         return Error(Code::already_exists, name_of<T>(id) + " or a name of it is taken");
     }
-    return write_links(session_, id, row.links());
+    return write_links(session_, id, row.links);
 }
 
 template <class T>
 Result<std::optional<T>> Repository<T>::find(const Id& id) {
     Conditions where;
     where.equal("id", id);
-    TRY_ASSIGN(const std::vector<SqlRow> rows,
+    TRY_ASSIGN(std::vector<SqlRow> rows,
                session_.query(std::move(where).select(columns_of<T>(), kTable<T>, "")),
                name_of<T>(id.str()));
     if (rows.empty()) {
         return std::optional<T>();
     }
-    TRY_ASSIGN(T value, decode_row<T>(rows[0]));
+    TRY_ASSIGN(T value, decode_row<T>(std::move(rows[0])));
     return std::optional<T>(std::move(value));
 }
 
@@ -134,16 +161,13 @@ Result<T> Repository<T>::get(const Id& id) {
 
 template <class T>
 Status Repository<T>::update(const T& value) {
-    RowWriter row;
-    fields(row, value);
-    std::vector<SqlValue> params = std::move(row.values());
     const std::string id = id_text(value);
-    TRY_ASSIGN(std::string document, to_json(row.take()), name_of<T>(id));
-    params.emplace_back(std::move(document));
+    TRY_ASSIGN(WholeRow row, whole_row(value), name_of<T>(id));
+    std::vector<SqlValue> params = std::move(row.values);
     params.emplace_back(id);
     TRY_ASSIGN(const std::size_t changed,
                session_.execute({"UPDATE " + std::string(kTable<T>) + " SET " +
-                                     joined(row.names(), " = ?") + ", doc = ? WHERE id = ?",
+                                     joined(row.names, " = ?") + " WHERE id = ?",
                                  std::move(params)}),
                name_of<T>(id));
     if (changed == 0) {
@@ -152,7 +176,7 @@ Status Repository<T>::update(const T& value) {
     if constexpr (kHasLinks<T>) {
         TRY(erase_links(session_, id));
     }
-    return write_links(session_, id, row.links());
+    return write_links(session_, id, row.links);
 }
 
 template <class T>
@@ -177,11 +201,11 @@ Result<std::vector<T>> Repository<T>::list(const Query& query) {
         return Error(Code::invalid_argument,
                      std::string(kTable<T>) + ": the query has too many values");
     }
-    TRY_ASSIGN(const std::vector<SqlRow> rows, session_.query(statement), kTable<T>);
+    TRY_ASSIGN(std::vector<SqlRow> rows, session_.query(statement), kTable<T>);
     std::vector<T> values;
     values.reserve(rows.size());
-    for (const SqlRow& row : rows) {
-        TRY_ASSIGN(T value, decode_row<T>(row));
+    for (SqlRow& row : rows) {
+        TRY_ASSIGN(T value, decode_row<T>(std::move(row)));
         values.push_back(std::move(value));
     }
     return values;

@@ -220,4 +220,21 @@ Result<std::unique_ptr<Store>> open_sqlite_store(const SqliteOptions& options, i
     return std::unique_ptr<Store>(std::move(store));
 }
 
+Result<std::vector<std::string>> check_sqlite_file(const std::string& path) {
+    if (::access(path.c_str(), F_OK) != 0) {
+        return Error(Code::not_found, path + " is not there");
+    }
+    TRY_ASSIGN(const auto reader,
+               SqliteConnection::open(path, SqliteConnection::Mode::reader, false));
+    TRY_ASSIGN(const auto rows, reader->query({"PRAGMA integrity_check(100)", {}}));
+    std::vector<std::string> problems;
+    for (const detail::SqlRow& row : rows) {
+        const auto* text = row.empty() ? nullptr : std::get_if<std::string>(&row[0]);
+        if (text != nullptr && *text != "ok") {
+            problems.push_back(*text);
+        }
+    }
+    return problems;
+}
+
 }  // namespace kiln::catalog

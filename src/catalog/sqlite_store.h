@@ -12,6 +12,7 @@
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "catalog/store.h"
 #include "io/clock.h"
@@ -30,5 +31,9 @@ struct SqliteOptions {
 // Makes the database, or brings it up to date. Refuses one that a newer program wrote
 // (failed_precondition). `rng` outlives the store.
 Result<std::unique_ptr<Store>> open_sqlite_store(const SqliteOptions& options, io::Rng& rng);
+
+// What the database itself finds wrong in its file: nothing when it is whole. An error when it
+// cannot even be opened. Changes nothing.
+Result<std::vector<std::string>> check_sqlite_file(const std::string& path);
 
 }  // namespace kiln::catalog

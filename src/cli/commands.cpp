@@ -9,13 +9,16 @@
 
 #include "cli/account_command.h"
 #include "cli/backup_command.h"
+#include "cli/choices.h"
 #include "cli/client.h"
 #include "cli/console_command.h"
 #include "cli/export_command.h"
+#include "cli/gc_command.h"
 #include "cli/images_command.h"
 #include "cli/import_command.h"
 #include "cli/print.h"
 #include "cli/ssh_command.h"
+#include "cli/verify_command.h"
 #include "disks/reader.h"
 
 namespace kiln::cli {
@@ -35,16 +38,6 @@ int call_and_print(const ClientChoices& choices, const std::string& method,
     }
     std::puts(json::parse(*answer).dump(2).c_str());
     return 0;
-}
-
-void add_choices(CLI::App* command, const std::shared_ptr<ClientChoices>& choices) {
-    command->add_option("--data", choices->data_directory,
-                        "data directory of a service on this host");
-    command->add_option("--endpoint-url", choices->endpoint_url, "URL of the service");
-    command->add_option("--profile", choices->profile, "profile of the AWS configuration files");
-    command->add_option("--region", choices->region, "region");
-    command->add_option("--ca-bundle", choices->ca_bundle,
-                        "PEM file of certificates to trust, for https");
 }
 
 void add_import(CLI::App& app, std::function<int()>* run) {
@@ -270,34 +263,6 @@ void add_operations(CLI::App& app, std::function<int()>* run) {
     command->callback([=] { *run = [=] { return print_operations(*choices, *built); }; });
 }
 
-// The service answers after some seconds in any case; then we ask on.
-int collect_garbage(const ClientChoices& choices, bool as_json) {
-    auto client = Client::create(choices);
-    if (!client) {
-        return fail(client.error());
-    }
-    auto answer = (*client)->call("POST", "/kiln/v1/gc");
-    while (true) {
-        if (!answer) {
-            return fail(answer.error());
-        }
-        const json report = json::parse(*answer);
-        if (report["over"].get<bool>()) {
-            if (as_json) {
-                std::puts(report.dump(2).c_str());
-            } else {
-                std::printf("removed %llu packs, %llu bytes; kept %llu packs, %llu bytes\n",
-                            report["packsRemoved"].get<unsigned long long>(),
-                            report["bytesRemoved"].get<unsigned long long>(),
-                            report["packsKept"].get<unsigned long long>(),
-                            report["bytesKept"].get<unsigned long long>());
-            }
-            return 0;
-        }
-        answer = (*client)->call("GET", "/kiln/v1/gc?run=" + report["run"].dump());
-    }
-}
-
 void add_ssh(CLI::App& app, std::function<int()>* run) {
     auto choices = std::make_shared<ClientChoices>();
     auto request = std::make_shared<SshRequest>();
@@ -355,7 +320,20 @@ void add_gc(CLI::App& app, std::function<int()>* run) {
         "gc", "take back the space of deleted contents now, and wait for it (administrators only)");
     add_choices(command, choices);
     command->add_flag("--json", *as_json, "print the answer as JSON");
-    command->callback([=] { *run = [=] { return collect_garbage(*choices, *as_json); }; });
+    command->callback([=] { *run = [=] { return run_gc(*choices, *as_json); }; });
+}
+
+void add_verify(CLI::App& app, std::function<int()>* run) {
+    auto choices = std::make_shared<ClientChoices>();
+    auto request = std::make_shared<VerifyRequest>();
+    CLI::App* command = app.add_subcommand(
+        "verify",
+        "read everything an image, a snapshot or a volume consists of, check every digest and "
+        "check sum, and say what is damaged; the exit status is 1 then");
+    add_choices(command, choices);
+    command->add_option("ID", request->id, "ami-..., snap-... or vol-...")->required();
+    command->add_flag("--json", request->json, "print the answer as JSON");
+    command->callback([=] { *run = [=] { return run_verify(*choices, *request); }; });
 }
 
 void add_account(CLI::App& app, std::function<int()>* run) {
@@ -391,6 +369,7 @@ void add_commands(CLI::App& app, std::function<int()>* run) {
     add_web(app, run);
     add_operations(app, run);
     add_gc(app, run);
+    add_verify(app, run);
     add_backup(app, run);
     add_account(app, run);
 }

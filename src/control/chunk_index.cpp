@@ -18,32 +18,6 @@ Bytes to_bytes(const Id& id) {
     return Bytes(id.bytes.begin(), id.bytes.end());
 }
 
-model::PackRecord to_record(const PackHeader& header, std::uint64_t bytes, UnixMillis now) {
-    model::PackRecord record;
-    record.id = to_bytes(header.pack);
-    record.kind =
-        header.kind == block::PackKind::node ? model::PackKind::node : model::PackKind::data;
-    record.digest = header.digest == block::DigestKind::hmac_sha256 ? model::PackDigest::hmac_sha256
-                                                                    : model::PackDigest::sha256;
-    record.domain = to_bytes(header.domain);
-    record.epoch = header.epoch;
-    record.bytes = bytes;
-    record.created = now;
-    return record;
-}
-
-model::ChunkEntry to_chunk(const PackEntry& entry) {
-    model::ChunkEntry chunk;
-    chunk.id = to_bytes(entry.id);
-    chunk.place = entry.offset;
-    chunk.stored_bytes = entry.stored_bytes;
-    chunk.plain_bytes = entry.plain_bytes;
-    chunk.type = static_cast<std::uint8_t>(entry.type);
-    chunk.codec = static_cast<std::uint8_t>(entry.codec);
-    chunk.encryption = static_cast<std::uint8_t>(entry.encryption);
-    return chunk;
-}
-
 // What the columns say is checked again by whoever reads the entry; here only that it is a value of
 // the type.
 Result<ChunkLocation> to_location(const catalog::ChunkPlace& place) {
@@ -100,6 +74,32 @@ Result<Located> find(catalog::Transaction& tx, const block::DomainId& domain,
 
 }  // namespace
 
+model::PackRecord pack_record(const PackHeader& header, std::uint64_t bytes, UnixMillis now) {
+    model::PackRecord record;
+    record.id = to_bytes(header.pack);
+    record.kind =
+        header.kind == block::PackKind::node ? model::PackKind::node : model::PackKind::data;
+    record.digest = header.digest == block::DigestKind::hmac_sha256 ? model::PackDigest::hmac_sha256
+                                                                    : model::PackDigest::sha256;
+    record.domain = to_bytes(header.domain);
+    record.epoch = header.epoch;
+    record.bytes = bytes;
+    record.created = now;
+    return record;
+}
+
+model::ChunkEntry chunk_entry(const PackEntry& entry) {
+    model::ChunkEntry chunk;
+    chunk.id = to_bytes(entry.id);
+    chunk.place = entry.offset;
+    chunk.stored_bytes = entry.stored_bytes;
+    chunk.plain_bytes = entry.plain_bytes;
+    chunk.type = static_cast<std::uint8_t>(entry.type);
+    chunk.codec = static_cast<std::uint8_t>(entry.codec);
+    chunk.encryption = static_cast<std::uint8_t>(entry.encryption);
+    return chunk;
+}
+
 CatalogChunkIndex::~CatalogChunkIndex() {
     MutexLock lock(mutex_);
     while (tasks_ > 0) {
@@ -150,7 +150,7 @@ void CatalogChunkIndex::lookup(const block::DomainId& domain, std::vector<ChunkI
 
 void CatalogChunkIndex::begin_pack(const PackHeader& pack, block::Done done) {
     answer<void>(
-        [this, record = to_record(pack, 0, clock_.now())] {
+        [this, record = pack_record(pack, 0, clock_.now())] {
             return store_.run([&](catalog::Transaction& tx) { return tx.packs().begin(record); });
         },
         std::move(done));
@@ -161,10 +161,10 @@ void CatalogChunkIndex::insert(const PackHeader& pack, std::uint64_t pack_bytes,
     std::vector<model::ChunkEntry> chunks;
     chunks.reserve(entries.size());
     for (const PackEntry& entry : entries) {
-        chunks.push_back(to_chunk(entry));
+        chunks.push_back(chunk_entry(entry));
     }
     answer<void>(
-        [this, record = to_record(pack, pack_bytes, clock_.now()), chunks = std::move(chunks)] {
+        [this, record = pack_record(pack, pack_bytes, clock_.now()), chunks = std::move(chunks)] {
             return store_.run(
                 [&](catalog::Transaction& tx) { return tx.packs().store(record, chunks); });
         },

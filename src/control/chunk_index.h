@@ -47,4 +47,8 @@ class CatalogChunkIndex final : public block::ChunkIndex {
     std::size_t tasks_ GUARDED_BY(mutex_) = 0;
 };
 
+// The rows of a pack and of its entries, as its header and footer say them.
+model::PackRecord pack_record(const block::PackHeader& header, std::uint64_t bytes, UnixMillis now);
+model::ChunkEntry chunk_entry(const block::PackEntry& entry);
+
 }  // namespace kiln::control

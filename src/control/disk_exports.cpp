@@ -4,10 +4,8 @@
 #include <fmt/format.h>
 
 #include "control/api_errors.h"
-#include "control/contents.h"
 #include "control/data_runs.h"
 #include "control/images.h"
-#include "util/log.h"
 
 namespace kiln::control {
 namespace {
@@ -82,46 +80,17 @@ Result<std::unique_ptr<DiskExport>> DiskExports::open(const Caller& caller,
     TRY_ASSIGN(const Found found, parts_.store.read([&](catalog::Transaction& tx) {
         return find_snapshot(tx, caller, id);
     }));
-    std::array<std::uint8_t, model::kIdRandomBytes> random{};
-    parts_.rng.fill(random);
-    const block::VolumeId view(model::make_id_text("export", random));
-    TRY(parts_.engine.open_content(view, block_id(found.content.id), Deadline::after(kReadTime)));
-    return std::unique_ptr<DiskExport>(new DiskExport(parts_, work_added_, view, found.content));
-}
-
-DiskExport::~DiskExport() {
-    const Status closed = parts_.engine.close_volume(view_, Deadline::after(kReadTime));
-    if (!closed) {
-        log_warn("exports", "closing an export: " + closed.error().to_string());
-    }
-    const Status woken = wake_waiting();
-    if (!woken) {
-        log_warn("exports", "waiting jobs are left to their time: " + woken.error().to_string());
-    }
-    work_added_();
-}
-
-// Layers that could not be dropped while the export read them, and the content that could not give
-// up its own.
-Status DiskExport::wake_waiting() {
-    return parts_.store.run([&](catalog::Transaction& tx) -> Status {
-        const UnixMillis now = parts_.clock.now();
-        TRY(tx.jobs().wake_kinds({kDropLayerJob}, now));
-        TRY_ASSIGN(const auto content, tx.contents().find(content_));
-        if (!content) {
-            return ok();
-        }
-        TRY_ASSIGN(const auto chain, content_chain(tx, content_));
-        TRY(tx.jobs().wake(chain.back().id.str(), now));
-        return ok();
-    });
+    TRY_ASSIGN(auto view, ContentView::open(parts_, work_added_, found.content.id, "export"));
+    return std::unique_ptr<DiskExport>(
+        new DiskExport(parts_, std::move(view), found.content.size_bytes));
 }
 
 Status DiskExport::copy(const Sink& sink) {
     std::uint64_t next = 0;
     while (next < size_bytes_) {
-        TRY_ASSIGN(const block::DataPage page, parts_.engine.find_data(view_, next, kRangesPerPage,
-                                                                       Deadline::after(kReadTime)));
+        TRY_ASSIGN(const block::DataPage page,
+                   parts_.engine.find_data(view_->name(), next, kRangesPerPage,
+                                           Deadline::after(kReadTime)));
         INVARIANT(page.end > next);
         for (const block::DataRange& range : page.ranges) {
             TRY(copy_range(range, sink));
@@ -138,7 +107,7 @@ Status DiskExport::read(std::uint64_t offset, MutableByteView into) {
         const std::uint64_t end =
             std::min((offset + into.size() + kBlock - 1) / kBlock * kBlock, first + kPieceBytes);
         TRY_ASSIGN(const Bytes bytes,
-                   parts_.engine.read(view_, first, static_cast<std::uint32_t>(end - first),
+                   parts_.engine.read(view_->name(), first, static_cast<std::uint32_t>(end - first),
                                       Deadline::after(kReadTime)));
         const std::size_t part = std::min<std::size_t>(into.size(), end - offset);
         std::copy_n(bytes.begin() + static_cast<std::ptrdiff_t>(offset - first), part,
@@ -154,7 +123,7 @@ Status DiskExport::copy_range(const block::DataRange& range, const Sink& sink) {
         const std::uint64_t offset = range.offset + done;
         const std::uint64_t part = std::min(kPieceBytes, range.length - done);
         TRY_ASSIGN(const Bytes bytes,
-                   parts_.engine.read(view_, offset, static_cast<std::uint32_t>(part),
+                   parts_.engine.read(view_->name(), offset, static_cast<std::uint32_t>(part),
                                       Deadline::after(kReadTime)));
         TRY(for_data_runs(bytes,
                           [&](std::size_t at, ByteView run) { return sink(offset + at, run); }));

@@ -13,6 +13,7 @@
 #include <string>
 
 #include "control/caller.h"
+#include "control/content_view.h"
 #include "control/parts.h"
 #include "model/content.h"
 #include "model/image.h"
@@ -32,7 +33,6 @@ std::optional<model::SnapshotId> root_snapshot_of(const model::Image& image);
 
 class DiskExport {
   public:
-    ~DiskExport();
     DiskExport(const DiskExport&) = delete;
     DiskExport& operator=(const DiskExport&) = delete;
 
@@ -45,20 +45,12 @@ class DiskExport {
 
   private:
     friend class DiskExports;
-    DiskExport(const Parts& parts, std::function<void()> work_added, block::VolumeId view,
-               const model::Content& content)
-        : parts_(parts),
-          work_added_(std::move(work_added)),
-          view_(std::move(view)),
-          content_(content.id),
-          size_bytes_(content.size_bytes) {}
-    Status wake_waiting();
+    DiskExport(const Parts& parts, std::unique_ptr<ContentView> view, std::uint64_t size_bytes)
+        : parts_(parts), view_(std::move(view)), size_bytes_(size_bytes) {}
     Status copy_range(const block::DataRange& range, const Sink& sink);
 
     const Parts parts_;
-    const std::function<void()> work_added_;
-    const block::VolumeId view_;
-    const model::ContentId content_;
+    const std::unique_ptr<ContentView> view_;
     const std::uint64_t size_bytes_;
 };
 

@@ -38,9 +38,9 @@ struct RegisterImageInput {
     std::vector<TagSpecification> tags;
     bool dry_run = false;
     // Of an import alone, EC2 has no such parameters:
-    model::ImageId id{};     // empty: a new one
-    bool windows = false;    // the platform
-    bool everybody = false;  // may launch it from the beginning
+    model::ImageId id{};             // empty: a new one
+    bool windows = false;            // the platform
+    bool everybody = false;          // may launch it from the beginning
     std::string public_parameter{};  // PAR-1
 };
 

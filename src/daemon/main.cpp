@@ -144,6 +144,23 @@ void add_reset(CLI::App& app, StoreOptions& options, std::function<int()>* run) 
     });
 }
 
+void add_fsck(CLI::App& app, kiln::daemon::FsckRequest& request, std::function<int()>* run) {
+    CLI::App* command = app.add_subcommand(
+        "fsck",
+        "check the store of a stopped service from end to end: catalog, packs, index, layers, "
+        "trees. Exit status 0: whole, 1: mended, 2: damage is left");
+    command->add_option("--data", request.data_directory, "data directory");
+    command->add_flag("--repair", request.repair,
+                      "mend what loses nothing: index rows, files that nothing names");
+    command->add_flag("--json", request.json, "print the findings as JSON");
+    command->callback([&request, run] {
+        if (request.data_directory.empty()) {
+            request.data_directory = kiln::cli::default_data_directory();
+        }
+        *run = [&request] { return kiln::daemon::run_fsck(request); };
+    });
+}
+
 struct GuestNetworkOptions {
     std::string config;
     int control_fd = -1;
@@ -177,6 +194,8 @@ int main(int argc, char** argv) {
     add_restore(app, restore, &run);
     StoreOptions reset;
     add_reset(app, reset, &run);
+    kiln::daemon::FsckRequest fsck;
+    add_fsck(app, fsck, &run);
     GuestNetworkOptions guest_network;
     add_guest_network(app, guest_network, &run);
     kiln::cli::add_commands(app, &run);

@@ -65,7 +65,8 @@ Status Server::open_api() {
                                  .sessions = *sessions_,
                                  .roles = *roles_,
                                  .profiles = *profiles_,
-                                 .backups = *backups_};
+                                 .backups = *backups_,
+                                 .verifications = *verifications_};
     api::add_image_handlers(registry_, services);
     api::add_image_attribute_handlers(registry_, services);
     api::add_tag_handlers(registry_, services);

@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <set>
 
 #include "io/buffer.h"
 #include "io/detail/blocking.h"
@@ -86,7 +85,7 @@ Result<std::uint64_t> SimDisk::open(const Op& op) {
         if (!op.mode.create) {
             return op_error(op, ENOENT);
         }
-        if (random_.per_mille(faults_.no_space)) {
+        if (full()) {
             return op_error(op, ENOSPC);
         }
         change_name({}, op.path, std::make_shared<File>());
@@ -96,7 +95,7 @@ Result<std::uint64_t> SimDisk::open(const Op& op) {
         change(*found->second, {.kind = ChangeKind::resize});
     }
     const std::int64_t id = next_handle_++;
-    handles_[id] = Handle{found->second, op.mode.write, op.mode.direct};
+    handles_[id] = Handle{found->second, op.path, op.mode.write, op.mode.direct};
     return static_cast<std::uint64_t>(id);
 }
 
@@ -107,6 +106,9 @@ Result<std::uint64_t> SimDisk::read(const Op& op, const Handle& handle) {
     if (random_.per_mille(faults_.read_error)) {
         return op_error(op, EIO);
     }
+    if (unreadable(*handle.file, op.offset, op.length)) {
+        return op_error(op, EIO);
+    }
     const Bytes& cache = handle.file->cache;
     if (op.offset >= cache.size()) {
         return 0;
@@ -114,6 +116,12 @@ Result<std::uint64_t> SimDisk::read(const Op& op, const Handle& handle) {
     const std::uint64_t length = std::min<std::uint64_t>(op.length, cache.size() - op.offset);
     std::copy_n(cache.begin() + static_cast<std::ptrdiff_t>(op.offset), length, op.data);
     return length;
+}
+
+bool SimDisk::full() {
+    ++allocations_;
+    return (allocations_ >= full_from_ && allocations_ < full_until_) ||
+           random_.per_mille(faults_.no_space);
 }
 
 bool SimDisk::needs_space(const File& file, std::uint64_t offset, std::uint64_t length) const {
@@ -136,12 +144,11 @@ Result<std::uint64_t> SimDisk::write(const Op& op, const Handle& handle) {
     if (op.offset + op.length > kMaxFileBytes) {
         return op_error(op, EFBIG);
     }
-    const bool full =
-        random_.per_mille(faults_.no_space) && needs_space(*handle.file, op.offset, op.length);
-    if (full || random_.per_mille(faults_.write_error)) {
-        const std::uint64_t unit = full ? kSpaceBytes : kSectorBytes;
+    const bool refused = needs_space(*handle.file, op.offset, op.length) && full();
+    if (refused || random_.per_mille(faults_.write_error)) {
+        const std::uint64_t unit = refused ? kSpaceBytes : kSectorBytes;
         execute_part(op, std::min(op.length, random_.below(op.length / unit + 1) * unit));
-        return op_error(op, full ? ENOSPC : EIO);
+        return op_error(op, refused ? ENOSPC : EIO);
     }
     execute_part(op, op.length);
     return op.length;
@@ -152,10 +159,20 @@ void SimDisk::execute_part(const Op& op, std::uint64_t bytes) {
     if (bytes == 0 || found == handles_.end() || !found->second.write) {
         return;
     }
-    change(*found->second.file, {.kind = ChangeKind::write,
-                                 .offset = op.offset,
-                                 .length = bytes,
-                                 .data = Bytes(op.data, op.data + bytes)});
+    File* file = found->second.file.get();
+    std::uint64_t offset = op.offset;
+    if (const auto place = misdirect_ ? misdirect_(found->second.path, op.offset) : std::nullopt) {
+        file = &named(place->path);
+        offset = place->offset;
+        bytes = offset < file->cache.size() ? std::min(bytes, file->cache.size() - offset) : 0;
+        if (bytes == 0) {
+            return;
+        }
+    }
+    change(*file, {.kind = ChangeKind::write,
+                   .offset = offset,
+                   .length = bytes,
+                   .data = Bytes(op.data, op.data + bytes)});
 }
 
 Result<std::uint64_t> SimDisk::resize(const Op& op, const Handle& handle) {
@@ -175,7 +192,7 @@ Result<std::uint64_t> SimDisk::resize(const Op& op, const Handle& handle) {
         done.kind = ChangeKind::resize;
     } else {
         INVARIANT(op.kind == OpKind::allocate);
-        if (random_.per_mille(faults_.no_space)) {
+        if (full()) {
             return op_error(op, ENOSPC);
         }
         done.kind = ChangeKind::extend;
@@ -210,12 +227,18 @@ void SimDisk::change(File& file, Change change) {
             file.allocated[block] = change.kind != ChangeKind::punch;
         }
     }
+    if (!file.spoilt.empty()) {
+        mend(file, change);
+    }
     file.changes.push_back(std::move(change));
 }
 
 // --- what reaches the medium ---
 
 SimDisk::Fate SimDisk::random_fate() {
+    if (forced_fate_) {
+        return *forced_fate_;
+    }
     const Fate fates[] = {Fate::kept, Fate::lost, Fate::mixed, Fate::mixed};
     return fates[random_.below(std::size(fates))];
 }
@@ -344,6 +367,9 @@ Result<std::uint64_t> SimDisk::rename(const Op& op) {
         return op_error(op, ENOENT);
     }
     INVARIANT(directory_of(op.path) == directory_of(op.new_path));
+    if (!names_.contains(op.new_path) && full()) {
+        return op_error(op, ENOSPC);  // a directory has blocks, too
+    }
     change_name(op.path, op.new_path, found->second);
     return 0;
 }

@@ -9,13 +9,21 @@
 // when it was *submitted*. A sync that fails leaves the medium as a loss of power would, and the
 // next one says that all is well, as Linux does.
 //
+// Beside what a crash forgets there is what no device should do (sim_damage.cpp): bits that flip,
+// sectors that cannot be read until they are written again, writes that land elsewhere, files that
+// changed places. Nothing reports it; a test asks for it.
+//
 // Directories are not modelled but as prefixes of names; every directory exists. Thread model: one
 // owner thread.
 #pragma once
 
 #include <deque>
+#include <functional>
+#include <limits>
 #include <map>
 #include <memory>
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -26,12 +34,21 @@ namespace kiln::io {
 
 enum class Crash { process_kill, power_loss };
 
+// What becomes of the changes of a file that nothing made durable.
+enum class SimFate { kept, lost, mixed };
+
 // How many of 1000 operations fail. An operation that fails may have been done in part.
 struct SimFaults {
     std::uint32_t read_error = 0;
     std::uint32_t write_error = 0;  // also punch, truncate
     std::uint32_t sync_error = 0;
-    std::uint32_t no_space = 0;  // where a write or an allocation needs new blocks
+    std::uint32_t no_space = 0;  // wherever something needs new blocks
+};
+
+// A place in a file.
+struct SimPlace {
+    std::string path;
+    std::uint64_t offset = 0;
 };
 
 class SimDisk {
@@ -45,6 +62,35 @@ class SimDisk {
     void set_faults(const SimFaults& faults) { faults_ = faults; }
     // Failed syncs since the last loss of power: what the kernel shows may never reach the medium.
     std::uint64_t failed_syncs() const { return failed_syncs_; }
+
+    // Everything so far that needed new blocks: names, writes to holes, preallocation. From `first`
+    // (counted from 1) `count` of them find the device full, beside what chance refuses.
+    std::uint64_t allocations() const { return allocations_; }
+    void fill_at(std::uint64_t first, std::uint64_t count) {
+        full_from_ = first;
+        full_until_ = count > kNever - first ? kNever : first + count;
+    }
+
+    // What a loss of power does to all files and names; none: each has a fate by chance.
+    void force_fate(std::optional<SimFate> fate) { forced_fate_ = fate; }
+
+    // --- damage ---
+    // By name, as the kernel shows them.
+    std::vector<std::string> files() const;
+    ByteView content(const std::string& path) const;
+    // The byte changes on the medium and in what is read from now on.
+    void rot(const SimPlace& place, std::uint8_t mask);
+    // Reads that touch these bytes fail, until all of a sector is written, punched or cut off.
+    void spoil(const SimPlace& place, std::uint64_t length);
+    // Asked at each write; where it names a place, the bytes land there instead, as far as that
+    // file reaches, and nobody is told.
+    using Misdirect =
+        std::function<std::optional<SimPlace>(const std::string& path, std::uint64_t offset)>;
+    void set_misdirection(Misdirect where) { misdirect_ = std::move(where); }
+    // Each has the other's content.
+    void exchange(const std::string& one, const std::string& other);
+    // The name under which an open file was opened; empty: not open.
+    std::string path_of(FileId file) const;
 
     // The moment of a submission, for execute().
     std::uint64_t mark() const { return effects_; }
@@ -68,7 +114,8 @@ class SimDisk {
         Bytes cache;
         Bytes durable;
         std::deque<Change> changes;
-        std::vector<bool> allocated;  // 4 KiB blocks that need no new space
+        std::vector<bool> allocated;       // 4 KiB blocks that need no new space
+        std::set<std::uint64_t> spoilt{};  // sectors
     };
     using FileRef = std::shared_ptr<File>;
     using Names = std::map<std::string, FileRef>;
@@ -81,11 +128,11 @@ class SimDisk {
     };
     struct Handle {
         FileRef file;
+        std::string path;
         bool write = false;
         bool direct = false;
     };
-    // What becomes of changes that nothing made durable.
-    enum class Fate { kept, lost, mixed };
+    using Fate = SimFate;
 
     Result<std::uint64_t> open(const Op& op);
     Result<std::uint64_t> read(const Op& op, const Handle& handle);
@@ -97,6 +144,11 @@ class SimDisk {
     Result<std::uint64_t> list(const Op& op) const;
 
     bool needs_space(const File& file, std::uint64_t offset, std::uint64_t length) const;
+    // Once for each thing that needs space: whether there is none.
+    bool full();
+    static bool unreadable(const File& file, std::uint64_t offset, std::uint64_t length);
+    static void mend(File& file, const Change& change);
+    File& named(const std::string& path) const;
     void change(File& file, Change change);
     void change_name(std::string from, std::string to, FileRef file);
     Fate random_fate();
@@ -107,6 +159,12 @@ class SimDisk {
     SimFaults faults_;
     std::uint64_t effects_ = 0;
     std::uint64_t failed_syncs_ = 0;
+    static constexpr std::uint64_t kNever = std::numeric_limits<std::uint64_t>::max();
+    std::uint64_t allocations_ = 0;
+    std::uint64_t full_from_ = kNever;
+    std::uint64_t full_until_ = kNever;
+    Misdirect misdirect_;
+    std::optional<SimFate> forced_fate_;
     Names names_;          // as the kernel shows them
     Names durable_names_;  // as the medium has them
     std::deque<NameChange> name_changes_;

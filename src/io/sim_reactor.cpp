@@ -66,6 +66,9 @@ void SimReactor::submit(Op op, IoDone done) {
     const std::uint64_t id = next_id_++;
     Operation operation{.op = std::move(op), .done = std::move(done)};
     operation.submitted = machine_.disk.mark();
+    if (operation.op.kind == OpKind::sync_data || operation.op.kind == OpKind::sync) {
+        operation.path = machine_.disk.path_of(operation.op.file);
+    }
     operations_.emplace(id, std::move(operation));
     schedule(latency(), {.id = id});
 }
@@ -117,6 +120,7 @@ bool SimReactor::step() {
 }
 
 void SimReactor::advance(Event event) {
+    ++event_count_;
     if (event.timer) {
         const auto found = timers_.find(event.id);
         if (found != timers_.end()) {
@@ -141,10 +145,16 @@ void SimReactor::advance(Event event) {
     }
     Operation finished = std::move(operation);
     operations_.erase(found);
-    if (crashed_ && finished.op.kind != OpKind::close) {
-        finished.result = Error(Code::io_error, "the process has ended");
+    finish(std::move(finished));
+}
+
+void SimReactor::finish(Operation operation) {
+    if (crashed_ && operation.op.kind != OpKind::close) {
+        operation.result = Error(Code::io_error, "the process has ended");
+    } else if (!operation.path.empty() && !operation.result && machine_.sync_failed) {
+        machine_.sync_failed(operation.path);
     }
-    finished.done(std::move(finished.result));
+    operation.done(std::move(operation.result));
 }
 
 void SimReactor::run() {

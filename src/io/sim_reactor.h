@@ -42,6 +42,8 @@ struct SimMachine {
     SimDisk disk;
     std::uint64_t boots = 1;
     std::function<void(const std::string&)> trace;  // empty: nothing is told
+    // The process was told that the sync of this file failed.
+    std::function<void(const std::string& path)> sync_failed;
 
     std::string boot_id() const { return "boot-" + std::to_string(boots); }
 };
@@ -63,6 +65,8 @@ class SimReactor final : public Reactor, public Io, public Scheduler {
 
     // One event: a task, a timer, an effect on the disk, or a completion. False: nothing is left.
     bool step();
+    // Effects, completions and timers so far: everything that is not a mere task.
+    std::uint64_t events() const { return event_count_; }
     void crash(Crash kind);
     bool crashed() const { return crashed_; }
 
@@ -76,6 +80,7 @@ class SimReactor final : public Reactor, public Io, public Scheduler {
         Op op;
         IoDone done;
         std::uint64_t submitted = 0;  // the disk's mark
+        std::string path{};           // of a sync
         bool executed = false;
         Result<std::uint64_t> result{0};
     };
@@ -88,6 +93,7 @@ class SimReactor final : public Reactor, public Io, public Scheduler {
     void schedule(std::chrono::nanoseconds delay, Event event);
     std::chrono::nanoseconds latency();
     void advance(Event event);
+    void finish(Operation operation);
     void cut(const Operation& operation);
 
     SimMachine& machine_;
@@ -97,6 +103,7 @@ class SimReactor final : public Reactor, public Io, public Scheduler {
     std::map<std::uint64_t, Operation> operations_;
     std::map<std::uint64_t, Callback<>> timers_;
     std::uint64_t next_id_ = 1;
+    std::uint64_t event_count_ = 0;
     bool crashed_ = false;
     bool stopping_ = false;
     bool running_ = false;

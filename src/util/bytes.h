@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Bytes on disk and on the wire: little-endian (ours) and big-endian (NBD, QEMU) integers through functions, never through
-// packed structs; and a bounds-checked reader for parsing bytes that came from outside.
+// Bytes on disk and on the wire: little-endian (ours) and big-endian (NBD, QEMU) integers through
+// functions, never through packed structs; and a bounds-checked reader for parsing bytes that came
+// from outside.
 //
-// ByteReader latches its first failure: read everything, then ask ok() once. A value read after a failure is 0 or empty.
-// Thread model: plain values.
+// ByteReader latches its first failure: read everything, then ask ok() once. A value read after a
+// failure is 0 or empty. Thread model: plain values.
 #pragma once
 
 #include <cstddef>
@@ -44,7 +45,8 @@ inline T get_le(const std::uint8_t* at) {
 template <class T>
 inline void put_be(std::uint8_t* at, T value) {
     for (std::size_t i = 0; i < sizeof(T); ++i) {
-        at[sizeof(T) - 1 - i] = static_cast<std::uint8_t>(static_cast<std::uint64_t>(value) >> (8 * i));
+        at[sizeof(T) - 1 - i] =
+            static_cast<std::uint8_t>(static_cast<std::uint64_t>(value) >> (8 * i));
     }
 }
 template <class T>

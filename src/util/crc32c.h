@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// CRC-32C (Castagnoli), as every on-disk header and journal record of ours uses it. crc32c("123456789") = 0xE3069283.
-// Thread model: pure function; uses the SSE4.2 instruction where the processor has it.
+// CRC-32C (Castagnoli), as every on-disk header and journal record of ours uses it.
+// crc32c("123456789") = 0xE3069283. Thread model: pure function; uses the SSE4.2 instruction where
+// the processor has it.
 #pragma once
 
 #include <cstdint>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Deadline: the point in monotonic time by which a blocking call must have returned. Passed down unchanged, so that
-// nested calls share one budget. Thread model: plain value.
+// Deadline: the point in monotonic time by which a blocking call must have returned. Passed down
+// unchanged, so that nested calls share one budget. Thread model: plain value.
 #pragma once
 
 #include <chrono>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Executor: a fixed number of threads and a bounded queue. A full queue refuses the task (the caller turns that into a
-// throttling error); it never blocks the submitter.
+// Executor: a fixed number of threads and a bounded queue. A full queue refuses the task (the
+// caller turns that into a throttling error); it never blocks the submitter.
 //
 // Thread-safe. The destructor refuses new tasks, runs those already queued, and joins.
 #pragma once
@@ -25,7 +25,8 @@ class Executor {
 
     // Fails with resource_exhausted when the queue is full, cancelled after stop().
     Status submit(std::function<void()> task) EXCLUDES(mutex_);
-    // Refuses new tasks, waits for queued and running ones. Idempotent; not from one of its own threads.
+    // Refuses new tasks, waits for queued and running ones. Idempotent; not from one of its own
+    // threads.
     void stop() EXCLUDES(mutex_);
 
   private:

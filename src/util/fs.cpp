@@ -49,7 +49,8 @@ Result<std::string> read_file(const std::string& path, std::size_t limit) {
             return content;
         }
         if (content.size() + static_cast<std::size_t>(n) > limit) {
-            return Error(Code::invalid_argument, path + " is longer than " + std::to_string(limit) + " bytes");
+            return Error(Code::invalid_argument,
+                         path + " is longer than " + std::to_string(limit) + " bytes");
         }
         content.append(buffer, static_cast<std::size_t>(n));
     }

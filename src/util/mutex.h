@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Mutex, MutexLock and CondVar with the annotations of clang's thread-safety analysis (checked by the `clang` preset).
-// Lock order between classes stands in docs/internals. No I/O under a lock unless a comment there says why.
+// Mutex, MutexLock and CondVar with the annotations of clang's thread-safety analysis (checked by
+// the `clang` preset). Lock order between classes stands in docs/internals. No I/O under a lock
+// unless a comment there says why.
 #pragma once
 
 #include <chrono>

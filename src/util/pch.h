@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Precompiled for every library: the standard headers nearly all of them use, and nothing of ours that changes.
+// Precompiled for every library: the standard headers nearly all of them use, and nothing of ours
+// that changes.
 #pragma once
 #include <algorithm>
 #include <array>

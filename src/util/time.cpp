@@ -38,7 +38,8 @@ bool literal(std::string_view text, std::size_t& at, char c) {
 
 bool valid(const Parts& p) {
     static constexpr int kDays[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
-    if (p.year < 1970 || p.month < 1 || p.month > 12 || p.hour > 23 || p.minute > 59 || p.second > 59) {
+    if (p.year < 1970 || p.month < 1 || p.month > 12 || p.hour > 23 || p.minute > 59 ||
+        p.second > 59) {
         return false;
     }
     const bool leap = (p.year % 4 == 0 && p.year % 100 != 0) || p.year % 400 == 0;
@@ -73,16 +74,17 @@ Error bad_time(std::string_view text) {
 std::string format_iso8601(UnixMillis time) {
     const std::tm tm = broken_down(time);
     char buffer[64];
-    std::snprintf(buffer, sizeof buffer, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", tm.tm_year + 1900, tm.tm_mon + 1,
-                  tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, static_cast<int>(((time.value % 1000) + 1000) % 1000));
+    std::snprintf(buffer, sizeof buffer, "%04d-%02d-%02dT%02d:%02d:%02d.%03dZ", tm.tm_year + 1900,
+                  tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec,
+                  static_cast<int>(((time.value % 1000) + 1000) % 1000));
     return buffer;
 }
 
 std::string format_basic(UnixMillis time) {
     const std::tm tm = broken_down(time);
     char buffer[64];
-    std::snprintf(buffer, sizeof buffer, "%04d%02d%02dT%02d%02d%02dZ", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday,
-                  tm.tm_hour, tm.tm_min, tm.tm_sec);
+    std::snprintf(buffer, sizeof buffer, "%04d%02d%02dT%02d%02d%02dZ", tm.tm_year + 1900,
+                  tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
     return buffer;
 }
 
@@ -132,9 +134,10 @@ Result<UnixMillis> parse_iso8601(std::string_view text) {
 Result<UnixMillis> parse_basic(std::string_view text) {
     Parts p;
     std::size_t at = 0;
-    if (!digits(text, at, 4, p.year) || !digits(text, at, 2, p.month) || !digits(text, at, 2, p.day) ||
-        !literal(text, at, 'T') || !digits(text, at, 2, p.hour) || !digits(text, at, 2, p.minute) ||
-        !digits(text, at, 2, p.second) || !literal(text, at, 'Z') || at != text.size() || !valid(p)) {
+    if (!digits(text, at, 4, p.year) || !digits(text, at, 2, p.month) ||
+        !digits(text, at, 2, p.day) || !literal(text, at, 'T') || !digits(text, at, 2, p.hour) ||
+        !digits(text, at, 2, p.minute) || !digits(text, at, 2, p.second) ||
+        !literal(text, at, 'Z') || at != text.size() || !valid(p)) {
         return bad_time(text);
     }
     return UnixMillis{to_seconds(p) * 1000};

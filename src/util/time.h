@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Wall-clock time as the API prints and reads it (TIME-1, TIME-4). The current time comes from io::Clock, never from here.
-// Thread model: pure functions.
+// Wall-clock time as the API prints and reads it (TIME-1, TIME-4). The current time comes from
+// io::Clock, never from here. Thread model: pure functions.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// All the bytes into a descriptor, however few it takes at a time. Errors name `path`. Thread model: pure function.
+// All the bytes into a descriptor, however few it takes at a time. Errors name `path`. Thread
+// model: pure function.
 #pragma once
 
 #include <string>

@@ -136,13 +136,32 @@ class Workshop:
         return self.ec2.create_volume(AvailabilityZone=self.zone, Size=gigabytes, VolumeType="gp3", **source)["VolumeId"]
 
     def attach(self, identifier):
+        self._attach(identifier)
+        return Volume(identifier, wait_until(lambda: self._socket(identifier), DEADLINE_SECONDS, "the volume is served", interval=0.05))
+
+    def attach_at_once(self, identifier, other):
+        """The socket of the volume as soon as it is there: where `other` has its own."""
+        self._attach(identifier)
+        socket = other.socket.replace(other.identifier, identifier)
+        return wait_until(lambda: os.path.exists(socket) and socket, DEADLINE_SECONDS, "the volume is served", interval=0.001)
+
+    def _attach(self, identifier):
         self.letters = getattr(self, "letters", -1) + 1
         first, second = divmod(self.letters, 26)
         device = f"/dev/xvd{chr(ord('b') + first)}{chr(ord('a') + second)}"
-        available = self.ec2.get_waiter("volume_available")
-        available.wait(VolumeIds=[identifier], WaiterConfig={"Delay": 1, "MaxAttempts": DEADLINE_SECONDS})
+        self._becomes(identifier, "available")
         self.ec2.attach_volume(VolumeId=identifier, InstanceId=self.instance, Device=device)
-        return Volume(identifier, wait_until(lambda: self._socket(identifier), DEADLINE_SECONDS, "the volume is served", interval=0.05))
+
+    def _becomes(self, identifier, state):
+        def has_become():
+            return self.ec2.describe_volumes(VolumeIds=[identifier])["Volumes"][0]["State"] == state
+
+        wait_until(has_become, DEADLINE_SECONDS, f"{identifier} is {state}", interval=0.001)
+
+    def discard(self, identifier):
+        self.ec2.detach_volume(VolumeId=identifier)
+        self._becomes(identifier, "available")
+        self.ec2.delete_volume(VolumeId=identifier)
 
     def snapshot(self, volume):
         """Cuts the volume and waits until what that leaves to do behind the scenes is done."""

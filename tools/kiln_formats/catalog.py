@@ -4,11 +4,19 @@
 import json
 import os
 import sqlite3
+import struct
 import urllib.parse
 
-from .binary import Damage
+from .binary import Damage, crc32c
 
-SCHEMA = 5
+SCHEMA = 6
+# Tables whose rows have a check sum, and over which columns.
+CHECKED = {
+    "snapshots": "id region owner state volume content cut created doc",
+    "contents": "id state parent layer created doc",
+    "layers": "id state created doc",
+    "packs": "number id kind digest domain state epoch bytes created trashed",
+}
 SECRET_FACTS = ("metadata_token_secret", "session_secret")
 
 
@@ -31,6 +39,15 @@ class Catalog:
             raise Damage(path, 0, f"SQLite: {said}")
         if not 1 <= int(self.meta.get("schema", 0)) <= SCHEMA:
             raise Damage(path, 0, f"schema {self.meta.get('schema')} is not known")
+        if int(self.meta["schema"]) >= 6:
+            self._check_rows()
+
+    def _check_rows(self):
+        for table, columns in CHECKED.items():
+            names = columns.split()
+            for row in self.database.execute(f"SELECT * FROM {table}"):
+                if row["crc"] != _row_crc(table, [row[name] for name in names]):
+                    raise Damage(self.where, 0, f"{table}: the row of {_shown(table, row, 'id')} has another check sum")
 
     def close(self):
         self.database.close()
@@ -60,6 +77,14 @@ class Catalog:
             yield f"{table}: {len(rows)} rows"
             for row in rows:
                 yield "  " + " ".join(f"{key}={_shown(table, row, key)}" for key in row.keys())
+
+
+def _row_crc(table, values):
+    data = b""
+    for value in [table, *values]:
+        raw = b"" if value is None else value if isinstance(value, bytes) else str(value).encode()
+        data += struct.pack("<Q", 2**64 - 1 if value is None else len(raw)) + raw
+    return crc32c(data)
 
 
 def _shown(table, row, key):

@@ -13,6 +13,7 @@
 #include "api/kiln/import_request.h"
 #include "api/kiln/json.h"
 #include "api/kiln/query.h"
+#include "api/kiln/verify_sender.h"
 #include "control/api_errors.h"
 #include "crypto/hash.h"
 #include "util/log.h"
@@ -101,6 +102,10 @@ void KilnApi::serve(const net::HttpRequest& request, const net::Authorization& a
     }
     if (parts.size() == 1 && parts[0] == "backup" && request.method == "GET") {
         send_backup(context, response);
+        return;
+    }
+    if (parts.size() == 2 && parts[0] == "verify" && request.method == "GET") {
+        send_verification(context, std::string(parts[1]), response);
         return;
     }
     const auto answered = answer(request, context, body);
@@ -206,6 +211,25 @@ void KilnApi::send_snapshot(const Context& context, const std::string& id,
     const Status sent = send_disk(**disk, response, Deadline::after(kDiskTime));
     if (!sent) {
         log_warn("api", request_id + " the export of " + id +
+                            " was broken off: " + sent.error().to_string());
+    }
+}
+
+void KilnApi::send_verification(const Context& context, const std::string& id,
+                                net::ResponseWriter& response) {
+    const std::string& request_id = context.caller.request_id;
+    const auto targets = services_.verifications.find(context.caller, id);
+    if (!targets) {
+        refuse(targets.error(), request_id, response);
+        return;
+    }
+    response.set_status(200);
+    response.headers().set("Content-Type", "application/x-ndjson");
+    response.headers().set("x-amzn-requestid", request_id);
+    const Status sent = api::send_verification(services_.verifications, *targets, response,
+                                               Deadline::after(kDiskTime));
+    if (!sent) {
+        log_warn("api", request_id + " the verification of " + id +
                             " was broken off: " + sent.error().to_string());
     }
 }

@@ -27,6 +27,9 @@
 //                                              wait for its end for some seconds
 //   GET    /kiln/v1/backup                     the whole store (docs/formats/backup.md);
 //                                              administrators
+//   GET    /kiln/v1/verify/{id}                reads all of an image, a snapshot or a volume; lines
+//   of
+//                                              JSON (api/kiln/verify_sender.h)
 //   GET    /kiln/v1/operations                 every operation of the service models, and which are
 //                                              built
 //   GET    /kiln/v1/client                     where this request came from -> {address, range};
@@ -78,6 +81,8 @@ class KilnApi {
     Result<std::string> describe_disk(const Context& context, const std::string& id);
     void send_snapshot(const Context& context, const std::string& id,
                        net::ResponseWriter& response);
+    void send_verification(const Context& context, const std::string& id,
+                           net::ResponseWriter& response);
     void send_backup(const Context& context, net::ResponseWriter& response);
     Result<std::string> inspect(const Context& context, const std::string& id);
     Result<std::string> export_volume(const net::HttpRequest& request, const Context& context,

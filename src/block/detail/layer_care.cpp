@@ -90,6 +90,36 @@ class Care : public std::enable_shared_from_this<Care> {
         });
     }
 
+    void read_facts(io::Callback<Result<LayerOrigin>> then) {
+        auto done = [self = shared_from_this(),
+                     then = std::move(then)](Result<LayerOrigin> origin) mutable {
+            self->pin_.release();
+            then(std::move(origin));
+        };
+        with_superblock([self = shared_from_this(), done = std::move(done)](Status status) mutable {
+            if (!status) {
+                done(std::move(status.error()));
+                return;
+            }
+            self->open(false, [self, done = std::move(done)](
+                                  Result<std::shared_ptr<UsedLayer>> layer) mutable {
+                LayerOrigin origin{VolumeId(self->superblock_.volume_id),
+                                   self->superblock_.size_bytes, layer.has_value()};
+                if (!layer && layer.error().code() != Code::failed_precondition) {
+                    done(std::move(layer.error()));
+                } else if (!layer) {
+                    done(std::move(origin));  // it read, and is not sealed
+                } else {
+                    close(*std::move(layer), ok(),
+                          [done = std::move(done), origin](Status closed) mutable {
+                              done(closed ? Result<LayerOrigin>(std::move(origin))
+                                          : Result<LayerOrigin>(std::move(closed.error())));
+                          });
+                }
+            });
+        });
+    }
+
     void seal(std::uint64_t size_bytes, Done then) {
         Done done = [self = shared_from_this(), then = std::move(then)](Status status) mutable {
             self->pin_.release();
@@ -234,6 +264,17 @@ void read_freeze(LayerUses& layers, const LayerId& layer,
         return;
     }
     std::make_shared<Care>(layers, layer)->read_freeze(std::move(done));
+}
+
+void read_facts(LayerUses& layers, const LayerId& layer, io::Callback<Result<LayerOrigin>> done) {
+    if (auto error = refusal(layers, layer)) {
+        layers.context().scheduler.post(
+            [error = *std::move(error), done = std::move(done)]() mutable {
+                done(std::move(error));
+            });
+        return;
+    }
+    std::make_shared<Care>(layers, layer)->read_facts(std::move(done));
 }
 
 void seal_layer(LayerUses& layers, const LayerId& layer, std::uint64_t size_bytes, Done done) {

@@ -15,6 +15,13 @@ namespace kiln::block {
 // Nothing when it is not sealed. What it answers survives a loss of power.
 void read_freeze(LayerUses& layers, const LayerId& layer,
                  io::Callback<Result<std::optional<Freeze>>> done);
+// What a layer's superblock says, once map and journal were read through.
+struct LayerOrigin {
+    VolumeId volume;
+    std::uint64_t size_bytes = 0;
+    bool sealed = false;
+};
+void read_facts(LayerUses& layers, const LayerId& layer, io::Callback<Result<LayerOrigin>> done);
 // Replays, makes durable and seals it, for no set. Fine if it is sealed.
 void seal_layer(LayerUses& layers, const LayerId& layer, std::uint64_t size_bytes, Done done);
 

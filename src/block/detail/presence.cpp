@@ -1,21 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "block/detail/presence.h"
 
-#include <bit>
+#include <algorithm>
 
 #include "block/detail/text_field.h"
 #include "util/check.h"
 
 namespace kiln::block {
-namespace {
-
-// `count` (1-64) ones from bit `first`.
-std::uint64_t mask_of(std::uint64_t first, std::uint64_t count) {
-    const std::uint64_t ones = count == 64 ? ~0ULL : (1ULL << count) - 1;
-    return ones << first;
-}
-
-}  // namespace
 
 PresenceMap::PresenceMap(std::uint64_t blocks, std::uint32_t page_blocks)
     : blocks_(blocks), page_blocks_(page_blocks) {
@@ -37,8 +28,6 @@ PresenceMap::Page& PresenceMap::touch(std::uint64_t page) {
     auto& slot = (*directory)[page % kPagesPerDirectory];
     if (!slot) {
         slot = std::make_unique<Page>();
-        slot->data.resize(page_blocks_ / 64);
-        slot->zero.resize(page_blocks_ / 64);
     }
     return *slot;
 }
@@ -48,7 +37,7 @@ PresenceMap::Page& PresenceMap::touch_to_change(std::uint64_t number) {
     if (page.frozen) {
         Bytes& copy = copies_[number];
         copy.resize(page_blocks_ / 4);
-        put(page, copy);
+        page.content.put(page_blocks_, copy);
         page.frozen = false;
     }
     if (!page.dirty) {
@@ -63,13 +52,8 @@ void PresenceMap::set(BlockRange range, BlockState state) {
     while (range.count > 0) {
         Page& page = touch_to_change(range.first / page_blocks_);
         const std::uint64_t in_page = range.first % page_blocks_;
-        const std::uint64_t bit = in_page % 64;
-        const std::uint64_t count = std::min(range.count, 64 - bit);
-        const std::uint64_t mask = mask_of(bit, count);
-        std::uint64_t& data = page.data[in_page / 64];
-        std::uint64_t& zero = page.zero[in_page / 64];
-        data = state == BlockState::data ? data | mask : data & ~mask;
-        zero = state == BlockState::zero ? zero | mask : zero & ~mask;
+        const std::uint64_t count = std::min(range.count, page_blocks_ - in_page);
+        page.content.set(page_blocks_, {in_page, count}, state);
         range.first += count;
         range.count -= count;
     }
@@ -79,28 +63,8 @@ BlockRun PresenceMap::run_in_page(std::uint64_t first, std::uint64_t limit) cons
     const std::uint64_t in_page = first % page_blocks_;
     limit = std::min(limit, page_blocks_ - in_page);
     const Page* page = find(first / page_blocks_);
-    if (page == nullptr) {
-        return {BlockState::absent, limit};
-    }
-    std::uint64_t at = in_page;
-    const std::uint64_t here = 1ULL << at % 64;
-    const BlockState state = (page->data[at / 64] & here) != 0   ? BlockState::data
-                             : (page->zero[at / 64] & here) != 0 ? BlockState::zero
-                                                                 : BlockState::absent;
-    while (at - in_page < limit) {
-        const std::uint64_t data = page->data[at / 64];
-        const std::uint64_t zero = page->zero[at / 64];
-        const std::uint64_t same = state == BlockState::data   ? data
-                                   : state == BlockState::zero ? zero
-                                                               : ~(data | zero);
-        const auto ones = static_cast<std::uint64_t>(std::countr_one(same >> at % 64));
-        const std::uint64_t step = std::min(ones, 64 - at % 64);
-        at += step;
-        if (at % 64 != 0 || step == 0) {
-            break;
-        }
-    }
-    return {state, std::min(at - in_page, limit)};
+    return page == nullptr ? BlockRun{BlockState::absent, limit}
+                           : page->content.run(page_blocks_, in_page, limit);
 }
 
 BlockRun PresenceMap::run(std::uint64_t first, std::uint64_t limit) const {
@@ -159,32 +123,15 @@ std::vector<BlockRange> PresenceMap::with(BlockRange range, BlockState state) co
     return parts;
 }
 
-void PresenceMap::put(const Page& page, MutableByteView slot) const {
-    INVARIANT(slot.size() >= page_blocks_ / 4);
-    const std::size_t words = page.data.size();
-    for (std::size_t i = 0; i < words; ++i) {
-        put_le(&slot[8 * i], page.data[i]);
-        put_le(&slot[8 * (words + i)], page.zero[i]);
-    }
-}
-
 Status PresenceMap::load(std::uint64_t number, ByteView slot) {
     INVARIANT(number < (blocks_ + page_blocks_ - 1) / page_blocks_);
     if (slot.size() < page_blocks_ / 4 || !all_zero(slot.subspan(page_blocks_ / 4))) {
         return Error(Code::data_loss, "a page of the map has a wrong length");
     }
-    Page& page = touch(number);
-    const std::size_t words = page.data.size();
-    for (std::size_t i = 0; i < words; ++i) {
-        page.data[i] = get_le<std::uint64_t>(&slot[8 * i]);
-        page.zero[i] = get_le<std::uint64_t>(&slot[8 * (words + i)]);
-        const std::uint64_t first = number * page_blocks_ + 64 * i;
-        const std::uint64_t inside =
-            std::min<std::uint64_t>(64, blocks_ - std::min(blocks_, first));
-        const std::uint64_t legal = inside == 0 ? 0 : mask_of(0, inside);
-        if ((page.data[i] & page.zero[i]) != 0 || ((page.data[i] | page.zero[i]) & ~legal) != 0) {
-            return Error(Code::data_loss, "a page of the map has impossible bits");
-        }
+    const std::uint64_t legal =
+        std::min<std::uint64_t>(page_blocks_, blocks_ - number * page_blocks_);
+    if (!touch(number).content.load(page_blocks_, legal, slot)) {
+        return Error(Code::data_loss, "a page of the map has impossible bits");
     }
     return ok();
 }
@@ -209,7 +156,7 @@ void PresenceMap::take(std::uint64_t number, MutableByteView slot) {
     }
     Page& page = touch(number);
     INVARIANT(page.frozen);
-    put(page, slot);
+    page.content.put(page_blocks_, slot);
     page.frozen = false;
 }
 
@@ -217,6 +164,7 @@ void PresenceMap::unfreeze(bool written) {
     for (const std::uint64_t number : frozen_) {
         Page& page = touch(number);
         page.frozen = false;
+        page.content.compact(page_blocks_);
         if (!written && !page.dirty) {
             page.dirty = true;
             dirty_.push_back(number);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// PresenceMap: absent, zero or data for each block of a layer, in two bits, in pages that exist
-// only where something was set: an empty 64 TiB layer costs 8 KiB.
+// PresenceMap: absent, zero or data for each block of a layer, in pages (presence_page.h) that
+// exist only where something was set: an empty 64 TiB layer costs 8 KiB.
 //
 // For checkpoints it knows which pages changed. freeze() holds those fixed as they are now; a
 // frozen page that changes before it is taken is copied first. Thread model: one owner thread.
@@ -10,7 +10,7 @@
 #include <memory>
 #include <vector>
 
-#include "block/layer.h"
+#include "block/detail/presence_page.h"
 
 namespace kiln::block {
 
@@ -42,8 +42,7 @@ class PresenceMap {
   private:
     static constexpr std::uint64_t kPagesPerDirectory = 1024;
     struct Page {
-        std::vector<std::uint64_t> data;
-        std::vector<std::uint64_t> zero;
+        PresencePage content;
         bool dirty = false;
         bool frozen = false;  // not yet taken, and as it was
     };
@@ -52,15 +51,15 @@ class PresenceMap {
     const Page* find(std::uint64_t page) const;
     Page& touch(std::uint64_t page);
     Page& touch_to_change(std::uint64_t page);
-    void put(const Page& page, MutableByteView slot) const;
     BlockRun run_in_page(std::uint64_t first, std::uint64_t limit) const;
 
     const std::uint64_t blocks_;
-    const std::uint64_t page_blocks_;
+    const std::uint32_t page_blocks_;
     std::vector<std::unique_ptr<Directory>> directories_;
     std::vector<std::uint64_t> dirty_;
     std::vector<std::uint64_t> frozen_;
-    std::map<std::uint64_t, Bytes> copies_;  // of frozen pages that changed before they were taken
+    // Of frozen pages that changed before they were taken: their planes, as they were.
+    std::map<std::uint64_t, Bytes> copies_;
 };
 
 }  // namespace kiln::block

@@ -44,6 +44,15 @@ class VolumeOwner {
     void freeze_of(const LayerId& layer, io::Callback<Result<std::optional<Freeze>>> done) {
         read_freeze(layers_, layer, std::move(done));
     }
+    void layer_facts(const LayerId& layer, io::Callback<Result<LayerFacts>> done) {
+        read_facts(layers_, layer, [done = std::move(done)](Result<LayerOrigin> origin) mutable {
+            if (origin) {
+                done(LayerFacts{origin->volume, origin->size_bytes, origin->sealed});
+            } else {
+                done(std::move(origin.error()));
+            }
+        });
+    }
     void seal_layer(const LayerId& layer, std::uint64_t size_bytes, Done done) {
         block::seal_layer(layers_, layer, size_bytes, std::move(done));
     }
@@ -51,6 +60,7 @@ class VolumeOwner {
                  io::Callback<Result<DestagedContent>> done);
     void cancel_destage();
     void content_rooted(const ContentId& content, Done done);
+    void verify(const VolumeId& id, VerifyPlace place, io::Callback<Result<VerifyPage>> done);
 
     void drop_layer(const LayerId& layer, Done done);
     void list_layers(io::Callback<Result<std::vector<LayerId>>> done) {

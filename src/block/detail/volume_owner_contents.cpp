@@ -4,7 +4,9 @@
 #include <set>
 
 #include "block/detail/join.h"
+#include "block/detail/layer_check.h"
 #include "block/detail/volume_owner.h"
+#include "block/image/tree_check.h"
 
 namespace kiln::block {
 
@@ -189,6 +191,48 @@ void VolumeOwner::take_stack(OpenVolume& volume, OpenedStack opened, Done done) 
     ++volume.changes;
     volume.volume->replace_stack(std::make_shared<const Stack>(std::move(opened.stack)));
     join->ready();
+}
+
+// --- reading to check ---
+
+void VolumeOwner::verify(const VolumeId& id, VerifyPlace place,
+                         io::Callback<Result<VerifyPage>> done) {
+    const auto found = find_open(id);
+    if (!found || !(*found)->volume->read_only()) {
+        done(found ? Error(Code::failed_precondition,
+                           "volume " + id.str() + " is no look at a content")
+                   : found.error());
+        return;
+    }
+    OpenVolume& volume = **found;
+    const std::size_t layers = volume.layers.size();
+    const auto& base = volume.volume->stack()->base;
+    if (place.part >= layers + (base ? 1 : 0)) {
+        context_.scheduler.post([done = std::move(done)]() mutable { done(VerifyPage{}); });
+        return;
+    }
+    ++volume.busy;
+    const bool last = place.part + 1 >= layers + (base ? 1 : 0);
+    auto checked = [&volume, part = place.part, last,
+                    done = std::move(done)](Result<VerifyPage> page) mutable {
+        if (page && page->next) {
+            page->next->part = part;
+        } else if (page && !last) {
+            page->next = VerifyPlace{part + 1, 0};
+        }
+        volume.release();
+        done(std::move(page));
+    };
+    if (place.part < layers) {
+        // Only the last of the contents may have no layer.
+        const auto& layer = volume.layers[place.part];
+        check_layer(context_.scheduler,
+                    {layer, layer->id(), volume.contents[place.part], place.offset},
+                    std::move(checked));
+    } else {
+        check_tree(parts_.images.store.context(),
+                   {base->root(), volume.contents.back(), place.offset}, std::move(checked));
+    }
 }
 
 }  // namespace kiln::block

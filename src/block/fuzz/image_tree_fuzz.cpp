@@ -6,9 +6,34 @@
 #include "block/image/tree_format.h"
 #include "util/check.h"
 #include "util/crc32c.h"
+#include "util/testing/structured_fuzz.h"
 
 using namespace kiln;
 using namespace kiln::block;
+
+namespace {
+
+testing::FuzzLayout layout(ByteView bytes) {
+    testing::FuzzLayout found;
+    if (bytes.size() == kRootRecordBytes) {
+        testing::add_numbers(found, 8, 2, 2);
+        testing::add_numbers(found, 16, 8);
+        testing::add_numbers(found, 24, 4);
+        testing::add_numbers(found, 28, 2, 2);
+        testing::add_numbers(found, 32, 1, 8);
+        return found;
+    }
+    testing::add_numbers(found, 0, 1, 2);
+    testing::add_numbers(found, 2, 2);
+    testing::add_numbers(found, 4, 4);
+    testing::add_numbers(found, 8, 8, 2);
+    for (std::size_t at = 24; at + ChunkId::kBytes <= bytes.size(); at += ChunkId::kBytes) {
+        found.parts.push_back({at, ChunkId::kBytes});
+    }
+    return found;
+}
+
+}  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     const ByteView input(data, size);
@@ -27,4 +52,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const auto record = decode_root(root);
     INVARIANT(!record || encode_root(*record) == root);
     return 0;
+}
+
+extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size,
+                                               std::size_t max_size, unsigned seed) {
+    return kiln::testing::mutate_structured(data, size, max_size, seed, layout);
 }

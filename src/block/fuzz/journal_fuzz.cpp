@@ -6,6 +6,7 @@
 #include "block/detail/replay.h"
 #include "block/limits.h"
 #include "util/crc32c.h"
+#include "util/testing/structured_fuzz.h"
 
 namespace {
 
@@ -48,6 +49,32 @@ Bytes with_repaired_chain(ByteView input) {
     return ring;
 }
 
+Bytes with_repaired_header(ByteView input) {
+    Bytes header(input.begin(), input.begin() + kJournalHeaderBytes);
+    put_le<std::uint32_t>(&header[12], 0);
+    put_le(&header[12], crc32c(header));
+    return header;
+}
+
+testing::FuzzLayout layout(ByteView ring) {
+    testing::FuzzLayout found;
+    for (std::size_t at = 0; at + kRecordHeaderBytes <= ring.size();) {
+        const auto length = get_le<std::uint32_t>(&ring[at + 8]);
+        const std::size_t left = ring.size() - at - kRecordHeaderBytes;
+        testing::add_numbers(found, at + 8, 4);
+        testing::add_numbers(found, at + 12, 1);
+        if (length > left) {
+            break;
+        }
+        testing::add_numbers(found, at + kRecordHeaderBytes, 8,
+                             std::min<std::size_t>(length / 8, 64));
+        found.parts.push_back({at, kRecordHeaderBytes + length});
+        at += kRecordHeaderBytes + length;
+    }
+    testing::add_numbers(found, 184, 8, 2);  // of a header
+    return found;
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -58,6 +85,14 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     }
     if (size >= kJournalHeaderBytes) {
         (void)decode_journal_header(input.first(kJournalHeaderBytes));
+        const Bytes repaired = with_repaired_header(input);
+        const auto header = decode_journal_header(repaired);
+        INVARIANT(!header || encode_journal_header(*header) == repaired);
     }
     return 0;
+}
+
+extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size,
+                                               std::size_t max_size, unsigned seed) {
+    return kiln::testing::mutate_structured(data, size, max_size, seed, layout);
 }

@@ -6,6 +6,7 @@
 
 #include "block/detail/map_file.h"
 #include "util/check.h"
+#include "util/testing/structured_fuzz.h"
 
 namespace {
 
@@ -103,6 +104,21 @@ void load(ByteView map, const Superblock& superblock) {
     INVARIANT(answered);
 }
 
+// Entries in the tables, and the words of bits in the pages.
+testing::FuzzLayout layout(ByteView map) {
+    testing::FuzzLayout found;
+    constexpr std::size_t kSlot = 4096;
+    for (std::size_t at = kMapHeaderBytes; at < map.size(); at += kSlot) {
+        const std::size_t bytes = std::min(kSlot, map.size() - at);
+        found.parts.push_back({at, bytes});
+        for (std::size_t entry = 0; entry < 4; ++entry) {
+            testing::add_numbers(found, at + entry * kMapEntryBytes + 4, 4);
+            testing::add_numbers(found, at + entry * kMapEntryBytes + 8, 8);
+        }
+    }
+    return found;
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -112,4 +128,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     repair(map, MapLayout(superblock_now), {MapPart::root, 0}, superblock_now.root, 2);
     load(map, superblock_now);
     return 0;
+}
+
+extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size,
+                                               std::size_t max_size, unsigned seed) {
+    return kiln::testing::mutate_structured(data, size, max_size, seed, layout);
 }

@@ -21,6 +21,10 @@ enum class Encryption : std::uint8_t { none = 0, aes_256_gcm = 1 };
 inline constexpr std::size_t kPackHeaderBytes = 128;
 inline constexpr std::size_t kEntryHeaderBytes = 64;
 inline constexpr std::size_t kFooterEntryBytes = 48;
+// Header copy, array, fence, trailer.
+inline constexpr std::size_t pack_footer_bytes(std::size_t entries) {
+    return kPackHeaderBytes + entries * kFooterEntryBytes + 1024 + 64;
+}
 
 struct PackHeader {
     std::string store_uuid;  // at most 39 bytes

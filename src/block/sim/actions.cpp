@@ -72,14 +72,19 @@ bool History::create_volume() {
         return false;
     }
     // Sometimes over several pages of the map.
-    const std::uint64_t size = random_.between(4, random_.one_in(6) ? 260 : 48) * kBlockBytes;
+    make_volume(random_.between(4, random_.one_in(6) ? 260 : 48) * kBlockBytes);
+    return true;
+}
+
+VolumeRef History::make_volume(std::uint64_t size_bytes) {
     auto volume = std::make_shared<SimVolume>();
     volume->id = catalog_.new_id<VolumeId>("vol-");
-    volume->size_bytes = size;
+    volume->size_bytes = size_bytes;
+    volume->lineage = {volume->id};
     volume->active = catalog_.new_id<LayerId>("l-");
-    note("create " + volume->id.str() + ", " + std::to_string(size) + " bytes");
+    note("create " + volume->id.str() + ", " + std::to_string(size_bytes) + " bytes");
     catalog_.volumes[volume->id] = volume;
-    return true;
+    return volume;
 }
 
 bool History::clone_content() {
@@ -97,15 +102,14 @@ bool History::clone_content() {
     return true;
 }
 
-void History::clone(const SimContent& content, std::uint64_t more_bytes) {
-    auto volume = std::make_shared<SimVolume>();
-    volume->id = catalog_.new_id<VolumeId>("vol-");
-    volume->size_bytes = content.record.size_bytes + more_bytes;
+VolumeRef History::clone(const SimContent& content, std::uint64_t more_bytes) {
+    const VolumeRef volume = make_volume(content.record.size_bytes + more_bytes);
     volume->base = content.record.id;
-    volume->active = catalog_.new_id<LayerId>("l-");
     volume->origin = content.truth;
+    volume->doubtful = content.doubtful;
+    volume->lineage.insert(content.lineage.begin(), content.lineage.end());
     note("clone " + content.record.id.str() + " as " + volume->id.str());
-    catalog_.volumes[volume->id] = volume;
+    return volume;
 }
 
 bool History::open_volume() {
@@ -179,7 +183,7 @@ void History::verify(const VolumeRef& volume, std::function<void(bool)> then) {
 std::string History::verified(const VolumeRef& volume, ByteView bytes) {
     if (!volume->oracle) {
         std::vector<Value> values;
-        if (volume->origin) {
+        if (volume->origin && !volume->doubtful) {
             const std::uint64_t size = catalog_.contents.at(volume->base).record.size_bytes;
             std::string wrong = volume->origin->judge(bytes.first(size));
             if (!wrong.empty()) {
@@ -190,7 +194,8 @@ std::string History::verified(const VolumeRef& volume, ByteView bytes) {
         values.resize(bytes.size() / kCellBytes, 0);
         volume->oracle.emplace(catalog_.moments, values);
     }
-    return volume->oracle->check(0, bytes, volume->after_loss);
+    return volume->doubtful ? implausible(volume->lineage, 0, bytes)
+                            : volume->oracle->check(0, bytes, volume->after_loss);
 }
 
 bool History::close_volume() {
@@ -239,7 +244,7 @@ std::pair<std::uint64_t, std::uint64_t> History::random_cells(const SimVolume& v
                                                               bool blocks) {
     const std::uint64_t unit = blocks ? kCellsPerBlock : 1;
     const std::uint64_t all = volume.size_bytes / kCellBytes / unit;
-    const std::uint64_t most = blocks ? (random_.one_in(8) ? 40 : 4) : random_.one_in(4) ? 200 : 12;
+    const std::uint64_t most = blocks ? (random_.one_in(8) ? 40 : 4) : random_.one_in(4) ? 64 : 6;
     const std::uint64_t first = random_.below(all);
     const std::uint64_t count = random_.between(1, std::min(most, all - first));
     return {first * unit, count * unit};
@@ -260,20 +265,23 @@ void History::write_cells(const VolumeRef& volume, std::uint64_t first, std::uin
     auto buffer = std::make_shared<io::Buffer>(count * kCellBytes);
     fill_cells(buffer->mutable_view(), first, value);
     const auto change = volume->oracle->begin(first, count, value);
+    writers_.emplace(value, volume->id);
     ++volume->changes_in_flight;
     const std::string what = "write " + std::to_string(value) + " to " + volume->id.str() + " " +
                              span_text(first, count) + (durable ? " durable" : "");
     note(what);
     Volume& open = **process_->owner.find(volume->id);
-    open.write(first * kCellBytes, buffer->view(), durable,
-               mine([this, volume, buffer, change, durable, what](Status status) {
-                   note(what + ": " + outcome(status));
-                   --volume->changes_in_flight;
-                   volume->oracle->end(change, status.has_value(), durable);
-                   if (!status) {
-                       judge(what, status.error());
-                   }
-               }));
+    open.write(
+        first * kCellBytes, buffer->view(), durable,
+        mine([this, volume, buffer, change, durable, what, asked = ask(*volume)](Status status) {
+            note(what + ": " + outcome(status));
+            judge_answer(what, asked, status, durable);
+            --volume->changes_in_flight;
+            volume->oracle->end(change, status.has_value(), durable);
+            if (!status) {
+                judge(what, status.error());
+            }
+        }));
 }
 
 bool History::zero() {
@@ -282,7 +290,12 @@ bool History::zero() {
         return false;
     }
     const auto [first, count] = random_cells(*volume, !random_.one_in(4));
-    const bool durable = random_.one_in(8);
+    zero_cells(volume, first, count, random_.one_in(8));
+    return true;
+}
+
+void History::zero_cells(const VolumeRef& volume, std::uint64_t first, std::uint64_t count,
+                         bool durable) {
     const auto change = volume->oracle->begin(first, count, 0);
     ++volume->changes_in_flight;
     const std::string what =
@@ -290,15 +303,17 @@ bool History::zero() {
     note(what);
     Volume& open = **process_->owner.find(volume->id);
     open.zero(first * kCellBytes, count * kCellBytes, durable,
-              mine([this, volume, change, durable, what](Status status) {
+              mine([this, volume, change, durable, what, asked = ask(*volume)](Status status) {
                   note(what + ": " + outcome(status));
+                  if (durable) {  // zeros where nothing is need no layer
+                      judge_answer(what, asked, status, durable);
+                  }
                   --volume->changes_in_flight;
                   volume->oracle->end(change, status.has_value(), durable);
                   if (!status) {
                       judge(what, status.error());
                   }
               }));
-    return true;
 }
 
 bool History::flush() {
@@ -306,17 +321,23 @@ bool History::flush() {
     if (!volume) {
         return false;
     }
+    flush_volume(volume);
+    return true;
+}
+
+void History::flush_volume(const VolumeRef& volume) {
     const std::uint64_t begun = volume->oracle->moment();
     note("flush " + volume->id.str());
-    (*process_->owner.find(volume->id))->flush(mine([this, volume, begun](Status status) {
+    const Asked asked = ask(*volume);
+    (*process_->owner.find(volume->id))->flush(mine([this, volume, begun, asked](Status status) {
         note("flushed " + volume->id.str() + ": " + outcome(status));
+        judge_answer("flush of " + volume->id.str(), asked, status, true);
         if (status) {
             volume->oracle->flushed(begun);
         } else {
             judge("flush " + volume->id.str(), status.error());
         }
     }));
-    return true;
 }
 
 bool History::check_read() {
@@ -346,7 +367,9 @@ bool History::racing_read() {
                        return;
                    }
                    const std::string wrong =
-                       window->check(buffer->view(), begun, volume->oracle->moment());
+                       volume->doubtful
+                           ? implausible(volume->lineage, window->first(), buffer->view())
+                           : window->check(buffer->view(), begun, volume->oracle->moment());
                    if (!wrong.empty()) {
                        fail("racing read of " + volume->id.str() + ": " + wrong);
                    }

@@ -29,6 +29,7 @@ struct ContentTruth {
     std::optional<std::vector<Value>> values{};
     std::shared_ptr<CutTruth> cut{};
     std::size_t member = 0;
+    bool doubtful = false;  // damage may have taken it back to an older time
 
     // All of it. What is legal is from then on what it says.
     std::string judge(ByteView bytes);
@@ -46,7 +47,9 @@ struct SimVolume {
     // The truth. No oracle: never opened; what it shows is its origin, and zeros.
     std::shared_ptr<ContentTruth> origin{};
     std::optional<Oracle> oracle{};
-    bool after_loss = false;  // nothing was read since the power went
+    bool after_loss = false;       // nothing was read since the power went
+    bool doubtful = false;         // damage may have taken it back to an older time
+    std::set<VolumeId> lineage{};  // whose writes it may show: its own, and those it came from
     // Of the present process.
     State state = State::closed;
     std::size_t changes_in_flight = 0;
@@ -62,6 +65,8 @@ struct SimContent {
     std::shared_ptr<ContentTruth> truth{};  // none: nobody was promised anything about it alone
     bool named = false;                     // by a snapshot, or by a set that is pending
     bool sealed = false;                    // its layer is
+    bool doubtful = false;                  // as in SimVolume; its truth says so, too
+    std::set<VolumeId> lineage{};
 };
 
 // A cut of several volumes that is pending.

@@ -105,18 +105,18 @@ void History::remove_packs(std::vector<PackId> packs) {
     const PackId pack = packs.back();
     packs.pop_back();
     note("remove pack " + pack.hex());
-    process_->objects.remove(pack_name("simulated-store", pack), {},
-                             mine([this, pack, packs = std::move(packs)](Status status) {
-                                 if (!status) {
-                                     judge("remove pack", status.error());
-                                     process_->collecting = false;
-                                     return;
-                                 }
-                                 ++report_.counts["packs collected"];
-                                 catalog_.commit(
-                                     [this, pack] { catalog_.packs.erase(pack); },
-                                     mine([this, packs](Status) { remove_packs(packs); }));
-                             }));
+    process_->remote.remove(pack_name("simulated-store", pack), {},
+                            mine([this, pack, packs = std::move(packs)](Status status) {
+                                if (!status) {
+                                    judge("remove pack", status.error());
+                                    process_->collecting = false;
+                                    return;
+                                }
+                                ++report_.counts["packs collected"];
+                                catalog_.commit(
+                                    [this, pack] { catalog_.packs.erase(pack); },
+                                    mine([this, packs](Status) { remove_packs(packs); }));
+                            }));
 }
 
 }  // namespace kiln::block::sim

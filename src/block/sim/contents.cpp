@@ -29,7 +29,11 @@ bool History::delete_snapshot() {
     if (named.empty()) {
         return false;
     }
-    const ContentId id = named[random_.below(named.size())];
+    delete_snapshot(named[random_.below(named.size())]);
+    return true;
+}
+
+void History::delete_snapshot(const ContentId& id) {
     note("delete snapshot " + id.str());
     forget(
         [this, id] {
@@ -38,7 +42,6 @@ bool History::delete_snapshot() {
             }
         },
         [] {});
-    return true;
 }
 
 // Rows first, then the layers that no row names any more.
@@ -100,12 +103,15 @@ void History::look_at(const ContentId& id) {
     const VolumeId name("view-" + std::to_string(lease));
     const SimContent& content = catalog_.contents.at(id);
     const auto truth = content.truth;
+    const auto lineage = content.lineage;
     auto buffer = std::make_shared<io::Buffer>(content.record.size_bytes);
     note("look at " + id.str() + " as " + name.str());
-    const auto read = [this, id, name, lease, truth, buffer](Status status) {
+    const auto read = [this, id, name, lease, truth, lineage, buffer](Status status) {
         if (!status) {
             judge("look at " + id.str(), status.error());
-        } else if (std::string wrong = truth->judge(buffer->view()); !wrong.empty()) {
+        } else if (std::string wrong = truth->doubtful ? implausible(lineage, 0, buffer->view())
+                                                       : truth->judge(buffer->view());
+                   !wrong.empty()) {
             fail("content " + id.str() + ": " + wrong);
             return;
         } else {

@@ -54,9 +54,11 @@ void History::plan_cut(const std::vector<VolumeRef>& volumes) {
                                   .root_digest = {},
                                   .key_id = {},
                                   .size_bytes = volume.size_bytes};
-                content.truth =
-                    std::make_shared<ContentTruth>(ContentTruth{.cut = set->truth, .member = i});
+                content.truth = std::make_shared<ContentTruth>(
+                    ContentTruth{.cut = set->truth, .member = i, .doubtful = volume.doubtful});
                 content.named = true;
+                content.doubtful = volume.doubtful;
+                content.lineage = volume.lineage;
                 catalog_.contents[member.content] = std::move(content);
                 volume.base = member.content;
                 volume.active = member.successor;
@@ -200,10 +202,12 @@ void History::complete_sealing(const VolumeRef& volume) {
                       .root_digest = {},
                       .key_id = {},
                       .size_bytes = volume->size_bytes};
-    content.truth =
-        std::make_shared<ContentTruth>(ContentTruth{.values = volume->oracle->settled()});
+    content.truth = std::make_shared<ContentTruth>(
+        ContentTruth{.values = volume->oracle->settled(), .doubtful = volume->doubtful});
     content.named = true;
     content.sealed = true;
+    content.doubtful = volume->doubtful;
+    content.lineage = volume->lineage;
     catalog_.contents[content.record.id] = std::move(content);
     volume->deleted = true;
     catalog_.volumes.erase(volume->id);

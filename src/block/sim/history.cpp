@@ -3,6 +3,8 @@
 
 #include <cstdio>
 
+#include "block/layer_name.h"
+
 namespace kiln::block::sim {
 namespace {
 
@@ -16,10 +18,11 @@ Process::Process(io::SimMachine& machine, SimCatalog& catalog, const SimSizes& s
     : rng(machine.random),
       reactor(machine),
       objects(reactor, reactor, {.directory = "/objects", .durable = true, .open_files = 4}),
+      remote(objects, reactor, machine.random),
       index(catalog, reactor),
       worker(reactor),
       cache(sizes.cache_bytes),
-      images{.objects = objects,
+      images{.objects = remote,
              .index = index,
              .worker = worker,
              .scheduler = reactor,
@@ -70,7 +73,9 @@ History::History(const HistoryOptions& options)
             : ImageGeometry{.chunk_bytes = 16384, .leaf_chunks = 2, .fan_out = 8, .height = 2};
     sizes_.pack_bytes = (8U << 10) << random_.below(4);
     sizes_.cache_bytes = random_.one_in(2) ? 1U << 20 : 16U << 10;
-    faults_ = options.faults >= 0 ? options.faults > 0 : random_.one_in(4);
+    damaging_ = options.damage >= 0 ? options.damage > 0 : random_.one_in(5);
+    faults_ = !damaging_ && (options.faults >= 0 ? options.faults > 0 : random_.one_in(4));
+    machine_.sync_failed = [this](const std::string& path) { sync_failed(path); };
     if (options_.verbose) {
         machine_.trace = [this](const std::string& text) { note(text); };
     }
@@ -94,15 +99,21 @@ void History::fail(std::string what) {
     }
 }
 
-// What may go wrong without being a bug: whatever the device refuses.
+// What may go wrong without being a bug: whatever the device refuses, and with damage nearly all.
 bool History::allowed(const Error& error) const {
-    return process_->faulty && error.code() != Code::data_loss &&
-           error.code() != Code::invalid_argument;
+    if (error.code() == Code::invalid_argument) {
+        return false;
+    }
+    // What a remote store cut short looks like damage.
+    const bool loss = error.code() == Code::data_loss && process_->remote.short_answers() == 0;
+    return damaged_ || (process_->faulty && !loss);
 }
 
 void History::judge(const std::string& what, const Error& error) {
     if (!allowed(error)) {
         fail(what + ": " + error.to_string());
+    } else if (damaged_) {
+        ++report_.counts["errors after damage"];
     }
 }
 
@@ -110,7 +121,9 @@ HistoryReport History::run() {
     for (std::uint64_t left = random_.between(3, 8); left > 0 && report_.failure.empty(); --left) {
         run_process();
     }
-    if (report_.failure.empty() && random_.one_in(3)) {
+    if (report_.failure.empty() && damaged_) {
+        last_look();
+    } else if (report_.failure.empty() && random_.one_in(3)) {
         finale();
     }
     if (process_ && !process_->alive) {
@@ -137,14 +150,16 @@ void History::run_process() {
         process.recovered = true;
         process.faulty = faults_ && random_.one_in(2);
         if (process.faulty) {
-            machine_.disk.set_faults(
-                {.read_error = 2, .write_error = 2, .sync_error = 2, .no_space = 20});
+            set_faults();
         }
         note(process.faulty ? "recovered, with faults" : "recovered");
     }
     while (report_.failure.empty() && process.steps < process.last_step) {
         if (process.faulty && random_.one_in(100)) {
             change_space();
+        }
+        if (damaging_ && random_.one_in(400)) {
+            damage();
         }
         if (random_.one_in(6)) {
             ++process.steps;
@@ -159,6 +174,14 @@ void History::run_process() {
     end_process();
 }
 
+void History::set_faults() {
+    machine_.disk.set_faults({.read_error = 2, .write_error = 2, .sync_error = 2, .no_space = 20});
+    if (random_.one_in(2)) {
+        process_->remote.set_faults(
+            {.refused = 20, .answer_lost = 40, .late = 60, .cut_short = 10});
+    }
+}
+
 // Now only the reserve is left, or some blocks beside it, now there is room again.
 void History::change_space() {
     process_->room.available =
@@ -167,6 +190,37 @@ void History::change_space() {
         fail("the space cannot be measured");
     }
     note("room for " + std::to_string(process_->room.available / kBlockBytes) + " blocks");
+}
+
+// --- failed syncs ---
+
+void History::sync_failed(const std::string& path) {
+    if (const auto layer = layer_of_file(path.substr(path.rfind('/') + 1))) {
+        process_->unsynced.insert(*layer);
+    }
+}
+
+History::Asked History::ask(const SimVolume& volume) const {
+    if (volume.cuts > 0 || volume.planned || volume.broken) {
+        return {};
+    }
+    return {volume.active, process_->unsynced.contains(volume.active),
+            process_->stopped.contains(volume.active)};
+}
+
+void History::judge_answer(const std::string& what, const Asked& asked, const Status& status,
+                           bool durable) {
+    if (asked.active.empty()) {
+        return;
+    }
+    if (status) {
+        if (asked.stopped || (durable && asked.unsynced)) {
+            fail(what + " is acknowledged, although a sync of " + asked.active.str() + " failed");
+        }
+    } else if (durable && process_->unsynced.contains(asked.active)) {
+        process_->stopped.insert(asked.active);
+        ++report_.counts["layers stopped"];
+    }
 }
 
 // Until nothing is left to happen.
@@ -195,6 +249,7 @@ void History::end_process() {
 void History::end_in_order() {
     note("process ends in good order");
     machine_.disk.set_faults({});
+    process_->remote.set_faults({});
     for (const auto& [id, volume] : catalog_.volumes) {
         if (volume->state == State::open && !volume->reading && !volume->planned) {
             close(volume, [] {});
@@ -209,6 +264,7 @@ void History::crash(io::Crash kind) {
     note(power ? "POWER LOSS" : "KILL");
     ++report_.counts[power ? "power losses" : "kills"];
     process_->alive = false;
+    machine_.disk.set_misdirection({});
     process_->reactor.crash(kind);
     catalog_.crash();
     settle_volumes(power);

@@ -16,6 +16,7 @@
 
 #include "block/detail/volume_owner.h"
 #include "block/sim/catalog.h"
+#include "block/sim/remote.h"
 #include "io/sim_reactor.h"
 #include "objects/file_object_store.h"
 
@@ -24,9 +25,14 @@ namespace kiln::block::sim {
 struct HistoryOptions {
     std::uint64_t seed = 1;
     bool verbose = false;  // every step to stdout, as it happens
-    // -1: by the seed.
+    // -1: by the seed. A history with damage has no other faults.
     int faults = -1;
+    int damage = -1;
 };
+
+struct SweepCase;
+// What the sweep puts together.
+enum class Work { write, subwrite, trim, flush, cut, destage, clone, drop, collect };
 
 struct HistoryReport {
     std::string failure;            // empty: all went well
@@ -51,6 +57,7 @@ struct Process {
     io::SimRng rng;
     io::SimReactor reactor;
     objects::FileObjectStore objects;
+    SimRemote remote;  // what the image tier sees of them
     SimChunkIndex index;
     InlineWorker worker;
     ImageCache cache;
@@ -63,6 +70,9 @@ struct Process {
     bool recovered = false;
     bool faulty = false;    // operations may fail for no reason of their own
     bool thorough = false;  // the last one
+    // Layers with a file whose sync failed, and those that have told of it.
+    std::set<LayerId> unsynced;
+    std::set<LayerId> stopped;
     std::uint64_t steps = 0;
     std::uint64_t last_step = 0;  // the process ends here
     // Work under way, of which there is one at a time.
@@ -78,6 +88,8 @@ class History {
   public:
     explicit History(const HistoryOptions& options);
     HistoryReport run();
+    // One case of the sweep instead (sweep.h).
+    HistoryReport play(const SweepCase& which, bool& reached);
 
   private:
     using State = SimVolume::State;
@@ -92,6 +104,7 @@ class History {
     // history.cpp: processes
     void start_process();
     void run_process();
+    void set_faults();
     bool step();
     void drain();
     void change_space();
@@ -104,6 +117,17 @@ class History {
     bool allowed(const Error& error) const;
     // Fails the history unless the error is allowed.
     void judge(const std::string& what, const Error& error);
+    void sync_failed(const std::string& path);
+    // What was known of the volume's active layer when something was asked of it.
+    struct Asked {
+        LayerId active{};  // none: it is about to be another one
+        bool unsynced = false;
+        bool stopped = false;
+    };
+    Asked ask(const SimVolume& volume) const;
+    // After a failed sync nothing is durable any more; once that was told nothing is done any more.
+    void judge_answer(const std::string& what, const Asked& asked, const Status& status,
+                      bool durable);
     // A callback of this process: it is dropped once the process is dead.
     template <class F>
     auto mine(F work) {
@@ -134,6 +158,8 @@ class History {
     // recovery.cpp: what a process does before anything else. False: it is over before that.
     bool recover();
     bool expect(const std::string& what, const std::optional<Status>& status);
+    // An error that only damage explains. False, and the history has failed, where there is none.
+    bool excused(const std::string& what, const Error& error);
     bool recover_set(std::uint64_t number);
     std::optional<bool> sealed_for(const LayerId& layer, const std::string& set, bool& missing);
     bool seal_member(const SimSet::Member& member, bool missing);
@@ -146,12 +172,16 @@ class History {
     void act();
     VolumeRef pick(State state);
     bool create_volume();
+    VolumeRef make_volume(std::uint64_t size_bytes);
     bool open_volume();
     bool close_volume();
     bool delete_volume();
     bool write();
     bool zero();
+    void zero_cells(const VolumeRef& volume, std::uint64_t first, std::uint64_t count,
+                    bool durable);
     bool flush();
+    void flush_volume(const VolumeRef& volume);
     bool check_read();
     bool racing_read();
     void open(const VolumeRef& volume);
@@ -177,8 +207,9 @@ class History {
 
     // contents.cpp
     bool clone_content();
-    void clone(const SimContent& content, std::uint64_t more_bytes);
+    VolumeRef clone(const SimContent& content, std::uint64_t more_bytes);
     bool delete_snapshot();
+    void delete_snapshot(const ContentId& id);
     bool look();
     void look_at(const ContentId& content);
     void look_ended(const VolumeId& name, std::uint64_t lease);
@@ -199,8 +230,26 @@ class History {
     void trash(const std::set<PackId>& reached);
     void remove_packs(std::vector<PackId> packs);
 
+    // damage.cpp
+    bool damage();
+    bool sealed(const LayerId& layer) const;
+    std::vector<std::string> checked_files() const;
+    std::optional<io::SimPlace> place_in(const std::string& path);
+    void rot(const io::SimPlace& place);
+    std::optional<io::SimPlace> astray(const std::string& from);
+    void exchange_files(const std::string& path, std::vector<std::string> files);
+    void doubt_unless_sealed(const std::string& path);
+    std::string implausible(const std::set<VolumeId>& lineage, std::uint64_t first_cell,
+                            ByteView bytes) const;
+
+    // sweep.cpp
+    void set_up_sweep();
+    bool rest(std::uint64_t until, const std::function<bool()>& done);
+    void begin(Work work);
+
     // finale.cpp
     void finale();
+    void last_look();
     void look_at_everything();
     void destage_everything();
     void compare_roots();
@@ -214,8 +263,12 @@ class History {
     SimCatalog catalog_;
     SimSizes sizes_;
     bool faults_ = false;
+    bool damaging_ = false;  // there may be damage
+    bool damaged_ = false;   // there was
+    std::map<Value, VolumeId> writers_;
     Value next_value_ = 1;
     std::uint64_t next_lease_ = 1;
+    VolumeRef sweep_volume_;  // what the sweep works on
     std::unique_ptr<Process> process_;
 };
 

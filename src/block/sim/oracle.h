@@ -2,9 +2,9 @@
 // Oracle: which bytes a volume may hold, by the promises made to its user. It knows nothing of
 // layers, journals or disks.
 //
-// The volume is a row of cells of 64 bytes; a write fills each cell with its own value, so that any
-// byte in the wrong place, mixed or never written shows. Each cell remembers the versions that may
-// still turn up:
+// The volume is a row of cells of 256 bytes; a write fills each cell with its own value, so that
+// any byte in the wrong place, mixed or never written shows. Each cell remembers the versions that
+// may still turn up:
 //   - a version goes out of sight when another one, begun after it had ended, was acknowledged;
 //   - a loss of power brings back all versions but those for which that other one was durable:
 //     acknowledged before a completed flush began, or written as durable;

@@ -42,12 +42,19 @@ bool History::recover() {
     return true;
 }
 
-// A recovery has no excuse: nothing fails in it.
+// A recovery has no excuse: nothing fails in it. With damage it goes on without what it cannot do.
 bool History::expect(const std::string& what, const std::optional<Status>& status) {
-    if (status && !*status) {
-        fail("recovery, " + what + ": " + status->error().to_string());
+    return status && (*status || excused(what, status->error()));
+}
+
+bool History::excused(const std::string& what, const Error& error) {
+    if (damaged_) {
+        note("recovery, " + what + ": " + error.to_string());
+        ++report_.counts["errors after damage"];
+    } else {
+        fail("recovery, " + what + ": " + error.to_string());
     }
-    return status && *status;
+    return damaged_;
 }
 
 bool History::commit_now(std::function<void()> change) {
@@ -85,8 +92,8 @@ bool History::recover_set(std::uint64_t number) {
         ++report_.counts["sets recovered"];
         return commit_now([this, number] { complete_set(number); });
     }
-    if (set.promised) {
-        fail(set_text(number) + " was answered, and is not sealed");
+    if (set.promised &&
+        !excused(set_text(number), Error(Code::data_loss, "it was answered, and is not sealed"))) {
         return false;
     }
     for (const SimSet::Member* member : unsealed) {
@@ -116,8 +123,7 @@ std::optional<bool> History::sealed_for(const LayerId& layer, const std::string&
     }
     if (!*freeze) {
         missing = freeze->error().code() == Code::not_found;
-        if (!missing) {
-            fail("freeze of " + layer.str() + ": " + freeze->error().to_string());
+        if (!missing && !excused("freeze of " + layer.str(), freeze->error())) {
             return std::nullopt;
         }
         return false;
@@ -154,17 +160,15 @@ bool History::seal_member(const SimSet::Member& member, bool missing) {
 }
 
 bool History::recover_sealing(const VolumeRef& volume) {
-    bool missing = false;
     const auto freeze = await<std::optional<Freeze>>(
         [&](auto done) { process_->owner.freeze_of(volume->active, std::move(done)); });
     if (!freeze) {
         return false;
     }
-    if (!*freeze) {
-        fail("freeze of " + volume->active.str() + ": " + freeze->error().to_string());
+    if (!*freeze && !excused("freeze of " + volume->active.str(), freeze->error())) {
         return false;
     }
-    const bool sealed = (**freeze).has_value() && !missing;
+    const bool sealed = *freeze && (**freeze).has_value();
     note("recovery: " + volume->active.str() + (sealed ? " was sealed" : " was not sealed"));
     return commit_now([this, volume, sealed] {
         if (sealed) {
@@ -187,7 +191,7 @@ bool History::remove_left_packs() {
     }
     for (const PackId& pack : left) {
         const auto removed = await<void>([&](Done done) {
-            process_->objects.remove(pack_name("simulated-store", pack), {}, std::move(done));
+            process_->remote.remove(pack_name("simulated-store", pack), {}, std::move(done));
         });
         if (!expect("remove pack", removed) ||
             !commit_now([this, pack] { catalog_.packs.erase(pack); })) {

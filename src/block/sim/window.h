@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Cells, moments, and what may be read when.
 //
-// A volume is a row of cells of 64 bytes. Everything that is begun or ended has a moment of its
+// A volume is a row of cells of 256 bytes. Everything that is begun or ended has a moment of its
 // own; "at moment t" means just after it. A Window remembers, for some cells of a volume, every
 // version that could be read from the time it was opened, and tells for a value that was read at
 // which moments it was legal there: a version is legal from its beginning, until another one that
@@ -26,7 +26,7 @@
 
 namespace kiln::block::sim {
 
-inline constexpr std::uint64_t kCellBytes = 64;
+inline constexpr std::uint64_t kCellBytes = 256;
 
 using Value = std::uint32_t;  // 0: zeros
 
@@ -80,6 +80,7 @@ class Window {
     };
     Window(std::uint64_t first_cell, std::uint64_t count) : first_(first_cell), cells_(count) {}
 
+    std::uint64_t first() const { return first_; }
     std::uint64_t cells() const { return cells_.size(); }
     void add(std::uint64_t cell, const Seen& seen) { cells_[cell - first_].push_back(seen); }
     void begin(std::uint32_t change, std::uint64_t first_cell, std::uint64_t count, Value value,

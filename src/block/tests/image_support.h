@@ -8,6 +8,7 @@
 #include "block/image/tree_diff.h"
 #include "block/image/tree_reader.h"
 #include "block/tests/support.h"
+#include "io/sim_random.h"
 #include "objects/memory_object_store.h"
 
 namespace kiln::block::testing {
@@ -20,14 +21,11 @@ inline constexpr ImageGeometry kTiny{
 class SeededRng final : public io::Rng {
   public:
     explicit SeededRng(std::uint64_t seed) : random_(seed) {}
-    void fill(MutableByteView out) override {
-        for (std::uint8_t& byte : out) {
-            byte = static_cast<std::uint8_t>(random_());
-        }
-    }
+    void fill(MutableByteView out) override { rng_.fill(out); }
 
   private:
-    std::mt19937_64 random_;
+    io::SimRandom random_;
+    io::SimRng rng_{random_};
 };
 
 class TestTier {

@@ -13,7 +13,7 @@ TEST_CASE("presence answers like a plain array, over random changes") {
     const auto seed = test_seed();
     CAPTURE(seed);
     std::mt19937_64 random(seed);
-    for (const std::uint32_t page_blocks : {64U, 256U}) {
+    for (const std::uint32_t page_blocks : {64U, 256U, 16384U}) {
         const std::uint64_t blocks = 64 * 1024 * 3 + 100;  // with 64: three directories and a bit
         PresenceMap map(blocks, page_blocks);
         std::vector<BlockState> plain(blocks, BlockState::absent);
@@ -47,6 +47,68 @@ TEST_CASE("presence answers like a plain array, over random changes") {
             REQUIRE(found == outside);
         }
     }
+}
+
+TEST_CASE("a page is the same as runs, as planes, and after both ways through a slot") {
+    const auto seed = test_seed();
+    CAPTURE(seed);
+    std::mt19937_64 random(seed);
+    constexpr std::uint32_t kBlocks = 1024;  // 16 runs are kept as such
+    int planes = 0;
+    int runs = 0;
+    for (int round = 0; round < 60; ++round) {
+        PresencePage page;
+        std::vector<BlockState> plain(kBlocks, BlockState::absent);
+        const std::uint64_t longest = round % 3 == 0 ? 4 : 200;
+        for (int change = 0; change < 40; ++change) {
+            const std::uint64_t first = random() % kBlocks;
+            const std::uint64_t count = std::min(1 + random() % longest, kBlocks - first);
+            const BlockState state = random() % 3 == 0 ? BlockState::zero : BlockState::data;
+            page.set(kBlocks, {first, count}, state);
+            std::fill_n(plain.begin() + static_cast<std::ptrdiff_t>(first), count, state);
+            (page.has_planes() ? planes : runs)++;
+            if (change % 7 == 0) {
+                Bytes slot(kBlocks / 4);
+                page.put(kBlocks, slot);
+                PresencePage other;
+                REQUIRE(other.load(kBlocks, kBlocks, slot));
+                page = std::move(other);
+            } else if (change % 5 == 0) {
+                page.compact(kBlocks);
+            }
+            for (std::uint64_t at = 0; at < kBlocks;) {
+                const BlockRun run = page.run(kBlocks, at, kBlocks);
+                REQUIRE(run.count > 0);
+                for (std::uint64_t i = 0; i < run.count; ++i) {
+                    REQUIRE(plain[at + i] == run.state);
+                }
+                at += run.count;
+                // A run goes on as far as it can: the next block differs.
+                REQUIRE((at >= kBlocks || plain[at] != run.state));
+            }
+        }
+    }
+    CHECK(planes > 100);
+    CHECK(runs > 100);
+}
+
+TEST_CASE("a page takes planes only where many runs are, and gives them back") {
+    constexpr std::uint32_t kBlocks = 16384;
+    PresencePage page;
+    for (std::uint64_t i = 0; i < kBlocks; ++i) {
+        page.set(kBlocks, {i, 1}, BlockState::data);
+        REQUIRE(!page.has_planes());
+    }
+    for (std::uint64_t i = 0; i < kBlocks; i += 16) {
+        page.set(kBlocks, {i, 1}, BlockState::zero);
+    }
+    REQUIRE(page.has_planes());
+    page.compact(kBlocks);
+    CHECK(page.has_planes());
+    page.set(kBlocks, {0, kBlocks}, BlockState::zero);
+    page.compact(kBlocks);
+    CHECK(!page.has_planes());
+    CHECK(page.run(kBlocks, 5, kBlocks).count == kBlocks - 5);
 }
 
 TEST_CASE("presence beyond the layer is absent, and 64 TiB of nothing is one run") {

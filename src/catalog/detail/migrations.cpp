@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "catalog/detail/migrations.h"
 
+#include "catalog/detail/row_crc.h"
 #include "catalog/migrations/scripts.h"
 #include "catalog/store.h"
 #include "util/strings.h"
@@ -31,11 +32,9 @@ Result<int> schema_number(SqlSession& session) {
 std::span<const Migration> migrations() {
     // A function-local table: the scripts it names are initialised in other source files.
     static const Migration kSteps[] = {
-        {1, "initial", k0001Initial},
-        {2, "packs", k0002Packs},
-        {3, "key pairs", k0003KeyPairs},
-        {4, "network", k0004Network},
-        {5, "identity", k0005Identity},
+        {1, "initial", k0001Initial},    {2, "packs", k0002Packs},
+        {3, "key pairs", k0003KeyPairs}, {4, "network", k0004Network},
+        {5, "identity", k0005Identity},  {6, "check sums of rows", k0006RowCrc, fill_row_crcs},
     };
     return kSteps;
 }
@@ -53,6 +52,9 @@ Status migrate(SqlSession& session, std::span<const Migration> steps) {
         const Migration& step = steps[static_cast<std::size_t>(number) - 1];
         INVARIANT_MSG(step.number == number, "migrations are numbered 1, 2, 3, ... in order");
         TRY(session.script(std::string(step.sql)), "migration " + std::string(step.name));
+        if (step.then != nullptr) {
+            TRY(step.then(session), "migration " + std::string(step.name));
+        }
         TRY(Meta(session).set(kSchemaKey, std::to_string(number)));
     }
     return ok();

@@ -19,6 +19,8 @@ struct Migration {
     int number;
     std::string_view name;
     std::string_view sql;
+    // What the script cannot say, after it.
+    Status (*then)(SqlSession& session) = nullptr;
 };
 
 std::span<const Migration> migrations();

@@ -11,5 +11,6 @@ extern const std::string_view k0002Packs;
 extern const std::string_view k0003KeyPairs;
 extern const std::string_view k0004Network;
 extern const std::string_view k0005Identity;
+extern const std::string_view k0006RowCrc;
 
 }  // namespace kiln::catalog::detail

@@ -3,6 +3,28 @@
 // reaches the sink lies inside the disk and ascends.
 #include "net/extent_stream.h"
 #include "util/check.h"
+#include "util/testing/structured_fuzz.h"
+
+namespace {
+
+using namespace kiln;
+
+testing::FuzzLayout layout(ByteView input) {
+    testing::FuzzLayout found;
+    std::size_t at = 1 + net::kExtentMagic.size();
+    while (at + net::kExtentHeaderBytes <= input.size()) {
+        testing::add_numbers(found, at, 8);
+        testing::add_numbers(found, at + 8, 4);
+        const auto length = get_le<std::uint32_t>(&input[at + 8]);
+        const std::size_t left = input.size() - at - net::kExtentHeaderBytes;
+        const std::size_t bytes = net::kExtentHeaderBytes + std::min<std::size_t>(length, left);
+        found.parts.push_back({at, bytes});
+        at += bytes;
+    }
+    return found;
+}
+
+}  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
     using namespace kiln;
@@ -28,4 +50,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         static_cast<void>(decoder.finish());
     }
     return 0;
+}
+
+extern "C" std::size_t LLVMFuzzerCustomMutator(std::uint8_t* data, std::size_t size,
+                                               std::size_t max_size, unsigned seed) {
+    return kiln::testing::mutate_structured(data, size, max_size, seed, layout);
 }

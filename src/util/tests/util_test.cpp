@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <doctest/doctest.h>
+#include <unistd.h>
 
 #include "util/bytes.h"
 #include "util/crc32c.h"
@@ -9,8 +10,6 @@
 #include "util/result.h"
 #include "util/strings.h"
 #include "util/time.h"
-
-#include <unistd.h>
 
 using namespace kiln;
 
@@ -41,7 +40,8 @@ TEST_CASE("TRY passes values through and adds context to errors") {
 }
 
 TEST_CASE("an API error keeps its message when context is added") {
-    Error error = Error::api(Code::not_found, "InvalidAMIID.NotFound", "The image id '[ami-1]' does not exist");
+    Error error = Error::api(Code::not_found, "InvalidAMIID.NotFound",
+                             "The image id '[ami-1]' does not exist");
     CHECK(std::move(error).with("launch").message() == "The image id '[ami-1]' does not exist");
 }
 
@@ -52,8 +52,12 @@ TEST_CASE("crc32c gives the published check values") {
 }
 
 TEST_CASE("base64 round trips the vectors of RFC 4648 and refuses what is not base64") {
-    const std::pair<const char*, const char*> vectors[] = {{"", ""},          {"f", "Zg=="},        {"fo", "Zm8="},
-                                                           {"foo", "Zm9v"},   {"foob", "Zm9vYg=="}, {"fooba", "Zm9vYmE="},
+    const std::pair<const char*, const char*> vectors[] = {{"", ""},
+                                                           {"f", "Zg=="},
+                                                           {"fo", "Zm8="},
+                                                           {"foo", "Zm9v"},
+                                                           {"foob", "Zm9vYg=="},
+                                                           {"fooba", "Zm9vYmE="},
                                                            {"foobar", "Zm9vYmFy"}};
     for (const auto& [plain, encoded] : vectors) {
         CHECK(base64_encode(as_bytes(plain)) == encoded);
@@ -76,10 +80,12 @@ TEST_CASE("percent encoding keeps unreserved characters and refuses broken escap
 
 TEST_CASE("TIME-1 TIME-4: times print with three fractional digits and parse with or without") {
     CHECK(format_iso8601(*parse_iso8601("2025-06-01T12:34:56Z")) == "2025-06-01T12:34:56.000Z");
-    CHECK(format_iso8601(*parse_iso8601("2025-06-01T12:34:56.7+02:00")) == "2025-06-01T10:34:56.700Z");
+    CHECK(format_iso8601(*parse_iso8601("2025-06-01T12:34:56.7+02:00")) ==
+          "2025-06-01T10:34:56.700Z");
     CHECK(format_basic(*parse_basic("20150830T123600Z")) == "20150830T123600Z");
-    for (const char* bad : {"", "2025-06-01", "2025-02-30T00:00:00Z", "2025-06-01T12:34:56", "2025-06-01T12:34:56.Z",
-                            "2025-06-01T12:34:56Zx", "2025-13-01T00:00:00Z"}) {
+    for (const char* bad :
+         {"", "2025-06-01", "2025-02-30T00:00:00Z", "2025-06-01T12:34:56", "2025-06-01T12:34:56.Z",
+          "2025-06-01T12:34:56Zx", "2025-13-01T00:00:00Z"}) {
         CHECK_MESSAGE(!parse_iso8601(bad), bad);
     }
 }

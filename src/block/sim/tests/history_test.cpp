@@ -50,8 +50,9 @@ TEST_CASE("volumes and snapshots keep their promises through histories of crashe
         CAPTURE(name);
         CHECK(totals[name] > kHistories / 4);
     }
-    for (const char* name : {"sets recovered", "sets taken back", "seals", "destages redone",
-                             "cancel destage", "roots compared"}) {
+    for (const char* name :
+         {"sets recovered", "sets taken back", "seals", "destages redone", "cancel destage",
+          "roots compared", "damages", "errors after damage", "last looks"}) {
         CAPTURE(name);
         CHECK(totals[name] > kHistories / 60);
     }
