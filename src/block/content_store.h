@@ -22,12 +22,23 @@ enum class ContentState {
     rooted,   // the bytes are a tree in the image tier
 };
 
+// A sealed layer that says nothing but what the tree of a rooted content says as well: the faster
+// copy of it (D4).
+struct SpareLayer {
+    LayerId id;
+    std::uint64_t size_bytes = 0;
+    friend bool operator==(const SpareLayer&, const SpareLayer&) = default;
+};
+
 struct ContentRecord {
     ContentId id;
     ContentState state = ContentState::layered;
     ContentId parent;         // layered only; empty = nothing below, zeros
     LayerId layer;            // layered: its layer; rooted: empty once the layer was dropped
     std::string root_digest;  // rooted only
+    // Rooted only: what was below `layer` and became part of the tree, newest first. Any of them
+    // may be left out if all behind it are.
+    std::vector<SpareLayer> spares{};
     std::string key_id;
     std::uint64_t size_bytes = 0;
 };

@@ -323,6 +323,17 @@ void Engine::cancel_destage() {
     (void)impl_->start<void>([impl = impl_.get()](Done) { impl->owner().cancel_destage(); });
 }
 
+Status Engine::merge_layers(LayerMerge merge, Deadline deadline) {
+    const auto answer =
+        impl_->start<void>([impl = impl_.get(), merge = std::move(merge)](auto done) mutable {
+            impl->owner().merge(std::move(merge), std::move(done));
+        });
+    if (!answer->given_by(deadline)) {
+        cancel_destage();
+    }
+    return answer->take(Deadline::never());
+}
+
 Status Engine::content_rooted(const ContentId& content, Deadline deadline) {
     return impl_->call<void>(deadline, [impl = impl_.get(), content](Done done) {
         impl->owner().content_rooted(content, std::move(done));

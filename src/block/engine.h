@@ -68,11 +68,20 @@ struct DestagedContent {
     std::uint64_t stored_bytes = 0;
 };
 
+// Sealed layers that lie over each other, newest first, none larger than the one above it; and the
+// layer that is to say what they say together. Files that it has are removed first.
+struct LayerMerge {
+    std::vector<SpareLayer> layers;
+    LayerId target;
+    VolumeId writer;  // stands in the new layer's files
+};
+
 // What the files of a layer say of themselves.
 struct LayerFacts {
     VolumeId volume;  // that wrote it
     std::uint64_t size_bytes = 0;
     bool sealed = false;
+    std::uint64_t data_bytes = 0;  // of a sealed one: what it has, not counting zeros
 };
 
 // Counts of work done since the engine was created (SPECIFICATION: cost independent of size).
@@ -180,7 +189,12 @@ class Engine {
     // finds what it had stored.
     Result<DestagedContent> destage(const ContentId& content, std::uint64_t epoch,
                                     Deadline deadline);
+    // Also cancels a merge.
     void cancel_destage();
+    // Makes one sealed layer of several (D4), durable when this returns; on an error it has no
+    // files. One at a time (failed_precondition). cancel_destage() or a missed deadline ends it
+    // with `cancelled`.
+    Status merge_layers(LayerMerge merge, Deadline deadline);
     // The content became rooted in the catalog: volumes that stand on it are given their stacks
     // anew (active, layers not yet rooted, its layer if the catalog still names one, tree), and
     // layers that fell out are closed when this completes. Reads and writes in flight end on the

@@ -172,6 +172,7 @@ struct ContentQuery {
     std::vector<model::ContentState> states{};
     std::optional<model::ContentId> parent{};
     std::optional<model::LayerId> layer{};
+    std::optional<model::LayerId> spare{};  // one of its spares
     Page page{};
 };
 

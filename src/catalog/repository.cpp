@@ -101,9 +101,9 @@ Status erase_links(SqlSession& session, const std::string& id) {
     return ok();
 }
 
-// Only images have links so far; the others save the statement.
+// The others save the statement.
 template <class T>
-constexpr bool kHasLinks = std::same_as<T, model::Image>;
+constexpr bool kHasLinks = std::same_as<T, model::Image> || std::same_as<T, model::Content>;
 
 std::string id_text(const auto& value) {
     if constexpr (requires { value.id(); }) {

@@ -19,6 +19,18 @@ block::ContentRecord to_record(const model::Content& content) {
     return record;
 }
 
+Status add_spares(catalog::Transaction& tx, const model::Content& content,
+                  block::ContentRecord& record) {
+    for (const model::LayerId& id : content.spares) {
+        TRY_ASSIGN(const auto layer, tx.layers().find(id));
+        if (!layer) {
+            return ok();  // what is below it does not count without it
+        }
+        record.spares.push_back({block::LayerId(id.str()), layer->size_bytes});
+    }
+    return ok();
+}
+
 }  // namespace
 
 void CatalogContents::chain(const block::ContentId& id, ChainDone done) {
@@ -36,6 +48,7 @@ Result<std::vector<block::ContentRecord>> CatalogContents::read_chain(const bloc
         std::vector<block::ContentRecord> chain;
         for (const model::Content& content : contents) {
             chain.push_back(to_record(content));
+            TRY(add_spares(tx, content, chain.back()));
         }
         return chain;
     });

@@ -3,8 +3,11 @@
 
 #include <fmt/format.h>
 
+#include <ranges>
+
 #include "control/cut_sets.h"
 #include "control/gc.h"
+#include "control/space.h"
 #include "util/log.h"
 #include "util/strings.h"
 
@@ -107,9 +110,11 @@ void ContentWorker::install(JobRunner& runner) {
     runner.handle(
         kDestageJob, [this](const model::Job& job) { return destage(job); }, "destage");
     runner.handle(kDropLayerJob, [this](const model::Job& job) { return drop_layer(job); });
+    merges_.install(runner);
 }
 
 void ContentWorker::stop() {
+    merges_.stop();
     MutexLock lock(mutex_);
     stopping_ = true;
     while (storing_) {
@@ -271,6 +276,12 @@ Result<bool> ContentWorker::commit_root(catalog::Transaction& tx, model::Job& jo
     }
     content->state = model::ContentState::rooted;
     content->root_digest = made.root_digest;
+    // D4: whoever reads it has them open, and goes on so.
+    content->spares.clear();
+    for (const model::Content& below : chain | std::views::drop(1)) {
+        const auto layers = layers_of(below);
+        content->spares.insert(content->spares.end(), layers.begin(), layers.end());
+    }
     const model::ContentId parent = std::exchange(content->parent, {});
     TRY(tx.contents().update(*content));
     TRY(release_content(tx, parts_, parent));
@@ -306,20 +317,25 @@ Status ContentWorker::release(const model::Job& job) {
     if (content->layer.empty()) {
         return finish(job);
     }
-    if (read) {  // its layer is the faster copy, for as long as somebody has it open
+    // Its layers are the faster copy, for as long as somebody has it open, and there is space.
+    if (read && check_space(parts_.space, SpaceFor::data, "a second copy")) {
+        TRY(merges_.consider(*content));
         return park(job, kLookAgain);
     }
-    return give_up_layer(job, *content);
+    return give_up_layers(job, *content);
 }
 
-Status ContentWorker::give_up_layer(const model::Job& job, const model::Content& content) {
+Status ContentWorker::give_up_layers(const model::Job& job, const model::Content& content) {
     TRY(parts_.store.run([&](catalog::Transaction& tx) -> Status {
         TRY_ASSIGN(auto row, tx.contents().find(content.id));
         if (!row || row->layer.empty()) {
             return ok();
         }
-        TRY(queue_layer_drop(tx, parts_, std::exchange(row->layer, {})));
-        return tx.contents().update(*row);
+        const auto layers = layers_of(*row);
+        row->layer = {};
+        row->spares.clear();
+        TRY(tx.contents().update(*row));
+        return release_layers(tx, parts_, layers);
     }));
     // A volume that was opened just now holds the layer: out of its stack as well.
     TRY(parts_.engine.content_rooted(block_id(content.id), Deadline::after(kCallTime)));

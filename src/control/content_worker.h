@@ -3,9 +3,10 @@
 // nobody needs.
 //
 //   content.destage  store: the content's chain becomes a tree, the row `rooted`, and the layers it
-//                    merged go. It waits for parents that are named and not rooted yet; it starts
-//                    from its beginning after an interruption, which finds what was stored.
-//                    release: once no open volume reads the content's own layer, that goes too.
+//                    merged its spares. It waits for parents that are named and not rooted yet; it
+//                    starts from its beginning after an interruption, which finds what was stored.
+//                    release: once no open volume reads the content's layers, or there is no space
+//                    for a second copy, they go.
 //   layer.drop       unlink a layer's files, then erase its row
 //
 // A store step holds a lease on an epoch of garbage collection (D3): it is recorded before the step
@@ -21,6 +22,7 @@
 
 #include "control/contents.h"
 #include "control/job_runner.h"
+#include "control/layer_merges.h"
 #include "control/parts.h"
 #include "control/volume_access.h"
 #include "util/mutex.h"
@@ -31,13 +33,17 @@ class ContentWorker {
   public:
     // `work_added` is called after a transaction that queued or woke a job.
     ContentWorker(const Parts& parts, VolumeAccess& volumes, std::function<void()> work_added)
-        : parts_(parts), volumes_(volumes), work_added_(std::move(work_added)) {}
+        : parts_(parts),
+          volumes_(volumes),
+          work_added_(std::move(work_added)),
+          merges_(parts_, work_added_) {}
 
-    // Registers the handlers above.
+    // Registers the handlers above, and that of the merges.
     void install(JobRunner& runner);
     // A volume was closed: layers may have come free.
     void volume_closed(const model::VolumeId& id);
-    // Ends the store step under way, which begins again at the next start. Before the runner stops.
+    // Ends the store step and the merge under way, which begin again at the next start. Before the
+    // runner stops.
     void stop() EXCLUDES(mutex_);
 
   private:
@@ -52,7 +58,7 @@ class ContentWorker {
     Result<bool> commit_root(catalog::Transaction& tx, model::Job& job,
                              const block::DestagedContent& made);
     Status release(const model::Job& job);
-    Status give_up_layer(const model::Job& job, const model::Content& content);
+    Status give_up_layers(const model::Job& job, const model::Content& content);
     Status drop_layer(const model::Job& job);
     Status wake_layer_drops();
     Status finish(const model::Job& job);
@@ -61,6 +67,7 @@ class ContentWorker {
     const Parts parts_;
     VolumeAccess& volumes_;
     const std::function<void()> work_added_;
+    LayerMerges merges_;
     Mutex mutex_;
     CondVar idle_;
     bool stopping_ GUARDED_BY(mutex_) = false;

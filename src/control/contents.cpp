@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "control/contents.h"
 
+#include <algorithm>
+
 #include "control/job_runner.h"
 
 namespace kiln::control {
@@ -59,9 +61,7 @@ Status release_content(catalog::Transaction& tx, const Parts& parts, model::Cont
             return ok();
         }
         TRY(tx.contents().erase(id));
-        if (!content->layer.empty()) {
-            TRY(queue_layer_drop(tx, parts, content->layer));
-        }
+        TRY(release_layers(tx, parts, layers_of(*content)));
         id = content->parent;
     }
     return ok();
@@ -75,6 +75,38 @@ Status queue_destage(catalog::Transaction& tx, const Parts& parts, const model::
     return there ? ok()
                  : tx.jobs().add(
                        make_job(parts.rng, parts.clock.now(), kDestageJob, id.str(), "store"));
+}
+
+Result<std::vector<model::Content>> contents_with(catalog::Transaction& tx,
+                                                  const model::LayerId& layer) {
+    catalog::ContentQuery own;
+    own.layer = layer;
+    catalog::ContentQuery spare;
+    spare.spare = layer;
+    TRY_ASSIGN(auto contents, tx.contents().list(own));
+    TRY_ASSIGN(auto others, tx.contents().list(spare));
+    std::ranges::move(others, std::back_inserter(contents));
+    return contents;
+}
+
+Status release_layers(catalog::Transaction& tx, const Parts& parts,
+                      const std::vector<model::LayerId>& ids) {
+    for (const model::LayerId& id : ids) {
+        TRY_ASSIGN(const auto holders, contents_with(tx, id));
+        if (holders.empty()) {
+            TRY(queue_layer_drop(tx, parts, id));
+        }
+    }
+    return ok();
+}
+
+std::vector<model::LayerId> layers_of(const model::Content& content) {
+    std::vector<model::LayerId> layers;
+    if (!content.layer.empty()) {
+        layers.push_back(content.layer);
+        layers.insert(layers.end(), content.spares.begin(), content.spares.end());
+    }
+    return layers;
 }
 
 Status queue_layer_drop(catalog::Transaction& tx, const Parts& parts, const model::LayerId& id) {

@@ -31,6 +31,14 @@ Status release_content(catalog::Transaction& tx, const Parts& parts, model::Cont
 Status queue_destage(catalog::Transaction& tx, const Parts& parts, const model::ContentId& id);
 // The last name of a layer was given up.
 Status queue_layer_drop(catalog::Transaction& tx, const Parts& parts, const model::LayerId& id);
+// Sealed layers that a content gave up: those that no other has are queued for dropping.
+Status release_layers(catalog::Transaction& tx, const Parts& parts,
+                      const std::vector<model::LayerId>& ids);
+// Contents whose own layer it is, or one of whose spares.
+Result<std::vector<model::Content>> contents_with(catalog::Transaction& tx,
+                                                  const model::LayerId& layer);
+// The content's own layer, then its spares.
+std::vector<model::LayerId> layers_of(const model::Content& content);
 // The layer's files are sealed: contents that waited for it can be stored.
 Status mark_sealed(catalog::Transaction& tx, const Parts& parts, const model::LayerId& id);
 

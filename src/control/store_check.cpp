@@ -10,6 +10,7 @@
 #include <filesystem>
 
 #include "block/layer_name.h"
+#include "control/contents.h"
 #include "util/fs.h"
 
 namespace kiln::control {
@@ -107,8 +108,10 @@ void StoreCheck::check_references() {
         if (!content.parent.empty() && !contents_.contains(content.parent)) {
             missing(id.str(), "content " + content.parent.str(), hit_by(id));
         }
-        if (!content.layer.empty() && !layers_.contains(content.layer)) {
-            missing(id.str(), "layer " + content.layer.str(), hit_by(id));
+        for (const model::LayerId& layer : layers_of(content)) {
+            if (!layers_.contains(layer)) {
+                missing(id.str(), "layer " + layer.str(), hit_by(id));
+            }
         }
         if (content.state == model::ContentState::layered && content.layer.empty()) {
             missing(id.str(), "neither layer nor tree", hit_by(id));
@@ -199,7 +202,8 @@ void StoreCheck::check_layer(const model::LayerRecord& layer) {
         hit = {volume->second.str()};
     }
     for (const auto& [id, content] : contents_) {
-        if (content.layer == layer.id) {
+        const auto layers = layers_of(content);
+        if (std::ranges::find(layers, layer.id) != layers.end()) {
             const auto more = hit_by(id);
             hit.insert(hit.end(), more.begin(), more.end());
         }
@@ -282,7 +286,7 @@ void StoreCheck::check_content(const model::Content& content, bool tree) {
         damaged(opened.error().to_string());
         return;
     }
-    const std::size_t parts = (content.layer.empty() ? 0 : 1) + (tree ? 1 : 0);
+    const std::size_t parts = layers_of(content).size() + (tree ? 1 : 0);
     std::optional<block::VerifyPlace> place{block::VerifyPlace{}};
     while (place && place->part < parts) {
         const auto page = engine_.verify(view, *place, Deadline::never());

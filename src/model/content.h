@@ -3,12 +3,14 @@
 //
 // Snapshots, the bases of volumes and copies name a content, never a layer or a root. A *layered*
 // content is one sealed layer over its parent; destage turns the same row into *rooted*: same
-// bytes, now a tree in the image tier. `layer` stays set while rooted until that layer is dropped.
+// bytes, now a tree in the image tier. `layer` stays set while rooted until that layer is dropped,
+// and `spares` names the layers below it that say what the tree says as well (D4).
 // The root digest is an attribute: nothing may need it. Thread model: plain values.
 #pragma once
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 #include "model/ids.h"
 #include "model/names.h"
@@ -26,10 +28,11 @@ constexpr auto enum_names(ContentState) {
 struct Content {
     ContentId id;
     ContentState state = ContentState::layered;
-    ContentId parent;         // empty: over nothing but zeros
-    LayerId layer;            // empty: no layer any more
-    std::string root_digest;  // hex; empty until destaged
-    std::string key_id;       // empty: not encrypted
+    ContentId parent;             // empty: over nothing but zeros
+    LayerId layer;                // empty: no layer any more
+    std::vector<LayerId> spares;  // rooted: newest first; none without `layer`
+    std::string root_digest;      // hex; empty until destaged
+    std::string key_id;           // empty: not encrypted
     std::uint64_t size_bytes = 0;
     UnixMillis created;
     friend bool operator==(const Content&, const Content&) = default;

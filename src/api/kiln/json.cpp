@@ -31,6 +31,9 @@ json chain_json(const control::ContentChain& chain) {
         if (!content.layer.empty()) {
             one["layer"] = content.layer.str();
         }
+        for (const model::LayerId& spare : content.spares) {
+            one["spareLayers"].push_back(spare.str());
+        }
         if (!content.root_digest.empty()) {
             one["root"] = content.root_digest;
         }

@@ -49,8 +49,8 @@ class DestageRun::Layers final : public ContentSource {
 std::shared_ptr<DestageRun> DestageRun::start(const EngineParts& parts, const ContentId& content,
                                               std::uint64_t epoch, Finished done) {
     const std::shared_ptr<DestageRun> self(new DestageRun(parts, epoch, std::move(done)));
-    // The first rooted one is in its tree whole; its layer is not needed.
-    StackOpener::start(parts, {.base = content, .rooted_layer = false},
+    // The first rooted one is in its tree whole; its layers are not needed.
+    StackOpener::start(parts, {.base = content, .rooted_layers = false},
                        [self](Result<OpenedStack> opened) { self->opened(std::move(opened)); });
     return self;
 }

@@ -8,6 +8,16 @@
 namespace kiln::block {
 namespace {
 
+std::uint64_t data_bytes_of(const Layer& layer) {
+    std::uint64_t blocks = 0;
+    for (std::uint64_t at = 0; at < layer.blocks();) {
+        const BlockRun run = layer.presence(at, layer.blocks() - at);
+        blocks += run.state == BlockState::data ? run.count : 0;
+        at += run.count;
+    }
+    return blocks * kBlockBytes;
+}
+
 using Value = Result<std::uint64_t>;
 
 // Reads one whole file of a bounded size; closed when it completes.
@@ -104,7 +114,8 @@ class Care : public std::enable_shared_from_this<Care> {
             self->open(false, [self, done = std::move(done)](
                                   Result<std::shared_ptr<UsedLayer>> layer) mutable {
                 LayerOrigin origin{VolumeId(self->superblock_.volume_id),
-                                   self->superblock_.size_bytes, layer.has_value()};
+                                   self->superblock_.size_bytes, layer.has_value(),
+                                   layer ? data_bytes_of(**layer) : 0};
                 if (!layer && layer.error().code() != Code::failed_precondition) {
                     done(std::move(layer.error()));
                 } else if (!layer) {

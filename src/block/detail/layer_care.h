@@ -20,6 +20,7 @@ struct LayerOrigin {
     VolumeId volume;
     std::uint64_t size_bytes = 0;
     bool sealed = false;
+    std::uint64_t data_bytes = 0;  // of a sealed one
 };
 void read_facts(LayerUses& layers, const LayerId& layer, io::Callback<Result<LayerOrigin>> done);
 // Replays, makes durable and seals it, for no set. Fine if it is sealed.

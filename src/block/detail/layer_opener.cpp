@@ -242,19 +242,23 @@ void LayerOpener::replayed(Replayed state) {
         fail(Error(Code::failed_precondition, "it is sealed"));
         return;
     }
-    settle_map(std::move(state));
+    settle(std::move(state));
 }
 
-// The process before may have written this superblock and ended before its sync. What the older one
-// needs is overwritten from now on, so this one must be durable.
-void LayerOpener::settle_map(Replayed state) {
-    if (!open_.writable || superblock_.generation == 1) {
+// The process before may have ended between a change and its sync: of the files' names, without
+// which all that is flushed from now on would be lost, and of this superblock, since what the older
+// one needs is overwritten from now on.
+void LayerOpener::settle(Replayed state) {
+    if (!open_.writable) {
         clear_leftovers(std::move(state));
         return;
     }
-    step_if_durable(io::Op::sync_data(map_),
+    step_if_durable(io::Op::sync_dir(context_.directory),
                     [this, state = std::move(state)](std::uint64_t) mutable {
-                        clear_leftovers(std::move(state));
+                        step_if_durable(io::Op::sync_data(map_),
+                                        [this, state = std::move(state)](std::uint64_t) mutable {
+                                            clear_leftovers(std::move(state));
+                                        });
                     });
 }
 

@@ -41,7 +41,7 @@ class LayerOpener : public std::enable_shared_from_this<LayerOpener> {
     bool seal_in_buffer() const;
     void replay();
     void replayed(Replayed state);
-    void settle_map(Replayed state);
+    void settle(Replayed state);
     void clear_leftovers(Replayed state);
     void write_zeros(std::uint64_t position, std::uint64_t end, io::Callback<> then);
     void finish(Replayed state, bool new_boot);

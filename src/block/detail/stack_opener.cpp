@@ -5,6 +5,7 @@
 
 #include "block/detail/join.h"
 #include "block/limits.h"
+#include "util/log.h"
 
 namespace kiln::block {
 
@@ -15,6 +16,29 @@ Result<RootDigest> parse_root_digest(const std::string& hex) {
     }
     return RootDigest::from(*bytes);
 }
+
+namespace {
+
+Status check_spares(const ContentRecord& record) {
+    if (record.spares.size() > kMaxChainLayers ||
+        (record.layer.empty() && !record.spares.empty())) {
+        return Error(Code::data_loss,
+                     "content " + record.id.str() + " has layers that are not below another");
+    }
+    std::uint64_t above = record.size_bytes;
+    for (const SpareLayer& spare : record.spares) {
+        // A larger one would show through, as a parent would.
+        if (spare.id.empty() || spare.size_bytes == 0 || spare.size_bytes % kBlockBytes != 0 ||
+            spare.size_bytes > above) {
+            return Error(Code::data_loss,
+                         "layer " + spare.id.str() + " cannot be below " + record.id.str());
+        }
+        above = spare.size_bytes;
+    }
+    return ok();
+}
+
+}  // namespace
 
 Result<std::vector<ContentRecord>> check_chain(std::vector<ContentRecord> chain,
                                                const ContentId& base, std::uint64_t volume_bytes) {
@@ -38,6 +62,7 @@ Result<std::vector<ContentRecord>> check_chain(std::vector<ContentRecord> chain,
         }
         if (record.state == ContentState::rooted) {
             TRY(parse_root_digest(record.root_digest), "content " + record.id.str());
+            TRY(check_spares(record));
         } else if (record.layer.empty() ||
                    record.parent != (last ? ContentId() : chain[i + 1].id)) {
             return Error(Code::data_loss,
@@ -84,12 +109,24 @@ void StackOpener::check(Result<std::vector<ContentRecord>> chain) {
         return;
     }
     result_.chain = *std::move(chain);
+    list_layers();
+    open_active();
+}
+
+void StackOpener::list_layers() {
     for (const ContentRecord& record : result_.chain) {
-        if (!record.layer.empty()) {
-            pins_.emplace_back(parts_.layers, record.layer);
+        const bool spare = record.state == ContentState::rooted;
+        if (record.layer.empty() || (spare && !query_.rooted_layers)) {
+            continue;
+        }
+        wanted_.push_back({{record.layer, record.size_bytes}, spare});
+        for (const SpareLayer& below : record.spares) {
+            wanted_.push_back({below, true});
         }
     }
-    open_active();
+    for (const Wanted& wanted : wanted_) {
+        pins_.emplace_back(parts_.layers, wanted.layer.id);
+    }
 }
 
 void StackOpener::open_active() {
@@ -111,34 +148,40 @@ void StackOpener::open_active() {
 }
 
 void StackOpener::open_next() {
-    while (next_ < result_.chain.size()) {
-        const ContentRecord& record = result_.chain[next_++];
-        if (record.layer.empty() ||
-            (record.state == ContentState::rooted && !query_.rooted_layer)) {
-            continue;
-        }
-        const auto at_hand = std::ranges::find(query_.at_hand, record.layer, &UsedLayer::id);
+    while (next_ < wanted_.size()) {
+        const auto& [layer, spare] = wanted_[next_++];
+        const auto at_hand = std::ranges::find(query_.at_hand, layer.id, &UsedLayer::id);
         if (at_hand != query_.at_hand.end()) {
             result_.layers.push_back(*at_hand);
             continue;
         }
-        parts_.layers.open({.layer = record.layer, .volume = {}, .size_bytes = record.size_bytes},
-                           [self = shared_from_this()](Result<std::shared_ptr<UsedLayer>> layer) {
-                               if (!layer) {
-                                   // For a content, files that are missing are lost.
-                                   Error error = std::move(layer.error());
-                                   const bool missing = error.code() == Code::not_found;
-                                   self->fail(missing ? Error(Code::data_loss, error.message())
-                                                      : std::move(error));
-                                   return;
-                               }
-                               self->mine_.push_back(*layer);
-                               self->result_.layers.push_back(*std::move(layer));
-                               self->open_next();
-                           });
+        parts_.layers.open(
+            {.layer = layer.id, .volume = {}, .size_bytes = layer.size_bytes},
+            [self = shared_from_this(), spare = spare](Result<std::shared_ptr<UsedLayer>> opened) {
+                if (!opened) {
+                    self->not_opened(spare, std::move(opened.error()));
+                    return;
+                }
+                self->mine_.push_back(*opened);
+                self->result_.layers.push_back(*std::move(opened));
+                self->open_next();
+            });
         return;
     }
     open_base();
+}
+
+void StackOpener::not_opened(bool spare, Error error) {
+    const bool missing = error.code() == Code::not_found;
+    if (spare && (missing || error.code() == Code::data_loss)) {
+        // The tree has it, and what is below it: only speed is lost.
+        log_warn("block", "left out, since the tree has it all: " + error.message());
+        next_ = wanted_.size();
+        open_next();
+        return;
+    }
+    // For a content, files that are missing are lost.
+    fail(missing ? Error(Code::data_loss, error.message()) : std::move(error));
 }
 
 void StackOpener::open_base() {

@@ -25,7 +25,8 @@ struct EngineParts {
 };
 
 // The part of a base content's chain that a stack is made of: down to the first rooted one. Refuses
-// what cannot be read. A rooted content that still has its layer keeps it in the stack.
+// what cannot be read. A rooted content that still has its layer keeps it in the stack, and its
+// spare ones below.
 Result<std::vector<ContentRecord>> check_chain(std::vector<ContentRecord> chain,
                                                const ContentId& base, std::uint64_t volume_bytes);
 
@@ -33,7 +34,7 @@ struct StackQuery {
     ContentId base;                     // may be empty: zeros
     std::uint64_t volume_bytes = 0;     // 0: as the base
     std::optional<LayerOpen> active{};  // none: read-only
-    bool rooted_layer = true;           // take the layer of the rooted one, if it has one
+    bool rooted_layers = true;          // take the layers of the rooted one, if it has any
     std::vector<std::shared_ptr<UsedLayer>> at_hand{};  // taken rather than opened
 };
 
@@ -55,8 +56,10 @@ class StackOpener : public std::enable_shared_from_this<StackOpener> {
         : parts_(parts), query_(std::move(query)), done_(std::move(done)) {}
     void ask();
     void check(Result<std::vector<ContentRecord>> chain);
+    void list_layers();
     void open_active();
     void open_next();
+    void not_opened(bool spare, Error error);
     void open_base();
     void finish();
     void fail(Error error);
@@ -64,6 +67,11 @@ class StackOpener : public std::enable_shared_from_this<StackOpener> {
     const EngineParts& parts_;
     const StackQuery query_;
     Opened done_;
+    struct Wanted {
+        SpareLayer layer;
+        bool spare;  // the tree has it all
+    };
+    std::vector<Wanted> wanted_;
     std::vector<LayerPin> pins_;  // what is still to be opened stays
     std::size_t next_ = 0;
     OpenedStack result_;

@@ -23,7 +23,7 @@ Status check_spec(const VolumeSpec& spec) {
 }  // namespace
 
 VolumeOwner::~VolumeOwner() {
-    INVARIANT(volumes_.empty() && cuts_.empty() && !destage_);
+    INVARIANT(volumes_.empty() && cuts_.empty() && !destage_ && !merge_);
 }
 
 Result<OpenVolume*> VolumeOwner::find_open(const VolumeId& id) {
@@ -204,9 +204,11 @@ void VolumeOwner::erase(const VolumeId& id) {
 }
 
 void VolumeOwner::close_all(io::Callback<> done) {
-    if (destage_) {
-        destage_->cancel();
-        destage_ended_ = [this, done = std::move(done)]() mutable { close_all(std::move(done)); };
+    if (destage_ || merge_) {
+        cancel_destage();
+        background_ended_ = [this, done = std::move(done)]() mutable {
+            close_all(std::move(done));
+        };
         return;
     }
     if (volumes_.empty()) {

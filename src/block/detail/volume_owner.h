@@ -16,6 +16,7 @@
 #include "block/detail/destage_run.h"
 #include "block/detail/layer_care.h"
 #include "block/detail/layer_files.h"
+#include "block/detail/merge_run.h"
 #include "block/detail/open_volume.h"
 #include "block/engine.h"
 
@@ -35,7 +36,7 @@ class VolumeOwner {
     void open_content(const VolumeId& name, const ContentId& content, Done done);
     // `seal`: the active layer is sealed on the way.
     void close(const VolumeId& id, bool seal, Done done);
-    // Also ends a destage, waits for volumes being opened, and closes them.
+    // Also ends destage and merge, waits for volumes being opened, and closes them.
     void close_all(io::Callback<> done);
     void add_export(const VolumeId& id, const std::string& socket_path, bool read_only, Done done);
     void remove_export(const VolumeId& id, const std::string& socket_path, Done done);
@@ -47,7 +48,8 @@ class VolumeOwner {
     void layer_facts(const LayerId& layer, io::Callback<Result<LayerFacts>> done) {
         read_facts(layers_, layer, [done = std::move(done)](Result<LayerOrigin> origin) mutable {
             if (origin) {
-                done(LayerFacts{origin->volume, origin->size_bytes, origin->sealed});
+                done(LayerFacts{origin->volume, origin->size_bytes, origin->sealed,
+                                origin->data_bytes});
             } else {
                 done(std::move(origin.error()));
             }
@@ -58,7 +60,8 @@ class VolumeOwner {
     }
     void destage(const ContentId& content, std::uint64_t epoch,
                  io::Callback<Result<DestagedContent>> done);
-    void cancel_destage();
+    void cancel_destage();  // and a merge
+    void merge(LayerMerge merge, Done done);
     void content_rooted(const ContentId& content, Done done);
     void verify(const VolumeId& id, VerifyPlace place, io::Callback<Result<VerifyPage>> done);
 
@@ -93,6 +96,7 @@ class VolumeOwner {
     // volume_owner_contents.cpp
     Result<std::vector<Cut::Member>> check_cut(const std::vector<CutMember>& members,
                                                const std::string& set_id);
+    void tell_background_ended();
     void start_cuts();
     void start_cut(std::list<PendingCut>::iterator cut);
     void restack_if_on(const VolumeId& id, const ContentId& content, Done done);
@@ -106,7 +110,8 @@ class VolumeOwner {
     std::map<VolumeId, std::unique_ptr<OpenVolume>> volumes_;
     std::list<PendingCut> cuts_;  // in the order of the calls
     std::shared_ptr<DestageRun> destage_;
-    io::Callback<> destage_ended_;
+    std::shared_ptr<MergeRun> merge_;
+    io::Callback<> background_ended_;
     std::uint64_t cut_count_ = 0;
     std::uint64_t packs_written_ = 0;
 };

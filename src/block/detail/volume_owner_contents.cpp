@@ -105,17 +105,37 @@ void VolumeOwner::destage(const ContentId& content, std::uint64_t epoch,
             } else {
                 done(std::move(tree.error()).with("destage content " + content.str()));
             }
-            if (destage_ended_) {
-                io::Callback<> task = std::move(destage_ended_);
-                task();
-            }
+            tell_background_ended();
         });
+}
+
+void VolumeOwner::tell_background_ended() {
+    if (background_ended_) {
+        io::Callback<> task = std::move(background_ended_);
+        task();
+    }
 }
 
 void VolumeOwner::cancel_destage() {
     if (destage_) {
         destage_->cancel();
     }
+    if (merge_) {
+        merge_->cancel();
+    }
+}
+
+void VolumeOwner::merge(LayerMerge merge, Done done) {
+    if (merge_) {
+        done(Error(Code::failed_precondition, "other layers are being merged"));
+        return;
+    }
+    merge_ = MergeRun::start(layers_, std::move(merge),
+                             [this, done = std::move(done)](Status status) mutable {
+                                 merge_.reset();
+                                 done(std::move(status));
+                                 tell_background_ended();
+                             });
 }
 
 // --- a content became a tree ---
@@ -224,10 +244,10 @@ void VolumeOwner::verify(const VolumeId& id, VerifyPlace place,
         done(std::move(page));
     };
     if (place.part < layers) {
-        // Only the last of the contents may have no layer.
+        // Only the last of the contents may have no layer, or several.
         const auto& layer = volume.layers[place.part];
-        check_layer(context_.scheduler,
-                    {layer, layer->id(), volume.contents[place.part], place.offset},
+        const auto& content = volume.contents[std::min(place.part, volume.contents.size() - 1)];
+        check_layer(context_.scheduler, {layer, layer->id(), content, place.offset},
                     std::move(checked));
     } else {
         check_tree(parts_.images.store.context(),

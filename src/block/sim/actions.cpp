@@ -34,6 +34,8 @@ const History::Action History::kActions[] = {
     {"seal", 2, &History::seal},
     {"destage", 8, &History::destage},
     {"cancel destage", 1, &History::cancel_destage},
+    {"give up layers", 2, &History::give_up_layers},
+    {"merge layers", 12, &History::merge_layers},
     {"gc", 4, &History::collect},
     {"drop layers", 4, &History::drop_layers},
 };

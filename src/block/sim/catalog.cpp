@@ -78,6 +78,17 @@ void SimCatalog::crash() {
 
 // --- rows ---
 
+std::vector<LayerId> layers_of(const ContentRecord& record) {
+    std::vector<LayerId> layers;
+    if (!record.layer.empty()) {
+        layers.push_back(record.layer);
+    }
+    for (const SpareLayer& spare : record.spares) {
+        layers.push_back(spare.id);
+    }
+    return layers;
+}
+
 bool SimCatalog::names(const LayerId& layer) const {
     for (const auto& [id, volume] : volumes) {
         if (volume->active == layer) {
@@ -85,11 +96,63 @@ bool SimCatalog::names(const LayerId& layer) const {
         }
     }
     for (const auto& [id, content] : contents) {
-        if (content.record.layer == layer) {
+        const auto layers = layers_of(content.record);
+        if (std::ranges::find(layers, layer) != layers.end()) {
             return true;
         }
     }
     return false;
+}
+
+void SimCatalog::root(SimContent& content, std::string digest) {
+    ContentRecord& record = content.record;
+    record.state = ContentState::rooted;
+    record.root_digest = std::move(digest);
+    record.spares.clear();
+    for (ContentId at = record.parent; !at.empty();) {
+        const ContentRecord& below = contents.at(at).record;
+        if (!below.layer.empty()) {
+            record.spares.push_back({below.layer, below.size_bytes});
+        }
+        record.spares.insert(record.spares.end(), below.spares.begin(), below.spares.end());
+        at = below.state == ContentState::rooted ? ContentId() : below.parent;
+    }
+}
+
+std::vector<LayerId> SimCatalog::replace_layers(const LayerMerge& merge,
+                                                std::vector<ContentId>& changed) {
+    std::vector<LayerId> unnamed{merge.target};
+    for (auto& [id, content] : contents) {
+        ContentRecord& record = content.record;
+        std::vector<SpareLayer> layers{{record.layer, record.size_bytes}};
+        layers.insert(layers.end(), record.spares.begin(), record.spares.end());
+        const auto [from, to] = std::ranges::search(
+            layers, merge.layers, [](const auto& a, const auto& b) { return a.id == b.id; });
+        if (record.state != ContentState::rooted || from == layers.end()) {
+            continue;
+        }
+        layers.insert(layers.erase(from, to), {merge.target, merge.layers.front().size_bytes});
+        record.layer = layers.front().id;
+        record.spares.assign(layers.begin() + 1, layers.end());
+        changed.push_back(id);
+    }
+    for (const SpareLayer& layer : merge.layers) {
+        unnamed.push_back(layer.id);
+    }
+    std::erase_if(unnamed, [this](const LayerId& layer) { return names(layer); });
+    return unnamed;
+}
+
+std::vector<LayerId> SimCatalog::give_up_layers(const ContentId& id) {
+    const auto found = contents.find(id);
+    if (found == contents.end()) {
+        return {};
+    }
+    auto layers = layers_of(found->second.record);
+    found->second.record.layer = {};
+    found->second.record.spares.clear();
+    std::erase_if(layers, [this](const LayerId& layer) { return names(layer); });
+    return layers;
 }
 
 bool SimCatalog::needed(const ContentId& id) const {
@@ -105,15 +168,15 @@ std::vector<LayerId> SimCatalog::sweep() {
         more = false;
         for (auto at = contents.begin(); at != contents.end(); ++at) {
             if (!needed(at->first)) {
-                if (!at->second.record.layer.empty()) {
-                    layers.push_back(at->second.record.layer);
-                }
+                const auto given_up = layers_of(at->second.record);
+                layers.insert(layers.end(), given_up.begin(), given_up.end());
                 contents.erase(at);
                 more = true;
                 break;
             }
         }
     }
+    std::erase_if(layers, [this](const LayerId& layer) { return names(layer); });
     return layers;
 }
 

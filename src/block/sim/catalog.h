@@ -17,6 +17,7 @@
 #include <string>
 
 #include "block/content_store.h"
+#include "block/engine.h"
 #include "block/image/chunk_index.h"
 #include "block/sim/oracle.h"
 #include "io/scheduler.h"
@@ -96,6 +97,9 @@ struct SimPack {
     std::vector<PackEntry> entries;
 };
 
+// Its own layer, then its spares.
+std::vector<LayerId> layers_of(const ContentRecord& record);
+
 class SimCatalog final : public ContentStore {
   public:
     explicit SimCatalog(io::SimRandom& random) : random_(random) {}
@@ -108,6 +112,13 @@ class SimCatalog final : public ContentStore {
     void crash();
 
     bool names(const LayerId& layer) const;
+    // The content is rooted from here on; the layers below its own become its spares.
+    void root(SimContent& content, std::string digest);
+    // Puts the target in the place of the merged layers, in each content that has them. Those of
+    // them all that nobody names then.
+    std::vector<LayerId> replace_layers(const LayerMerge& merge, std::vector<ContentId>& changed);
+    // The layers that a content had and nobody else names.
+    std::vector<LayerId> give_up_layers(const ContentId& id);
     // Deletes contents that nobody names or stands on, and tells their layers.
     std::vector<LayerId> sweep();
     std::vector<std::string> roots() const;

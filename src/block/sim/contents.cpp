@@ -209,8 +209,7 @@ void History::destaged(const ContentId& id, std::uint64_t lease, Result<Destaged
                     }
                 }
             }
-            row->second.record.state = ContentState::rooted;
-            row->second.record.root_digest = (*made)->root_digest;
+            catalog_.root(row->second, (*made)->root_digest);
             *found = Found::rooted;
         },
         mine([this, id, found](Status) {
@@ -223,7 +222,7 @@ void History::destaged(const ContentId& id, std::uint64_t lease, Result<Destaged
             if (*found == Found::rooted) {
                 ++report_.counts["contents rooted"];
                 note(id.str() + " is rooted");
-                unlayer(id);
+                settle(id, random_.one_in(4));
             }
         }));
 }
@@ -237,54 +236,135 @@ bool History::cancel_destage() {
     return true;
 }
 
-// The volumes are told; its layer goes; and when nobody can stand on what is below it any more,
-// that goes, too.
-void History::unlayer(const ContentId& id) {
-    if (!process_->unlayering.insert(id).second) {
+// The volumes are told; then what is below it goes, when nobody can stand on that any more.
+void History::settle(const ContentId& id, bool give_up_layers) {
+    if (!process_->settling.insert(id).second) {
         return;
     }
-    const auto told = [this, id](Status status, auto next) {
-        note(id.str() + " told: " + outcome(status));
-        if (!status) {
-            judge("content_rooted " + id.str(), status.error());
-            process_->unlayering.erase(id);  // the next process goes on
-            return;
+    tell_rooted(id, [this, id, give_up_layers] {
+        if (give_up_layers) {
+            unlayer(id);
+        } else {
+            cut_off(id);
         }
-        next();
-    };
-    const auto cut_off = [this, id] {
-        forget(
-            [this, id] {
-                if (const auto at = catalog_.contents.find(id); at != catalog_.contents.end()) {
-                    at->second.record.parent = {};
-                }
-            },
-            [this, id] { process_->unlayering.erase(id); });
-    };
-    auto layer = std::make_shared<LayerId>();
-    const auto unnamed = [this, id, told, cut_off, layer](Status) {
-        process_->owner.content_rooted(id, mine([this, told, cut_off, layer](Status status) {
-                                           told(std::move(status), [this, cut_off, layer] {
-                                               if (!layer->empty()) {
-                                                   drop(*layer);
-                                               }
-                                               cut_off();
-                                           });
-                                       }));
-    };
-    process_->owner.content_rooted(id, mine([this, id, told, unnamed, layer](Status status) {
-                                       told(std::move(status), [this, id, unnamed, layer] {
-                                           catalog_.commit(
-                                               [this, id, layer] {
-                                                   const auto at = catalog_.contents.find(id);
-                                                   if (at != catalog_.contents.end()) {
-                                                       *layer = std::exchange(
-                                                           at->second.record.layer, {});
-                                                   }
-                                               },
-                                               mine(unnamed));
-                                       });
+    });
+}
+
+void History::tell_rooted(const ContentId& id, std::function<void()> then) {
+    process_->owner.content_rooted(id, mine([this, id, then = std::move(then)](Status status) {
+                                       note(id.str() + " told: " + outcome(status));
+                                       if (status) {
+                                           then();
+                                           return;
+                                       }
+                                       judge("content_rooted " + id.str(), status.error());
+                                       process_->settling.erase(id);  // the next process goes on
                                    }));
+}
+
+// Rows first. A volume that was opened in between holds the layers: it is told as well.
+void History::unlayer(const ContentId& id) {
+    auto layers = std::make_shared<std::vector<LayerId>>();
+    catalog_.commit([this, id, layers] { *layers = catalog_.give_up_layers(id); },
+                    mine([this, id, layers](Status) {
+                        tell_rooted(id, [this, id, layers] {
+                            for (const LayerId& layer : *layers) {
+                                drop(layer);
+                            }
+                            cut_off(id);
+                        });
+                    }));
+}
+
+void History::cut_off(const ContentId& id) {
+    forget(
+        [this, id] {
+            if (const auto at = catalog_.contents.find(id); at != catalog_.contents.end()) {
+                at->second.record.parent = {};
+            }
+        },
+        [this, id] { process_->settling.erase(id); });
+}
+
+// Some of the newest layers of a rooted content become one.
+bool History::merge_layers() {
+    auto rooted = contents_that(catalog_.contents, [](const SimContent& content) {
+        return content.record.state == ContentState::rooted && !content.record.spares.empty();
+    });
+    std::erase_if(rooted, [this](const ContentId& id) { return process_->settling.contains(id); });
+    if (rooted.empty() || process_->merging || machine_.disk.failed_syncs() > 0) {
+        return false;
+    }
+    const ContentId id = rooted[random_.below(rooted.size())];
+    const ContentRecord& record = catalog_.contents.at(id).record;
+    LayerMerge merge{.target = catalog_.new_id<LayerId>("l-"), .writer = VolumeId("merge")};
+    merge.layers.push_back({record.layer, record.size_bytes});
+    const auto most = static_cast<std::ptrdiff_t>(random_.between(1, record.spares.size()));
+    merge.layers.insert(merge.layers.end(), record.spares.begin(), record.spares.begin() + most);
+    note("merge " + std::to_string(merge.layers.size()) + " layers of " + id.str() + " into " +
+         merge.target.str());
+    process_->merging = true;
+    process_->owner.merge(merge, mine([this, id, merge](Status status) {
+                              process_->merging = false;
+                              merged(id, merge, std::move(status));
+                          }));
+    return true;
+}
+
+void History::merged(const ContentId& id, const LayerMerge& merge, Status status) {
+    note("merged into " + merge.target.str() + ": " + outcome(status));
+    if (!status) {
+        // Cancelled with a destage; or its layers were given up before it began.
+        const auto row = catalog_.contents.find(id);
+        const bool same =
+            row != catalog_.contents.end() && row->second.record.layer == merge.layers.front().id;
+        if (same && status.error().code() != Code::cancelled) {
+            judge("merge layers of " + id.str(), status.error());
+        }
+        return;
+    }
+    auto unnamed = std::make_shared<std::vector<LayerId>>();
+    auto changed = std::make_shared<std::vector<ContentId>>();
+    catalog_.commit(
+        [this, merge, unnamed, changed] { *unnamed = catalog_.replace_layers(merge, *changed); },
+        mine([this, unnamed, changed](Status) {
+            report_.counts["layers merged"] += changed->size();
+            tell_merged(changed, unnamed);
+        }));
+}
+
+void History::tell_merged(std::shared_ptr<std::vector<ContentId>> changed,
+                          std::shared_ptr<std::vector<LayerId>> unnamed) {
+    if (changed->empty()) {
+        for (const LayerId& layer : *unnamed) {
+            drop(layer);
+        }
+        return;
+    }
+    const ContentId id = changed->back();
+    changed->pop_back();
+    process_->owner.content_rooted(id, mine([this, id, changed, unnamed](Status told) {
+                                       if (told) {
+                                           tell_merged(changed, unnamed);
+                                       } else {
+                                           judge("content_rooted " + id.str(), told.error());
+                                       }
+                                   }));
+}
+
+// Those of a content that kept them when it was rooted.
+bool History::give_up_layers() {
+    auto rooted = contents_that(catalog_.contents, [](const SimContent& content) {
+        return content.record.state == ContentState::rooted && !content.record.layer.empty();
+    });
+    std::erase_if(rooted, [this](const ContentId& id) { return process_->settling.contains(id); });
+    if (rooted.empty()) {
+        return false;
+    }
+    const ContentId id = rooted[random_.below(rooted.size())];
+    note("give up the layers of " + id.str());
+    settle(id, true);
+    return true;
 }
 
 }  // namespace kiln::block::sim

@@ -12,8 +12,10 @@ constexpr std::size_t kMostContents = 10;
 bool History::cut() {
     std::vector<VolumeRef> volumes;
     for (const auto& [id, volume] : catalog_.volumes) {
-        // Usually one cut of a volume at a time, as whoever uses the engine does it.
-        const bool free = volume->cuts == 0 || (!process_->faulty && random_.one_in(2));
+        // Usually one cut of a volume at a time, as whoever uses the engine does it. Two that fail
+        // would be taken back side by side.
+        const bool may_fail = process_->faulty || damaging_;
+        const bool free = volume->cuts == 0 || (!may_fail && random_.one_in(2));
         if (volume->state == State::open && !volume->planned && !volume->broken && free &&
             !random_.one_in(3)) {
             volumes.push_back(volume);

@@ -34,7 +34,8 @@ std::optional<LayerId> layer_of_path(const std::string& path) {
 
 bool History::sealed(const LayerId& layer) const {
     return std::ranges::any_of(catalog_.contents, [&](const auto& row) {
-        return row.second.record.layer == layer && row.second.sealed;
+        const auto layers = layers_of(row.second.record);
+        return row.second.sealed && std::ranges::find(layers, layer) != layers.end();
     });
 }
 

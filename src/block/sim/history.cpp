@@ -217,7 +217,8 @@ void History::judge_answer(const std::string& what, const Asked& asked, const St
         if (asked.stopped || (durable && asked.unsynced)) {
             fail(what + " is acknowledged, although a sync of " + asked.active.str() + " failed");
         }
-    } else if (durable && process_->unsynced.contains(asked.active)) {
+    } else if (durable && status.error().code() != Code::out_of_space &&
+               process_->unsynced.contains(asked.active)) {
         process_->stopped.insert(asked.active);
         ++report_.counts["layers stopped"];
     }

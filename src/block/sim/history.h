@@ -78,9 +78,10 @@ struct Process {
     // Work under way, of which there is one at a time.
     bool destaging = false;
     bool cancelled = false;  // the destage
+    bool merging = false;
     bool collecting = false;
-    std::set<ContentId> unlayering;  // from rooted to without layer
-    std::set<LayerId> unnamed;       // to be dropped when nobody uses them any more
+    std::set<ContentId> settling;  // rooted, and their volumes are being told
+    std::set<LayerId> unnamed;     // to be dropped when nobody uses them any more
     std::size_t views = 0;
 };
 
@@ -217,7 +218,15 @@ class History {
     void run_destage(const ContentId& content);
     void destaged(const ContentId& content, std::uint64_t lease, Result<DestagedContent> result);
     bool cancel_destage();
+    void settle(const ContentId& content, bool give_up_layers);
+    void tell_rooted(const ContentId& content, std::function<void()> then);
     void unlayer(const ContentId& content);
+    void cut_off(const ContentId& content);
+    bool give_up_layers();
+    bool merge_layers();
+    void merged(const ContentId& content, const LayerMerge& merge, Status status);
+    void tell_merged(std::shared_ptr<std::vector<ContentId>> changed,
+                     std::shared_ptr<std::vector<LayerId>> unnamed);
     void forget(std::function<void()> change, std::function<void()> then);
     void drop(const LayerId& layer);
     bool drop_layers();

@@ -34,9 +34,10 @@ bool History::recover() {
         return false;
     }
     for (const auto& [id, content] : catalog_.contents) {
-        if (content.record.state == ContentState::rooted &&
-            !(content.record.layer.empty() && content.record.parent.empty())) {
-            unlayer(id);
+        const ContentRecord& record = content.record;
+        if (record.state == ContentState::rooted &&
+            !(record.layer.empty() && record.parent.empty())) {
+            settle(id, random_.one_in(2));
         }
     }
     return true;

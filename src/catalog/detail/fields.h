@@ -287,6 +287,12 @@ void fields(V& v, T& x) {
     v.field("root", x.root_digest);
     v.field("key", x.key_id);
     v.field("size", x.size_bytes);
+    v.field("spares", x.spares);
+    if constexpr (V::kWrites) {
+        for (const auto& layer : x.spares) {
+            v.link("content.spare", layer.str());
+        }
+    }
 }
 
 template <class V, Is<model::LayerRecord> T>

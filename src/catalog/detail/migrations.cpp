@@ -32,9 +32,13 @@ Result<int> schema_number(SqlSession& session) {
 std::span<const Migration> migrations() {
     // A function-local table: the scripts it names are initialised in other source files.
     static const Migration kSteps[] = {
-        {1, "initial", k0001Initial},    {2, "packs", k0002Packs},
-        {3, "key pairs", k0003KeyPairs}, {4, "network", k0004Network},
-        {5, "identity", k0005Identity},  {6, "check sums of rows", k0006RowCrc, fill_row_crcs},
+        {1, "initial", k0001Initial},
+        {2, "packs", k0002Packs},
+        {3, "key pairs", k0003KeyPairs},
+        {4, "network", k0004Network},
+        {5, "identity", k0005Identity},
+        {6, "check sums of rows", k0006RowCrc, fill_row_crcs},
+        {7, "spare layers", k0007SpareLayers},
     };
     return kSteps;
 }

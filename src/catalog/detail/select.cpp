@@ -274,6 +274,9 @@ Conditions conditions(const ContentQuery& query) {
     where.any_of("state", query.states);
     where.equal("parent", query.parent);
     where.equal("layer", query.layer);
+    if (query.spare) {
+        where.link("content.spare", query.spare->str());
+    }
     return where;
 }
 

@@ -12,5 +12,6 @@ extern const std::string_view k0003KeyPairs;
 extern const std::string_view k0004Network;
 extern const std::string_view k0005Identity;
 extern const std::string_view k0006RowCrc;
+extern const std::string_view k0007SpareLayers;
 
 }  // namespace kiln::catalog::detail

@@ -266,6 +266,7 @@ Content full_content() {
             ContentState::rooted,
             ContentId(id_of("content", 1)),
             LayerId(id_of("layer", 1)),
+            {LayerId(id_of("layer", 3)), LayerId(id_of("layer", 2))},
             std::string(64, 'a'),
             "key-1",
             1ULL << 46,

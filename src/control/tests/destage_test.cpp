@@ -8,7 +8,8 @@ using namespace kiln;
 using namespace kiln::control;
 using namespace kiln::control::testing;
 
-TEST_CASE("D1: a content that nobody names is merged into the next, and its layer goes") {
+TEST_CASE(
+    "D1 D4: a content that nobody names is merged into the next, its layer stays while read") {
     TempDir dir;
     TestService service(dir.path());
     service.recover();
@@ -27,14 +28,18 @@ TEST_CASE("D1: a content that nobody names is merged into the next, and its laye
     CHECK(service.row(content).parent.empty());
     CHECK(service.read(content, 0) == "one");
     CHECK(service.read(content, 1) == "two");
-    // The volume reads the second's own layer as long as it is open; the first's is gone.
-    service.wait_until([&] { return service.engine->list_layers()->size() == 2; },
-                       "one layer is dropped");
+    // The volume reads both layers as long as it is open.
+    CHECK(service.row(content).spares.size() == 1);
+    CHECK(service.engine->list_layers()->size() == 3);
+    const auto chunk_reads = service.engine->counters().chunk_reads;
     CHECK(service.read(volume, 0) == "one");
+    CHECK(service.read(volume, 1) == "two");
+    CHECK(service.engine->counters().chunk_reads == chunk_reads);
     service.close(volume);
     service.wait_until([&] { return service.engine->list_layers()->size() == 1; },
-                       "and the other one, once no open volume reads it");
+                       "they are dropped once no open volume reads them");
     CHECK(service.row(content).layer.empty());
+    CHECK(service.row(content).spares.empty());
     service.open(volume);
     CHECK(service.read(volume, 0) == "one");
     CHECK(service.read(volume, 1) == "two");
