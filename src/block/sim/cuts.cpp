@@ -113,6 +113,9 @@ void History::cut_ended(std::uint64_t number, const std::vector<VolumeRef>& volu
 // been. After it they are in use, and what is below them is settled when the volumes are closed.
 void History::take_back(std::uint64_t number, const std::vector<VolumeRef>& volumes) {
     const LayerId successor = catalog_.sets.at(number).members.front().successor;
+    for (const VolumeRef& volume : volumes) {
+        ++volume->taken_back;
+    }
     process_->owner.drop_layer(
         successor, mine([this, number, volumes](Status status) {
             note("take set-" + std::to_string(number) + " back: " + outcome(status));
@@ -126,10 +129,7 @@ void History::take_back(std::uint64_t number, const std::vector<VolumeRef>& volu
                     const SimSet set = catalog_.sets.at(number);
                     catalog_.sets.erase(number);
                     for (std::size_t i = 0; i < volumes.size(); ++i) {
-                        volumes[i]->active = set.members[i].layer;
-                        volumes[i]->base =
-                            catalog_.contents.at(set.members[i].content).record.parent;
-                        catalog_.contents.erase(set.members[i].content);
+                        forget_cut(*volumes[i], set.members[i]);
                         unnamed->push_back(set.members[i].successor);
                     }
                 },
@@ -139,10 +139,31 @@ void History::take_back(std::uint64_t number, const std::vector<VolumeRef>& volu
                         drop(layer);
                     }
                     for (const VolumeRef& volume : volumes) {
-                        volume->broken = false;
+                        volume->broken = --volume->taken_back > 0;
                     }
                 }));
         }));
+}
+
+// A later cut that was written down meanwhile stands on what was before this one.
+void History::forget_cut(SimVolume& volume, const SimSet::Member& member) {
+    const ContentId parent = catalog_.contents.at(member.content).record.parent;
+    catalog_.contents.erase(member.content);
+    if (volume.base == member.content) {
+        volume.active = member.layer;
+        volume.base = parent;
+        return;
+    }
+    for (auto& [number, set] : catalog_.sets) {
+        for (SimSet::Member& later : set.members) {
+            if (later.layer == member.successor) {
+                later.layer = member.layer;
+                ContentRecord& record = catalog_.contents.at(later.content).record;
+                record.layer = member.layer;
+                record.parent = parent;
+            }
+        }
+    }
 }
 
 // Transaction 2.

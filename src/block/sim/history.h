@@ -200,6 +200,7 @@ class History {
     void start_cut(std::uint64_t number, const std::vector<VolumeRef>& volumes);
     void cut_ended(std::uint64_t number, const std::vector<VolumeRef>& volumes, Status status);
     void take_back(std::uint64_t number, const std::vector<VolumeRef>& volumes);
+    void forget_cut(SimVolume& volume, const SimSet::Member& member);
     void complete_set(std::uint64_t number);
     bool seal();
     void seal_volume(const VolumeRef& volume);
