@@ -106,8 +106,13 @@ void History::look_at(const ContentId& id) {
     const auto lineage = content.lineage;
     auto buffer = std::make_shared<io::Buffer>(content.record.size_bytes);
     note("look at " + id.str() + " as " + name.str());
-    const auto read = [this, id, name, lease, truth, lineage, buffer](Status status) {
-        if (!status) {
+    // A collection that has condemned before does not wait for this lease; what it marks at last is
+    // what is named then.
+    const auto unguarded = std::make_shared<bool>(false);
+    const auto read = [this, id, name, lease, truth, lineage, buffer, unguarded](Status status) {
+        if (!status && *unguarded && !catalog_.contents.contains(id)) {
+            note("deleted and collected while it was looked at");
+        } else if (!status) {
             judge("look at " + id.str(), status.error());
         } else if (std::string wrong = truth->doubtful ? implausible(lineage, 0, buffer->view())
                                                        : truth->judge(buffer->view());
@@ -137,8 +142,9 @@ void History::look_at(const ContentId& id) {
         look_ended(name, lease);
     };
     catalog_.commit(
-        [this, lease] {
+        [this, lease, unguarded, process = process_.get()] {
             catalog_.leases[lease] = {catalog_.epoch, false};
+            *unguarded = process->collecting;
         },
         mine([this, id, name, opened](Status) {
             process_->owner.open_content(name, id, mine(opened));
@@ -229,7 +235,7 @@ void History::destaged(const ContentId& id, std::uint64_t lease, Result<Destaged
 }
 
 bool History::cancel_destage() {
-    if (!process_->destaging) {
+    if (!process_->destaging || !random_.one_in(4)) {
         return false;
     }
     process_->cancelled = true;
@@ -272,19 +278,28 @@ void History::unlayer(const ContentId& id) {
                                            });
                                        }));
     };
-    process_->owner.content_rooted(id, mine([this, id, told, unnamed, layer](Status status) {
-                                       told(std::move(status), [this, id, unnamed, layer] {
-                                           catalog_.commit(
-                                               [this, id, layer] {
-                                                   const auto at = catalog_.contents.find(id);
-                                                   if (at != catalog_.contents.end()) {
-                                                       *layer = std::exchange(
-                                                           at->second.record.layer, {});
-                                                   }
-                                               },
-                                               mine(unnamed));
-                                       });
-                                   }));
+    const auto give_up = [this, id, unnamed, layer] {
+        catalog_.commit(
+            [this, id, layer] {
+                const auto at = catalog_.contents.find(id);
+                if (at != catalog_.contents.end()) {
+                    *layer = std::exchange(at->second.record.layer, {});
+                }
+            },
+            mine(unnamed));
+    };
+    process_->owner.content_rooted(
+        id, mine([this, told, give_up](Status status) {
+            told(std::move(status), [this, give_up] {
+                // The layer is the faster copy for as long as somebody has it open.
+                if (process_->thorough || sweep_volume_ || random_.one_in(2)) {
+                    give_up();
+                } else {
+                    process_->reactor.after(std::chrono::milliseconds(random_.between(1, 40)),
+                                            mine(give_up));
+                }
+            });
+        }));
 }
 
 }  // namespace kiln::block::sim

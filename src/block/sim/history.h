@@ -234,12 +234,14 @@ class History {
     // damage.cpp
     bool damage();
     bool sealed(const LayerId& layer) const;
+    bool data_is_checked(const LayerId& layer) const;
+    bool is_checked(const std::string& path) const;
     std::vector<std::string> checked_files() const;
     std::optional<io::SimPlace> place_in(const std::string& path);
     void rot(const io::SimPlace& place);
     std::optional<io::SimPlace> astray(const std::string& from);
     void exchange_files(const std::string& path, std::vector<std::string> files);
-    void doubt_unless_sealed(const std::string& path);
+    void doubt_unless_checked(const std::string& path);
     std::string implausible(const std::set<VolumeId>& lineage, std::uint64_t first_cell,
                             ByteView bytes) const;
 

@@ -62,7 +62,7 @@ std::uint64_t share(Part part, std::uint64_t flips) {
     return part == Part::catalog ? flips / 10 : flips * 9 / 10 / (std::size(kParts) - 1);
 }
 
-Count run(FlipStore& store, io::SimRandom& random, Part part, const Arguments& arguments) {
+Count run(FlipStore& store, kiln::io::SimRandom& random, Part part, const Arguments& arguments) {
     Count count;
     const auto& files = store.files(part);
     const std::uint64_t flips = share(part, arguments.flips);
@@ -91,7 +91,7 @@ int play(const std::string& directory, const Arguments& arguments) {
                     whole.wrong.c_str());
         return 1;
     }
-    io::SimRandom random(arguments.seed + 1);
+    kiln::io::SimRandom random(arguments.seed + 1);
     std::uint64_t served = 0;
     for (const Part part : kParts) {
         const Count count = run(*store, random, part, arguments);
@@ -103,7 +103,7 @@ int play(const std::string& directory, const Arguments& arguments) {
         served += count.served;
     }
     std::puts(
-        "not tried, because nothing guards it but the device: data of layers (.blk). Not tried "
+        "not tried, because nothing guards it but the device: data of the active layer. Not tried "
         "either: the end of a journal that a kill left unflushed");
     return served == 0 ? 0 : 1;
 }
