@@ -183,10 +183,11 @@ class Engine {
     // one leaf at a time, so that guests' requests go between.
     Result<VerifyPage> verify(const VolumeId& name, VerifyPlace place, Deadline deadline);
 
-    // Stores what a layered content's chain says over its first rooted ancestor as a tree. One at a
-    // time (failed_precondition, as for a content that is rooted already). `epoch` is written into
-    // the packs. cancel_destage() or a missed deadline ends it with `cancelled`; started again it
-    // finds what it had stored.
+    // Stores what a layered content's chain says over its first rooted ancestor as a tree. The data
+    // of its layers gets check sums before it is read for that; from then on whoever reads them
+    // gets the bytes that were summed, or data_loss. One at a time (failed_precondition, as for a
+    // content that is rooted already). `epoch` is written into the packs. cancel_destage() or a
+    // missed deadline ends it with `cancelled`; started again it finds what it had stored.
     Result<DestagedContent> destage(const ContentId& content, std::uint64_t epoch,
                                     Deadline deadline);
     // Also cancels a merge.

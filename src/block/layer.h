@@ -64,6 +64,9 @@ class Layer {
     // Makes everything durable and refuses changes from then on, for ever. No change is in flight,
     // and none comes until it completes; reads and flushes may.
     virtual void seal(Freeze freeze, Done done) = 0;
+    // The check sums of its data exist from now on (LocalLayer): reads that begin later are checked
+    // against them, and those of other bytes are data_loss. Of a sealed layer.
+    virtual void check_reads() {}
     // Ends the use of the layer without flushing. Nothing else may be in flight.
     virtual void close(Done done) = 0;
     // Closes and deletes it.

@@ -22,6 +22,7 @@ LocalLayer::LocalLayer(const LayerContext& context, Parts parts)
                 .last_change_seq = parts.state.last_change_seq}),
       shards_(context, id_, map_.superblock().size_bytes, map_.superblock().shard_bytes, writable_,
               presence_),
+      crcs_(std::move(parts.crcs)),
       sealed_(parts.state.frozen),
       through_seq_(parts.state.through_seq) {
     // A process that ended may have left unsynced writes anywhere.
@@ -97,9 +98,41 @@ void LocalLayer::transfer_all(bool write, BlockRange range, std::uint8_t* data, 
 void LocalLayer::read(BlockRange range, MutableByteView into, Done done) {
     INVARIANT(range.count > 0 && range.end() <= blocks() &&
               into.size() == range.count * kBlockBytes);
-    if (!refuse(done, false)) {
+    if (refuse(done, false)) {
+        return;
+    }
+    if (crcs_) {
+        read_checked(range, into, std::move(done));
+    } else {
         transfer_all(false, range, into.data(), std::move(done));
     }
+}
+
+void LocalLayer::check_reads() {
+    INVARIANT(sealed_);
+    if (!crcs_) {
+        crcs_ = std::make_unique<DataCrcs>(context_, id_, data_crcs_of(map_.superblock()));
+    }
+}
+
+// The check sums are read beside the data, where they are not at hand.
+void LocalLayer::read_checked(BlockRange range, MutableByteView into, Done done) {
+    auto pages = std::make_shared<DataCrcs::Pages>();
+    auto& place = *pages;
+    const auto join = Join::create([this, range, into, pages = std::move(pages),
+                                    done = std::move(done)](Status status) mutable {
+        if (status) {
+            status = crcs_->check(range, into, *pages);
+        }
+        if (!status && status.error().code() == Code::data_loss && !mismatch_told_) {
+            mismatch_told_ = true;
+            log_error("block", status.error().message());
+        }
+        done(std::move(status));
+    });
+    crcs_->fetch(range, place, join->arm());
+    transfer_all(false, range, into.data(), join->arm());
+    join->ready();
 }
 
 void LocalLayer::write(BlockRange range, ByteView from, Done done) {

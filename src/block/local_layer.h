@@ -9,6 +9,9 @@
 //   I3  nothing under a set bit of a sealed layer changes
 //   I4  room in the journal is used again only after the superblock that no longer needs it is
 //       durable
+//   I5  the superblock of a sealed layer is written once more at most, when its data gets check
+//       sums, and not by this class; from then on a read gives the bytes that were summed, or an
+//       error
 //
 // A change for which the journal has no room waits for the checkpoint. A write that needs new
 // blocks takes their space from the reserve's owner first, or is out_of_space and changes nothing;
@@ -19,6 +22,7 @@
 #include <memory>
 #include <optional>
 
+#include "block/detail/data_crcs.h"
 #include "block/detail/journal.h"
 #include "block/detail/map_file.h"
 #include "block/detail/replay.h"
@@ -50,6 +54,7 @@ class LocalLayer final : public Layer {
         io::FileId journal;
         std::uint64_t ring_bytes = 0;
         Replayed state;
+        std::unique_ptr<DataCrcs> crcs;  // of a sealed layer that has them
     };
     LocalLayer(const LayerContext& context, Parts parts);
     ~LocalLayer() override;
@@ -64,6 +69,7 @@ class LocalLayer final : public Layer {
     void zero(BlockRange range, Done done) override;
     void flush(std::uint64_t through, Done done) override;
     void seal(Freeze freeze, Done done) override;
+    void check_reads() override;
     void close(Done done) override;
     void drop(Done done) override;
 
@@ -81,6 +87,7 @@ class LocalLayer final : public Layer {
     // One part of a read or write inside one shard.
     void transfer(bool write, const ShardSet::Part& part, std::uint8_t* data, Done done);
     void transfer_all(bool write, BlockRange range, std::uint8_t* data, Done done);
+    void read_checked(BlockRange range, MutableByteView into, Done done);
     // False when the range needs new blocks and there is no space for them.
     bool take_space(BlockRange range);
     void data_written(BlockRange range, Status status, Done done);
@@ -126,6 +133,8 @@ class LocalLayer final : public Layer {
     PresenceMap presence_;
     Journal journal_;
     ShardSet shards_;
+    std::unique_ptr<DataCrcs> crcs_;  // none: reads are as the device gives them
+    bool mismatch_told_ = false;
     bool sealed_;
     bool closed_ = false;
     // Versions count completed changes; what was there at open counts as one change that is not

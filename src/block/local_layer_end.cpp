@@ -99,7 +99,8 @@ void LocalLayer::close(Done done) {
 void LocalLayer::write_floor(Done done) {
     INVARIANT(!flushing_ && journal_.idle());
     const std::uint64_t floor_seq = journal_.written_seq();
-    if (!writable_ || failed_ || floor_seq == map_.superblock().floor_seq) {
+    // That of a sealed layer is its seal; its superblock may be being written by another.
+    if (!writable_ || failed_ || sealed_ || floor_seq == map_.superblock().floor_seq) {
         close_files(std::move(done));
         return;
     }
@@ -143,6 +144,9 @@ void LocalLayer::close_files(Done done) {
     closed_ = true;
     auto join = Join::create(std::move(done));
     shards_.close(join->arm());
+    if (crcs_) {
+        crcs_->close(join->arm());
+    }
     context_.io.submit(io::Op::close(journal_file_), join->arm_io());
     context_.io.submit(io::Op::close(map_.file()), join->arm_io());
     join->ready();

@@ -14,6 +14,7 @@
 #include "block/layer_name.h"
 #include "control/backup_copy.h"
 #include "control/space.h"
+#include "control/sparse_copy.h"
 #include "util/fs.h"
 #include "util/log.h"
 #include "util/strings.h"
@@ -50,6 +51,10 @@ std::optional<model::LayerId> layer_of(const std::string& name) {
     const auto layer = block::layer_of_file(name);
     return layer && !name.ends_with(".new") ? std::optional(model::LayerId(layer->str()))
                                             : std::nullopt;
+}
+
+std::string map_of(const model::LayerId& layer) {
+    return "layers/d-" + layer.str() + ".map";
 }
 
 }  // namespace
@@ -235,15 +240,30 @@ Status Backups::link_file(const std::string& path) {
                            : Status(Error::from_errno(errno, "link " + from));
 }
 
-// A layer's map is the first of its files to go: where it is and no other is missing, all are
-// there.
+// Copied, not linked: the map of a sealed layer is written once more, when its data has got check
+// sums. A copy that tells of them is older than the look for the other files, which finds them.
+Result<std::set<model::LayerId>> Backups::copy_maps(const std::set<model::LayerId>& wanted) {
+    std::set<model::LayerId> copied;
+    for (const model::LayerId& layer : wanted) {
+        const std::string map = map_of(layer);
+        const Status done = copy_sparse(data_directory_ + "/" + map, place() + "/" + map);
+        if (done) {
+            copied.insert(layer);
+        } else if (done.error().code() != Code::not_found) {
+            return done.error();
+        }
+    }
+    return copied;
+}
+
+// A layer's map is the first of its files to go: where it is there still, after the others were
+// linked, all of them were.
 Result<std::set<model::LayerId>> Backups::link_layers(const std::set<model::LayerId>& wanted) {
-    std::set<model::LayerId> whole;
-    std::set<model::LayerId> broken;
+    TRY_ASSIGN(std::set<model::LayerId> whole, copy_maps(wanted));
     TRY_ASSIGN(const auto names, names_in(data_directory_ + "/layers"));
     for (const std::string& name : names) {
         const auto layer = layer_of(name);
-        if (!layer || wanted.count(*layer) == 0) {
+        if (!layer || whole.count(*layer) == 0 || name.ends_with(".map")) {
             continue;
         }
         const Status linked = link_file("layers/" + name);
@@ -251,12 +271,12 @@ Result<std::set<model::LayerId>> Backups::link_layers(const std::set<model::Laye
             return linked.error();
         }
         if (!linked) {
-            broken.insert(*layer);
-        } else if (name.ends_with(".map")) {
-            whole.insert(*layer);
+            whole.erase(*layer);
         }
     }
-    std::erase_if(whole, [&](const auto& layer) { return broken.count(layer) != 0; });
+    std::erase_if(whole, [&](const auto& layer) {
+        return ::access((data_directory_ + "/" + map_of(layer)).c_str(), F_OK) != 0;
+    });
     return whole;
 }
 

@@ -75,6 +75,7 @@ class Backups {
     Result<std::vector<CutVolume>> cut_all();
     Status take(Backup& backup, const std::vector<CutVolume>& cut);
     Status link_file(const std::string& path);
+    Result<std::set<model::LayerId>> copy_maps(const std::set<model::LayerId>& wanted);
     // Those that are there; the answer is which of them are whole.
     Result<std::set<model::LayerId>> link_layers(const std::set<model::LayerId>& wanted);
     Status keep_layers(Backup& backup, const std::set<model::LayerId>& layers,

@@ -27,6 +27,12 @@ ByteView SimDisk::content(const std::string& path) const {
     return named(path).cache;
 }
 
+std::optional<ByteView> SimDisk::on_medium(const std::string& path) const {
+    const auto found = durable_names_.find(path);
+    return found == durable_names_.end() ? std::nullopt
+                                         : std::optional<ByteView>(found->second->durable);
+}
+
 std::string SimDisk::path_of(FileId file) const {
     const auto found = handles_.find(file.value);
     return found == handles_.end() ? std::string() : found->second.path;

@@ -78,6 +78,8 @@ class SimDisk {
     // By name, as the kernel shows them.
     std::vector<std::string> files() const;
     ByteView content(const std::string& path) const;
+    // What is left of it when the power goes and takes all that no sync covered; none: nothing.
+    std::optional<ByteView> on_medium(const std::string& path) const;
     // The byte changes on the medium and in what is read from now on.
     void rot(const SimPlace& place, std::uint8_t mask);
     // Reads that touch these bytes fail, until all of a sector is written, punched or cut off.

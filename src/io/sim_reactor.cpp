@@ -174,6 +174,9 @@ bool SimReactor::run_until(const std::function<bool()>& done, Deadline) {
 
 void SimReactor::crash(Crash kind) {
     INVARIANT(!crashed_);
+    // A sync that failed now would be told to nobody. The kernel tells such an error to whoever
+    // syncs the file next.
+    machine_.disk.set_faults({});
     std::vector<const Operation*> in_flight;
     for (auto& [id, operation] : operations_) {
         if (!operation.executed) {
@@ -186,7 +189,6 @@ void SimReactor::crash(Crash kind) {
         in_flight.pop_back();
     }
     crashed_ = true;
-    machine_.disk.set_faults({});
     machine_.disk.crash(kind);
     if (kind == Crash::power_loss) {
         machine_.boots += 1;

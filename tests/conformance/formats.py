@@ -332,6 +332,72 @@ def test_bytes_behind_the_end_of_a_journal_bring_nothing_back(journal):
         assert [r.crc for r in found.records] == [r.crc for r in journal.records], f"byte {place} matters"
 
 
+class Protected:
+    """A volume's sealed layer as a service that was killed has left it: stored as a tree, with check sums, and still read."""
+
+    def __init__(self, kiln):
+        begun = Begun(kiln)
+        begun.writer.write(os.urandom(6 * BLOCK), 20 * MIB)
+        begun.writer.write(os.urandom(BLOCK), 4092 * BLOCK)  # the first block of a page
+        begun.writer.zero(BLOCK, 4090 * BLOCK)
+        client = kiln.client("ec2")
+        made = client.create_snapshot(VolumeId=begun.volume)["SnapshotId"]
+        # An open volume goes on reading the layer when it is stored.
+        client.get_waiter("snapshot_completed").wait(SnapshotIds=[made], WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+        folder = os.path.join(kiln.data, "layers")
+        kiln.kill9()
+        (name,) = (name for name in os.listdir(folder) if name.endswith(".crc"))
+        self.folder, self.name = folder, name[2:-4]
+        self.stem = os.path.join(folder, "d-" + self.name)
+        self.blocks = [4092, *range(20 * MIB // BLOCK, 20 * MIB // BLOCK + 6)]
+
+    def read(self):
+        return list(layer.Layer(self.folder, self.name).blocks())
+
+    def changed(self, path, places):
+        """Changes one byte after the other in the file, and puts it back."""
+        with open(path, "r+b") as file:
+            for place in places:
+                file.seek(place)
+                (byte,) = file.read(1)
+                for value in (byte ^ 0x20, byte):
+                    file.seek(place)
+                    file.write(bytes([value]))
+                    file.flush()
+                    if value != byte:
+                        yield place
+
+
+@kiln_test.fixture
+def protected():
+    with kiln_test.Kiln("--hypervisor", "fake") as kiln:
+        yield Protected(kiln)
+
+
+def test_a_changed_byte_of_a_sealed_layers_data_is_noticed(protected):
+    whole = protected.read()
+    assert [block for block, data in whole if data] == protected.blocks, whole
+    dice = random.Random(1)
+    for block in protected.blocks:
+        places = [block * BLOCK + at for at in (0, BLOCK - 1, *(dice.randrange(BLOCK) for _ in range(10)))]
+        for place in protected.changed(f"{protected.stem}-0000.blk", places):
+            assert refused(protected.read), f"byte {place}"
+    assert protected.read() == whole
+
+
+def test_a_changed_byte_of_check_sums_in_force_is_noticed(protected):
+    pages = sorted({block // 1023 for block in protected.blocks})
+    assert len(pages) == 2
+    dice = random.Random(2)
+    places = [*dice.sample(range(BLOCK), 40)]
+    for page in pages:
+        places += [(1 + page) * BLOCK + at for at in dice.sample(range(BLOCK), 40)]
+    for place in protected.changed(protected.stem + ".crc", places):
+        assert refused(protected.read), f"byte {place}"
+    os.rename(protected.stem + ".crc", protected.stem + ".gone")
+    assert refused(protected.read), "check sums that are lost"
+
+
 def test_a_changed_byte_of_a_node_or_root_record_makes_another_id(left):
     store = Store(left.folder)
     try:

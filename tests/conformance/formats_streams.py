@@ -80,15 +80,19 @@ def test_an_extent_stream_that_is_cut_or_continued_is_refused(stream):
 
 
 def test_the_files_of_every_version_are_read():
-    layers = [os.path.join(GOLDEN, version, f"d-l-golden.{kind}") for version in ("layer-v1", "layer-v1-map-pages") for kind in ("map", "jnl")]
+    versions = ("layer-v1", "layer-v1-map-pages", "layer-v1-data-crc")
+    layers = [os.path.join(GOLDEN, version, f"d-l-golden.{kind}") for version in versions for kind in ("map", "jnl")]
+    crcs = [os.path.join(GOLDEN, "layer-v1-data-crc", f"d-l-golden{kind}") for kind in (".crc", "-0000.blk")]
     packs = [os.path.join(GOLDEN, "image", f"pack-v1-{codec}.bin") for codec in range(3)]
     records = [os.path.join(GOLDEN, "image", name) for name in ("node-v1.bin", "root-v1.bin")]
-    done = dump(*layers, *packs, *records)
+    done = dump(*layers, *crcs, *packs, *records)
     assert done.returncode == 0 and not done.stderr, done.stderr
     presence = ["data blocks 1 to 1", "zero blocks 2 to 3", "data blocks 4 to 4", "zero blocks 5 to 6"]
     for journal in (dump(layers[1]).stdout, dump(layers[3]).stdout):
         assert "the layer is sealed" in journal and all(line in journal for line in presence), journal
     assert "data blocks 290 to 299" in dump(layers[2]).stdout
+    assert "page 0, blocks from 0, 11 check sums" in dump(crcs[0]).stdout
+    assert "1 blocks have their check sums" in dump(crcs[1]).stdout
     for codec, path in zip(("none", "lz4", "zstd"), packs):
         assert f" {codec}: " in dump(path).stdout, path
 

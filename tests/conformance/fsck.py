@@ -14,6 +14,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
 import kiln_test  # noqa: E402
 from kiln_test.paths import KILN  # noqa: E402
+from kiln_test.written import Expected, Writer, launch  # noqa: E402
 
 MIB = 1 << 20
 
@@ -165,6 +166,35 @@ def test_layers_that_are_missing_damaged_or_swapped(store):
     (path,) = copy.files("d-*.jnl")
     os.truncate(path, 100)
     assert kinds(fsck(copy.data, 2)) == ["layer"]
+
+
+def test_changed_data_of_a_sealed_layer_is_found_by_its_check_sums():
+    """INT-4, INT-2"""
+    with kiln_test.Kiln("--hypervisor", "fake") as kiln:
+        image = import_disk(kiln, "first", os.urandom(MIB))
+        volume, socket = launch(kiln, image["imageId"])
+        writer = Writer(socket, Expected())
+        writer.write(os.urandom(MIB), 8 * MIB)
+        ec2 = kiln.client("ec2")
+        made = ec2.create_snapshot(VolumeId=volume)["SnapshotId"]
+        # The volume is open: its layer stays when it is stored.
+        ec2.get_waiter("snapshot_completed").wait(SnapshotIds=[made], WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+        kiln.kill9()
+        copy = Copy(kiln)
+        assert fsck(copy.data, 0)["findings"] == []
+        (crcs,) = copy.files("*.crc")
+        layer = os.path.basename(crcs)[2:-4]
+        (data,) = copy.files(f"d-{layer}-*.blk")
+        copy.flip(data, 8 * MIB + 5 * 4096 + 7)
+        told = fsck(copy.data, 2)
+        assert kinds(told) == ["content"], told
+        (finding,) = told["findings"]
+        assert layer in finding["what"] and f"bytes {8 * MIB + 5 * 4096} to" in finding["what"], finding
+        assert set(finding["hit"]) == {made, volume}, finding
+        copy.flip(data, 8 * MIB + 5 * 4096 + 7)
+        assert fsck(copy.data, 0)["findings"] == []
+        os.remove(crcs)
+        assert "layer" in kinds(fsck(copy.data, 2))
 
 
 def test_rows_that_name_what_is_not_there(store):

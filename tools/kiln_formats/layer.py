@@ -4,8 +4,9 @@
 import os
 
 from .binary import BLOCK, Damage
+from .layer_crc import DataCrcs
 from .layer_journal import Journal
-from .layer_map import DATA, Map
+from .layer_map import DATA, DATA_CRC, Map
 
 
 def this_boot():
@@ -29,6 +30,21 @@ class Layer:
         self.journal = Journal(f"{self.stem}.jnl", read(f"{self.stem}.jnl"), self.map.head, boot)
         self.sealed = self.journal.replay(self.map)
         self.size, self.shard_bytes = self.map.head.size, self.map.head.shard_bytes
+        self.crcs = self._crcs()
+
+    def _crcs(self):
+        """The check sums of the data; None for a layer that has none."""
+        head, path = self.map.head, f"{self.stem}.crc"
+        if head.features & DATA_CRC and not self.sealed:
+            raise Damage(self.journal.where, self.journal.end, "its data has check sums, and the layer is not sealed")
+        if not os.path.exists(path):
+            if head.features & DATA_CRC:
+                raise Damage(path, 0, "the check sums of the data are missing")
+            return None
+        crcs = DataCrcs(path, read(path))
+        if (crcs.store, crcs.volume, crcs.layer, crcs.size) != (head.store, head.volume, head.layer, head.size):
+            raise Damage(path, 16, f"these are the check sums of layer {crcs.layer}")
+        return crcs
 
     def blocks(self):
         """(block, bytes or None for zeros) for each block that is not absent, ascending."""
@@ -43,4 +59,7 @@ class Layer:
             raise Damage(path, 0, f"is missing, or not {length} bytes long")
         with open(path, "rb") as file:
             file.seek(place)
-            return file.read(BLOCK)
+            data = file.read(BLOCK)
+        if self.crcs:
+            self.crcs.check(path, place, block, data)
+        return data

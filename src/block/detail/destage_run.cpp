@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "block/geometry.h"
+#include "util/log.h"
 
 namespace kiln::block {
 
@@ -57,6 +58,9 @@ std::shared_ptr<DestageRun> DestageRun::start(const EngineParts& parts, const Co
 
 void DestageRun::cancel() {
     cancelled_ = true;
+    if (maker_) {
+        maker_->cancel();
+    }
     if (destage_) {
         destage_->cancel();
     }
@@ -69,26 +73,49 @@ void DestageRun::opened(Result<OpenedStack> opened) {
     }
     const ContentRecord content = opened->chain.front();
     const ContentRecord& last = opened->chain.back();
-    WriterOptions options{.base = {},
-                          .size_bytes = content.size_bytes,
-                          .geometry = parts_.images.geometry,
-                          .domain = {},
-                          .epoch = epoch_};
+    options_ = {.base = {},
+                .size_bytes = content.size_bytes,
+                .geometry = parts_.images.geometry,
+                .domain = {},
+                .epoch = epoch_};
     if (const auto& base = opened->stack.base) {
-        options.base = *parse_root_digest(last.root_digest);
-        options.geometry = base->root().geometry;
+        options_.base = *parse_root_digest(last.root_digest);
+        options_.geometry = base->root().geometry;
     }
+    to_protect_ = std::move(opened->layers);
     source_ =
         std::make_shared<Layers>(parts_.scheduler, content.size_bytes, std::move(opened->stack));
     if (content.state == ContentState::rooted) {
         end(Error(Code::failed_precondition, "content " + content.id.str() + " is rooted"));
-    } else if (cancelled_) {
-        end(Error(Code::cancelled, "the destage was cancelled"));
     } else {
-        destage_ = Destage::start(
-            parts_.images.store, *source_, options,
-            [self = shared_from_this()](Result<WrittenTree> tree) { self->end(std::move(tree)); });
+        protect_next();
     }
+}
+
+// Before anything is read that becomes a tree. What cannot get check sums is as good as it was
+// before: a full device, above all, must not keep a destage from making room.
+void DestageRun::protect_next() {
+    if (cancelled_) {
+        end(Error(Code::cancelled, "the destage was cancelled"));
+        return;
+    }
+    if (to_protect_.empty()) {
+        destage_ = Destage::start(
+            parts_.images.store, *source_, options_,
+            [self = shared_from_this()](Result<WrittenTree> tree) { self->end(std::move(tree)); });
+        return;
+    }
+    const std::shared_ptr<UsedLayer> layer = std::move(to_protect_.back());
+    to_protect_.pop_back();
+    maker_ =
+        parts_.layers.protect(layer, [self = shared_from_this(), id = layer->id()](Status made) {
+            self->maker_.reset();
+            if (!made && made.error().code() != Code::cancelled) {
+                log_warn("block", "the data of layer " + id.str() +
+                                      " has no check sums: " + made.error().message());
+            }
+            self->protect_next();
+        });
 }
 
 void DestageRun::end(Result<WrittenTree> result) {
@@ -97,6 +124,7 @@ void DestageRun::end(Result<WrittenTree> result) {
         DestageRun& run = *self;
         Done closed = [self = std::move(self), result = std::move(result)](Status) mutable {
             self->destage_.reset();
+            self->to_protect_.clear();
             self->source_.reset();
             Finished done = std::move(self->done_);
             done(std::move(result));

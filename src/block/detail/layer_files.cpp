@@ -56,12 +56,16 @@ std::string shard_path(const LayerContext& context, const LayerId& layer, std::u
     return base_path(context, layer) + "-" + number + ".blk";
 }
 
+std::string data_crc_path(const LayerContext& context, const LayerId& layer) {
+    return base_path(context, layer) + ".crc";
+}
+
 std::optional<LayerId> layer_of_file(std::string_view name) {
     if (!name.starts_with(kPrefix)) {
         return std::nullopt;
     }
     name.remove_prefix(kPrefix.size());
-    for (const std::string_view ending : {".map", ".map.new", ".jnl", ".blk"}) {
+    for (const std::string_view ending : {".map", ".map.new", ".jnl", ".blk", ".crc", ".crc.new"}) {
         if (!name.ends_with(ending)) {
             continue;
         }

@@ -34,6 +34,7 @@ struct LayerContext {
 std::string map_path(const LayerContext& context, const LayerId& layer);
 std::string journal_path(const LayerContext& context, const LayerId& layer);
 std::string shard_path(const LayerContext& context, const LayerId& layer, std::uint64_t shard);
+std::string data_crc_path(const LayerContext& context, const LayerId& layer);
 
 // Every layer with at least one file, sorted.
 void list_layer_files(const LayerContext& context, io::Callback<Result<std::vector<LayerId>>> done);

@@ -221,11 +221,15 @@ void LayerOpener::replay() {
         fail(std::move(state.error()));
         return;
     }
+    if (superblock_.data_crc && !state->frozen) {
+        fail(Error(Code::data_loss, "its seal is missing"));
+        return;
+    }
     if (!open_.writable && !state->frozen) {
         fail(Error(Code::failed_precondition, "it is not sealed"));
         return;
     }
-    if (state->frozen && state->end.next.seq - 1 > superblock_.floor_seq) {
+    if (state->frozen && !superblock_.data_crc && state->end.next.seq - 1 > superblock_.floor_seq) {
         // The process that sealed it may have ended before its sync. Who learns from us that the
         // layer is sealed acts upon it, so a loss of power must not take that back.
         step_if_durable(io::Op::sync_data(journal_),
@@ -242,17 +246,35 @@ void LayerOpener::replayed(Replayed state) {
         fail(Error(Code::failed_precondition, "it is sealed"));
         return;
     }
-    settle(std::move(state));
+    if (open_.writable) {
+        settle(std::move(state));
+    } else {
+        open_data_crcs(std::move(state));
+    }
+}
+
+// They count when they are there, also without the bit in the superblock: it comes after them. With
+// the bit they must be there.
+void LayerOpener::open_data_crcs(Replayed state) {
+    crcs_ = std::make_unique<DataCrcs>(context_, open_.layer, data_crcs_of(superblock_));
+    crcs_->open([self = shared_from_this(), state = std::move(state)](Status opened) mutable {
+        if (!opened && opened.error().code() == Code::not_found && !self->superblock_.data_crc) {
+            self->crcs_.reset();
+        } else if (!opened) {
+            const bool missing = opened.error().code() == Code::not_found;
+            self->crcs_.reset();
+            self->fail(missing ? Error(Code::data_loss, "the check sums of its data are missing")
+                               : std::move(opened.error()));
+            return;
+        }
+        self->finish(std::move(state), false);
+    });
 }
 
 // The process before may have ended between a change and its sync: of the files' names, without
 // which all that is flushed from now on would be lost, and of this superblock, since what the older
 // one needs is overwritten from now on.
 void LayerOpener::settle(Replayed state) {
-    if (!open_.writable) {
-        clear_leftovers(std::move(state));
-        return;
-    }
     step_if_durable(io::Op::sync_dir(context_.directory),
                     [this, state = std::move(state)](std::uint64_t) mutable {
                         step_if_durable(io::Op::sync_data(map_),
@@ -265,7 +287,7 @@ void LayerOpener::settle(Replayed state) {
 // Records that the loss of power tore off must not look like damage, or come back, later.
 void LayerOpener::clear_leftovers(Replayed state) {
     const JournalEnd end = state.end;
-    const bool new_boot = open_.writable && state.boot_id != context_.boot_id;
+    const bool new_boot = state.boot_id != context_.boot_id;
     if (!new_boot || end.leftovers_end == 0) {
         finish(std::move(state), new_boot);
         return;
@@ -301,7 +323,8 @@ void LayerOpener::finish(Replayed state, bool new_boot) {
                                     .tables = std::move(map_pages_->tables),
                                     .journal = journal_,
                                     .ring_bytes = ring_bytes_,
-                                    .state = std::move(state)});
+                                    .state = std::move(state),
+                                    .crcs = std::move(crcs_)});
     if (!new_boot) {
         if (open_.writable) {
             layer->maybe_checkpoint();

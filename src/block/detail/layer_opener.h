@@ -44,6 +44,7 @@ class LayerOpener : public std::enable_shared_from_this<LayerOpener> {
     void settle(Replayed state);
     void clear_leftovers(Replayed state);
     void write_zeros(std::uint64_t position, std::uint64_t end, io::Callback<> then);
+    void open_data_crcs(Replayed state);
     void finish(Replayed state, bool new_boot);
 
     const LayerContext& context_;
@@ -54,6 +55,7 @@ class LayerOpener : public std::enable_shared_from_this<LayerOpener> {
     io::FileId journal_;
     Superblock superblock_;
     std::optional<LoadedMap> map_pages_;
+    std::unique_ptr<DataCrcs> crcs_;
     std::uint64_t ring_bytes_ = 0;
     Bytes bytes_;        // what is being written
     io::Buffer buffer_;  // what is being read

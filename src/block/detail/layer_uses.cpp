@@ -30,8 +30,13 @@ UsedLayer::UsedLayer(LayerUses& uses, LayerPin pin, bool writer, std::shared_ptr
     : uses_(uses),
       id_(pin.layer()),
       use_(std::make_shared<Use>(Use{std::move(pin), writer, std::move(below), {}})) {
+    LayerUses::Count& count = uses_.uses_.at(id_);
     if (writer) {
-        uses_.uses_.at(id_).written = true;
+        count.written = true;
+    }
+    count.handles.push_back(use_.get());
+    if (count.checked) {
+        use_->below->check_reads();  // it may have been opened just before
     }
 }
 
@@ -133,7 +138,24 @@ void LayerUses::open_or_create(LayerOpen open, bool create, LayerPin pin, Opened
         });
 }
 
+std::shared_ptr<DataCrcMaker> LayerUses::protect(const std::shared_ptr<UsedLayer>& layer,
+                                                 Done done) {
+    return DataCrcMaker::start(
+        context_, layer->id(), layer,
+        [this, id = layer->id(), done = std::move(done)](Status made) mutable {
+            if (made) {
+                Count& count = uses_.at(id);
+                count.checked = true;
+                for (UsedLayer::Use* use : count.handles) {
+                    use->below->check_reads();
+                }
+            }
+            done(std::move(made));
+        });
+}
+
 void LayerUses::close(const std::shared_ptr<UsedLayer::Use>& use, Done done) {
+    std::erase(uses_.at(use->pin.layer()).handles, use.get());
     use->below->close([this, use, done = std::move(done)](Status status) mutable {
         if (use->writer) {
             uses_.at(use->pin.layer()).written = false;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // LayerUses: which layers are in use, so that nobody unlinks, or opens for writing, what another
-// uses; and the closing of those that nobody uses any more.
+// uses; the closing of those that nobody uses any more; and the check sums of their data, which all
+// handles of a layer must know of.
 //
 // Every stack has handles of its own. A handle that is let go without close() is closed behind the
 // scenes: a stack that was replaced lives until the last operation on it ends, and whoever ends
@@ -10,6 +11,7 @@
 
 #include <map>
 
+#include "block/detail/data_crc_maker.h"
 #include "block/local_layer.h"
 
 namespace kiln::block {
@@ -90,6 +92,10 @@ class LayerUses {
     // that is being dropped.
     using Opened = io::Callback<Result<std::shared_ptr<UsedLayer>>>;
     void open(LayerOpen open, Opened done);
+    // Makes the check sums of a sealed layer's data, unless it has them; from the completion on
+    // every handle of the layer, those opened later included, checks what it reads. One at a time
+    // for a layer; the handle stays until then. An error leaves the layer as it was.
+    std::shared_ptr<DataCrcMaker> protect(const std::shared_ptr<UsedLayer>& layer, Done done);
     // Unlinks the files; failed_precondition when it is in use.
     void drop(const LayerId& layer, Done done);
     // When every handle is closed.
@@ -105,6 +111,8 @@ class LayerUses {
         std::size_t pins = 0;
         bool written = false;  // by an open handle, not sealed
         bool dropping = false;
+        bool checked = false;  // its data got check sums while it was in use
+        std::vector<UsedLayer::Use*> handles;
     };
     void open_or_create(LayerOpen open, bool create, LayerPin pin, Opened done);
     void close(const std::shared_ptr<UsedLayer::Use>& use, Done done);

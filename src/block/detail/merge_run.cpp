@@ -3,6 +3,7 @@
 
 #include "block/detail/join.h"
 #include "block/geometry.h"
+#include "util/log.h"
 
 namespace kiln::block {
 namespace {
@@ -137,7 +138,34 @@ void MergeRun::copied(Status status) {
 }
 
 void MergeRun::seal() {
-    target_->seal({}, [self = shared_from_this()](Status sealed) { self->end(std::move(sealed)); });
+    target_->seal({}, [self = shared_from_this()](Status sealed) {
+        if (sealed) {
+            self->protect();
+        } else {
+            self->end(std::move(sealed));
+        }
+    });
+}
+
+// Nobody stores it as a tree, which would see to that. Without check sums it is as good as its
+// sources were before they had them.
+void MergeRun::protect() {
+    maker_ = layers_.protect(target_, [self = shared_from_this()](Status made) {
+        self->maker_.reset();
+        const bool cancelled = !made && made.error().code() == Code::cancelled;
+        if (!made && !cancelled) {
+            log_warn("block", "the data of layer " + self->merge_.target.str() +
+                                  " has no check sums: " + made.error().message());
+        }
+        self->end(cancelled ? std::move(made) : ok());
+    });
+}
+
+void MergeRun::cancel() {
+    cancelled_ = true;
+    if (maker_) {
+        maker_->cancel();
+    }
 }
 
 void MergeRun::end(Status status) {

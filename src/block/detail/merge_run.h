@@ -18,7 +18,7 @@ class MergeRun : public std::enable_shared_from_this<MergeRun> {
     // `layers` outlives it.
     static std::shared_ptr<MergeRun> start(LayerUses& layers, LayerMerge merge, Done done);
     // Completes with `cancelled` after what is in flight, unless it was about to succeed.
-    void cancel() { cancelled_ = true; }
+    void cancel();
 
   private:
     MergeRun(LayerUses& layers, LayerMerge merge, Done done)
@@ -30,6 +30,7 @@ class MergeRun : public std::enable_shared_from_this<MergeRun> {
     void copy_data(Layer& from, BlockRange range);
     void copied(Status status);
     void seal();
+    void protect();
     void end(Status status);
 
     LayerUses& layers_;
@@ -41,6 +42,7 @@ class MergeRun : public std::enable_shared_from_this<MergeRun> {
     std::shared_ptr<UsedLayer> target_;
     io::Buffer buffer_;
     std::uint64_t at_ = 0;
+    std::shared_ptr<DataCrcMaker> maker_;
 };
 
 }  // namespace kiln::block

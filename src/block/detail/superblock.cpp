@@ -12,9 +12,10 @@ namespace {
 
 constexpr std::string_view kMagic = "KILNLAYR";
 constexpr std::uint16_t kVersion = 1;
-// data_crc, extent_mapped and encrypted have bits, and no reader yet.
+// extent_mapped and encrypted have bits, and no reader yet.
 constexpr std::uint16_t kMapPages = 1;
-constexpr std::uint16_t kKnownFeatures = kMapPages;
+constexpr std::uint16_t kDataCrc = 2;
+constexpr std::uint16_t kKnownFeatures = kMapPages | kDataCrc;
 constexpr std::size_t kMapFields = 336;
 constexpr std::size_t kFieldsEnd = 368;
 
@@ -94,7 +95,8 @@ Bytes encode_superblock(const Superblock& s) {
     std::uint8_t* at = bytes.data();
     std::memcpy(at, kMagic.data(), kMagic.size());
     put_le<std::uint16_t>(at + 8, kVersion);
-    put_le<std::uint16_t>(at + 10, s.map_pages ? kMapPages : 0);
+    put_le<std::uint16_t>(at + 10, static_cast<std::uint16_t>((s.map_pages ? kMapPages : 0) |
+                                                              (s.data_crc ? kDataCrc : 0)));
     put_text(at + 16, kStoreUuidField, s.store_uuid);
     put_text(at + 56, kIdField, s.volume_id);
     put_text(at + 120, kIdField, s.layer_id);
@@ -143,7 +145,9 @@ Result<Superblock> decode_superblock(ByteView bytes) {
     s.head.seq = get_le<std::uint64_t>(at + 312);
     s.head.prev_crc = get_le<std::uint32_t>(at + 320);
     s.floor_seq = get_le<std::uint64_t>(at + 328);
-    s.map_pages = (get_le<std::uint16_t>(at + 10) & kMapPages) != 0;
+    const auto features = get_le<std::uint16_t>(at + 10);
+    s.map_pages = (features & kMapPages) != 0;
+    s.data_crc = (features & kDataCrc) != 0;
     if (s.map_pages) {
         s.directory_pages = get_le<std::uint32_t>(at + kMapFields);
         TRY_ASSIGN(s.root, get_map_entry(at + 344, s.generation));

@@ -60,6 +60,8 @@ struct Superblock {
     std::uint32_t directory_pages = 0;
     MapEntry root;
     std::uint64_t ring_bytes = 0;
+    // The layer is sealed, and check sums of its data are in a file (data_crc_format.h).
+    bool data_crc = false;
 };
 
 void put_map_entry(std::uint8_t* at, const MapEntry& entry);

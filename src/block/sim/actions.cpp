@@ -32,7 +32,7 @@ const History::Action History::kActions[] = {
     {"look", 6, &History::look},
     {"cut", 6, &History::cut},
     {"seal", 2, &History::seal},
-    {"destage", 8, &History::destage},
+    {"destage", 16, &History::destage},
     {"cancel destage", 1, &History::cancel_destage},
     {"give up layers", 2, &History::give_up_layers},
     {"merge layers", 12, &History::merge_layers},

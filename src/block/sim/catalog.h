@@ -54,10 +54,11 @@ struct SimVolume {
     // Of the present process.
     State state = State::closed;
     std::size_t changes_in_flight = 0;
-    bool reading = false;  // changes wait
-    bool planned = false;  // a cut is being written down; nothing else begins
-    std::size_t cuts = 0;  // under way in the engine
-    bool broken = false;   // only recovery helps
+    bool reading = false;        // changes wait
+    bool planned = false;        // a cut is being written down; nothing else begins
+    std::size_t cuts = 0;        // under way in the engine
+    bool broken = false;         // only recovery helps
+    std::size_t taken_back = 0;  // failed cuts that are being taken back
 };
 using VolumeRef = std::shared_ptr<SimVolume>;
 

@@ -106,8 +106,13 @@ void History::look_at(const ContentId& id) {
     const auto lineage = content.lineage;
     auto buffer = std::make_shared<io::Buffer>(content.record.size_bytes);
     note("look at " + id.str() + " as " + name.str());
-    const auto read = [this, id, name, lease, truth, lineage, buffer](Status status) {
-        if (!status) {
+    // A collection that has condemned before does not wait for this lease; what it marks at last is
+    // what is named then.
+    const auto unguarded = std::make_shared<bool>(false);
+    const auto read = [this, id, name, lease, truth, lineage, buffer, unguarded](Status status) {
+        if (!status && *unguarded && !catalog_.contents.contains(id)) {
+            note("deleted and collected while it was looked at");
+        } else if (!status) {
             judge("look at " + id.str(), status.error());
         } else if (std::string wrong = truth->doubtful ? implausible(lineage, 0, buffer->view())
                                                        : truth->judge(buffer->view());
@@ -137,8 +142,9 @@ void History::look_at(const ContentId& id) {
         look_ended(name, lease);
     };
     catalog_.commit(
-        [this, lease] {
+        [this, lease, unguarded, process = process_.get()] {
             catalog_.leases[lease] = {catalog_.epoch, false};
+            *unguarded = process->collecting;
         },
         mine([this, id, name, opened](Status) {
             process_->owner.open_content(name, id, mine(opened));
@@ -222,13 +228,13 @@ void History::destaged(const ContentId& id, std::uint64_t lease, Result<Destaged
             if (*found == Found::rooted) {
                 ++report_.counts["contents rooted"];
                 note(id.str() + " is rooted");
-                settle(id, random_.one_in(4));
+                settle(id, process_->thorough || sweep_volume_ || random_.one_in(4));
             }
         }));
 }
 
 bool History::cancel_destage() {
-    if (!process_->destaging) {
+    if (!process_->destaging || !random_.one_in(4)) {
         return false;
     }
     process_->cancelled = true;

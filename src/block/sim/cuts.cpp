@@ -12,10 +12,8 @@ constexpr std::size_t kMostContents = 10;
 bool History::cut() {
     std::vector<VolumeRef> volumes;
     for (const auto& [id, volume] : catalog_.volumes) {
-        // Usually one cut of a volume at a time, as whoever uses the engine does it. Two that fail
-        // would be taken back side by side.
-        const bool may_fail = process_->faulty || damaging_;
-        const bool free = volume->cuts == 0 || (!may_fail && random_.one_in(2));
+        // Usually one cut of a volume at a time, as whoever uses the engine does it.
+        const bool free = volume->cuts == 0 || (!process_->faulty && random_.one_in(2));
         if (volume->state == State::open && !volume->planned && !volume->broken && free &&
             !random_.one_in(3)) {
             volumes.push_back(volume);
@@ -115,6 +113,9 @@ void History::cut_ended(std::uint64_t number, const std::vector<VolumeRef>& volu
 // been. After it they are in use, and what is below them is settled when the volumes are closed.
 void History::take_back(std::uint64_t number, const std::vector<VolumeRef>& volumes) {
     const LayerId successor = catalog_.sets.at(number).members.front().successor;
+    for (const VolumeRef& volume : volumes) {
+        ++volume->taken_back;
+    }
     process_->owner.drop_layer(
         successor, mine([this, number, volumes](Status status) {
             note("take set-" + std::to_string(number) + " back: " + outcome(status));
@@ -128,10 +129,7 @@ void History::take_back(std::uint64_t number, const std::vector<VolumeRef>& volu
                     const SimSet set = catalog_.sets.at(number);
                     catalog_.sets.erase(number);
                     for (std::size_t i = 0; i < volumes.size(); ++i) {
-                        volumes[i]->active = set.members[i].layer;
-                        volumes[i]->base =
-                            catalog_.contents.at(set.members[i].content).record.parent;
-                        catalog_.contents.erase(set.members[i].content);
+                        forget_cut(*volumes[i], set.members[i]);
                         unnamed->push_back(set.members[i].successor);
                     }
                 },
@@ -141,10 +139,31 @@ void History::take_back(std::uint64_t number, const std::vector<VolumeRef>& volu
                         drop(layer);
                     }
                     for (const VolumeRef& volume : volumes) {
-                        volume->broken = false;
+                        volume->broken = --volume->taken_back > 0;
                     }
                 }));
         }));
+}
+
+// A later cut that was written down meanwhile stands on what was before this one.
+void History::forget_cut(SimVolume& volume, const SimSet::Member& member) {
+    const ContentId parent = catalog_.contents.at(member.content).record.parent;
+    catalog_.contents.erase(member.content);
+    if (volume.base == member.content) {
+        volume.active = member.layer;
+        volume.base = parent;
+        return;
+    }
+    for (auto& [number, set] : catalog_.sets) {
+        for (SimSet::Member& later : set.members) {
+            if (later.layer == member.successor) {
+                later.layer = member.layer;
+                ContentRecord& record = catalog_.contents.at(later.content).record;
+                record.layer = member.layer;
+                record.parent = parent;
+            }
+        }
+    }
 }
 
 // Transaction 2.

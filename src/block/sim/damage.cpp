@@ -6,11 +6,11 @@
 //   packs                         verified by the ids of their entries
 //   map, journal of a sealed layer  by their checksums and by the seal at the end of the chain
 //   the same of a layer in use    by their checksums; but what came last may be missing, and
-//   nothing
-//                                 behind it tells. So bytes of an older time may be served, of this
-//                                 volume or what it came from; never bytes of another place
-//   data of a sealed layer        see kSealedDataIsChecked
-//   data of a layer in use        as the device gives it: not damaged here, only lost with a write
+//                                 nothing behind it tells. So bytes of an older time may be served,
+//                                 of this volume or what it came from; never bytes of another place
+//   data of a sealed layer        by the check sums that it gets when it is destaged, and those by
+//                                 their own
+//   data before that              as the device gives it: not damaged here, only lost with a write
 //                                 that lands elsewhere
 #include <algorithm>
 
@@ -20,9 +20,6 @@
 namespace kiln::block::sim {
 namespace {
 
-// The data of sealed layers has no checksum yet. Once it has one, this is true, and their data
-// files are damaged as well.
-constexpr bool kSealedDataIsChecked = false;
 constexpr std::uint64_t kMostSpoilt = 8192;
 
 std::optional<LayerId> layer_of_path(const std::string& path) {
@@ -39,12 +36,27 @@ bool History::sealed(const LayerId& layer) const {
     });
 }
 
-// Files in which a changed byte must be noticed.
+// Nobody who reads it now or later may be without its check sums: no loss of power takes them back,
+// and none is just being told of them.
+bool History::data_is_checked(const LayerId& layer) const {
+    const auto map = machine_.disk.on_medium("/store/d-" + layer.str() + ".map");
+    const auto superblock =
+        map && !(process_->alive && (process_->destaging || process_->merging))
+            ? choose_superblock(map->first(std::min(map->size(), kMapHeaderBytes)))
+            : Result<Superblock>(Error(Code::not_found, "none"));
+    return superblock && superblock->data_crc && superblock->layer_id == layer.str();
+}
+
+bool History::is_checked(const std::string& path) const {
+    const auto layer = layer_of_path(path);
+    return !layer || (path.ends_with(".blk") ? data_is_checked(*layer) : sealed(*layer));
+}
+
+// Files in which a changed byte must be noticed, or costs no more than what came last.
 std::vector<std::string> History::checked_files() const {
     std::vector<std::string> found = machine_.disk.files();
     std::erase_if(found, [&](const std::string& path) {
-        const auto layer = layer_of_path(path);
-        return path.ends_with(".blk") && !(kSealedDataIsChecked && layer && sealed(*layer));
+        return path.ends_with(".blk") && !is_checked(path);
     });
     return found;
 }
@@ -71,6 +83,14 @@ bool History::damage() {
     if (files.empty() || !damaging_) {
         return false;
     }
+    // Data of sealed layers is there for a short time only.
+    std::vector<std::string> data = files;
+    std::erase_if(data, [&](const std::string& path) {
+        return !path.ends_with(".blk") || !is_checked(path);
+    });
+    if (!data.empty() && random_.one_in(2)) {
+        files = std::move(data);
+    }
     const std::string path = files[random_.below(files.size())];
     const auto place = place_in(path);
     if (!place) {
@@ -93,6 +113,7 @@ bool History::damage() {
         rot(*place);
     }
     ++report_.counts["damages"];
+    report_.counts["damages to data"] += path.ends_with(".blk") && is_checked(path) ? 1 : 0;
     return true;
 }
 
@@ -101,7 +122,7 @@ void History::rot(const io::SimPlace& place) {
     const std::uint64_t bytes = random_.one_in(3) ? io::SimDisk::kSectorBytes : 1;
     note("DAMAGE: " + place.path + " rots at " + std::to_string(place.offset) + "+" +
          std::to_string(bytes));
-    doubt_unless_sealed(place.path);
+    doubt_unless_checked(place.path);
     for (std::uint64_t i = 0; i < bytes; ++i) {
         const auto mask = static_cast<std::uint8_t>(bytes == 1 ? 1U << random_.below(8)
                                                                : random_.between(1, 255));
@@ -118,8 +139,8 @@ std::optional<io::SimPlace> History::astray(const std::string& from) {
     const std::uint64_t sectors = machine_.disk.content(to).size() / io::SimDisk::kSectorBytes;
     const std::uint64_t offset = random_.below(sectors + 1) * io::SimDisk::kSectorBytes;
     note("DAMAGE: a write to " + from + " lands in " + to + " at " + std::to_string(offset));
-    doubt_unless_sealed(from);
-    doubt_unless_sealed(to);
+    doubt_unless_checked(from);
+    doubt_unless_checked(to);
     machine_.disk.set_misdirection({});
     return io::SimPlace{to, offset};
 }
@@ -136,16 +157,16 @@ void History::exchange_files(const std::string& path, std::vector<std::string> f
     }
     const std::string& other = files[random_.below(files.size())];
     note("DAMAGE: " + path + " and " + other + " change places");
-    doubt_unless_sealed(path);
-    doubt_unless_sealed(other);
+    doubt_unless_checked(path);
+    doubt_unless_checked(other);
     machine_.disk.exchange(path, other);
 }
 
 // --- what is not promised any more ---
 
-void History::doubt_unless_sealed(const std::string& path) {
+void History::doubt_unless_checked(const std::string& path) {
     const auto layer = layer_of_path(path);
-    if (!layer || sealed(*layer)) {
+    if (is_checked(path)) {
         return;
     }
     for (auto& [id, content] : catalog_.contents) {
@@ -154,7 +175,8 @@ void History::doubt_unless_sealed(const std::string& path) {
             if (found == catalog_.contents.end()) {
                 break;
             }
-            content.doubtful = found->second.record.layer == *layer;
+            const auto layers = layers_of(found->second.record);
+            content.doubtful = std::ranges::find(layers, *layer) != layers.end();
             at = found->second.record.parent;
         }
         if (content.doubtful && content.truth) {

@@ -12,12 +12,11 @@ void History::finale() {
     process_->last_step = ~0ULL;
     process_->thorough = true;
     note("finale");
-    if (!recover()) {
-        return;
+    if (recover()) {
+        process_->recovered = true;
+        drain();
+        look_at_everything();
     }
-    process_->recovered = true;
-    drain();
-    look_at_everything();
     if (report_.failure.empty() && random_.one_in(2)) {
         destage_everything();
         look_at_everything();
@@ -28,10 +27,8 @@ void History::finale() {
     if (report_.failure.empty()) {
         delete_everything();
     }
-    if (report_.failure.empty()) {
-        ++report_.counts["finales"];
-        crash(io::Crash::process_kill);
-    }
+    report_.counts["finales"] += report_.failure.empty() ? 1 : 0;
+    crash(io::Crash::process_kill);
 }
 
 // After damage: whatever can be read still is right, or was never promised.
@@ -44,10 +41,8 @@ void History::last_look() {
         drain();
         look_at_everything();
     }
-    if (report_.failure.empty()) {
-        ++report_.counts["last looks"];
-        crash(io::Crash::process_kill);
-    }
+    report_.counts["last looks"] += report_.failure.empty() ? 1 : 0;
+    crash(io::Crash::process_kill);
 }
 
 void History::look_at_everything() {

@@ -289,6 +289,7 @@ void History::settle_volumes(bool power_lost) {
         volume->planned = false;
         volume->broken = false;
         volume->cuts = 0;
+        volume->taken_back = 0;
         if (!volume->oracle) {
             continue;
         }

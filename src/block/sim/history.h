@@ -201,6 +201,7 @@ class History {
     void start_cut(std::uint64_t number, const std::vector<VolumeRef>& volumes);
     void cut_ended(std::uint64_t number, const std::vector<VolumeRef>& volumes, Status status);
     void take_back(std::uint64_t number, const std::vector<VolumeRef>& volumes);
+    void forget_cut(SimVolume& volume, const SimSet::Member& member);
     void complete_set(std::uint64_t number);
     bool seal();
     void seal_volume(const VolumeRef& volume);
@@ -242,12 +243,14 @@ class History {
     // damage.cpp
     bool damage();
     bool sealed(const LayerId& layer) const;
+    bool data_is_checked(const LayerId& layer) const;
+    bool is_checked(const std::string& path) const;
     std::vector<std::string> checked_files() const;
     std::optional<io::SimPlace> place_in(const std::string& path);
     void rot(const io::SimPlace& place);
     std::optional<io::SimPlace> astray(const std::string& from);
     void exchange_files(const std::string& path, std::vector<std::string> files);
-    void doubt_unless_sealed(const std::string& path);
+    void doubt_unless_checked(const std::string& path);
     std::string implausible(const std::set<VolumeId>& lineage, std::uint64_t first_cell,
                             ByteView bytes) const;
 

@@ -140,6 +140,27 @@ TEST_CASE("INT-1: a layer's data that is not there is told to the block") {
     CHECK(found.damage.front().offset % kBlockBytes == 0);
 }
 
+TEST_CASE("INT-1: a changed byte of a layer's data is told to the block once it has check sums") {
+    ContentWorld store(true);
+    store.create("vol-1", kContentBytes);
+    store.write("vol-1", 0, 8 * kBlockBytes, 7);
+    store.snapshot("vol-1", "content-1");
+    const std::string data = store.engine.options.directory + "/d-l-1-0000.blk";
+    // The tree is not committed: the layer is all there is.
+    REQUIRE(store.engine->destage(ContentId("content-1"), 1, soon()));
+    CHECK(verify_all(store, "content-1").damage.empty());
+    flip(data, 5 * kBlockBytes + 99);
+    const VerifyPage found = verify_all(store, "content-1");
+    REQUIRE(found.damage.size() == 1);
+    CHECK(found.damage.front().part == "block");
+    CHECK(found.damage.front().layer == LayerId("l-1"));
+    CHECK(found.damage.front().offset == 5 * kBlockBytes);
+    CHECK(found.damage.front().length == kBlockBytes);
+    CHECK(found.blocks == 7);
+    flip(data, 5 * kBlockBytes + 99);
+    CHECK(verify_all(store, "content-1").damage.empty());
+}
+
 TEST_CASE("verify is refused for what is no look at a content") {
     ContentWorld store(false);
     store.create("vol-1", kContentBytes);

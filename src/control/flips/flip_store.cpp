@@ -53,6 +53,10 @@ const char* name_of(Part part) {
             return "maps of sealed layers";
         case Part::sealed_journals:
             return "journals of sealed layers";
+        case Part::sealed_data:
+            return "data of sealed layers";
+        case Part::sealed_crcs:
+            return "check sums of that data";
         case Part::active_map:
             return "map of the active layer";
         case Part::active_journal:
@@ -220,7 +224,8 @@ void FlipStore::fill() {
     zero(100'000, 50'000);
     cut();
     scribble(150, 4096);
-    cut();
+    // A destage that is not committed leaves the layers, which have their check sums from then on.
+    must(engine_->destage(block_id(cut()), 1, soon()));
     scribble(150, 4096);
     must(engine_->flush(block_id(volume_), soon()));
     must(engine_->close_volume(block_id(volume_), soon()));
@@ -243,6 +248,10 @@ void FlipStore::remember() {
             files_[is_active ? Part::active_map : Part::sealed_maps].push_back(file);
         } else if (file.ends_with(".jnl")) {
             files_[is_active ? Part::active_journal : Part::sealed_journals].push_back(file);
+        } else if (file.ends_with(".blk") && !is_active) {
+            files_[Part::sealed_data].push_back(file);
+        } else if (file.ends_with(".crc")) {
+            files_[Part::sealed_crcs].push_back(file);
         }
     }
     for (const Part part : kParts) {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // FlipStore: a small store with everything in it that is ever read, in which one byte at a time is
-// changed: a tree over its packs, two sealed layers over that, an active layer with a checkpoint,
-// and the catalog that names them. It knows what every snapshot and volume has to read as.
+// changed: a tree over its packs, two sealed layers over that with check sums of their data, an
+// active layer with a checkpoint, and the catalog that names them. It knows what every snapshot and
+// volume has to read as.
 //
 // The files lie in a directory of its own and are put back after each flip. One owner thread,
 // blocking. Broken expectations about the store as it was built stop the process.
@@ -26,9 +27,19 @@ namespace kiln::control::flips {
 // Of the volume and its snapshots.
 inline constexpr std::uint64_t kStoreBytes = 512U << 10;
 
-enum class Part { packs, sealed_maps, sealed_journals, active_map, active_journal, catalog };
-inline constexpr Part kParts[] = {Part::packs,      Part::sealed_maps,    Part::sealed_journals,
-                                  Part::active_map, Part::active_journal, Part::catalog};
+enum class Part {
+    packs,
+    sealed_maps,
+    sealed_journals,
+    sealed_data,
+    sealed_crcs,
+    active_map,
+    active_journal,
+    catalog
+};
+inline constexpr Part kParts[] = {Part::packs,          Part::sealed_maps, Part::sealed_journals,
+                                  Part::sealed_data,    Part::sealed_crcs, Part::active_map,
+                                  Part::active_journal, Part::catalog};
 const char* name_of(Part part);
 
 class FlipStore {

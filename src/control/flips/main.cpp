@@ -103,7 +103,7 @@ int play(const std::string& directory, const Arguments& arguments) {
         served += count.served;
     }
     std::puts(
-        "not tried, because nothing guards it but the device: data of layers (.blk). Not tried "
+        "not tried, because nothing guards it but the device: data of the active layer. Not tried "
         "either: the end of a journal that a kill left unflushed");
     return served == 0 ? 0 : 1;
 }

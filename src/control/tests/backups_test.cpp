@@ -3,6 +3,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "control/tests/test_service.h"
@@ -104,6 +105,39 @@ TEST_CASE("BAK-1: a backup holds all volumes as they were at its cut, and the st
     CHECK(copy.read(unwritten, 0) == "");
     CHECK(copy.read(copy.row(kept).content, 0) == "before");
     CHECK(snapshots_in(copy) == 1);
+}
+
+TEST_CASE("BAK-1: a layer is in a backup as it was before its data got check sums, or with them") {
+    TempDir dir;
+    TempDir before;
+    TempDir after;
+    TestService service(dir.path());
+    service.recover();
+    const auto volume = service.add_volume();
+    service.open(volume);
+    service.write(volume, 0, "before");
+    const auto kept = service.snapshot(volume);
+    const auto content = service.row(kept).content;
+    const auto count = [](const Backup& backup, const char* ending) {
+        return std::ranges::count_if(
+            backup.files(), [&](const std::string& path) { return path.ends_with(ending); });
+    };
+    Backups backups = backups_of(service);
+    auto backup = begin(backups);
+    CHECK(count(*backup, ".crc") == 0);
+    // Now: the layer's map changes, and a file comes to it.
+    REQUIRE(service.parts->engine.destage(block_id(content), 1, Deadline::never()));
+    restore(*backup, before.path());
+    backup.reset();
+    backup = begin(backups);
+    CHECK(count(*backup, ".crc") == 1);
+    restore(*backup, after.path());
+    backup.reset();
+    for (const TempDir* place : {&before, &after}) {
+        TestService copy(place->path());
+        copy.recover();
+        CHECK(copy.read(copy.row(kept).content, 0) == "before");
+    }
 }
 
 TEST_CASE("BAK-4: garbage collection and deletions do not touch what a backup holds") {
