@@ -167,18 +167,22 @@ class Workshop:
         """Cuts the volume and waits until what that leaves to do behind the scenes is done."""
         made = self.ec2.create_snapshot(VolumeId=volume.identifier)["SnapshotId"]
         self.completed(made)
-        wait_until(lambda: self._state(made) == "rooted", DEADLINE_SECONDS, "the snapshot is stored", interval=0.2)
+        self.stored(made)
         self.quiet()
         return made
+
+    def stored(self, snapshot, seconds=DEADLINE_SECONDS):
+        """Returns when all that the snapshot consists of is in the image tier."""
+        wait_until(lambda: self._state(snapshot) == "rooted", seconds, "the snapshot is stored", interval=0.2)
 
     def _state(self, snapshot):
         return json.loads(self.kiln.run("inspect", snapshot).stdout)["contents"][0]["state"]
 
-    def completed(self, snapshot):
+    def completed(self, snapshot, seconds=DEADLINE_SECONDS):
         def done():
             return self.ec2.describe_snapshots(SnapshotIds=[snapshot])["Snapshots"][0]["State"] == "completed"
 
-        wait_until(done, DEADLINE_SECONDS, "the snapshot is completed", interval=0.01)
+        wait_until(done, seconds, "the snapshot is completed", interval=0.01)
 
     def processor_seconds(self):
         with open(f"/proc/{self.kiln.process.pid}/stat", encoding="utf-8") as file:
