@@ -66,7 +66,7 @@ def write_alike(workshop, volumes, depth, size):
         handle.shutdown()
     for snapshot in cut.values():
         workshop.stored(snapshot, STORE_SECONDS)
-    workshop.quiet()
+    workshop.quiet(STORE_SECONDS)
 
 
 def compressible(choice, size):
