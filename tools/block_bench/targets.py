@@ -17,6 +17,7 @@ from kiln_test import Kiln, wait_until
 
 GIB = 1 << 30
 DEADLINE_SECONDS = 60
+REST_SECONDS = 600  # tens of thousands of small extents may have to be given back to the device
 ALLOWANCE = ("--hypervisor", "fake")
 EMPTY_DISK_BYTES = 1 << 20
 
@@ -167,18 +168,22 @@ class Workshop:
         """Cuts the volume and waits until what that leaves to do behind the scenes is done."""
         made = self.ec2.create_snapshot(VolumeId=volume.identifier)["SnapshotId"]
         self.completed(made)
-        wait_until(lambda: self._state(made) == "rooted", DEADLINE_SECONDS, "the snapshot is stored", interval=0.2)
+        self.stored(made)
         self.quiet()
         return made
+
+    def stored(self, snapshot, seconds=DEADLINE_SECONDS):
+        """Returns when all that the snapshot consists of is in the image tier."""
+        wait_until(lambda: self._state(snapshot) == "rooted", seconds, "the snapshot is stored", interval=0.2)
 
     def _state(self, snapshot):
         return json.loads(self.kiln.run("inspect", snapshot).stdout)["contents"][0]["state"]
 
-    def completed(self, snapshot):
+    def completed(self, snapshot, seconds=DEADLINE_SECONDS):
         def done():
             return self.ec2.describe_snapshots(SnapshotIds=[snapshot])["Snapshots"][0]["State"] == "completed"
 
-        wait_until(done, DEADLINE_SECONDS, "the snapshot is completed", interval=0.01)
+        wait_until(done, seconds, "the snapshot is completed", interval=0.01)
 
     def processor_seconds(self):
         with open(f"/proc/{self.kiln.process.pid}/stat", encoding="utf-8") as file:
@@ -189,15 +194,22 @@ class Workshop:
         with open(f"/proc/{self.kiln.process.pid}/statm", encoding="utf-8") as file:
             return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
-    def quiet(self):
-        """Returns when the daemon has used next to no processor time for half a second: its background work is over."""
-        until = time.monotonic() + DEADLINE_SECONDS
+    def quiet(self, seconds=REST_SECONDS):
+        """Returns when the daemon has used next to no processor time for half a second, and no layer is being removed: its
+        background work is over. Removing waits for the device where that is told of every block that becomes free."""
+        until = time.monotonic() + seconds
         while time.monotonic() < until:
             before = self.processor_seconds()
             time.sleep(0.5)
-            if self.processor_seconds() - before <= 0.03:
+            if self.processor_seconds() - before <= 0.03 and not self._removes_layers():
                 return
         raise AssertionError("the daemon does not come to rest")
+
+    def _removes_layers(self):
+        """The map goes first of a layer's files, d-LAYER.map, d-LAYER.jnl and d-LAYER-NUMBER.blk."""
+        names = set(os.listdir(os.path.join(self.kiln.data, "layers")))
+        layers = {name[:-4].rsplit("-", 1)[0] if name.endswith(".blk") else name[:-4] for name in names}
+        return any(layer + ".map" not in names for layer in layers)
 
     def _empty_disk(self):
         path = self.path("empty")
