@@ -24,7 +24,7 @@ constexpr std::size_t kMaxParts = 1024;  // IOV_MAX
 class UringReactor final : public Loop, public Io, public Sockets {
   public:
     UringReactor(Clock& clock, io_uring ring, UniqueFd wake)
-        : Loop(clock), ring_(ring), wake_(std::move(wake)), slow_(*this, 1) {
+        : Loop(clock), ring_(ring), wake_(std::move(wake)), slow_(*this, 2), removals_(*this, 1) {
         arm_wake();
     }
     ~UringReactor() override;
@@ -96,11 +96,15 @@ class UringReactor final : public Loop, public Io, public Sockets {
     std::vector<std::unique_ptr<Pending>> owned_;
     std::vector<Pending*> free_;
     std::unordered_map<std::int64_t, std::unique_ptr<Socket>> sockets_;
-    BlockingPool slow_;  // last: its thread posts to the loop
+    // Last: their threads post to the loop. To remove a file in many pieces takes seconds, and more
+    // where the file system discards them: nothing else waits for that.
+    BlockingPool slow_;
+    BlockingPool removals_;
 };
 
 UringReactor::~UringReactor() {
     slow_.stop();
+    removals_.stop();
     drop_tasks();
     dropping_ = true;
     // The kernel writes into memory of operations in flight: it must be done before anything is
@@ -202,11 +206,13 @@ void UringReactor::submit(Op op, IoDone done) {
         case OpKind::close:
         case OpKind::truncate:
         case OpKind::size:
-        case OpKind::unlink:
         case OpKind::rename:
         case OpKind::sync_dir:
         case OpKind::list:
             slow_.submit(std::move(op), std::move(done));
+            return;
+        case OpKind::unlink:
+            removals_.submit(std::move(op), std::move(done));
             return;
     }
 }

@@ -63,6 +63,9 @@ def show_logs(owners=None):
     """The ends of the logs of these, or of all that are watched."""
     for owner in _watched if owners is None else owners:
         for label, path in owner.log_files():
+            if not os.path.exists(path):
+                print(f"    --- {label}: there is no {path}")
+                continue
             with open(path, encoding="utf-8", errors="replace") as file:
                 lines = file.read().replace("\r", "").splitlines()
             print(f"    --- {label}: {path}, the last of {len(lines)} lines")
