@@ -43,9 +43,9 @@ inline constexpr std::uint64_t journal_reserve(std::uint64_t ring_bytes) {
 inline constexpr std::uint64_t kMinJournalRing = 2048;
 // A journal of less than this is replayed in less time than a checkpoint takes: about 2000 records.
 inline constexpr std::uint64_t kShortReplayBytes = 64U << 10;
-// Pages of check sums that each open sealed layer keeps in memory, 4 KiB each; they speak for about
-// 256 MiB of data.
-inline constexpr std::size_t kDataCrcPagesKept = 64;
+// Pages of check sums that each open sealed layer keeps in memory, 4 KiB each; they speak for
+// 2 GiB of data.
+inline constexpr std::size_t kDataCrcPagesKept = 512;
 // Slots of the map file on their way at a time, 4 KiB each.
 inline constexpr std::size_t kMapBatch = 64;
 // Bounds on what a superblock may make a reader allocate for one table of the map: 1 MiB.

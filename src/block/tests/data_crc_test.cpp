@@ -217,7 +217,7 @@ TEST_CASE("a block whose page is at hand costs one read; a bounded number of pag
     REQUIRE(layer);
     const auto reads_of = [&](std::uint64_t block) {
         store.gate.counts.clear();
-        CHECK(*sync.read(**layer, block) == static_cast<int>(block / kPage));
+        CHECK(*sync.read(**layer, block) == static_cast<std::uint8_t>(block / kPage));
         return store.gate.counts[io::OpKind::read];
     };
     CHECK(reads_of(0) == 2);

@@ -49,6 +49,21 @@ TEST_CASE("crc32c gives the published check values") {
     CHECK(crc32c(as_bytes("123456789")) == 0xE3069283U);
     CHECK(crc32c(as_bytes("6789"), crc32c(as_bytes("12345"))) == 0xE3069283U);
     CHECK(crc32c(Bytes(32, 0)) == 0x8A9136AAU);
+    // Of any length in one piece as in two.
+    Bytes bytes(20'000);
+    for (std::size_t i = 0; i < bytes.size(); ++i) {
+        bytes[i] = static_cast<std::uint8_t>(i * 7 + i / 3);
+    }
+    const ByteView all(bytes);
+    for (const std::size_t length : {4079U, 4080U, 4081U, 4096U, 8159U, 8160U, 12'251U, 20'000U}) {
+        CAPTURE(length);
+        std::uint32_t by_bytes = 0;
+        for (std::size_t i = 0; i < length; ++i) {
+            by_bytes = crc32c(all.subspan(i, 1), by_bytes);
+        }
+        CHECK(crc32c(all.first(length)) == by_bytes);
+        CHECK(crc32c(all.subspan(1000, length - 1000), crc32c(all.first(1000))) == by_bytes);
+    }
 }
 
 TEST_CASE("base64 round trips the vectors of RFC 4648 and refuses what is not base64") {
