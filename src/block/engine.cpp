@@ -352,6 +352,14 @@ Result<std::set<PackId>> Engine::mark(std::vector<std::string> roots, Deadline d
         });
 }
 
+Result<Bytes> Engine::read_pack(const PackId& pack, Deadline deadline) {
+    return impl_->call<Bytes>(deadline, [impl = impl_.get(), pack](auto done) {
+        const ImageContext& images = impl->store().context();
+        images.objects.get(pack_name(images.store_uuid, pack), 0, kMaxPackBytes,
+                           {.timeout = kObjectTimeout}, std::move(done));
+    });
+}
+
 Status Engine::remove_pack(const PackId& pack, Deadline deadline) {
     return impl_->call<void>(deadline, [impl = impl_.get(), pack](Done done) {
         const ImageContext& images = impl->store().context();

@@ -206,6 +206,8 @@ class Engine {
     // The packs that hold what the trees of `roots` (hex) reach. An id counts for an uncondemned
     // pack if one has it, else for every pack that has it.
     Result<std::set<PackId>> mark(std::vector<std::string> roots, Deadline deadline);
+    // A pack's object, whole, as it is.
+    Result<Bytes> read_pack(const PackId& pack, Deadline deadline);
     // Removes the pack's object. Its index entries are gone already. Fine if it is missing.
     Status remove_pack(const PackId& pack, Deadline deadline);
 

@@ -38,6 +38,9 @@ struct Settings {
     // kept for reads that are under way.
     std::chrono::milliseconds gc_period = std::chrono::hours(1);
     std::chrono::milliseconds gc_grace = std::chrono::minutes(1);
+    // How often all packs are read to look for damage, and how fast; 0: never.
+    std::chrono::milliseconds scrub_period = std::chrono::hours(24 * 7);
+    std::uint64_t scrub_bytes_per_second = 16ULL << 20;
 };
 
 struct Parts {

@@ -70,6 +70,14 @@ void add_serve(CLI::App& app, kiln::daemon::ServeOptions& options, std::function
             "--gc-grace", options.gc_grace_s,
             "seconds that bytes nothing names are kept after garbage collection found them")
         ->capture_default_str();
+    command
+        ->add_option("--scrub-period", options.scrub_period_s,
+                     "seconds between two readings of everything that is stored, for damage")
+        ->capture_default_str();
+    command
+        ->add_option("--scrub-rate", options.scrub_mib_per_second,
+                     "MiB a second that they read (0: never)")
+        ->capture_default_str();
     command->add_option("--tls-certificate", options.tls_certificate,
                         "PEM file: with --tls-key the API speaks HTTPS alone");
     command->add_option("--tls-key", options.tls_key, "PEM file of its private key");

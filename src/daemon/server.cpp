@@ -103,6 +103,8 @@ Status Server::open_storage() {
     settings_.shutdown_grace = std::chrono::seconds(options_.shutdown_grace_s);
     settings_.terminated_kept = std::chrono::seconds(options_.terminated_kept_s);
     settings_.gc_grace = std::chrono::seconds(options_.gc_grace_s);
+    settings_.scrub_period = std::chrono::seconds(options_.scrub_period_s);
+    settings_.scrub_bytes_per_second = std::uint64_t{options_.scrub_mib_per_second} << 20;
     TRY(open_space());
     return open_engine();
 }
@@ -225,6 +227,7 @@ Status Server::recover() {
     TRY(backups_->clean_up());
     TRY(drop_orphan_layers());
     TRY(gc_->ensure_job());
+    TRY(scrub_->ensure_job());
     return worker_->recover();
 }
 

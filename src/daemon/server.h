@@ -30,6 +30,7 @@
 #include "control/networks.h"
 #include "control/provided_images.h"
 #include "control/public_parameters.h"
+#include "control/scrub.h"
 #include "control/security_groups.h"
 #include "control/snapshots.h"
 #include "control/space_watch.h"
@@ -111,6 +112,7 @@ class Server {
     std::unique_ptr<control::Snapshots> snapshots_;
     std::unique_ptr<control::Backups> backups_;
     std::unique_ptr<control::Gc> gc_;
+    std::unique_ptr<control::Scrub> scrub_;
     std::unique_ptr<control::InstanceWorker> worker_;
     std::unique_ptr<control::SpaceWatch> space_watch_;
     std::unique_ptr<control::MemoryWatch> memory_watch_;

@@ -64,6 +64,13 @@ std::vector<api::Gauge> Server::gauges() {
     add("kiln_chunk_reads", "Chunks and nodes read from packs since the start", engine.chunk_reads);
     add("kiln_packs_written", "Packs written since the start", engine.packs_written);
     add("kiln_cuts", "Cuts (instants captured for snapshots) since the start", engine.cuts);
+    if (const auto scrub = scrub_->report()) {
+        add("kiln_scrub_passes", "Times that everything stored was read for damage", scrub->passes);
+        add("kiln_scrub_damaged_packs",
+            "Packs found damaged by the last time, or so far by this one", scrub->damaged);
+        add("kiln_scrub_end_time_seconds", "When the last time was over, in Unix time",
+            scrub->ended.value / 1000);
+    }
     const auto jobs =
         store_->read([](catalog::Transaction& tx) { return tx.jobs().list(catalog::JobQuery{}); });
     if (jobs) {

@@ -20,6 +20,8 @@ void Server::make_use_cases() {
     backups_ = std::make_unique<control::Backups>(*parts_, *cuts_, *snapshots_, data_);
     gc_ = std::make_unique<control::Gc>(*parts_, poke);
     gc_->install(*jobs_);
+    scrub_ = std::make_unique<control::Scrub>(*parts_);
+    scrub_->install(*jobs_);
     instance_networks_ = std::make_unique<control::InstanceNetworks>(
         *parts_, *guest_networks_, *metadata_door_, *guest_api_, *addresses_);
     worker_ =

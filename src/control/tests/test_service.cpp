@@ -135,6 +135,8 @@ TestService::TestService(const std::string& where, const Options& options)
     settings.runtime_directory = directory + "/run";
     settings.max_undestaged_layers = options.max_undestaged_layers;
     settings.gc_grace = std::chrono::milliseconds(0);
+    settings.scrub_period = options.scrub_period;
+    settings.scrub_bytes_per_second = options.scrub_bytes_per_second;
     parts.reset(new Parts{*store, *engine, *hypervisor, *clock, *rng, topology, settings, space});
     jobs = std::make_unique<JobRunner>(*store, *clock);
     const auto poke = [this] { jobs->poke(); };
@@ -146,6 +148,8 @@ TestService::TestService(const std::string& where, const Options& options)
     snapshots = std::make_unique<Snapshots>(*parts, *cuts, poke);
     gc = std::make_unique<Gc>(*parts, poke);
     gc->install(*jobs);
+    scrub = std::make_unique<Scrub>(*parts);
+    scrub->install(*jobs);
 }
 
 TestService::~TestService() {
@@ -158,6 +162,7 @@ void TestService::recover() {
     REQUIRE_MESSAGE(recovered.has_value(), (recovered ? "" : recovered.error().to_string()));
     REQUIRE(Imports(*parts, [] {}).clean_up());
     REQUIRE(gc->ensure_job());
+    REQUIRE(scrub->ensure_job());
 }
 
 model::VolumeId TestService::add_volume(std::uint32_t size_gib, const model::ContentId& base) {

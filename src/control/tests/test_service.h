@@ -20,6 +20,7 @@
 #include "control/gc.h"
 #include "control/images.h"
 #include "control/imports.h"
+#include "control/scrub.h"
 #include "control/snapshots.h"
 #include "io/tests/support.h"
 
@@ -91,6 +92,8 @@ class TestService {
     struct Options {
         std::size_t max_undestaged_layers = 64;
         unsigned inject_retry_percent = 20;
+        std::chrono::milliseconds scrub_period = std::chrono::hours(1);
+        std::uint64_t scrub_bytes_per_second = 1ULL << 40;
     };
     explicit TestService(const std::string& where) : TestService(where, Options{}) {}
     TestService(const std::string& where, const Options& options);
@@ -154,6 +157,7 @@ class TestService {
     std::unique_ptr<JobRunner> jobs;
     std::unique_ptr<VolumeAccess> volumes;
     std::unique_ptr<ContentWorker> worker;
+    std::unique_ptr<Scrub> scrub;
     std::unique_ptr<Cuts> cuts;
     std::unique_ptr<Snapshots> snapshots;
     std::unique_ptr<Gc> gc;
