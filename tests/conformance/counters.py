@@ -35,9 +35,7 @@ def kiln():
 
 def settle(kiln, snapshot):
     """What goes on in the background is part of what it costs: wait until the snapshot is stored."""
-    wait_until(
-        lambda: json.loads(kiln.run("inspect", snapshot).stdout)["contents"][0]["state"] == "rooted", 60, f"{snapshot} is stored"
-    )
+    kiln.wait_stored(snapshot)
 
 
 def used(kiln):

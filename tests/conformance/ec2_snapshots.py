@@ -11,7 +11,6 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
 import kiln_test  # noqa: E402
-from kiln_test import wait_until  # noqa: E402
 from kiln_test.refusals import expect  # noqa: E402
 
 NOBODY = "snap-0123456789abcdef0"
@@ -71,10 +70,6 @@ def completed(kiln, *snapshots):
     )
 
 
-def rooted(kiln, snapshot):
-    wait_until(lambda: inspect(kiln, snapshot)["contents"][0]["state"] == "rooted", 30, f"{snapshot} is stored")
-
-
 def register(kiln, snapshot, name):
     mapping = [{"DeviceName": "/dev/xvda", "Ebs": {"SnapshotId": snapshot}}]
     return kiln.client("ec2").register_image(
@@ -106,7 +101,7 @@ def test_SNP_2_a_snapshot_has_what_was_written_before_it_and_nothing_later(servi
     image = register(service, snapshot, "copy")
     one, copies = launch(service, image)
     guest(service, copies["/dev/xvda"], "read -P 0x41 64k 256k", "read -P 0 512k 64k", "write -P 0x43 64k 64k")
-    rooted(service, snapshot)
+    service.wait_stored(snapshot)
     guest(service, copies["/dev/xvda"], "read -P 0x43 64k 64k", "read -P 0x41 128k 192k")
     guest(service, root, "read -P 0x42 64k 128k", "read -P 0x41 192k 128k")
     service.kill9()
@@ -183,7 +178,7 @@ def test_SNP_20_SNP_21_an_image_holds_its_snapshot_and_an_instance_outlives_one(
     completed(service, second)
     one, copies = launch(service, register(service, second, "second"))
     guest(service, copies["/dev/xvda"], "read -P 0x51 0 64k", "read -P 0x52 64k 64k")
-    rooted(service, second)
+    service.wait_stored(second)
     guest(service, root, "read -P 0x51 0 64k", "read -P 0x52 64k 64k")
     terminate(service, instance, one)
 
@@ -263,8 +258,8 @@ def test_gc_takes_back_what_was_deleted_and_nothing_else(service):
         file.write(os.urandom(8 << 20))
     guest(service, root, f"write -s {noise} 16M 8M")
     gone = ec2.create_snapshot(VolumeId=root)["SnapshotId"]
-    rooted(service, kept)
-    rooted(service, gone)
+    service.wait_stored(kept)
+    service.wait_stored(gone)
     first = json.loads(service.run("gc", "--json").stdout)
     assert first["over"] and first["bytesKept"] > 16 << 20, first
     ec2.delete_snapshot(SnapshotId=gone)

@@ -343,12 +343,12 @@ class Protected:
         client = kiln.client("ec2")
         made = client.create_snapshot(VolumeId=begun.volume)["SnapshotId"]
         # An open volume goes on reading the layer when it is stored.
-        client.get_waiter("snapshot_completed").wait(SnapshotIds=[made], WaiterConfig={"Delay": 1, "MaxAttempts": 60})
-        folder = os.path.join(kiln.data, "layers")
+        kiln.wait_stored(made)
+        self.folder = os.path.join(kiln.data, "layers")
+        self.name = json.loads(kiln.run("inspect", made).stdout)["contents"][0]["layer"]
         kiln.kill9()
-        (name,) = (name for name in os.listdir(folder) if name.endswith(".crc"))
-        self.folder, self.name = folder, name[2:-4]
-        self.stem = os.path.join(folder, "d-" + self.name)
+        assert os.path.exists(os.path.join(self.folder, f"d-{self.name}.crc"))
+        self.stem = os.path.join(self.folder, "d-" + self.name)
         self.blocks = [4092, *range(20 * MIB // BLOCK, 20 * MIB // BLOCK + 6)]
 
     def read(self):

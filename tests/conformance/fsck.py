@@ -178,12 +178,12 @@ def test_changed_data_of_a_sealed_layer_is_found_by_its_check_sums():
         ec2 = kiln.client("ec2")
         made = ec2.create_snapshot(VolumeId=volume)["SnapshotId"]
         # The volume is open: its layer stays when it is stored.
-        ec2.get_waiter("snapshot_completed").wait(SnapshotIds=[made], WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+        kiln.wait_stored(made)
+        layer = json.loads(kiln.run("inspect", made).stdout)["contents"][0]["layer"]
         kiln.kill9()
         copy = Copy(kiln)
         assert fsck(copy.data, 0)["findings"] == []
-        (crcs,) = copy.files("*.crc")
-        layer = os.path.basename(crcs)[2:-4]
+        (crcs,) = copy.files(f"d-{layer}.crc")
         (data,) = copy.files(f"d-{layer}-*.blk")
         copy.flip(data, 8 * MIB + 5 * 4096 + 7)
         told = fsck(copy.data, 2)

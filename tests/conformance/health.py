@@ -44,6 +44,12 @@ def counted(kiln, operation, code):
     return sum(value for sample, value in samples(kiln).items() if re.match(name, sample))
 
 
+def wait_counted(kiln, operation, code, times):
+    """Requests are counted once the answer is on its way."""
+    kiln_test.wait_until(lambda: counted(kiln, operation, code) >= times, 10, f"{operation} is counted")
+    assert counted(kiln, operation, code) == times
+
+
 def test_health_and_readiness_need_no_keys():
     with kiln_test.Kiln("--hypervisor", "fake") as kiln:
         for path in ("/healthz", "/readyz"):
@@ -68,9 +74,9 @@ def test_requests_are_counted_by_operation_and_code():
         assert refusal(ec2.describe_volumes, VolumeIds=["vol-0123456789abcdef0"])[0] == "InvalidVolume.NotFound"
         wrong = kiln.client("ec2", access_key="AKIAIOSFODNN7EXAMPLE", secret_key="wrong")
         assert refusal(wrong.describe_regions)[0] == "AuthFailure"
-        assert counted(kiln, "DescribeRegions", "OK") == 3
-        assert counted(kiln, "DescribeVolumes", "InvalidVolume.NotFound") == 1
-        assert counted(kiln, "", "AuthFailure") == 1
+        wait_counted(kiln, "DescribeRegions", "OK", 3)
+        wait_counted(kiln, "DescribeVolumes", "InvalidVolume.NotFound", 1)
+        wait_counted(kiln, "", "AuthFailure", 1)
         now = samples(kiln)
         assert now["kiln_machines"] == 0 and 0 < now["process_resident_memory_bytes"] < 1 << 30
         assert 0 < now["kiln_store_available_bytes"] < now["kiln_store_capacity_bytes"]
@@ -82,9 +88,19 @@ def test_a_request_is_logged_with_the_id_the_client_was_given():
     with kiln_test.Kiln("--hypervisor", "fake", "--log-format", "json", "--verbose") as kiln:
         made = kiln.client("ec2").create_volume(AvailabilityZone="us-east-1a", Size=1)
         request = made["ResponseMetadata"]["RequestId"]
-        with open(kiln.log, encoding="utf-8") as log:
-            lines = [json.loads(line) for line in log if line.startswith("{")]
-        (line,) = (line for line in lines if line["component"] == "api" and line["message"].startswith(request))
+
+        def logged():
+            with open(kiln.log, encoding="utf-8") as log:
+                text = log.read()
+            return [json.loads(line) for line in text[: text.rfind("\n")].splitlines() if line.startswith("{")]
+
+        def of_request(lines):
+            return [line for line in lines if line["component"] == "api" and line["message"].startswith(request)]
+
+        # It is written once the answer is on its way.
+        kiln_test.wait_until(lambda: of_request(logged()), 10, "the request is logged")
+        lines = logged()
+        (line,) = of_request(lines)
         assert line["level"] == "info" and " ec2 CreateVolume " in line["message"] and "code=OK" in line["message"], line
         assert all(set(line) == {"time", "level", "component", "message"} for line in lines)
 

@@ -97,12 +97,8 @@ def test_nbdcopy_gets_the_imported_disk_byte_for_byte(served):
 
 def stored(served):
     """Waits until the image is a tree, so that its holes are not known from a layer any more."""
-
-    def rooted():
-        snapshot = served.kiln.client("ec2").describe_volumes(VolumeIds=[served.volume])["Volumes"][0]["SnapshotId"]
-        return json.loads(served.kiln.run("inspect", snapshot).stdout)["contents"][0]["state"] == "rooted"
-
-    wait_until(rooted, 60, "the image is stored")
+    (volume,) = served.kiln.client("ec2").describe_volumes(VolumeIds=[served.volume])["Volumes"]
+    served.kiln.wait_stored(volume["SnapshotId"])
 
 
 def test_block_status_tells_data_from_zeros_also_in_a_stored_image(served):

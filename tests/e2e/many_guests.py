@@ -39,11 +39,7 @@ def test_eight_guests_take_what_they_write_and_a_mebibyte_each():
     with kiln_test.Kiln("--guest-memory-cap", "192", "--shutdown-grace", "60") as kiln:
         ec2 = kiln.client("ec2")
         made = json.loads(kiln.run("import", kiln_test.tiny_image(), "--boot-mode", "legacy-bios", "--name", "tiny", "--json").stdout)
-
-        def stored():
-            return json.loads(kiln.run("inspect", made["snapshotId"]).stdout)["contents"][0]["state"] == "rooted"
-
-        wait_until(stored, 60, "the image is stored", interval=0.2)
+        kiln.wait_stored(made["snapshotId"])
         # The layer it was imported into goes only then.
         wait_until(lambda: not os.listdir(os.path.join(kiln.data, "layers")), 60, "its layer is gone", interval=0.2)
         before = Used(kiln.data)

@@ -44,13 +44,6 @@ def snapshot_of_root(ec2, instance_id):
     return snapshot
 
 
-def wait_stored(kiln, snapshot):
-    def stored():
-        return json.loads(kiln.run("inspect", snapshot).stdout)["contents"][0]["state"] == "rooted"
-
-    wait_until(stored, 60, f"{snapshot} is stored in the background", interval=0.2)
-
-
 def object_bytes(kiln):
     folder = os.path.join(kiln.data, "objects")
     return sum(os.path.getsize(os.path.join(folder, name)) for name in os.listdir(folder))
@@ -72,7 +65,7 @@ def test_a_snapshot_of_a_running_guest_boots_and_is_given_back():
         second = launch(ec2, image)
         wait_booted(kiln, second, 2)
 
-        wait_stored(kiln, snapshot)
+        kiln.wait_stored(snapshot)
         end(ec2, first, second)
         assert "TINY down poweroff" in kiln.serial(first), "the cut did not disturb the guest"
         third = launch(ec2, image)
@@ -81,7 +74,7 @@ def test_a_snapshot_of_a_running_guest_boots_and_is_given_back():
         assert layers[0]["state"] == "rooted" and "layer" not in layers[0], layers
 
         extra = snapshot_of_root(ec2, third)
-        wait_stored(kiln, extra)
+        kiln.wait_stored(extra)
         end(ec2, third)
         before = object_bytes(kiln)
         ec2.delete_snapshot(SnapshotId=extra)

@@ -51,9 +51,11 @@ int main(int count, char **words) {
 LOOPBACK_UP = """/usr/bin/python3 -c 'import fcntl, socket, struct
 with socket.socket() as s: fcntl.ioctl(s, 0x8914, struct.pack("16sh14x", b"lo", 0x41))'  # SIOCSIFFLAGS: up
 """
-# The tree is mounted elsewhere: the directories above it may be closed to others.
+# The tree is mounted elsewhere: the directories above it may be closed to others. So may the device be, where no udev
+# opened it to all: then it gets one of its own.
 AS_NOBODY = f"""set -e
 mount --bind "$1" "$2"
+if mknod -m 666 "$3" c 10 200; then mount --bind "$3" /dev/net/tun; fi
 cd "$2"
 {LOOPBACK_UP}
 exec setpriv --reuid {NOBODY} --regid {NOBODY} --clear-groups --inh-caps=-all,+net_admin --ambient-caps=-all,+net_admin \\
@@ -96,7 +98,7 @@ def test_NET_12_cap_net_admin_alone_serves_and_no_guest_has_it():
         os.mkdir(tree)
         os.mkdir(home)
         shutil.chown(home, NOBODY, NOBODY)
-        run_inside(["unshare", "--mount", "--net", "sh", "-c", AS_NOBODY, "sh", ROOT, tree], env=dict(os.environ, HOME=home, TMPDIR=home))
+        run_inside(["unshare", "--mount", "--net", "sh", "-c", AS_NOBODY, "sh", ROOT, tree, os.path.join(place, "tun")], env=dict(os.environ, HOME=home, TMPDIR=home))
 
 
 # ---- inside ----

@@ -21,6 +21,7 @@ import time
 from . import clients, processes, runner
 from .accounts import Account
 from .paths import KILN, TEMPORARY, clean_environment
+from .waiting import wait_until
 
 # Sanitizer builds on a busy machine are slow to start; a healthy start takes a fraction of a second.
 READY_SECONDS = 60
@@ -157,6 +158,14 @@ class Kiln:
         if check and done.returncode != 0:
             raise AssertionError(f"kiln {' '.join(map(str, arguments))}: exit {done.returncode}\n{done.stdout}{done.stderr}")
         return done
+
+    def wait_stored(self, snapshot, seconds=60):
+        """Until the snapshot is a tree in packs; that it is completed says less."""
+
+        def stored():
+            return json.loads(self.run("inspect", snapshot).stdout)["contents"][0]["state"] == "rooted"
+
+        wait_until(stored, seconds, f"{snapshot} is stored", interval=0.1)
 
     def machines(self):
         """Runtime records of the machines by instance id."""
