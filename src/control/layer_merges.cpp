@@ -4,8 +4,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <numeric>
 
 #include "control/contents.h"
+#include "control/space.h"
 #include "util/log.h"
 
 namespace kiln::control {
@@ -115,7 +117,11 @@ Result<block::LayerMerge> LayerMerges::plan(const model::ContentId& id) {
                    parts_.engine.layer_facts(layer.id, Deadline::after(kCallTime)));
         data_bytes.push_back(facts.data_bytes);
     }
-    merge.layers.resize(layers_to_merge(data_bytes));
+    const std::size_t count = layers_to_merge(data_bytes);
+    const auto bytes = std::accumulate(
+        data_bytes.begin(), data_bytes.begin() + static_cast<std::ptrdiff_t>(count), kLeastRoom);
+    TRY_ASSIGN(const auto figures, parts_.space.measure());
+    merge.layers.resize(bytes <= figures.room() ? count : 0);
     return merge;
 }
 
