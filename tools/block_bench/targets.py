@@ -174,10 +174,7 @@ class Workshop:
 
     def stored(self, snapshot, seconds=DEADLINE_SECONDS):
         """Returns when all that the snapshot consists of is in the image tier."""
-        wait_until(lambda: self._state(snapshot) == "rooted", seconds, "the snapshot is stored", interval=0.2)
-
-    def _state(self, snapshot):
-        return json.loads(self.kiln.run("inspect", snapshot).stdout)["contents"][0]["state"]
+        self.kiln.wait_stored(snapshot, seconds)
 
     def completed(self, snapshot, seconds=DEADLINE_SECONDS):
         def done():
