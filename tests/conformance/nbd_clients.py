@@ -16,7 +16,7 @@ import nbd
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
 import kiln_test  # noqa: E402
-from kiln_test import wait_until  # noqa: E402
+from kiln_test.written import launch  # noqa: E402
 
 MIB = 1 << 20
 GIB = 1 << 30
@@ -36,14 +36,7 @@ class Served:
             disk.write(PATTERN)
             disk.truncate(GIB)
         image = json.loads(kiln.run("import", self.disk, "--name", "disk", "--json").stdout)["imageId"]
-        ec2 = kiln.client("ec2")
-        instance = ec2.run_instances(ImageId=image, InstanceType="t2.nano", MinCount=1, MaxCount=1)["Instances"][0]["InstanceId"]
-        seen = wait_until(lambda: self.inspect(instance), 20, "the volume is served")
-        self.volume, self.socket = seen["volumeId"], seen["socket"]
-
-    def inspect(self, instance):
-        volume = json.loads(self.kiln.run("inspect", instance).stdout)["volumes"][0]
-        return volume if volume["open"] else None
+        self.volume, self.socket = launch(kiln, image)
 
     @property
     def uri(self):

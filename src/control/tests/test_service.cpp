@@ -288,6 +288,16 @@ void TestService::open_gate() {
     gate.held.clear();
 }
 
+void TestService::without_packs(const std::function<void()>& reads) {
+    wait_until(
+        [&] {
+            const auto before = engine->counters().chunk_reads;
+            reads();
+            return engine->counters().chunk_reads == before;
+        },
+        "reads without packs");
+}
+
 void TestService::wait_until(const std::function<bool()>& done, const std::string& what) {
     const Deadline deadline = soon();
     while (!done()) {

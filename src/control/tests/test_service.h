@@ -130,6 +130,9 @@ class TestService {
     // Fails the test when `done` does not come true in time.
     void wait_until(const std::function<bool()>& done, const std::string& what);
     void wait_rooted(const model::ContentId& id);
+    // Fails the test when these reads go on reading packs. Once they may: a stack that is made anew
+    // at that moment reads the root of its tree.
+    void without_packs(const std::function<void()>& reads);
     // A whole run, by the job.
     GcReport collect_garbage();
 
