@@ -127,7 +127,8 @@ def test_SPC_3_a_guest_on_a_full_store_is_paused_and_goes_on_by_itself():
         seen = machine(kiln, instance)
         volumes = {m["DeviceName"]: m["Ebs"]["VolumeId"] for m in ec2.describe_instances(InstanceIds=[instance])[
             "Reservations"][0]["Instances"][0]["BlockDeviceMappings"]}  # fmt: skip
-        assert seen["state"] == "io-error" and seen["waitsForSpace"]["volumeId"] == volumes["/dev/sdf"], seen
+        # The system writes as well, and may be the first that finds none.
+        assert seen["state"] == "io-error" and seen["waitsForSpace"]["volumeId"] in volumes.values(), seen
         assert status(ec2, instance) == "impaired"
         told = acknowledged(kiln, instance)
         assert 0 < told < RECORDS, told
