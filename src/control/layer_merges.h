@@ -2,7 +2,7 @@
 // LayerMerges: keeps the layers few that are the faster copy of a rooted content (D4). A volume
 // that is open keeps what it stands on when that is stored, so each of its snapshots leaves one
 // more layer; of these the newest are written together as one, in the background, when there are
-// more than kMostCopyLayers. Each byte is rewritten about as often as the volume's data doubles.
+// more than kMostCopyLayers.
 //
 //   layers.merge   of a content: makes one layer of some, and puts it in their place
 //
