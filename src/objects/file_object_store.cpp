@@ -3,6 +3,7 @@
 
 #include <set>
 
+#include "io/buffer.h"
 #include "objects/detail/checks.h"
 #include "objects/detail/open_files.h"
 #include "objects/detail/pending_call.h"
@@ -11,6 +12,12 @@ namespace kiln::objects {
 namespace {
 
 constexpr std::string_view kTemporary = ".put-";
+// What a put copies and writes at a time.
+constexpr std::size_t kPieceBytes = 1U << 20;
+
+std::size_t whole_pages(std::size_t bytes) {
+    return (bytes + io::Buffer::kAlignment - 1) / io::Buffer::kAlignment * io::Buffer::kAlignment;
+}
 
 Status as_status(Result<std::uint64_t> result) {
     return result ? ok() : Status(std::move(result.error()));
@@ -79,12 +86,38 @@ class PutJob : public std::enable_shared_from_this<PutJob<State>> {
         } else if (found.error().code() != Code::not_found) {
             end(std::move(found.error()));
         } else {
-            step(io::Op::open(temporary_, {.write = true, .create = true, .truncate = true}),
+            // Past the page cache: it would copy the bytes into memory of its own, which costs more
+            // than the device does, and keep them from what is read.
+            step(io::Op::open(temporary_, {.write = true,
+                                           .create = true,
+                                           .truncate = true,
+                                           .direct = state_->options.durable}),
                  [this](std::uint64_t file) {
                      file_ = io::FileId{static_cast<std::int64_t>(file)};
-                     step(io::Op::write(file_, 0, *content_), [this](std::uint64_t) { written(); });
+                     piece_ = io::Buffer(whole_pages(std::min(content_->size(), kPieceBytes)));
+                     write_piece();
                  });
         }
+    }
+    // The last page is filled up with zeros, which go again.
+    void write_piece() {
+        const std::size_t length = std::min(content_->size() - put_, kPieceBytes);
+        if (length == 0) {
+            piece_ = {};
+            if (put_ % io::Buffer::kAlignment == 0) {
+                written();
+            } else {
+                step(io::Op::truncate(file_, put_), [this](std::uint64_t) { written(); });
+            }
+            return;
+        }
+        const MutableByteView piece = piece_.mutable_view().first(whole_pages(length));
+        std::copy_n(content_->begin() + static_cast<std::ptrdiff_t>(put_), length, piece.begin());
+        std::ranges::fill(piece.subspan(length), 0);
+        step(io::Op::write(file_, put_, piece), [this, length](std::uint64_t) {
+            put_ += length;
+            write_piece();
+        });
     }
     void written() {
         if (!state_->options.durable) {
@@ -133,6 +166,8 @@ class PutJob : public std::enable_shared_from_this<PutJob<State>> {
     const std::shared_ptr<PendingCall<void>> call_;
     const std::string temporary_;
     io::FileId file_{};
+    io::Buffer piece_;
+    std::size_t put_ = 0;  // bytes of the content
 };
 
 // Reads `length` bytes at `offset` and gives the file back.

@@ -20,32 +20,49 @@ Encoder::~Encoder() = default;
 
 Encoded Encoder::encode(Codec wanted, ByteView plain) {
     // Compressed bytes that do not fit here would be thrown away anyway.
-    Bytes out(plain.size() - plain.size() / 16);
+    const std::size_t room = plain.size() - plain.size() / 16;
+    if (out_.size() < room) {
+        out_.resize(room);
+    }
     std::size_t length = 0;
     switch (wanted) {
         case Codec::none:
             break;
         case Codec::lz4:
             length = static_cast<std::size_t>(LZ4_compress_default(
-                reinterpret_cast<const char*>(plain.data()), reinterpret_cast<char*>(out.data()),
-                static_cast<int>(plain.size()), static_cast<int>(out.size())));
+                reinterpret_cast<const char*>(plain.data()), reinterpret_cast<char*>(out_.data()),
+                static_cast<int>(plain.size()), static_cast<int>(room)));
             break;
         case Codec::zstd: {
             if (!context_->zstd) {
                 context_->zstd.reset(ZSTD_createCCtx());
                 INVARIANT_MSG(context_->zstd != nullptr, "no memory for zstd");
             }
-            const std::size_t result = ZSTD_compressCCtx(context_->zstd.get(), out.data(),
-                                                         out.size(), plain.data(), plain.size(), 1);
+            const std::size_t result = ZSTD_compressCCtx(context_->zstd.get(), out_.data(), room,
+                                                         plain.data(), plain.size(), 1);
             length = ZSTD_isError(result) != 0 ? 0 : result;
             break;
         }
     }
     if (length == 0) {
-        return {Codec::none, Bytes(plain.begin(), plain.end())};
+        return {Codec::none, plain};
     }
-    out.resize(length);
-    return {wanted, std::move(out)};
+    return {wanted, ByteView(out_).first(length)};
+}
+
+std::unique_ptr<Encoder> EncoderPool::take() {
+    MutexLock lock(mutex_);
+    if (idle_.empty()) {
+        return std::make_unique<Encoder>();
+    }
+    auto encoder = std::move(idle_.back());
+    idle_.pop_back();
+    return encoder;
+}
+
+void EncoderPool::give(std::unique_ptr<Encoder> encoder) {
+    MutexLock lock(mutex_);
+    idle_.push_back(std::move(encoder));
 }
 
 Result<Bytes> decode(Codec codec, ByteView stored, std::uint32_t plain_bytes) {

@@ -90,7 +90,8 @@ std::unique_ptr<Destage::Batch> Destage::next_batch() {
     if (batch->changes.empty()) {
         return nullptr;
     }
-    batch->memory = io::Buffer(batch->changes.size() * chunk_bytes_);
+    batch->memory =
+        spare_.empty() ? io::Buffer(kBatchChunks * chunk_bytes_) : std::exchange(spare_, {});
     for (std::size_t i = 0; i < batch->changes.size(); ++i) {
         batch->changes[i].bytes = batch->memory.view().subspan(i * chunk_bytes_, chunk_bytes_);
     }
@@ -130,6 +131,7 @@ void Destage::write() {
     in_writer_ = std::move(ready_);
     writer_->add(in_writer_->changes, [self = shared_from_this()](Status status) {
         self->writing_ = false;
+        self->spare_ = std::move(self->in_writer_->memory);
         self->in_writer_.reset();
         self->note(status);
         self->pump();

@@ -43,7 +43,7 @@ class Destage : public std::enable_shared_from_this<Destage> {
 
   private:
     struct Batch {
-        io::Buffer memory;
+        io::Buffer memory;  // of kBatchChunks
         std::vector<ChunkChange> changes;
     };
     Destage(ChunkStore& store, ContentSource& source, WriterOptions options,
@@ -65,6 +65,7 @@ class Destage : public std::enable_shared_from_this<Destage> {
     bool all_read_ = false;
     bool reading_ = false;
     bool writing_ = false;
+    io::Buffer spare_;  // new memory would have to be mapped page by page for every batch
     std::unique_ptr<Batch> ready_;
     std::unique_ptr<Batch> in_writer_;
 };

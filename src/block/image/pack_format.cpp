@@ -197,8 +197,11 @@ Result<Bytes> open_entry(const PackEntry& expected, ByteView bytes) {
     return plain;
 }
 
-PackBuilder::PackBuilder(const PackHeader& header)
-    : header_(header), bytes_(encode_header(header)) {}
+PackBuilder::PackBuilder(const PackHeader& header, Bytes room)
+    : header_(header), bytes_(std::move(room)) {
+    const Bytes encoded = encode_header(header);
+    bytes_.assign(encoded.begin(), encoded.end());
+}
 
 void PackBuilder::add(const PackEntry& entry, ByteView encoded) {
     INVARIANT(entries_.size() < kMaxPackEntries && bytes_.size() + encoded.size() < kMaxPackBytes);

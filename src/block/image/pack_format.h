@@ -58,7 +58,8 @@ Result<Bytes> open_entry(const PackEntry& expected, ByteView bytes);
 
 class PackBuilder {
   public:
-    explicit PackBuilder(const PackHeader& header);
+    // In the memory of `room`, as far as that goes.
+    explicit PackBuilder(const PackHeader& header, Bytes room = {});
     // `encoded` by encode_entry. No id twice.
     void add(const PackEntry& entry, ByteView encoded);
     bool empty() const { return entries_.empty(); }

@@ -6,8 +6,21 @@ namespace kiln::block {
 struct PackSink::Write {
     PackHeader header;
     std::vector<PackEntry> entries;
-    objects::SharedBytes bytes;
+    std::shared_ptr<Bytes> bytes;
 };
+
+// New memory would have to be mapped page by page for every pack.
+Bytes PackSink::room() {
+    Bytes room;
+    if (!spare_.empty()) {
+        room = std::move(spare_.back());
+        spare_.pop_back();
+    } else {
+        // The last entry and the footer come on top.
+        room.reserve(context_.pack_target_bytes + context_.pack_target_bytes / 8);
+    }
+    return room;
+}
 
 void PackSink::add(const PackEntry& entry, ByteView encoded) {
     INVARIANT(unindexed_.insert(entry.id).second);
@@ -15,7 +28,7 @@ void PackSink::add(const PackEntry& entry, ByteView encoded) {
         PackHeader header{
             .store_uuid = context_.store_uuid, .kind = kind_, .domain = domain_, .epoch = epoch_};
         context_.rng.fill(header.pack.bytes);
-        open_ = std::make_unique<PackBuilder>(header);
+        open_ = std::make_unique<PackBuilder>(header, room());
     }
     open_->add(entry, encoded);
     if (open_->bytes() >= context_.pack_target_bytes || open_->count() == kMaxPackEntries) {
@@ -30,7 +43,7 @@ void PackSink::seal() {
     }
     auto write = std::make_shared<Write>();
     write->header = open_->header();
-    write->bytes = std::make_shared<const Bytes>(open_->finish());
+    write->bytes = std::make_shared<Bytes>(open_->finish());
     write->entries = open_->entries();
     open_.reset();
     ++writing_;
@@ -67,6 +80,9 @@ void PackSink::ended(const Write& write, Status status) {
         written_bytes_ += write.bytes->size();
     } else if (status_) {
         status_ = std::move(status);
+    }
+    if (write.bytes.use_count() == 1) {  // a store in memory keeps them
+        spare_.push_back(std::move(*write.bytes));
     }
     // After a failure too: the waiter may destroy what a put in flight reads.
     if (waiting_ && writing_ <= (status_ ? waits_for_ : 0)) {

@@ -29,6 +29,7 @@ class PackSink : public std::enable_shared_from_this<PackSink> {
 
   private:
     struct Write;
+    Bytes room();
     void put(std::shared_ptr<Write> write);
     void ended(const Write& write, Status status);
 
@@ -37,6 +38,7 @@ class PackSink : public std::enable_shared_from_this<PackSink> {
     const DomainId domain_;
     const std::uint64_t epoch_;
     std::unique_ptr<PackBuilder> open_;
+    std::vector<Bytes> spare_;  // memory of packs that are written
     std::unordered_set<ChunkId> unindexed_;
     std::size_t writing_ = 0;
     Status status_ = ok();

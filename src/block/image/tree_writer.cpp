@@ -10,9 +10,9 @@
 namespace kiln::block {
 namespace {
 
-// Chunks per piece of CPU work: about a millisecond of zstd, and the compressor's memory is made
-// once for it.
-constexpr std::size_t kSlice = 4;
+// Chunks per piece of CPU work: two milliseconds of zstd, beside which handing them to a thread and
+// back costs nothing.
+constexpr std::size_t kSlice = 16;
 
 }  // namespace
 
@@ -149,19 +149,20 @@ void TreeWriter::deduplicated(const std::vector<std::size_t>& asked, const Locat
 
 void TreeWriter::encode() {
     in_worker(
-        [codec = options_.codec](std::span<Item> items) {
-            Encoder encoder;
+        [codec = options_.codec, pool = encoders_](std::span<Item> items) {
+            auto encoder = pool->take();
             for (Item& item : items) {
                 if (!item.miss) {
                     continue;
                 }
-                const Encoded encoded = encoder.encode(codec, item.change.bytes);
+                const Encoded encoded = encoder->encode(codec, item.change.bytes);
                 item.entry = {.id = item.id,
                               .stored_bytes = static_cast<std::uint32_t>(encoded.bytes.size()),
                               .plain_bytes = static_cast<std::uint32_t>(item.change.bytes.size()),
                               .codec = encoded.codec};
                 item.encoded = encode_entry(item.entry, encoded.bytes);
             }
+            pool->give(std::move(encoder));
         },
         [](TreeWriter* self) { self->encoded(); });
 }

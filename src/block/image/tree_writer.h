@@ -99,6 +99,7 @@ class TreeWriter : public std::enable_shared_from_this<TreeWriter> {
     Status status_ = ok();
     ChunkId top_;
     std::uint64_t next_chunk_ = 0;  // the least that may come
+    const std::shared_ptr<EncoderPool> encoders_ = std::make_shared<EncoderPool>();
     std::shared_ptr<Items> items_;
     std::size_t applied_ = 0;
     Done batch_done_;
