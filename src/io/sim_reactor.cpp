@@ -21,6 +21,19 @@ class NoSockets final : public Sockets {
     void send(SocketId, std::span<const ByteView>, Callback<Status> done) override {
         scheduler_.post([done = std::move(done)]() mutable { done(error()); });
     }
+    void receive_with_descriptors(SocketId, MutableByteView,
+                                  Callback<Result<Received>> done) override {
+        scheduler_.post([done = std::move(done)]() mutable { done(error()); });
+    }
+    void send_with_descriptor(SocketId, std::span<const ByteView>, int,
+                              Callback<Status> done) override {
+        scheduler_.post([done = std::move(done)]() mutable { done(error()); });
+    }
+    Result<SocketId> adopt_event(UniqueFd) override { return error(); }
+    void wait_event(SocketId, Callback<Status> done) override {
+        scheduler_.post([done = std::move(done)]() mutable { done(error()); });
+    }
+    void signal_event(SocketId) override {}
     void close(SocketId) override {}
 
   private:

@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// Sockets: unix stream sockets, by completion; a sibling of Io, because a simulated disk has no
-// sockets and a test of the protocol needs no disk. Rules for completions are those of Io.
+// Sockets: unix stream sockets, and the event descriptors that peers pass over them, by completion;
+// a sibling of Io, because a simulated disk has no sockets and a test of the protocol needs no
+// disk. Rules for completions are those of Io.
 //
-// Per socket at most one accept, one receive and one send may be in flight. close() ends them: they
-// complete with `cancelled` (or with what they had already got), and the descriptor goes after the
-// last of them. Thread model: one owner thread.
+// Per socket at most one accept, one receive and one send may be in flight, per event one wait.
+// close() ends them: they complete with `cancelled` (or with what they had already got), and the
+// descriptor goes after the last of them. No call blocks on what a peer does. Thread model: one
+// owner thread.
 #pragma once
 
 #include <span>
 #include <string>
+#include <vector>
 
 #include "io/callback.h"
 #include "util/bytes.h"
@@ -27,6 +30,14 @@ struct SocketId {
 // sun_path holds 108 bytes with the final zero.
 inline constexpr std::size_t kMaxSocketPathBytes = 107;
 
+// What one receive got.
+struct Received {
+    std::size_t bytes = 0;  // 0: the peer has closed
+    std::vector<UniqueFd> descriptors{};
+};
+// As many as come with one message of the protocols we speak.
+inline constexpr std::size_t kMaxDescriptors = 8;
+
 class Sockets {
   public:
     virtual ~Sockets() = default;
@@ -42,6 +53,22 @@ class Sockets {
     // Completes when all parts were handed to the kernel. The bytes stay until then, the list of
     // parts is copied.
     virtual void send(SocketId socket, std::span<const ByteView> parts, Callback<Status> done) = 0;
+
+    // As receive(), with the descriptors that came beside these bytes. resource_exhausted when they
+    // are more than kMaxDescriptors; what did come is closed then.
+    virtual void receive_with_descriptors(SocketId socket, MutableByteView into,
+                                          Callback<Result<Received>> done) = 0;
+    // As send(), with a copy of a descriptor beside the first byte; it stays open until `done`.
+    virtual void send_with_descriptor(SocketId socket, std::span<const ByteView> parts,
+                                      int descriptor, Callback<Status> done) = 0;
+
+    // Takes over an eventfd, which others may share; invalid_argument when it is something else.
+    virtual Result<SocketId> adopt_event(UniqueFd event) = 0;
+    // Completes when its counter is not 0, and has set it to 0.
+    virtual void wait_event(SocketId event, Callback<Status> done) = 0;
+    // Adds 1 to its counter, unless it is full: then whoever waits for it wakes anyway.
+    virtual void signal_event(SocketId event) = 0;
+
     virtual void close(SocketId socket) = 0;
 };
 

@@ -2,6 +2,7 @@
 #include "io/detail/thread_reactor.h"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
 #include <sys/socket.h>
@@ -10,6 +11,7 @@
 
 #include <cerrno>
 
+#include "io/detail/descriptors.h"
 #include "io/detail/unix_socket.h"
 
 namespace kiln::io {
@@ -77,7 +79,9 @@ void ThreadReactor::wait(std::chrono::nanoseconds timeout) {
         Socket& socket = get(SocketId{events[i].data.fd});
         try_accept(socket);
         try_receive(socket);
+        try_receive_with_descriptors(socket);
         try_send(socket);
+        try_event(socket);
     }
 }
 
@@ -160,10 +164,37 @@ void ThreadReactor::try_receive(Socket& socket) {
     });
 }
 
-void ThreadReactor::send(SocketId id, std::span<const ByteView> parts, Callback<Status> done) {
+void ThreadReactor::receive_with_descriptors(SocketId id, MutableByteView into,
+                                             Callback<Result<Received>> done) {
+    Socket& socket = get(id);
+    INVARIANT(!socket.receive_done && !socket.received_done && !into.empty());
+    socket.received_done = std::move(done);
+    socket.receive_into = into;
+    try_receive_with_descriptors(socket);
+}
+
+void ThreadReactor::try_receive_with_descriptors(Socket& socket) {
+    if (!socket.received_done) {
+        return;
+    }
+    DescriptorMessage message(socket.receive_into);
+    const ssize_t n = ::recvmsg(socket.fd.get(), &message.header, MSG_CMSG_CLOEXEC);
+    if (n < 0 && (must_wait(errno) || errno == EINTR)) {
+        return;
+    }
+    auto result = n >= 0 ? message.received(static_cast<std::size_t>(n))
+                         : Result<Received>(socket_error(errno, "receive"));
+    post([done = std::move(socket.received_done), result = std::move(result)]() mutable {
+        done(std::move(result));
+    });
+}
+
+void ThreadReactor::send_with_descriptor(SocketId id, std::span<const ByteView> parts,
+                                         int descriptor, Callback<Status> done) {
     Socket& socket = get(id);
     INVARIANT(!socket.send_done);
     socket.send_done = std::move(done);
+    socket.send_descriptor = descriptor;
     socket.send_parts.assign(parts.begin(), parts.end());
     socket.send_at = 0;
     try_send(socket);
@@ -185,6 +216,10 @@ void ThreadReactor::try_send(Socket& socket) {
         msghdr message{};
         message.msg_iov = vectors.data();
         message.msg_iovlen = count;
+        DescriptorSpace space;
+        if (socket.send_descriptor >= 0) {
+            space.attach(message, socket.send_descriptor);
+        }
         const ssize_t n = ::sendmsg(socket.fd.get(), &message, MSG_NOSIGNAL);
         if (n < 0 && errno == EINTR) {
             continue;
@@ -196,6 +231,7 @@ void ThreadReactor::try_send(Socket& socket) {
             result = socket_error(errno, "send");
             break;
         }
+        socket.send_descriptor = -1;
         auto left = static_cast<std::size_t>(n);
         while (socket.send_at < socket.send_parts.size() &&
                left >= socket.send_parts[socket.send_at].size()) {
@@ -208,6 +244,41 @@ void ThreadReactor::try_send(Socket& socket) {
     post([done = std::move(socket.send_done), result = std::move(result)]() mutable {
         done(std::move(result));
     });
+}
+
+Result<SocketId> ThreadReactor::adopt_event(UniqueFd event) {
+    TRY(check_event(event.get()));
+    return add(std::move(event), {});
+}
+
+void ThreadReactor::wait_event(SocketId id, Callback<Status> done) {
+    Socket& socket = get(id);
+    INVARIANT(!socket.event_done);
+    socket.event_done = std::move(done);
+    try_event(socket);
+}
+
+void ThreadReactor::try_event(Socket& socket) {
+    if (!socket.event_done) {
+        return;
+    }
+    const int err = take_event(socket.fd.get());
+    if (must_wait(err) || err == EINTR) {
+        return;
+    }
+    post([done = std::move(socket.event_done), err]() mutable {
+        done(err == 0 ? ok() : Status(Error::from_errno(err, "wait for an event")));
+    });
+}
+
+void ThreadReactor::signal_event(SocketId id) {
+    // There is no write that cannot block whatever the peer did to the descriptor. One that fills
+    // the counter on purpose, between the question and the write, is not provided for here.
+    pollfd room{get(id).fd.get(), POLLOUT, 0};
+    if (::poll(&room, 1, 0) == 1 && (room.revents & POLLOUT) != 0) {
+        const std::uint64_t one = 1;
+        [[maybe_unused]] const ssize_t n = ::write(room.fd, &one, sizeof one);
+    }
 }
 
 void ThreadReactor::close(SocketId id) {
@@ -230,8 +301,14 @@ void ThreadReactor::close(SocketId id) {
         if (socket->receive_done) {
             socket->receive_done(error);
         }
+        if (socket->received_done) {
+            socket->received_done(error);
+        }
         if (socket->send_done) {
             socket->send_done(error);
+        }
+        if (socket->event_done) {
+            socket->event_done(error);
         }
     });
 }

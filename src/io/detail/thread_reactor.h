@@ -27,7 +27,16 @@ class ThreadReactor final : public Loop, public Io, public Sockets {
     void accept(SocketId listener, Callback<Result<SocketId>> done) override;
     void receive(SocketId socket, MutableByteView into,
                  Callback<Result<std::size_t>> done) override;
-    void send(SocketId socket, std::span<const ByteView> parts, Callback<Status> done) override;
+    void send(SocketId socket, std::span<const ByteView> parts, Callback<Status> done) override {
+        send_with_descriptor(socket, parts, -1, std::move(done));
+    }
+    void receive_with_descriptors(SocketId socket, MutableByteView into,
+                                  Callback<Result<Received>> done) override;
+    void send_with_descriptor(SocketId socket, std::span<const ByteView> parts, int descriptor,
+                              Callback<Status> done) override;
+    Result<SocketId> adopt_event(UniqueFd event) override;
+    void wait_event(SocketId event, Callback<Status> done) override;
+    void signal_event(SocketId event) override;
     void close(SocketId socket) override;
 
   protected:
@@ -40,10 +49,13 @@ class ThreadReactor final : public Loop, public Io, public Sockets {
         std::string path;  // of a listener
         Callback<Result<SocketId>> accept_done;
         Callback<Result<std::size_t>> receive_done;
+        Callback<Result<Received>> received_done;
         MutableByteView receive_into;
         Callback<Status> send_done;
         std::vector<ByteView> send_parts;
         std::size_t send_at = 0;
+        int send_descriptor = -1;  // until the first byte is sent
+        Callback<Status> event_done;
     };
 
     Result<SocketId> add(UniqueFd fd, std::string path);
@@ -51,6 +63,8 @@ class ThreadReactor final : public Loop, public Io, public Sockets {
     // Each tries once and completes (through post) unless the socket has to be waited for.
     void try_accept(Socket& socket);
     void try_receive(Socket& socket);
+    void try_receive_with_descriptors(Socket& socket);
+    void try_event(Socket& socket);
     void try_send(Socket& socket);
 
     UniqueFd epoll_;
