@@ -32,7 +32,8 @@ Session::Session(io::Sockets& sockets, io::Scheduler& scheduler, Volume& volume,
       socket_(socket),
       ended_(std::move(ended)),
       handshake_(info_),
-      input_(kInputBytes) {}
+      input_(kInputBytes),
+      buffers_(scheduler) {}
 
 void Session::start() {
     handshake_timer_ = scheduler_.after(kHandshakeTimeout, [weak = weak_from_this()] {
@@ -61,7 +62,14 @@ void Session::receive() {
         std::copy(input().begin(), input().end(), input_.data());
         input_end_ -= input_begin_;
         input_begin_ = 0;
+        // After a large payload the next one is likely to be large, and what of it came with its
+        // header would have to be copied.
+        const std::size_t most =
+            large_payloads_ && phase_ == Phase::header ? kRequestBytes : kInputBytes;
         into = input_.mutable_view().subspan(input_end_);
+        if (input_end_ < most) {
+            into = into.first(most - input_end_);
+        }
     }
     receiving_ = true;
     sockets_.receive(socket_, into, [self = shared_from_this()](Result<std::size_t> got) {
@@ -156,6 +164,7 @@ bool Session::step_header() {
         phase_ = Phase::discard;
         return true;
     }
+    large_payloads_ = payload_bytes(*request) >= kInputBytes / 2;
     if (payload_bytes(*request) > 0) {
         payload_ = buffers_.take(request->length);
         in_flight_bytes_ += request->length;

@@ -78,6 +78,7 @@ class Session : public std::enable_shared_from_this<Session> {
     io::Buffer input_;
     std::size_t input_begin_ = 0;
     std::size_t input_end_ = 0;
+    bool large_payloads_ = false;
     Request request_;  // whose payload is being received or discarded
     NbdError refusal_ = NbdError::none;
     io::BufferPool buffers_;

@@ -134,7 +134,13 @@ void ThreadReactor::try_accept(Socket& socket) {
     if (!fd && (must_wait(errno) || errno == EINTR || errno == ECONNABORTED)) {
         return;
     }
-    auto result = fd ? add(std::move(fd), {}) : Result<SocketId>(socket_error(errno, "accept"));
+    Result<SocketId> result = SocketId{};
+    if (fd) {
+        widen_sends(fd.get());
+        result = add(std::move(fd), {});
+    } else {
+        result = socket_error(errno, "accept");
+    }
     post([done = std::move(socket.accept_done), result = std::move(result)]() mutable {
         done(std::move(result));
     });

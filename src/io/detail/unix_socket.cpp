@@ -61,6 +61,11 @@ Result<UniqueFd> bind_unix_listener(const std::string& path, bool nonblocking) {
     return fd;
 }
 
+void widen_sends(int socket) {
+    constexpr int kWanted = 4 << 20;  // the system takes less, silently
+    (void)::setsockopt(socket, SOL_SOCKET, SO_SNDBUF, &kWanted, sizeof kWanted);
+}
+
 Error socket_error(int err, const char* what) {
     if (err == EPIPE || err == ECONNRESET || err == ENOTCONN) {
         return Error(Code::unavailable, std::string(what) + ": the peer has closed");

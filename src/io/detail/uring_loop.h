@@ -14,6 +14,7 @@
 #include "io/detail/blocking.h"
 #include "io/detail/descriptors.h"
 #include "io/detail/loop.h"
+#include "io/detail/poll_window.h"
 
 struct io_uring;
 struct io_uring_sqe;
@@ -86,6 +87,8 @@ class UringReactor final : public Loop, public Io, public Sockets {
         std::uint64_t count = 1;  // what a signal writes
     };
 
+    bool event_ready() const;
+    void sleep(std::chrono::nanoseconds timeout);
     Pending* take_pending(Kind kind);
     void recycle(Pending* pending);
     io_uring_sqe* next_sqe(Pending* pending);
@@ -112,6 +115,7 @@ class UringReactor final : public Loop, public Io, public Sockets {
     UniqueFd wake_;
     std::uint64_t wake_count_ = 0;
     std::size_t in_flight_ = 0;  // without the wake read
+    PollWindow poll_;
     bool dropping_ = false;
     std::vector<std::unique_ptr<Pending>> owned_;
     std::vector<Pending*> free_;

@@ -18,6 +18,15 @@ constexpr unsigned kRingEntries = 256;
 // The kernel moves at most 2 GiB - 4 KiB per call.
 constexpr std::uint64_t kMaxTransfer = 1U << 30;
 
+// Tells the processor that this thread only looks.
+void relax() {
+#if defined(__x86_64__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    asm volatile("yield");
+#endif
+}
+
 }  // namespace
 
 UringReactor::UringReactor(Clock& clock, std::unique_ptr<io_uring> ring, UniqueFd wake)
@@ -94,15 +103,41 @@ void UringReactor::wake() {
     [[maybe_unused]] const ssize_t n = ::write(wake_.get(), &one, sizeof one);
 }
 
+// Something that the kernel has finished, or would finish as soon as it is entered.
+bool UringReactor::event_ready() const {
+    return io_uring_cq_ready(ring_.get()) > 0 ||
+           (__atomic_load_n(ring_->sq.kflags, __ATOMIC_RELAXED) & IORING_SQ_TASKRUN) != 0;
+}
+
+void UringReactor::sleep(std::chrono::nanoseconds timeout) {
+    const auto begin = std::chrono::steady_clock::now();
+    if (const auto window = std::min(poll_.length(), timeout); window.count() > 0) {
+        io_uring_submit(ring_.get());
+        while (!event_ready()) {
+            if (std::chrono::steady_clock::now() - begin > window) {
+                break;
+            }
+            relax();
+        }
+    }
+    io_uring_cqe* cqe = nullptr;
+    __kernel_timespec limit{};
+    limit.tv_sec = timeout.count() / 1'000'000'000;
+    limit.tv_nsec = timeout.count() % 1'000'000'000;
+    if (event_ready()) {
+        io_uring_submit_and_get_events(ring_.get());
+    } else {
+        io_uring_submit_and_wait_timeout(ring_.get(), &cqe, 1, &limit, nullptr);
+    }
+    poll_.event_after(std::chrono::steady_clock::now() - begin);
+}
+
 void UringReactor::wait(std::chrono::nanoseconds timeout) {
     io_uring_cqe* cqe = nullptr;
     if (timeout.count() == 0) {
         io_uring_submit_and_get_events(ring_.get());
     } else {
-        __kernel_timespec limit{};
-        limit.tv_sec = timeout.count() / 1'000'000'000;
-        limit.tv_nsec = timeout.count() % 1'000'000'000;
-        io_uring_submit_and_wait_timeout(ring_.get(), &cqe, 1, &limit, nullptr);
+        sleep(timeout);
     }
     while (io_uring_peek_cqe(ring_.get(), &cqe) == 0 && cqe != nullptr) {
         auto* pending = static_cast<Pending*>(io_uring_cqe_get_data(cqe));

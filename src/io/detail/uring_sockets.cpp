@@ -77,6 +77,7 @@ void UringReactor::complete_accept(Pending* pending, int result) {
     if (!open) {
         done(Error(Code::cancelled, "accept: the socket was closed"));
     } else if (accepted) {
+        widen_sends(accepted.get());
         done(add(std::move(accepted), {}));
     } else {
         done(socket_error(-result, "accept"));
