@@ -48,6 +48,13 @@ void Session::close() {
     drop();
 }
 
+void Session::retire() {
+    retired_ = true;
+    if (phase_ != Phase::handshake && phase_ != Phase::finishing) {
+        finish();
+    }
+}
+
 // --- input ---
 
 void Session::receive() {
@@ -75,7 +82,7 @@ void Session::received(Result<std::size_t> got) {
         maybe_end();
         return;
     }
-    if (!got || *got == 0) {
+    if (!got || *got == 0 || phase_ == Phase::finishing) {
         finish();
         return;
     }
@@ -131,6 +138,10 @@ bool Session::step_handshake() {
     }
     scheduler_.cancel(handshake_timer_);
     phase_ = Phase::header;
+    if (retired_) {
+        finish();
+        return false;
+    }
     return true;
 }
 
