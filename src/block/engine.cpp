@@ -276,6 +276,18 @@ Status Engine::cut_volumes(std::vector<CutMember> members, std::string set_id, D
     });
 }
 
+Status Engine::prepare_growth(const VolumeId& id, std::uint64_t size_bytes, Deadline deadline) {
+    return impl_->call<void>(deadline, [impl = impl_.get(), id, size_bytes](Done done) {
+        impl->owner().prepare_growth(id, size_bytes, std::move(done));
+    });
+}
+
+Status Engine::grow_volume(const VolumeId& id, std::uint64_t size_bytes, Deadline deadline) {
+    return impl_->call<void>(deadline, [impl = impl_.get(), id, size_bytes](Done done) {
+        done(impl->owner().grow(id, size_bytes));
+    });
+}
+
 Result<std::optional<Freeze>> Engine::freeze_of(const LayerId& id, Deadline deadline) {
     return impl_->call<std::optional<Freeze>>(deadline, [impl = impl_.get(), id](auto done) {
         impl->owner().freeze_of(id, std::move(done));

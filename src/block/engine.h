@@ -161,6 +161,14 @@ class Engine {
     // sealing the volume is not cut any more (failed_precondition) until it was closed and the
     // layer sealed by seal_layer().
     Status cut_volumes(std::vector<CutMember> members, std::string set_id, Deadline deadline);
+    // Two steps, so that the caller's catalog can say the new size between them and is never ahead
+    // of the files: prepare_growth() makes room in the active layer, durably; the volume keeps its
+    // size. Then grow_volume() gives it the size, at once: what is new reads as zeros, and the
+    // connections of its exports end and are told the new size when they come back. A layer with
+    // room to spare opens with the volume's old size. invalid_argument for a smaller size;
+    // failed_precondition beside a cut of the volume, and for grow_volume() without room.
+    Status prepare_growth(const VolumeId& id, std::uint64_t size_bytes, Deadline deadline);
+    Status grow_volume(const VolumeId& id, std::uint64_t size_bytes, Deadline deadline);
     // The evidence a cut left in a layer: nothing when it is not sealed. Of a layer that no volume
     // has open for writing. not_found without files.
     Result<std::optional<Freeze>> freeze_of(const LayerId& id, Deadline deadline);

@@ -61,6 +61,10 @@ class Layer {
     virtual void write(BlockRange range, ByteView from, Done done) = 0;
     virtual void zero(BlockRange range, Done done) = 0;
     virtual void flush(std::uint64_t through, Done done) = 0;
+    // Makes the layer at least this large, durably; what is new is absent. Nothing to do is fine.
+    // Other operations go on meanwhile, but no other end of the layer and no seal. out_of_space
+    // leaves it as it was.
+    virtual void extend(std::uint64_t blocks, Done done) = 0;
     // Makes everything durable and refuses changes from then on, for ever. No change is in flight,
     // and none comes until it completes; reads and flushes may.
     virtual void seal(Freeze freeze, Done done) = 0;

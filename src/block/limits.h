@@ -51,5 +51,10 @@ inline constexpr std::size_t kMapBatch = 64;
 // Bounds on what a superblock may make a reader allocate for one table of the map: 1 MiB.
 inline constexpr std::uint32_t kMaxDirectoryPages = 65536;
 inline constexpr std::uint64_t kMaxDirectories = 65536;
+// A map that had to move has places for at least so many directories: 1 TiB.
+inline constexpr std::uint64_t kMovedMapRoom = 16;
+// Bound on where a superblock may say that the map begins. The largest map ends below 2^43, and
+// each place has four times the room of the one before.
+inline constexpr std::uint64_t kMaxMapStart = 1ULL << 48;
 
 }  // namespace kiln::block

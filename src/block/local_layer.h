@@ -68,6 +68,7 @@ class LocalLayer final : public Layer {
     void write(BlockRange range, ByteView from, Done done) override;
     void zero(BlockRange range, Done done) override;
     void flush(std::uint64_t through, Done done) override;
+    void extend(std::uint64_t blocks, Done done) override;
     void seal(Freeze freeze, Done done) override;
     void check_reads() override;
     void close(Done done) override;
@@ -111,6 +112,7 @@ class LocalLayer final : public Layer {
     void put_in_force(std::uint64_t ring_bytes);
     void checkpoint_in_force(std::uint64_t ring_bytes, Status status);
     void finish_checkpoint(Status status);
+    void extend_quiet(std::uint64_t blocks, Done done);
     // Runs `then` when no checkpoint is under way.
     void when_quiet(io::Callback<> then);
 

@@ -123,6 +123,7 @@ void LocalLayer::checkpoint_in_force(std::uint64_t ring_bytes, Status status) {
         return;
     }
     presence_.unfreeze(true);
+    presence_.extend(map_.superblock().size_bytes / kBlockBytes);
     through_seq_ = std::max(through_seq_, covered_.seq - 1);
     journal_.advance(covered_.position, ring_bytes);
     // Before anything uses the room: with what it overwrites goes all that the superblock of before
@@ -157,6 +158,46 @@ void LocalLayer::finish_checkpoint(Status status) {
     for (auto& waiter : waiters) {
         waiter();
     }
+}
+
+// The files of the data first, then a checkpoint whose superblock has the new size: what was before
+// it is there whole until then.
+void LocalLayer::extend(std::uint64_t blocks, Done done) {
+    if (refuse(done, true)) {
+        return;
+    }
+    if (blocks <= presence_.blocks()) {
+        context_.scheduler.post([done = std::move(done)]() mutable { done(ok()); });
+        return;
+    }
+    shards_.extend(blocks * kBlockBytes,
+                   [this, blocks, done = std::move(done)](Status status) mutable {
+                       if (!status) {
+                           changed(std::move(done), std::move(status));
+                           return;
+                       }
+                       extend_quiet(blocks, std::move(done));
+                   });
+}
+
+void LocalLayer::extend_quiet(std::uint64_t blocks, Done done) {
+    if (checkpoint_ != Checkpoint::none) {
+        when_quiet([this, blocks, done = std::move(done)]() mutable {
+            extend_quiet(blocks, std::move(done));
+        });
+        return;
+    }
+    if (failed_) {
+        done(*failed_);
+        return;
+    }
+    if (map_.extend(blocks * kBlockBytes)) {
+        presence_.touch_all();
+    }
+    start_checkpoint(false, [this, done = std::move(done)](Status status) mutable {
+        maybe_checkpoint();
+        done(std::move(status));
+    });
 }
 
 void LocalLayer::when_quiet(io::Callback<> then) {

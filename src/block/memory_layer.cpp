@@ -15,6 +15,15 @@ void MemoryLayer::finish(Done done, Status status) {
     });
 }
 
+void MemoryLayer::extend(std::uint64_t blocks, Done done) {
+    if (sealed_) {
+        finish(std::move(done), Error(Code::failed_precondition, "the layer is sealed"));
+        return;
+    }
+    presence_.extend(std::max(blocks, presence_.blocks()));
+    finish(std::move(done), ok());
+}
+
 void MemoryLayer::read(BlockRange range, MutableByteView into, Done done) {
     INVARIANT(range.end() <= blocks() && into.size() == range.count * kBlockBytes);
     for (std::uint64_t i = 0; i < range.count; ++i) {

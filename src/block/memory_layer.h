@@ -23,6 +23,7 @@ class MemoryLayer final : public Layer {
     void read(BlockRange range, MutableByteView into, Done done) override;
     void write(BlockRange range, ByteView from, Done done) override;
     void zero(BlockRange range, Done done) override;
+    void extend(std::uint64_t blocks, Done done) override;
     void flush(std::uint64_t through, Done done) override;
     void seal(Freeze freeze, Done done) override;
     void close(Done done) override;

@@ -32,7 +32,7 @@ struct Volume::Write {
 Volume::Volume(io::Scheduler& scheduler, VolumeId id, std::uint64_t size_bytes, StackRef stack)
     : scheduler_(scheduler), id_(std::move(id)), size_bytes_(size_bytes), stack_(std::move(stack)) {
     INVARIANT(size_bytes_ % kBlockBytes == 0 &&
-              (!stack_->active || stack_->active->blocks() * kBlockBytes == size_bytes_));
+              (!stack_->active || stack_->active->blocks() * kBlockBytes >= size_bytes_));
 }
 
 Volume::~Volume() {
@@ -285,6 +285,12 @@ void Volume::resume() {
 void Volume::replace_stack(StackRef stack) {
     INVARIANT(stack->active == stack_->active || (paused_ && data_in_flight_ == 0));
     stack_ = std::move(stack);
+}
+
+void Volume::grow(std::uint64_t size_bytes) {
+    INVARIANT(size_bytes % kBlockBytes == 0 && size_bytes >= size_bytes_ && stack_->active &&
+              stack_->active->blocks() * kBlockBytes >= size_bytes);
+    size_bytes_ = size_bytes;
 }
 
 void Volume::when_drained(io::Callback<> task) {

@@ -64,6 +64,9 @@ class Volume {
     // The same bytes; another active layer only while paused and quiet.
     void replace_stack(StackRef stack);
 
+    // The volume is larger from now on, and reads as zeros there. The active layer has room for it.
+    void grow(std::uint64_t size_bytes);
+
     // Waits for what is in flight, flushes, closes all layers. No operation afterwards; not while
     // paused. Closed also when it fails.
     void close(Done done);
@@ -88,7 +91,7 @@ class Volume {
 
     io::Scheduler& scheduler_;
     const VolumeId id_;
-    const std::uint64_t size_bytes_;
+    std::uint64_t size_bytes_;
     StackRef stack_;
     RangeLock locks_;
     std::size_t in_flight_ = 0;       // all operations

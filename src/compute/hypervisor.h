@@ -174,6 +174,12 @@ class Hypervisor {
     // failed_precondition for the root disk.
     virtual Status cut_off_disk(const MachineId& id, const std::string& disk,
                                 std::uint64_t size_bytes, Deadline deadline) = 0;
+    // The server of a disk serves more bytes than before (NBD has no message for that: it ended the
+    // connection, and the next one is told). Has the machine connect again and tells the guest.
+    // False: the machine still sees less than `size_bytes`; call it again. A disk it does not have
+    // succeeds.
+    virtual Result<bool> grow_disk(const MachineId& id, const std::string& disk,
+                                   std::uint64_t size_bytes, Deadline deadline) = 0;
     // A connection to the machine's first serial port; what the machine writes goes to its log as
     // well. It has one such connection at a time: another waits, mute, until the first is closed.
     // Whoever holds it must read: a machine whose serial port is stuck is slow. not_found: no

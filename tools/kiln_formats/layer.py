@@ -55,8 +55,8 @@ class Layer:
     def _data(self, block):
         shard, place = divmod(block * BLOCK, self.shard_bytes)
         path, length = f"{self.stem}-{shard:04}.blk", min(self.shard_bytes, self.size - shard * self.shard_bytes)
-        if not os.path.exists(path) or os.stat(path).st_size != length:
-            raise Damage(path, 0, f"is missing, or not {length} bytes long")
+        if not os.path.exists(path) or not length <= os.stat(path).st_size <= self.shard_bytes:
+            raise Damage(path, 0, f"is missing, or not {length} bytes long or, after a growth, more")
         with open(path, "rb") as file:
             file.seek(place)
             data = file.read(BLOCK)

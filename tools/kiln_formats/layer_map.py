@@ -5,7 +5,7 @@ import struct
 
 from .binary import BLOCK, Damage, Fields, crc32c, round_up
 
-MAP_PAGES, DATA_CRC = 1, 2
+MAP_PAGES, DATA_CRC, MAP_MOVED = 1, 2, 16
 NOTHING = bytes(16)
 ABSENT, DATA, ZERO = 0, 1, 2
 
@@ -23,7 +23,7 @@ class Superblock:
         fields.expect(0, 8, b"KILNLAYR", "the magic")
         fields.checked(12, BLOCK, "the superblock")
         self.features = fields.number(10, "H")
-        if fields.number(8, "H") != 1 or self.features & ~(MAP_PAGES | DATA_CRC):
+        if fields.number(8, "H") != 1 or self.features & ~(MAP_PAGES | DATA_CRC | MAP_MOVED):
             raise Unsupported(where, base + 8, f"version {fields.number(8, 'H')}, features {self.features:#x} are not known")
         self.store, self.volume, self.layer = fields.text(16, 40, "store"), fields.text(56, 64, "volume"), fields.text(120, 64, "layer")
         self.size, self.shard_bytes, self.generation = fields.number(184, "Q"), fields.number(200, "Q"), fields.number(208, "Q")
@@ -35,6 +35,7 @@ class Superblock:
         self.directory_pages = fields.number(336, "I")
         self.root_entry = fields.data[344:360]
         self.ring_bytes = fields.number(360, "Q") if self.features & MAP_PAGES else self.max_ring_bytes
+        self.map_start, self.map_room = fields.number(368, "Q"), fields.number(376, "I")
         self.check()
 
     def check(self):
@@ -50,7 +51,11 @@ class Superblock:
             fields.fail(56, "an id is empty, or generation or sequence number is 0")
         for at in (268, 324, 340):
             fields.zeros(at, 4)
-        fields.zeros(368, BLOCK - 368)
+        if not self.features & MAP_MOVED:
+            fields.zeros(368, 12, "fields of map_moved")
+        elif not self.features & MAP_PAGES or self.map_start % BLOCK or not 2 * BLOCK <= self.map_start <= 1 << 48 or self.map_room > 65536:
+            fields.fail(368, f"a map at {self.map_start} with room for {self.map_room} directories")
+        fields.zeros(380, BLOCK - 380)
         if ring % 512 or not 2048 <= ring <= self.max_ring_bytes <= 1 << 30 or self.max_ring_bytes % 512:
             fields.fail(360, f"a ring of {ring} of {self.max_ring_bytes} bytes")
         if self.head % 8 or self.head >= ring:
@@ -97,15 +102,18 @@ class Map:
         blocks = head.size // BLOCK
         pages = -(-blocks // head.page_blocks)
         directories = -(-pages // head.directory_pages)
-        root_bytes, dir_bytes = round_up(16 * directories, BLOCK), round_up(16 * head.directory_pages, BLOCK)
+        begin, room = (head.map_start, head.map_room) if head.features & MAP_MOVED else (2 * BLOCK, directories)
+        if room < directories:
+            head.fields.fail(376, f"room for {room} of {directories} directories")
+        root_bytes, dir_bytes = round_up(16 * room, BLOCK), round_up(16 * head.directory_pages, BLOCK)
         page_bytes = round_up(head.page_blocks // 4, BLOCK)
-        root, root_gen = self._slot(head.root_entry, head.fields.base + 344, 1, 0, 2 * BLOCK, root_bytes, head.generation)
+        root, root_gen = self._slot(head.root_entry, head.fields.base + 344, 1, 0, begin, root_bytes, head.generation)
         for n, entry, at in self._entries(root, directories):
-            directory, gen = self._slot(entry, at, 2, n, 2 * BLOCK + 2 * root_bytes + 2 * n * dir_bytes, dir_bytes, root_gen)
+            directory, gen = self._slot(entry, at, 2, n, begin + 2 * root_bytes + 2 * n * dir_bytes, dir_bytes, root_gen)
             here = min(head.directory_pages, pages - n * head.directory_pages)
             for m, inner, place in self._entries(directory, here):
                 number = n * head.directory_pages + m
-                start = 2 * BLOCK + 2 * root_bytes + 2 * dir_bytes * directories + 2 * number * page_bytes
+                start = begin + 2 * root_bytes + 2 * dir_bytes * room + 2 * number * page_bytes
                 page, _ = self._slot(inner, place, 3, number, start, page_bytes, gen)
                 self.pages[number] = self._page(page, number, blocks)
 

@@ -138,7 +138,7 @@ class Care : public std::enable_shared_from_this<Care> {
         };
         with_superblock(
             [self = shared_from_this(), size_bytes, done = std::move(done)](Status status) mutable {
-                if (status && self->superblock_.size_bytes != size_bytes) {
+                if (status && self->superblock_.size_bytes < size_bytes) {
                     status =
                         Error(Code::data_loss, "layer " + self->layer_.str() + " has another size");
                 }

@@ -114,7 +114,8 @@ Status LayerOpener::check_superblock() const {
     if (open_.writable && superblock_.volume_id != open_.volume.str()) {
         return Error(Code::data_loss, "it belongs to volume " + superblock_.volume_id);
     }
-    if (superblock_.size_bytes != open_.size_bytes) {
+    // It may be larger: its volume was to grow, and did not yet.
+    if (superblock_.size_bytes < open_.size_bytes) {
         return Error(Code::data_loss, "it has " + std::to_string(superblock_.size_bytes) +
                                           " bytes instead of " + std::to_string(open_.size_bytes));
     }
@@ -219,6 +220,13 @@ void LayerOpener::replay() {
     buffer_ = {};
     if (!state) {
         fail(std::move(state.error()));
+        return;
+    }
+    if (const std::uint64_t end = open_.size_bytes / kBlockBytes,
+        beyond = superblock_.size_bytes / kBlockBytes - end;
+        beyond > 0 && (state->presence.run(end, beyond).state != BlockState::absent ||
+                       state->presence.run(end, beyond).count != beyond)) {
+        fail(Error(Code::data_loss, "it has bytes behind the end of its volume"));
         return;
     }
     if (superblock_.data_crc && !state->frozen) {

@@ -60,6 +60,9 @@ class UsedLayer final : public Layer {
     void flush(std::uint64_t through, Done done) override {
         use_->below->flush(through, std::move(done));
     }
+    void extend(std::uint64_t blocks, Done done) override {
+        use_->below->extend(blocks, std::move(done));
+    }
     void seal(Freeze freeze, Done done) override;
     void close(Done done) override;
     void drop(Done done) override;

@@ -19,11 +19,28 @@ MapFile::MapFile(const LayerContext& context, io::FileId file, Superblock superb
     }
 }
 
+bool MapFile::extend(std::uint64_t size_bytes) {
+    INVARIANT(items_.empty() && !extended_ && size_bytes > superblock_.size_bytes);
+    const MapLayout now(superblock_);
+    extended_ = superblock_;
+    extended_->size_bytes = size_bytes;
+    const std::uint64_t needed = MapLayout(*extended_).directories();
+    if (needed <= now.room()) {
+        return false;
+    }
+    // Behind the map of now, which stays as it is until the superblock has changed. With room, so
+    // that this does not happen again soon.
+    extended_->map_start = now.end();
+    extended_->map_directories = static_cast<std::uint32_t>(
+        std::min<std::uint64_t>(kMaxDirectories, std::max(kMovedMapRoom, 4 * needed)));
+    return true;
+}
+
 void MapFile::write_pages(PresenceMap& presence, Done done) {
     INVARIANT(items_.empty());
     presence_ = &presence;
     pages_done_ = std::move(done);
-    const MapLayout layout(superblock_);
+    const MapLayout layout(target());
     // A table holds what its children's entries became, so it comes after them.
     std::vector<MapItem> directories;
     for (const std::uint64_t page : presence.frozen()) {
@@ -48,12 +65,12 @@ MapTables::Directory& MapFile::pending_directory(std::uint64_t number) {
     if (pending != pending_.directories.end()) {
         return pending->second;
     }
-    const auto found = tables_.directories.find(number);
-    if (found != tables_.directories.end()) {
-        return pending_.directories[number] = found->second;
-    }
     MapTables::Directory& made = pending_.directories[number];
-    made.pages.resize(MapLayout(superblock_).entries({MapPart::directory, number}));
+    const auto found = tables_.directories.find(number);
+    if (found != tables_.directories.end() && !moves()) {
+        made = found->second;
+    }
+    made.pages.resize(MapLayout(target()).entries({MapPart::directory, number}));
     return made;
 }
 
@@ -66,13 +83,13 @@ MapEntry& MapFile::pending_entry(MapItem item) {
         case MapPart::page:
             break;
     }
-    const MapLayout layout(superblock_);
+    const MapLayout layout(target());
     return pending_directory(layout.directory_of(item.number))
         .pages[layout.index_in_directory(item.number)];
 }
 
 Bytes MapFile::encode(MapItem item) {
-    const MapLayout layout(superblock_);
+    const MapLayout layout(target());
     Bytes slot(layout.slot_bytes(item.part), 0);
     if (item.part == MapPart::page) {
         presence_->take(item.number, slot);
@@ -81,6 +98,9 @@ Bytes MapFile::encode(MapItem item) {
     } else {
         std::vector<MapEntry> root(layout.directories());
         for (const auto* tables : {&tables_, &pending_}) {
+            if (tables == &tables_ && moves()) {
+                continue;  // all of it is pending
+            }
             for (const auto& [number, directory] : tables->directories) {
                 root[number] = directory.entry;
             }
@@ -101,7 +121,7 @@ void MapFile::write_batch() {
         });
         return;
     }
-    const MapLayout layout(superblock_);
+    const MapLayout layout(target());
     const std::uint64_t gen = superblock_.generation + 1;
     const std::size_t end = std::min(items_.size(), next_item_ + kMapBatch);
     auto join = Join::create([this](Status written) {
@@ -135,6 +155,7 @@ void MapFile::pages_written() {
 void MapFile::abandon_pages() {
     items_.clear();
     buffers_.clear();
+    extended_.reset();
     pending_.directories.clear();
     pending_root_ = superblock_.root;
 }
@@ -142,6 +163,9 @@ void MapFile::abandon_pages() {
 void MapFile::write_superblock(Superblock next, Done done) {
     next.generation = superblock_.generation + 1;
     next.root = pending_root_;
+    next.size_bytes = target().size_bytes;
+    next.map_start = target().map_start;
+    next.map_directories = target().map_directories;
     superblock_bytes_ = encode_superblock(next);
     context_.io.submit(io::Op::write(file_, superblock_offset(next.generation), superblock_bytes_),
                        [this, next = std::move(next),
@@ -153,6 +177,10 @@ void MapFile::write_superblock(Superblock next, Done done) {
                            sync_then([this, next = std::move(next),
                                       done = std::move(done)](Status synced) mutable {
                                if (synced) {
+                                   if (moves()) {
+                                       tables_.directories.clear();
+                                   }
+                                   extended_.reset();
                                    superblock_ = std::move(next);
                                    for (auto& [number, directory] : pending_.directories) {
                                        tables_.directories[number] = std::move(directory);

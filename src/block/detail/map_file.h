@@ -11,6 +11,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 
 #include "block/detail/layer_files.h"
 #include "block/detail/map_format.h"
@@ -42,11 +43,15 @@ class MapFile {
     io::FileId file() const { return file_; }
     const Superblock& superblock() const { return superblock_; }
 
+    // From the next superblock on the layer has this size, more than now. True when the map moves
+    // for it: then every page there is must be frozen when write_pages() is called. Forgotten by
+    // abandon_pages().
+    bool extend(std::uint64_t size_bytes);
     // Writes the frozen pages and the tables above them, and syncs.
     void write_pages(PresenceMap& presence, Done done);
     // Forgets what write_pages() wrote.
     void abandon_pages();
-    // Puts `next` in force; generation and root are filled in here.
+    // Puts `next` in force; generation, root, and size and place after extend() are filled in here.
     void write_superblock(Superblock next, Done done);
 
   private:
@@ -56,11 +61,15 @@ class MapFile {
     MapEntry& pending_entry(MapItem item);
     MapTables::Directory& pending_directory(std::uint64_t number);
     void sync_then(Done done);
+    // As the checkpoint under way will have it.
+    const Superblock& target() const { return extended_ ? *extended_ : superblock_; }
+    bool moves() const { return extended_ && extended_->map_start != superblock_.map_start; }
 
     const LayerContext& context_;
     const io::FileId file_;
     Superblock superblock_;
     MapTables tables_;
+    std::optional<Superblock> extended_;  // size and place of the map count
     // Of the checkpoint under way.
     PresenceMap* presence_ = nullptr;
     std::vector<MapItem> items_;

@@ -24,9 +24,23 @@ MapLayout::MapLayout(std::uint64_t size_bytes, std::uint32_t page_blocks,
     : directory_pages_(directory_pages),
       pages_(divide_up(size_bytes / kBlockBytes, page_blocks)),
       directories_(divide_up(pages_, directory_pages)),
+      room_(directories_),
       root_bytes_(round_up(kMapEntryBytes * directories_)),
       directory_bytes_(round_up(kMapEntryBytes * directory_pages_)),
       page_bytes_(round_up(page_blocks / 4)) {}
+
+MapLayout::MapLayout(const Superblock& superblock)
+    : MapLayout(superblock.size_bytes, superblock.page_blocks, superblock.directory_pages) {
+    if (superblock.map_start != 0) {
+        start_ = superblock.map_start;
+        room_ = superblock.map_directories;
+        root_bytes_ = round_up(kMapEntryBytes * room_);
+    }
+}
+
+std::uint64_t MapLayout::end() const {
+    return offset({MapPart::page, room_ * directory_pages_}, 0);
+}
 
 std::size_t MapLayout::entries(MapItem table) const {
     return table.part == MapPart::root
@@ -47,12 +61,12 @@ std::size_t MapLayout::slot_bytes(MapPart part) const {
 }
 
 std::uint64_t MapLayout::offset(MapItem item, std::uint32_t slot) const {
-    std::uint64_t start = kMapHeaderBytes;
+    std::uint64_t start = start_;
     if (item.part != MapPart::root) {
         start += 2 * root_bytes_;
     }
     if (item.part == MapPart::page) {
-        start += 2 * directory_bytes_ * directories_;
+        start += 2 * directory_bytes_ * room_;
     }
     return start + (2 * item.number + slot) * slot_bytes(item.part);
 }

@@ -23,11 +23,14 @@ struct MapItem {
 class MapLayout {
   public:
     MapLayout(std::uint64_t size_bytes, std::uint32_t page_blocks, std::uint32_t directory_pages);
-    explicit MapLayout(const Superblock& superblock)
-        : MapLayout(superblock.size_bytes, superblock.page_blocks, superblock.directory_pages) {}
+    explicit MapLayout(const Superblock& superblock);
 
     std::uint64_t pages() const { return pages_; }
     std::uint64_t directories() const { return directories_; }
+    // How many directories it has places for.
+    std::uint64_t room() const { return room_; }
+    // Behind everything of it.
+    std::uint64_t end() const;
     std::uint64_t directory_of(std::uint64_t page) const { return page / directory_pages_; }
     std::size_t index_in_directory(std::uint64_t page) const { return page % directory_pages_; }
     std::uint64_t first_page(MapItem directory) const {
@@ -42,6 +45,8 @@ class MapLayout {
     std::uint64_t directory_pages_;
     std::uint64_t pages_;
     std::uint64_t directories_;
+    std::uint64_t start_ = kMapHeaderBytes;
+    std::uint64_t room_;
     std::uint64_t root_bytes_;
     std::uint64_t directory_bytes_;
     std::uint64_t page_bytes_;

@@ -35,6 +35,8 @@ struct OpenVolume {
     bool seal_failed = false;
     std::deque<io::Callback<>> to_seal;
 
+    bool growing = false;  // the active layer is being extended
+
     std::size_t busy = 0;  // cuts and changes of the stack under way
     io::Callback<> idle;
 

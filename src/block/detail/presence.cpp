@@ -15,6 +15,25 @@ PresenceMap::PresenceMap(std::uint64_t blocks, std::uint32_t page_blocks)
     directories_.resize((blocks + per_directory - 1) / per_directory);
 }
 
+void PresenceMap::extend(std::uint64_t blocks) {
+    INVARIANT(blocks >= blocks_);
+    const std::uint64_t per_directory = page_blocks_ * kPagesPerDirectory;
+    blocks_ = blocks;
+    directories_.resize((blocks + per_directory - 1) / per_directory);
+}
+
+void PresenceMap::touch_all() {
+    for (std::uint64_t directory = 0; directory < directories_.size(); ++directory) {
+        for (std::uint64_t i = 0; directories_[directory] && i < kPagesPerDirectory; ++i) {
+            Page* page = (*directories_[directory])[i].get();
+            if (page != nullptr && !page->dirty) {
+                page->dirty = true;
+                dirty_.push_back(directory * kPagesPerDirectory + i);
+            }
+        }
+    }
+}
+
 const PresenceMap::Page* PresenceMap::find(std::uint64_t page) const {
     const auto& directory = directories_[page / kPagesPerDirectory];
     return directory ? (*directory)[page % kPagesPerDirectory].get() : nullptr;

@@ -29,6 +29,10 @@ class PresenceMap {
     std::vector<BlockRange> with(BlockRange range, BlockState state) const;
     bool any_data(BlockRange range) const;
 
+    // More blocks than now; the new ones are absent.
+    void extend(std::uint64_t blocks);
+    // Every page there is counts as changed.
+    void touch_all();
     // Fills a page from the planes of its slot in a map file. data_loss for bits that cannot be.
     Status load(std::uint64_t page, ByteView slot);
     // From now until unfreeze(), frozen() are the pages that changed since the last freeze().
@@ -53,7 +57,7 @@ class PresenceMap {
     Page& touch_to_change(std::uint64_t page);
     BlockRun run_in_page(std::uint64_t first, std::uint64_t limit) const;
 
-    const std::uint64_t blocks_;
+    std::uint64_t blocks_;
     const std::uint32_t page_blocks_;
     std::vector<std::unique_ptr<Directory>> directories_;
     std::vector<std::uint64_t> dirty_;

@@ -31,6 +31,47 @@ BlockRange ShardSet::blocks_of(std::uint64_t shard) const {
     return {shard * (shard_bytes_ / kBlockBytes), bytes_of(shard) / kBlockBytes};
 }
 
+void ShardSet::set_size(std::uint64_t size_bytes) {
+    size_bytes_ = size_bytes;
+    count_ = (size_bytes + shard_bytes_ - 1) / shard_bytes_;
+}
+
+void ShardSet::extend(std::uint64_t size_bytes, Done done) {
+    const std::uint64_t last = count_ - 1;
+    const std::uint64_t length = std::min(shard_bytes_, size_bytes - last * shard_bytes_);
+    const bool there = shards_.contains(last) || presence_.any_data(blocks_of(last));
+    if (length == bytes_of(last) || !there) {
+        set_size(size_bytes);  // whoever makes the file gives it that length
+        context_.scheduler.post([done = std::move(done)]() mutable { done(ok()); });
+        return;
+    }
+    use(last, [this, size_bytes, length, done = std::move(done)](Result<io::FileId> file) mutable {
+        if (!file) {
+            context_.scheduler.post(
+                [done = std::move(done), error = std::move(file.error())]() mutable {
+                    done(std::move(error));
+                });
+            return;
+        }
+        context_.io.submit(io::Op::truncate(*file, length),
+                           [this, size_bytes, file = *file,
+                            done = std::move(done)](Result<std::uint64_t> grown) mutable {
+                               auto synced = [this, size_bytes, done = std::move(done)](
+                                                 Result<std::uint64_t> result) mutable {
+                                   if (result) {
+                                       set_size(size_bytes);
+                                   }
+                                   done(result ? ok() : Status(std::move(result.error())));
+                               };
+                               if (!grown || !context_.durable) {
+                                   synced(std::move(grown));
+                               } else {
+                                   context_.io.submit(io::Op::sync(file), std::move(synced));
+                               }
+                           });
+    });
+}
+
 void ShardSet::use(std::uint64_t number, io::Callback<Result<io::FileId>> ready) {
     Shard& shard = shards_[number];
     if (shard.open) {
@@ -67,7 +108,7 @@ void ShardSet::check_size(std::uint64_t number, Result<std::uint64_t> size) {
         finish(number, std::move(size.error()));
         return;
     }
-    if (*size == bytes_of(number)) {
+    if (*size >= bytes_of(number) && *size <= shard_bytes_) {
         finish(number, ok());
         return;
     }

@@ -2,8 +2,9 @@
 // ShardSet: the data files of one local layer, opened at first use, and which of them hold unsynced
 // writes.
 //
-// A missing or wrong-sized file is data_loss where presence says it has data; without data it is
-// made anew. Thread model: one owner thread.
+// A missing or short file is data_loss where presence says it has data; without data it is made
+// anew. One may be longer than the layer: an extension that did not come to its end. Thread model:
+// one owner thread.
 #pragma once
 
 #include <map>
@@ -29,6 +30,9 @@ class ShardSet {
     std::uint64_t count() const { return count_; }
     BlockRange blocks_of(std::uint64_t shard) const;
 
+    // More bytes than now: the file of what was the last shard, if there is one, gets its length,
+    // durably. An error leaves the shards as they were.
+    void extend(std::uint64_t size_bytes, Done done);
     // Calls back at once when the file is open.
     void use(std::uint64_t shard, io::Callback<Result<io::FileId>> ready);
     void close(Done done);
@@ -45,15 +49,16 @@ class ShardSet {
         std::vector<io::Callback<Result<io::FileId>>> waiting;
     };
     std::uint64_t bytes_of(std::uint64_t shard) const;
+    void set_size(std::uint64_t size_bytes);
     void opened(std::uint64_t shard, Result<std::uint64_t> result);
     void check_size(std::uint64_t shard, Result<std::uint64_t> size);
     void finish(std::uint64_t shard, Status status);
 
     const LayerContext& context_;
     const LayerId layer_;
-    const std::uint64_t size_bytes_;
+    std::uint64_t size_bytes_;
     const std::uint64_t shard_bytes_;
-    const std::uint64_t count_;
+    std::uint64_t count_;
     const bool writable_;
     const PresenceMap& presence_;
     std::map<std::uint64_t, Shard> shards_;

@@ -15,9 +15,15 @@ constexpr std::uint16_t kVersion = 1;
 // extent_mapped and encrypted have bits, and no reader yet.
 constexpr std::uint16_t kMapPages = 1;
 constexpr std::uint16_t kDataCrc = 2;
-constexpr std::uint16_t kKnownFeatures = kMapPages | kDataCrc;
+constexpr std::uint16_t kMapMoved = 16;
+constexpr std::uint16_t kKnownFeatures = kMapPages | kDataCrc | kMapMoved;
 constexpr std::size_t kMapFields = 336;
-constexpr std::size_t kFieldsEnd = 368;
+constexpr std::size_t kMovedFields = 368;
+constexpr std::size_t kFieldsEnd = 380;
+
+std::size_t fields_end(const Superblock& s) {
+    return s.map_start != 0 ? kFieldsEnd : s.map_pages ? kMovedFields : kMapFields;
+}
 
 std::uint32_t crc_of(ByteView bytes) {
     const std::uint8_t zeros[4] = {};
@@ -62,9 +68,14 @@ Status check_fields(const Superblock& s) {
     if (!in_ring) {
         return Error(Code::data_loss, "the journal head in the superblock is impossible");
     }
-    if (s.map_pages &&
-        MapLayout(s.size_bytes, s.page_blocks, s.directory_pages).directories() > kMaxDirectories) {
+    if (s.map_pages && MapLayout(s).directories() > kMaxDirectories) {
         return Error(Code::data_loss, "the superblock tells of too many directories");
+    }
+    if (s.map_start != 0 &&
+        (!s.map_pages || s.map_start % kSuperblockBytes != 0 || s.map_start < kMapHeaderBytes ||
+         s.map_start > kMaxMapStart || s.map_directories > kMaxDirectories ||
+         s.map_directories < MapLayout(s).directories())) {
+        return Error(Code::data_loss, "the place of the map in the superblock is impossible");
     }
     if (s.key.algorithm != 0) {
         return Error(Code::unsupported, "an encrypted layer");
@@ -96,7 +107,8 @@ Bytes encode_superblock(const Superblock& s) {
     std::memcpy(at, kMagic.data(), kMagic.size());
     put_le<std::uint16_t>(at + 8, kVersion);
     put_le<std::uint16_t>(at + 10, static_cast<std::uint16_t>((s.map_pages ? kMapPages : 0) |
-                                                              (s.data_crc ? kDataCrc : 0)));
+                                                              (s.data_crc ? kDataCrc : 0) |
+                                                              (s.map_start ? kMapMoved : 0)));
     put_text(at + 16, kStoreUuidField, s.store_uuid);
     put_text(at + 56, kIdField, s.volume_id);
     put_text(at + 120, kIdField, s.layer_id);
@@ -119,6 +131,10 @@ Bytes encode_superblock(const Superblock& s) {
         put_le(at + kMapFields, s.directory_pages);
         put_map_entry(at + 344, s.root);
         put_le(at + 360, s.ring_bytes);
+    }
+    if (s.map_start != 0) {
+        put_le(at + kMovedFields, s.map_start);
+        put_le(at + 376, s.map_directories);
     }
     put_le(at + 12, crc_of(bytes));
     return bytes;
@@ -155,12 +171,18 @@ Result<Superblock> decode_superblock(ByteView bytes) {
     } else {
         s.ring_bytes = s.max_ring_bytes;
     }
+    if ((features & kMapMoved) != 0) {
+        s.map_start = get_le<std::uint64_t>(at + kMovedFields);
+        s.map_directories = get_le<std::uint32_t>(at + 376);
+        if (s.map_start == 0) {
+            return Error(Code::data_loss, "the superblock tells of a moved map, and not where");
+        }
+    }
     if (get_le<std::uint32_t>(at + 192) != kBlockBytes) {
         return Error(Code::unsupported, "a layer with other than 4096-byte blocks");
     }
     if (!all_zero(bytes.subspan(268, 4)) || !all_zero(bytes.subspan(324, 4)) ||
-        !all_zero(bytes.subspan(kMapFields + 4, 4)) ||
-        !all_zero(bytes.subspan(s.map_pages ? kFieldsEnd : kMapFields))) {
+        !all_zero(bytes.subspan(kMapFields + 4, 4)) || !all_zero(bytes.subspan(fields_end(s)))) {
         return Error(Code::data_loss, "reserved bytes of the superblock are not zero");
     }
     TRY(check_fields(s));

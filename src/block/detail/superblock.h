@@ -60,6 +60,10 @@ struct Superblock {
     std::uint32_t directory_pages = 0;
     MapEntry root;
     std::uint64_t ring_bytes = 0;
+    // With the feature map_moved: the layer grew beyond what its map had places for, and the map
+    // begins here, with places for so many directories. Else 0.
+    std::uint64_t map_start = 0;
+    std::uint32_t map_directories = 0;
     // The layer is sealed, and check sums of its data are in a file (data_crc_format.h).
     bool data_crc = false;
 };

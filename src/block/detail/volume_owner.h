@@ -42,6 +42,8 @@ class VolumeOwner {
     void remove_export(const VolumeId& id, const std::string& socket_path, Done done);
 
     void cut(std::vector<CutMember> members, std::string set_id, Done done);
+    void prepare_growth(const VolumeId& id, std::uint64_t size_bytes, Done done);
+    Status grow(const VolumeId& id, std::uint64_t size_bytes);
     void freeze_of(const LayerId& layer, io::Callback<Result<std::optional<Freeze>>> done) {
         read_freeze(layers_, layer, std::move(done));
     }
@@ -96,6 +98,8 @@ class VolumeOwner {
     // volume_owner_contents.cpp
     Result<std::vector<Cut::Member>> check_cut(const std::vector<CutMember>& members,
                                                const std::string& set_id);
+    // An open volume that may have this size from now on, or whose layer may.
+    Result<OpenVolume*> check_growth(const VolumeId& id, std::uint64_t size_bytes);
     void tell_background_ended();
     void start_cuts();
     void start_cut(std::list<PendingCut>::iterator cut);

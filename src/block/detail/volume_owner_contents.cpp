@@ -32,6 +32,10 @@ Result<std::vector<Cut::Member>> VolumeOwner::check_cut(const std::vector<CutMem
             return Error(Code::failed_precondition,
                          "volume " + member.volume.str() + " is a content, read-only");
         }
+        if (volume->growing) {
+            return Error(Code::failed_precondition,
+                         "volume " + member.volume.str() + " is growing");
+        }
         found.push_back({*volume, member.successor, member.content, member.layer});
     }
     return found;
@@ -75,6 +79,62 @@ void VolumeOwner::start_cut(std::list<PendingCut>::iterator cut) {
             start_cuts();
         },
         std::move(cut->done));
+}
+
+// --- growth ---
+
+// Not beside a cut: its successor has the size the volume had when it was made.
+Result<OpenVolume*> VolumeOwner::check_growth(const VolumeId& id, std::uint64_t size_bytes) {
+    TRY_ASSIGN(OpenVolume * volume, find_open(id));
+    if (volume->volume->read_only()) {
+        return Error(Code::failed_precondition, "volume " + id.str() + " is a content, read-only");
+    }
+    if (size_bytes % kBlockBytes != 0 || size_bytes > kMaxVolumeBytes ||
+        size_bytes < volume->volume->size_bytes()) {
+        return Error(Code::invalid_argument,
+                     "a volume only grows, to a multiple of 4096 bytes, at most 64 TiB");
+    }
+    const auto is_volume = [volume](const Cut::Member& member) { return &member.volume == volume; };
+    const auto has_volume = [&](const PendingCut& cut) {
+        return std::ranges::any_of(cut.members, is_volume);
+    };
+    if (volume->growing || std::ranges::any_of(cuts_, has_volume)) {
+        return Error(Code::failed_precondition,
+                     "volume " + id.str() + " is growing or being cut already");
+    }
+    return volume;
+}
+
+void VolumeOwner::prepare_growth(const VolumeId& id, std::uint64_t size_bytes, Done done) {
+    const auto checked = check_growth(id, size_bytes);
+    if (!checked) {
+        done(checked.error());
+        return;
+    }
+    OpenVolume& volume = **checked;
+    volume.growing = true;
+    ++volume.busy;
+    volume.active->extend(size_bytes / kBlockBytes,
+                          [&volume, done = std::move(done)](Status status) mutable {
+                              volume.growing = false;
+                              volume.release();
+                              done(std::move(status));
+                          });
+}
+
+Status VolumeOwner::grow(const VolumeId& id, std::uint64_t size_bytes) {
+    TRY_ASSIGN(OpenVolume * volume, check_growth(id, size_bytes));
+    if (volume->active->blocks() * kBlockBytes < size_bytes) {
+        return Error(Code::failed_precondition, "the layer of " + id.str() + " is smaller");
+    }
+    if (size_bytes == volume->volume->size_bytes()) {
+        return ok();
+    }
+    volume->volume->grow(size_bytes);
+    for (auto& [path, server] : volume->exports) {
+        server->advertise_anew();
+    }
+    return ok();
 }
 
 // --- destage ---

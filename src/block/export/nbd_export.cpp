@@ -64,6 +64,13 @@ void Export::session_ended(std::uint64_t session) {
     maybe_closed();
 }
 
+void Export::advertise_anew() {
+    const auto sessions = sessions_;  // retire() may end one and change the map
+    for (const auto& [id, session] : sessions) {
+        session->retire();
+    }
+}
+
 void Export::close(io::Callback<> done) {
     INVARIANT(!closing_);
     closing_ = true;

@@ -19,6 +19,9 @@ class Export {
                                                   Volume& volume, const std::string& socket_path,
                                                   bool read_only);
     ~Export();
+    // The volume has another size: each connection ends once it has answered what it read, and
+    // tells the new size to the client that comes back. The protocol has no other way.
+    void advertise_anew();
     void close(io::Callback<> done);
 
   private:

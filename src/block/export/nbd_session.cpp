@@ -49,6 +49,13 @@ void Session::close() {
     drop();
 }
 
+void Session::retire() {
+    retired_ = true;
+    if (phase_ != Phase::handshake && phase_ != Phase::finishing) {
+        finish();
+    }
+}
+
 // --- input ---
 
 void Session::receive() {
@@ -83,7 +90,7 @@ void Session::received(Result<std::size_t> got) {
         maybe_end();
         return;
     }
-    if (!got || *got == 0) {
+    if (!got || *got == 0 || phase_ == Phase::finishing) {
         finish();
         return;
     }
@@ -139,6 +146,10 @@ bool Session::step_handshake() {
     }
     scheduler_.cancel(handshake_timer_);
     phase_ = Phase::header;
+    if (retired_) {
+        finish();
+        return false;
+    }
     return true;
 }
 

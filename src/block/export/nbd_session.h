@@ -25,6 +25,9 @@ class Session : public std::enable_shared_from_this<Session> {
             io::SocketId socket, io::Callback<> ended);
     void start();
     void close();
+    // What it told the client is out of date: takes no more requests, answers those it has, and
+    // ends. One in its handshake ends behind it, since a client may take a refusal there for final.
+    void retire();
 
   private:
     enum class Phase { handshake, header, payload, discard, finishing };
@@ -74,6 +77,7 @@ class Session : public std::enable_shared_from_this<Session> {
     bool sending_ = false;
     bool flush_posted_ = false;
     bool dropped_ = false;
+    bool retired_ = false;
 
     io::Buffer input_;
     std::size_t input_begin_ = 0;

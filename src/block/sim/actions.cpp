@@ -23,6 +23,7 @@ const History::Action History::kActions[] = {
     {"open volume", 40, &History::open_volume},
     {"close volume", 2, &History::close_volume},
     {"delete volume", 1, &History::delete_volume},
+    {"grow volume", 4, &History::grow_volume},
     {"delete snapshot", 3, &History::delete_snapshot},
     {"write", 80, &History::write},
     {"zero", 25, &History::zero},
@@ -156,9 +157,9 @@ void History::opened(const VolumeRef& volume, Status status) {
 void History::verify(const VolumeRef& volume, std::function<void(bool)> then) {
     INVARIANT(volume->changes_in_flight == 0);
     volume->reading = true;
-    auto buffer = std::make_shared<io::Buffer>(volume->size_bytes);
-    const MutableByteView into = buffer->mutable_view();
     Volume& open = **process_->owner.find(volume->id);
+    auto buffer = std::make_shared<io::Buffer>(open.size_bytes());
+    const MutableByteView into = buffer->mutable_view();
     open.read(0, into, mine([this, volume, buffer, then = std::move(then)](Status status) {
                   volume->reading = false;
                   if (!status) {
@@ -202,7 +203,7 @@ std::string History::verified(const VolumeRef& volume, ByteView bytes) {
 
 bool History::close_volume() {
     const VolumeRef volume = pick(State::open);
-    if (!volume || volume->reading) {
+    if (!volume || volume->reading || volume->growing) {
         return false;
     }
     close(volume, [] {});
@@ -227,7 +228,7 @@ void History::close(const VolumeRef& volume, std::function<void()> then) {
 
 bool History::delete_volume() {
     const VolumeRef volume = pick(State::open);
-    if (!volume || volume->reading || volume->cuts > 0 || volume->broken) {
+    if (!volume || volume->reading || volume->cuts > 0 || volume->broken || volume->growing) {
         return false;
     }
     close(volume, [this, volume] {
@@ -245,7 +246,8 @@ bool History::delete_volume() {
 std::pair<std::uint64_t, std::uint64_t> History::random_cells(const SimVolume& volume,
                                                               bool blocks) {
     const std::uint64_t unit = blocks ? kCellsPerBlock : 1;
-    const std::uint64_t all = volume.size_bytes / kCellBytes / unit;
+    const std::uint64_t size = (*process_->owner.find(volume.id))->size_bytes();
+    const std::uint64_t all = size / kCellBytes / unit;
     const std::uint64_t most = blocks ? (random_.one_in(8) ? 40 : 4) : random_.one_in(4) ? 64 : 6;
     const std::uint64_t first = random_.below(all);
     const std::uint64_t count = random_.between(1, std::min(most, all - first));

@@ -56,6 +56,7 @@ struct SimVolume {
     std::size_t changes_in_flight = 0;
     bool reading = false;        // changes wait
     bool planned = false;        // a cut is being written down; nothing else begins
+    bool growing = false;        // no cut, close or end beside it
     std::size_t cuts = 0;        // under way in the engine
     bool broken = false;         // only recovery helps
     std::size_t taken_back = 0;  // failed cuts that are being taken back

@@ -14,8 +14,8 @@ bool History::cut() {
     for (const auto& [id, volume] : catalog_.volumes) {
         // Usually one cut of a volume at a time, as whoever uses the engine does it.
         const bool free = volume->cuts == 0 || (!process_->faulty && random_.one_in(2));
-        if (volume->state == State::open && !volume->planned && !volume->broken && free &&
-            !random_.one_in(3)) {
+        if (volume->state == State::open && !volume->planned && !volume->broken &&
+            !volume->growing && free && !random_.one_in(3)) {
             volumes.push_back(volume);
         }
     }
@@ -179,13 +179,13 @@ void History::complete_set(std::uint64_t number) {
 bool History::seal() {
     const VolumeRef volume = pick(State::open);
     if (!volume || volume->reading || volume->changes_in_flight > 0 || volume->cuts > 0 ||
-        volume->broken || catalog_.contents.size() >= kMostContents) {
+        volume->broken || volume->growing || catalog_.contents.size() >= kMostContents) {
         return false;
     }
     // What is sealed must be known to the byte.
     verify(volume, [this, volume](bool read) {
         if (read && volume->state == State::open && !volume->planned && volume->cuts == 0 &&
-            !volume->broken) {
+            !volume->broken && !volume->growing) {
             seal_volume(volume);
         }
     });

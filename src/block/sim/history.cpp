@@ -288,6 +288,7 @@ void History::settle_volumes(bool power_lost) {
         volume->reading = false;
         volume->planned = false;
         volume->broken = false;
+        volume->growing = false;
         volume->cuts = 0;
         volume->taken_back = 0;
         if (!volume->oracle) {

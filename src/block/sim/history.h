@@ -177,6 +177,8 @@ class History {
     bool open_volume();
     bool close_volume();
     bool delete_volume();
+    bool grow_volume();
+    void grow_prepared(const VolumeRef& volume, std::uint64_t size_bytes);
     bool write();
     bool zero();
     void zero_cells(const VolumeRef& volume, std::uint64_t first, std::uint64_t count,

@@ -15,6 +15,12 @@ Oracle::Oracle(Moments& moments, const std::vector<Value>& content)
     }
 }
 
+void Oracle::grow(std::uint64_t cells) {
+    for (std::uint64_t i = cells_.size(); i < cells; ++i) {
+        cells_.push_back({Version{.value = 0, .begun = 1, .ended = 1, .ok = true}});
+    }
+}
+
 Oracle::ChangeId Oracle::begin(std::uint64_t first_cell, std::uint64_t count, Value value) {
     const ChangeId id = next_change_++;
     const std::uint64_t now = moment();

@@ -33,6 +33,8 @@ class Oracle {
     Oracle(Moments& moments, const std::vector<Value>& content);
 
     std::uint64_t cells() const { return cells_.size(); }
+    // The new cells hold zeros, durably.
+    void grow(std::uint64_t cells);
     ChangeId begin(std::uint64_t first_cell, std::uint64_t count, Value value);
     void end(ChangeId change, bool ok, bool durable);
     // The moment a flush begins, for flushed().

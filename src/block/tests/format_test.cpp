@@ -84,6 +84,34 @@ TEST_CASE("the superblock has the bytes of version 1 and reads back") {
     CHECK(back->head.prev_crc == 0x12345678);
 }
 
+TEST_CASE("a superblock tells where the map of a layer that grew has moved") {
+    Superblock s = sample_superblock();
+    s.map_pages = true;
+    s.directory_pages = 1024;
+    s.ring_bytes = s.max_ring_bytes;
+    s.size_bytes = 200ULL << 30;
+    s.map_start = 1U << 20;
+    s.map_directories = 16;
+    const Bytes bytes = encode_superblock(s);
+    check_golden("superblock-v1-map-moved.bin", bytes);
+    const auto back = decode_superblock(bytes);
+    REQUIRE_MESSAGE(back, back.error().to_string());
+    CHECK(encode_superblock(*back) == bytes);
+    CHECK(back->map_start == 1U << 20);
+    CHECK(back->map_directories == 16);
+    for (const auto& [start, directories] : {std::pair{4096ULL, 16U},
+                                             {8192ULL + 512, 16U},
+                                             {1ULL << 50, 16U},
+                                             {8192ULL, 3U},
+                                             {8192ULL, 65537U}}) {
+        s.map_start = start;
+        s.map_directories = directories;  // 200 GiB take four
+        const auto refused = decode_superblock(encode_superblock(s));
+        REQUIRE_FALSE(refused);
+        CHECK(refused.error().code() == Code::data_loss);
+    }
+}
+
 TEST_CASE("any changed byte of a superblock is noticed") {
     const Bytes good = encode_superblock(sample_superblock());
     for (std::size_t i = 0; i < good.size(); i += i < 400 ? 1 : 61) {

@@ -106,6 +106,9 @@ class LoggedLayer final : public Layer {
         log_.push_back("flush " + name_);
         waiting.push_back(std::move(done));
     }
+    void extend(std::uint64_t blocks, Done done) override {
+        below_->extend(blocks, std::move(done));
+    }
     void seal(Freeze freeze, Done done) override { below_->seal(freeze, std::move(done)); }
     void close(Done done) override { below_->close(std::move(done)); }
     void drop(Done done) override { below_->drop(std::move(done)); }

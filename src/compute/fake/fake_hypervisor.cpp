@@ -141,6 +141,12 @@ Status FakeHost::guest_prints(const MachineId& id, std::string_view text) {
     return append(spec.serial_log, text);
 }
 
+std::uint64_t FakeHost::told_size(const MachineId& id, const std::string& disk) {
+    MutexLock lock(mutex_);
+    const auto found = machines_.find(id);
+    return found == machines_.end() ? 0 : found->second.told_sizes[disk];
+}
+
 Result<MachineSpec> FakeHost::spec_of(const MachineId& id) {
     MutexLock lock(mutex_);
     const auto found = machines_.find(id);
@@ -180,6 +186,8 @@ class FakeHypervisor final : public Hypervisor {
                              Deadline deadline) override;
     Status cut_off_disk(const MachineId& id, const std::string& disk, std::uint64_t size_bytes,
                         Deadline deadline) override;
+    Result<bool> grow_disk(const MachineId& id, const std::string& disk, std::uint64_t size_bytes,
+                           Deadline deadline) override;
     Result<UniqueFd> open_serial(const MachineId&) override {
         return Error(Code::unsupported, "fake machines have no serial port");
     }
@@ -377,6 +385,18 @@ Status FakeHypervisor::cut_off_disk(const MachineId& id, const std::string& disk
         disks.erase(found);
     }
     return ok();
+}
+
+Result<bool> FakeHypervisor::grow_disk(const MachineId& id, const std::string& disk,
+                                       std::uint64_t size_bytes, Deadline /*deadline*/) {
+    TRY_ASSIGN([[maybe_unused]] const MachineInfo info, look(id));
+    MutexLock lock(host_.mutex_);
+    auto& machine = host_.machines_.at(id);
+    const auto& disks = machine.spec.disks;
+    if (std::any_of(disks.begin(), disks.end(), [&](const DiskSpec& d) { return d.id == disk; })) {
+        machine.told_sizes[disk] = size_bytes;
+    }
+    return true;
 }
 
 Result<Picture> FakeHypervisor::screenshot(const MachineId& id, bool /*wake*/,

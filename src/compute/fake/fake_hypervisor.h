@@ -51,6 +51,8 @@ class FakeHost {
     void fail_next_start(Error error) EXCLUDES(mutex_);
     // Appends to the machine's serial log.
     Status guest_prints(const MachineId& id, std::string_view text) EXCLUDES(mutex_);
+    // The size a machine was last told of a disk; 0: none.
+    std::uint64_t told_size(const MachineId& id, const std::string& disk) EXCLUDES(mutex_);
     // The specification a machine was started with.
     Result<MachineSpec> spec_of(const MachineId& id) EXCLUDES(mutex_);
     std::optional<HostMemory> memory() const {
@@ -71,6 +73,7 @@ class FakeHost {
         MachineState state = MachineState::running;
         bool frozen = false;
         std::set<std::string> asked_for;  // disks the guest is to let go
+        std::map<std::string, std::uint64_t> told_sizes;
     };
 
     Status play(const MachineId& id, MachineState state, MachineEvent event) EXCLUDES(mutex_);

@@ -45,6 +45,8 @@ class QemuDriver final : public Hypervisor {
                              Deadline deadline) override;
     Status cut_off_disk(const MachineId& id, const std::string& disk, std::uint64_t size_bytes,
                         Deadline deadline) override;
+    Result<bool> grow_disk(const MachineId& id, const std::string& disk, std::uint64_t size_bytes,
+                           Deadline deadline) override;
     Result<UniqueFd> open_serial(const MachineId& id) override;
     Result<Picture> screenshot(const MachineId& id, bool wake, Deadline deadline) override;
     Status kill(const MachineId& id, Deadline deadline) override;

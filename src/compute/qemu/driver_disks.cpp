@@ -60,4 +60,12 @@ Status QemuDriver::cut_off_disk(const MachineId& id, const std::string& disk,
     return forget_socket(*machine, disk);
 }
 
+Result<bool> QemuDriver::grow_disk(const MachineId& id, const std::string& disk,
+                                   std::uint64_t size_bytes, Deadline deadline) {
+    TRY_ASSIGN(const auto control, control_of(id));
+    TRY_ASSIGN(const bool grown, compute::grow_disk(*control, disk, size_bytes, deadline),
+               "grow " + disk + " of " + id.str());
+    return grown;
+}
+
 }  // namespace kiln::compute

@@ -177,4 +177,26 @@ Status cut_off_disk(QmpClient& control, const std::string& disk, std::uint64_t s
     return remove_node(control, disk, deadline);
 }
 
+// QEMU learns an NBD server's size when it connects, and notices that a connection has ended when
+// it uses it: so a read, by way of the human monitor, which alone has one. Until then it says that
+// NBD nodes cannot grow. block_resize shows the guest what the server said, not its argument.
+Result<bool> grow_disk(QmpClient& control, const std::string& disk, std::uint64_t size_bytes,
+                       Deadline deadline) {
+    TRY_ASSIGN(const bool present, has_node(control, disk, deadline));
+    if (!present) {
+        return true;
+    }
+    const Json read = {{"command-line", fmt::format("qemu-io {} \"read 0 512\"", disk)}};
+    const auto poked = control.execute("human-monitor-command", read.dump(), deadline);
+    if (!poked) {
+        return poked.error();
+    }
+    const Json resize = {{"node-name", disk}, {"size", size_bytes}};
+    const auto resized = control.execute("block_resize", resize.dump(), deadline);
+    if (!resized && says(resized.error(), "Cannot")) {
+        return false;
+    }
+    return resized ? Result<bool>(true) : Result<bool>(resized.error());
+}
+
 }  // namespace kiln::compute

@@ -16,5 +16,8 @@ Result<bool> unplug_disk(QmpClient& control, const std::string& disk, Deadline d
 // The device stays, over nothing: reads are zeros, writes go nowhere.
 Status cut_off_disk(QmpClient& control, const std::string& disk, std::uint64_t size_bytes,
                     Deadline deadline);
+// False: QEMU's node is still smaller, and did not connect again yet.
+Result<bool> grow_disk(QmpClient& control, const std::string& disk, std::uint64_t size_bytes,
+                       Deadline deadline);
 
 }  // namespace kiln::compute

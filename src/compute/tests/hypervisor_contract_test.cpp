@@ -212,6 +212,30 @@ CONTRACT("VOL-5: a disk is cut off from a guest that does not let it go, and giv
     CHECK(hypervisor->query(spec.id, soon())->state == MachineState::running);
 }
 
+CONTRACT("a running machine is told that a disk became larger") {
+    World world;
+    const auto hypervisor = world.open();
+    const MachineSpec spec = world.spec("i-1");
+    REQUIRE(hypervisor->start(spec, soon()));
+    world.wait_booted(spec);
+    constexpr std::uint64_t kSize = 3U << 20;
+    world.serve_more(spec, kSize);
+    for (int again = 0; again < 2; ++again) {
+        const bool grown = eventually([&] {
+            const auto told = hypervisor->grow_disk(spec.id, spec.disks[0].id, kSize, soon());
+            REQUIRE_MESSAGE(told, told.error().to_string());
+            return *told;
+        });
+        CHECK(grown);
+    }
+    const auto unknown = hypervisor->grow_disk(spec.id, "other", kSize, soon());
+    REQUIRE(unknown);
+    CHECK(*unknown);
+    CHECK(hypervisor->query(spec.id, soon())->state == MachineState::running);
+    CHECK(hypervisor->grow_disk(MachineId("i-9"), "root", kSize, soon()).error().code() ==
+          Code::not_found);
+}
+
 CONTRACT("STP-1: a guest that obeys the power button shuts down") {
     World world;
     const auto hypervisor = world.open();

@@ -109,6 +109,17 @@ TEST_CASE("QEMU inherits no descriptor of ours, leads a session and runs sandbox
     CHECK(proc_file(info->pid, "limits").find("Max core file size        0") != std::string::npos);
 }
 
+TEST_CASE("a disk is not larger for a machine before it is for its server") {
+    QemuWorld world;
+    const auto hypervisor = world.open();
+    const MachineSpec spec = world.spec("i-1");
+    REQUIRE(hypervisor->start(spec, soon()));
+    world.wait_booted(spec);
+    const auto early = hypervisor->grow_disk(spec.id, spec.disks[0].id, 3U << 20, soon());
+    REQUIRE_MESSAGE(early, early.error().to_string());
+    CHECK_FALSE(*early);
+}
+
 TEST_CASE("as root each machine runs under a user id of its own, otherwise under ours") {
     QemuWorld world;
     const auto hypervisor = world.open();

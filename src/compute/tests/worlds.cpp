@@ -202,9 +202,23 @@ MachineSpec QemuWorld::spec_on_full_store(const std::string& id) {
 }
 
 void QemuWorld::serve(const std::string& id, Image image) {
+    write_boot_disk(directory.path() + "/" + id + ".img");
+    serve_disk(id, image);
+}
+
+void QemuWorld::serve_more(const MachineSpec& spec, std::uint64_t size_bytes) {
+    const std::string id = spec.id.str();
+    stop_serving(id);
+    std::filesystem::resize_file(disk_of(spec), size_bytes);
+    serve_disk(id, plain_image);
+    // A new socket, where a service's own goes on listening; the machine may have a user of its
+    // own.
+    REQUIRE(::chmod(spec.disks[0].nbd_socket.c_str(), 0666) == 0);
+}
+
+void QemuWorld::serve_disk(const std::string& id, Image image) {
     const std::string base = directory.path() + "/" + id;
     const MachineSpec spec = plain_spec(directory.path(), id, 1);
-    write_boot_disk(base + ".img");
     const std::string& socket = spec.disks[0].nbd_socket;
     std::vector<std::string> args = {"qemu-nbd", "--persistent", "--shared=8",
                                      "--export-name=" + spec.disks[0].nbd_export,

@@ -70,6 +70,7 @@ class FakeWorld {
     void ignore_button(const MachineSpec& spec);
     void crash(const MachineInfo& info);
     void break_next_start(MachineSpec& spec);
+    void serve_more(const MachineSpec& /*spec*/, std::uint64_t /*size_bytes*/) {}
 
     TemporaryDirectory directory;
     FakeHost host;
@@ -94,6 +95,8 @@ class QemuWorld {
     void ignore_button(const MachineSpec& spec);
     void crash(const MachineInfo& info);
     void break_next_start(MachineSpec& spec);
+    // The disk is larger, and its server another one.
+    void serve_more(const MachineSpec& spec, std::uint64_t size_bytes);
     // Ends the server of the machine's disk.
     void stop_serving(const std::string& id);
 
@@ -105,6 +108,7 @@ class QemuWorld {
     // `image` is what qemu-nbd takes for the disk at a path.
     using Image = std::vector<std::string> (*)(const std::string& path);
     void serve(const std::string& id, Image image);
+    void serve_disk(const std::string& id, Image image);
     std::string disk_of(const MachineSpec& spec) const;
     // The newest record of every machine, so that none outlives the test.
     std::vector<MachineSpec> specs_;
