@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// VolumeExport: one unix socket that serves one volume, in whatever protocol.
+//
+// close() removes the socket, ends its connections and completes when nothing of them is in flight
+// on the volume. Destroyed only after that. Thread model: one owner thread.
+#pragma once
+
+#include "io/callback.h"
+
+namespace kiln::block {
+
+class VolumeExport {
+  public:
+    virtual ~VolumeExport() = default;
+    virtual void close(io::Callback<> done) = 0;
+};
+
+}  // namespace kiln::block
