@@ -207,6 +207,14 @@ Status Engine::export_volume(const VolumeId& id, const std::string& socket_path,
     });
 }
 
+Status Engine::export_vhost_user(const VolumeId& id, const std::string& socket_path,
+                                 const std::string& disk_name, bool read_only, Deadline deadline) {
+    return impl_->call<void>(
+        deadline, [impl = impl_.get(), id, socket_path, disk_name, read_only](Done done) {
+            impl->owner().add_vhost_export(id, socket_path, disk_name, read_only, std::move(done));
+        });
+}
+
 Status Engine::unexport_volume(const VolumeId& id, const std::string& socket_path,
                                Deadline deadline) {
     return impl_->call<void>(deadline, [impl = impl_.get(), id, socket_path](Done done) {

@@ -134,6 +134,10 @@ class Engine {
     // socket file is replaced.
     Status export_volume(const VolumeId& id, const std::string& socket_path, bool read_only,
                          Deadline deadline);
+    // The same as a vhost-user-blk device, for one front end at a time, which shares its guest's
+    // memory; the guest reads `disk_name` as the disk's, at most 20 bytes.
+    Status export_vhost_user(const VolumeId& id, const std::string& socket_path,
+                             const std::string& disk_name, bool read_only, Deadline deadline);
     // Disconnects its clients and removes the socket file.
     Status unexport_volume(const VolumeId& id, const std::string& socket_path, Deadline deadline);
 

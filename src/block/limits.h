@@ -28,6 +28,15 @@ inline constexpr std::uint32_t kMaxOptions = 64;
 // Descriptors in one answer to block status; the client asks again for the rest.
 inline constexpr std::size_t kMaxExtents = 8192;
 
+// Queues of one vhost-user device: what its messages have numbers for. QEMU makes one per
+// processor.
+inline constexpr std::uint16_t kMaxQueues = 256;
+// From connecting to the first message of a vhost-user front end, and for the rest of a message
+// that has begun. One that waits with it would keep others out.
+inline constexpr std::chrono::seconds kMessageTimeout{30};
+// How long a request that found the store full waits before it is tried again.
+inline constexpr std::chrono::seconds kFullRetry{1};
+
 // Layers in one chain that an open walks. Far above what a lineage reaches before it is destaged.
 inline constexpr std::size_t kMaxChainLayers = 1024;
 

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "block/detail/stack_opener.h"
-#include "block/export/nbd_export.h"
+#include "block/export/volume_export.h"
 #include "block/volume.h"
 
 namespace kiln::block {
@@ -20,7 +20,7 @@ struct OpenVolume {
     State state = State::opening;
     VolumeId id;
     std::unique_ptr<Volume> volume;
-    std::map<std::string, std::unique_ptr<nbd::Export>> exports;
+    std::map<std::string, std::unique_ptr<VolumeExport>> exports;
     std::vector<io::Callback<>> settled;  // run once it is open, or gone
 
     // What it stands on; changed by cuts and when a content is rooted, which counts `changes`.

@@ -2,6 +2,8 @@
 #include "block/detail/volume_owner.h"
 
 #include "block/detail/join.h"
+#include "block/export/nbd_export.h"
+#include "block/export/vhost_export.h"
 #include "util/log.h"
 
 namespace kiln::block {
@@ -229,6 +231,23 @@ void VolumeOwner::close_all(io::Callback<> done) {
 
 void VolumeOwner::add_export(const VolumeId& id, const std::string& socket_path, bool read_only,
                              Done done) {
+    const MakeExport make = [&](Volume& volume) -> Result<std::unique_ptr<VolumeExport>> {
+        return nbd::Export::create(sockets_, context_.scheduler, volume, socket_path, read_only);
+    };
+    add_export(id, socket_path, read_only, make, std::move(done));
+}
+
+void VolumeOwner::add_vhost_export(const VolumeId& id, const std::string& socket_path,
+                                   const std::string& disk_name, bool read_only, Done done) {
+    const MakeExport make = [&](Volume& volume) -> Result<std::unique_ptr<VolumeExport>> {
+        return vhost::Export::create(sockets_, context_.scheduler, volume, socket_path,
+                                     {.name = disk_name, .read_only = read_only});
+    };
+    add_export(id, socket_path, read_only, make, std::move(done));
+}
+
+void VolumeOwner::add_export(const VolumeId& id, const std::string& socket_path, bool read_only,
+                             const MakeExport& make, Done done) {
     const auto volume = find(id);
     if (!volume) {
         done(volume.error());
@@ -244,8 +263,7 @@ void VolumeOwner::add_export(const VolumeId& id, const std::string& socket_path,
             return;
         }
     }
-    auto server =
-        nbd::Export::create(sockets_, context_.scheduler, **volume, socket_path, read_only);
+    auto server = make(**volume);
     if (!server) {
         done(std::move(server.error()).with("export volume " + id.str()));
         return;
@@ -266,9 +284,9 @@ void VolumeOwner::remove_export(const VolumeId& id, const std::string& socket_pa
                    "volume " + id.str() + " is not exported at " + socket_path));
         return;
     }
-    std::shared_ptr<nbd::Export> server = std::move(found->second);
+    std::shared_ptr<VolumeExport> server = std::move(found->second);
     exports.erase(found);
-    nbd::Export& closing = *server;
+    VolumeExport& closing = *server;
     closing.close([server = std::move(server), done = std::move(done)]() mutable { done(ok()); });
 }
 

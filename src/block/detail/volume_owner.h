@@ -7,6 +7,7 @@
 // Destroyed after close_all() completed.
 #pragma once
 
+#include <functional>
 #include <list>
 #include <map>
 #include <memory>
@@ -39,6 +40,8 @@ class VolumeOwner {
     // Also ends destage and merge, waits for volumes being opened, and closes them.
     void close_all(io::Callback<> done);
     void add_export(const VolumeId& id, const std::string& socket_path, bool read_only, Done done);
+    void add_vhost_export(const VolumeId& id, const std::string& socket_path,
+                          const std::string& disk_name, bool read_only, Done done);
     void remove_export(const VolumeId& id, const std::string& socket_path, Done done);
 
     void cut(std::vector<CutMember> members, std::string set_id, Done done);
@@ -94,6 +97,9 @@ class VolumeOwner {
     void closing(OpenVolume& volume, bool seal, Done done);
     void erase(const VolumeId& id);
     static void close_exports(OpenVolume& volume, io::Callback<> done);
+    using MakeExport = std::function<Result<std::unique_ptr<VolumeExport>>(Volume&)>;
+    void add_export(const VolumeId& id, const std::string& socket_path, bool read_only,
+                    const MakeExport& make, Done done);
 
     // volume_owner_contents.cpp
     Result<std::vector<Cut::Member>> check_cut(const std::vector<CutMember>& members,

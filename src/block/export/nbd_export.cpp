@@ -64,6 +64,8 @@ void Export::session_ended(std::uint64_t session) {
     maybe_closed();
 }
 
+// Each connection ends once it has answered what it read, and tells the new size to the client that
+// comes back. The protocol has no other way.
 void Export::advertise_anew() {
     const auto sessions = sessions_;  // retire() may end one and change the map
     for (const auto& [id, session] : sessions) {

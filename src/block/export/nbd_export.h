@@ -1,28 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
-// Export: one unix socket that serves one volume over NBD, and its connections.
-//
-// close() removes the socket, disconnects everyone and completes when nothing of them is in flight
-// on the volume. Destroyed only after that. Thread model: one owner thread.
+// Export: one unix socket that serves one volume over NBD, and its connections. close() disconnects
+// everyone. Thread model: one owner thread.
 #pragma once
 
 #include <map>
 #include <memory>
 
 #include "block/export/nbd_session.h"
+#include "block/export/volume_export.h"
 
 namespace kiln::block::nbd {
 
-class Export {
+class Export final : public VolumeExport {
   public:
     // Binds the socket and begins to accept. The volume outlives the export.
     static Result<std::unique_ptr<Export>> create(io::Sockets& sockets, io::Scheduler& scheduler,
                                                   Volume& volume, const std::string& socket_path,
                                                   bool read_only);
-    ~Export();
-    // The volume has another size: each connection ends once it has answered what it read, and
-    // tells the new size to the client that comes back. The protocol has no other way.
-    void advertise_anew();
-    void close(io::Callback<> done);
+    ~Export() override;
+    void advertise_anew() override;
+    void close(io::Callback<> done) override;
 
   private:
     Export(io::Sockets& sockets, io::Scheduler& scheduler, Volume& volume, io::SocketId listener,
