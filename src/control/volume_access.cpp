@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "control/contents.h"
+#include "control/volume_limits.h"
 #include "util/log.h"
 
 namespace kiln::control {
@@ -103,8 +104,8 @@ Status VolumeAccess::open_planned(const model::VolumeId& id, Deadline deadline) 
         TRY(seal(layer, deadline));
     }
     TRY(parts_.engine.open_volume(plan.spec, deadline));
-    Status noted = ok();
-    if (plan.spec.create_active) {
+    Status noted = limit(id, deadline);
+    if (noted && plan.spec.create_active) {
         // Before anybody can write to it: from now on these files may not be missing.
         noted = parts_.store.run([&](catalog::Transaction& tx) -> Status {
             TRY_ASSIGN(model::LayerRecord layer,
@@ -222,6 +223,15 @@ Status VolumeAccess::close_read_only(const model::VolumeId& id, Deadline deadlin
     now.read_only = false;
     note(id, now);
     return close_unless_exported(id, deadline);
+}
+
+Status VolumeAccess::limit(const model::VolumeId& id, Deadline deadline) {
+    if (!parts_.settings.enforce_volume_limits || !parts_.engine.is_open(block_id(id))) {
+        return ok();
+    }
+    TRY_ASSIGN(const model::Volume volume,
+               parts_.store.read([&](catalog::Transaction& tx) { return tx.volumes().get(id); }));
+    return parts_.engine.limit_volume(block_id(id), limits_of(model::shape_of(volume)), deadline);
 }
 
 Status VolumeAccess::grow(const model::VolumeId& id, std::uint64_t size_bytes,

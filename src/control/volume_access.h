@@ -75,6 +75,10 @@ class VolumeAccess {
     Status grow(const model::VolumeId& id, std::uint64_t size_bytes,
                 const std::function<Status()>& commit, Deadline deadline);
 
+    // VOL-16: an open volume gets the limits that its row says; nothing where they are not
+    // enforced.
+    Status limit(const model::VolumeId& id, Deadline deadline);
+
     std::set<model::VolumeId> open_volumes() EXCLUDES(mutex_);
 
   private:

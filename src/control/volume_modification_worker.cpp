@@ -57,6 +57,7 @@ Status VolumeModifications::change(const model::Job& job, const model::Volume& v
     if (!damaged) {  // else it has its size, and is damaged besides
         TRY(changed);
     }
+    TRY(access_.limit(volume.id, Deadline::after(kStepTime)));
     model::Job next = job;
     next.step = kShowStep;
     return parts_.store.run(
