@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include <atomic>
-#include <tuple>
 
 #include "control/tests/test_service.h"
 
@@ -206,18 +205,24 @@ TEST_CASE("VOL-9: only volumes with a modification are listed, and found by it")
     };
     CHECK(list({}) == 1);
     CHECK(list({.ids = {id, id}, .filters = {}, .page = {}}) == 1);
-    for (const auto& [name, value, found] : {std::tuple{"volume-id", id.str(), 1U},
-                                             {"modification-state", "completed", 1U},
-                                             {"modification-state", "failed", 0U},
-                                             {"original-size", "1", 1U},
-                                             {"target-size", "2", 1U},
-                                             {"target-size", "1", 0U},
-                                             {"target-volume-type", "gp2", 1U},
-                                             {"target-iops", "*", 0U},
-                                             {"original-multi-attach-enabled", "false", 1U}}) {
-        CAPTURE(name);
-        CAPTURE(value);
-        CHECK(list({.ids = {}, .filters = {{name, {value}}}, .page = {}}) == found);
+    struct Case {
+        std::string name;
+        std::string value;
+        std::size_t found;
+    };
+    for (const Case& wanted : {Case{"volume-id", id.str(), 1},
+                               {"modification-state", "completed", 1},
+                               {"modification-state", "failed", 0},
+                               {"original-size", "1", 1},
+                               {"target-size", "2", 1},
+                               {"target-size", "1", 0},
+                               {"target-volume-type", "gp2", 1},
+                               {"target-iops", "*", 0},
+                               {"original-multi-attach-enabled", "false", 1}}) {
+        CAPTURE(wanted.name);
+        CAPTURE(wanted.value);
+        CHECK(list({.ids = {}, .filters = {{wanted.name, {wanted.value}}}, .page = {}}) ==
+              wanted.found);
     }
     const auto never =
         world.modifications.describe(kAlice, {.ids = {other}, .filters = {}, .page = {}});
