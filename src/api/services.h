@@ -28,6 +28,7 @@
 #include "control/snapshots.h"
 #include "control/topology.h"
 #include "control/verifications.h"
+#include "control/volume_modifications.h"
 #include "control/volumes.h"
 
 namespace kiln::api {
@@ -42,6 +43,7 @@ struct Services {
     control::InstanceAttributes& attributes;
     control::InstanceStatuses& statuses;
     control::Volumes& volumes;
+    control::VolumeModifications& modifications;
     control::Imports& imports;
     control::DiskExports& exports;
     control::Inspector& inspector;

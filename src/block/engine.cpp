@@ -74,8 +74,9 @@ class Engine::Impl {
         std::unique_ptr<ChunkIndex> index;
     };
     Impl(std::unique_ptr<io::Reactor> reactor, Tier tier, const ImageTier& images,
-         ContentStore& contents, const EngineOptions& options, io::Rng& rng)
+         ContentStore& contents, const EngineOptions& options, io::Clock& clock, io::Rng& rng)
         : reactor_(std::move(reactor)),
+          clock_(clock),
           tier_(std::move(tier)),
           worker_(reactor_->scheduler(), images.worker_threads),
           cache_(images.cache_bytes),
@@ -141,9 +142,11 @@ class Engine::Impl {
     VolumeOwner& owner() { return *owner_; }
     ChunkStore& store() { return store_; }
     const io::Reactor& reactor() const { return *reactor_; }
+    io::Clock& clock() { return clock_; }
 
   private:
     const std::unique_ptr<io::Reactor> reactor_;
+    io::Clock& clock_;
     const Tier tier_;
     PoolWorker worker_;
     ImageCache cache_;
@@ -176,7 +179,7 @@ Result<std::unique_ptr<Engine>> Engine::create(EngineOptions options, ImageTier 
     TRY_ASSIGN(tier.objects, images.objects(reactor->io(), reactor->scheduler()), "image tier");
     tier.index = images.index(reactor->scheduler());
     return std::unique_ptr<Engine>(new Engine(std::make_unique<Impl>(
-        std::move(reactor), std::move(tier), images, contents, options, rng)));
+        std::move(reactor), std::move(tier), images, contents, options, clock, rng)));
 }
 
 Engine::Engine(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
@@ -220,6 +223,14 @@ Status Engine::unexport_volume(const VolumeId& id, const std::string& socket_pat
     return impl_->call<void>(deadline, [impl = impl_.get(), id, socket_path](Done done) {
         impl->owner().remove_export(id, socket_path, std::move(done));
     });
+}
+
+Status Engine::limit_volume(const VolumeId& id, const VolumeLimits& limits, Deadline deadline) {
+    return impl_->with_volume(id, deadline,
+                              [impl = impl_.get(), limits](Volume& volume, Done done) {
+                                  volume.limit(impl->clock(), limits);
+                                  done(ok());
+                              });
 }
 
 Result<Bytes> Engine::read(const VolumeId& id, std::uint64_t offset, std::uint32_t length,

@@ -28,6 +28,7 @@
 #include "block/layer.h"
 #include "block/space.h"
 #include "block/verify_page.h"
+#include "block/volume_limits.h"
 #include "io/reactor.h"
 #include "objects/object_store.h"
 #include "util/bytes.h"
@@ -140,6 +141,10 @@ class Engine {
                              const std::string& disk_name, bool read_only, Deadline deadline);
     // Disconnects its clients and removes the socket file.
     Status unexport_volume(const VolumeId& id, const std::string& socket_path, Deadline deadline);
+
+    // How fast the clients of its exports may be, from now on; until it is closed. Flushes are
+    // never delayed.
+    Status limit_volume(const VolumeId& id, const VolumeLimits& limits, Deadline deadline);
 
     Result<Bytes> read(const VolumeId& id, std::uint64_t offset, std::uint32_t length,
                        Deadline deadline);

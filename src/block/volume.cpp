@@ -293,6 +293,14 @@ void Volume::grow(std::uint64_t size_bytes) {
     size_bytes_ = size_bytes;
 }
 
+void Volume::limit(io::Clock& clock, const VolumeLimits& limits) {
+    if (throttle_) {
+        throttle_->change(limits);
+    } else {
+        throttle_ = std::make_unique<Throttle>(scheduler_, clock, limits);
+    }
+}
+
 void Volume::when_drained(io::Callback<> task) {
     INVARIANT(!drained_ && !paused_);
     if (in_flight_ == 0) {

@@ -20,6 +20,7 @@
 #include "block/detail/range_lock.h"
 #include "block/detail/stack.h"
 #include "block/ids.h"
+#include "block/throttle.h"
 #include "io/buffer.h"
 
 namespace kiln::block {
@@ -67,6 +68,12 @@ class Volume {
     // The volume is larger from now on, and reads as zeros there. The active layer has room for it.
     void grow(std::uint64_t size_bytes);
 
+    // From now on exports let requests through by these limits. `clock` outlives the volume.
+    void limit(io::Clock& clock, const VolumeLimits& limits);
+    // None: without limits. Exports ask it before they read, write or zero; what the volume is
+    // asked to do itself is done at once.
+    Throttle* throttle() const { return throttle_.get(); }
+
     // Waits for what is in flight, flushes, closes all layers. No operation afterwards; not while
     // paused. Closed also when it fails.
     void close(Done done);
@@ -93,6 +100,7 @@ class Volume {
     const VolumeId id_;
     std::uint64_t size_bytes_;
     StackRef stack_;
+    std::unique_ptr<Throttle> throttle_;
     RangeLock locks_;
     std::size_t in_flight_ = 0;       // all operations
     std::size_t data_in_flight_ = 0;  // those that read or change bytes right now

@@ -41,6 +41,8 @@ struct Settings {
     // How often all packs are read to look for damage, and how fast; 0: never.
     std::chrono::milliseconds scrub_period = std::chrono::hours(24 * 7);
     std::uint64_t scrub_bytes_per_second = 16ULL << 20;
+    // VOL-16: volumes are as fast as their types say, and no faster.
+    bool enforce_volume_limits = false;
 };
 
 struct Parts {

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "control/contents.h"
+#include "control/volume_limits.h"
 #include "util/log.h"
 
 namespace kiln::control {
@@ -103,16 +104,16 @@ Status VolumeAccess::open_planned(const model::VolumeId& id, Deadline deadline) 
         TRY(seal(layer, deadline));
     }
     TRY(parts_.engine.open_volume(plan.spec, deadline));
-    if (!plan.spec.create_active) {
-        return ok();
+    Status noted = limit(id, deadline);
+    if (noted && plan.spec.create_active) {
+        // Before anybody can write to it: from now on these files may not be missing.
+        noted = parts_.store.run([&](catalog::Transaction& tx) -> Status {
+            TRY_ASSIGN(model::LayerRecord layer,
+                       tx.layers().get(model::LayerId(plan.spec.active.str())));
+            layer.state = model::LayerState::open;
+            return tx.layers().update(layer);
+        });
     }
-    // Before anybody can write to it: from now on these files may not be missing.
-    const Status noted = parts_.store.run([&](catalog::Transaction& tx) -> Status {
-        TRY_ASSIGN(model::LayerRecord layer,
-                   tx.layers().get(model::LayerId(plan.spec.active.str())));
-        layer.state = model::LayerState::open;
-        return tx.layers().update(layer);
-    });
     if (!noted) {
         const Status closed = parts_.engine.close_volume(plan.spec.id, deadline);
         static_cast<void>(closed);  // the first error is the one to tell
@@ -222,6 +223,31 @@ Status VolumeAccess::close_read_only(const model::VolumeId& id, Deadline deadlin
     now.read_only = false;
     note(id, now);
     return close_unless_exported(id, deadline);
+}
+
+Status VolumeAccess::limit(const model::VolumeId& id, Deadline deadline) {
+    if (!parts_.settings.enforce_volume_limits || !parts_.engine.is_open(block_id(id))) {
+        return ok();
+    }
+    TRY_ASSIGN(const model::Volume volume,
+               parts_.store.read([&](catalog::Transaction& tx) { return tx.volumes().get(id); }));
+    return parts_.engine.limit_volume(block_id(id), limits_of(model::shape_of(volume)), deadline);
+}
+
+Status VolumeAccess::grow(const model::VolumeId& id, std::uint64_t size_bytes,
+                          const std::function<Status()>& commit, Deadline deadline) {
+    TRY_ASSIGN(const VolumeHold held, hold({id}, deadline));
+    TRY(open_stack(id, deadline));
+    Status grown = grow_open(id, size_bytes, commit, deadline);
+    Status closed = close_unless_exported(id, deadline);
+    return grown ? std::move(closed) : std::move(grown);
+}
+
+Status VolumeAccess::grow_open(const model::VolumeId& id, std::uint64_t size_bytes,
+                               const std::function<Status()>& commit, Deadline deadline) {
+    TRY(parts_.engine.prepare_growth(block_id(id), size_bytes, deadline));
+    TRY(commit());
+    return parts_.engine.grow_volume(block_id(id), size_bytes, deadline);
 }
 
 Status VolumeAccess::open_held(const VolumeHold& hold, const model::VolumeId& id,

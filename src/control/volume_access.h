@@ -28,7 +28,7 @@ namespace kiln::control {
 
 class VolumeAccess;
 
-// The right to open, close or cut these volumes; given back at its end. One owner thread.
+// The right to open, close, cut or grow these volumes; given back at its end. One owner thread.
 class VolumeHold {
   public:
     VolumeHold(VolumeHold&& other) noexcept
@@ -70,6 +70,15 @@ class VolumeAccess {
     Status open_held(const VolumeHold& hold, const model::VolumeId& id, Deadline deadline);
     Status close_held(const VolumeHold& hold, const model::VolumeId& id, Deadline deadline);
 
+    // Makes an open or closed volume larger: room in its files, then `commit`, which gives its row
+    // the new size, then those who have it open. May be repeated after an error at any point.
+    Status grow(const model::VolumeId& id, std::uint64_t size_bytes,
+                const std::function<Status()>& commit, Deadline deadline);
+
+    // VOL-16: an open volume gets the limits that its row says; nothing where they are not
+    // enforced.
+    Status limit(const model::VolumeId& id, Deadline deadline);
+
     std::set<model::VolumeId> open_volumes() EXCLUDES(mutex_);
 
   private:
@@ -86,6 +95,8 @@ class VolumeAccess {
     void release(const std::vector<model::VolumeId>& ids) EXCLUDES(mutex_);
     Result<Plan> plan(const model::VolumeId& id);
     Status open_stack(const model::VolumeId& id, Deadline deadline);
+    Status grow_open(const model::VolumeId& id, std::uint64_t size_bytes,
+                     const std::function<Status()>& commit, Deadline deadline);
     Status open_planned(const model::VolumeId& id, Deadline deadline);
     Status seal(const model::LayerRecord& layer, Deadline deadline);
     Status close_unless_exported(const model::VolumeId& id, Deadline deadline);

@@ -78,6 +78,9 @@ void add_serve(CLI::App& app, kiln::daemon::ServeOptions& options, std::function
         ->add_option("--scrub-rate", options.scrub_mib_per_second,
                      "MiB a second that they read (0: never)")
         ->capture_default_str();
+    command->add_flag("--enforce-volume-limits", options.enforce_volume_limits,
+                      "volumes are as fast as EC2's of their types (IOPS, throughput, bursts), "
+                      "and no faster");
     command->add_option("--tls-certificate", options.tls_certificate,
                         "PEM file: with --tls-key the API speaks HTTPS alone");
     command->add_option("--tls-key", options.tls_key, "PEM file of its private key");

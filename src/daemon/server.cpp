@@ -105,6 +105,7 @@ Status Server::open_storage() {
     settings_.gc_grace = std::chrono::seconds(options_.gc_grace_s);
     settings_.scrub_period = std::chrono::seconds(options_.scrub_period_s);
     settings_.scrub_bytes_per_second = std::uint64_t{options_.scrub_mib_per_second} << 20;
+    settings_.enforce_volume_limits = options_.enforce_volume_limits;
     TRY(open_space());
     return open_engine();
 }

@@ -34,6 +34,7 @@
 #include "control/security_groups.h"
 #include "control/snapshots.h"
 #include "control/space_watch.h"
+#include "control/volume_modifications.h"
 #include "daemon/command.h"
 #include "daemon/options.h"
 #include "net/http_server.h"
@@ -121,6 +122,7 @@ class Server {
     std::unique_ptr<control::ResourceTags> tags_;
     std::unique_ptr<control::Instances> instances_;
     std::unique_ptr<control::AttachmentWorker> attachments_;
+    std::unique_ptr<control::VolumeModifications> modifications_;
     std::unique_ptr<control::Volumes> volume_requests_;
     std::unique_ptr<control::CreateImages> create_images_;
     std::unique_ptr<control::ImageCopies> image_copies_;

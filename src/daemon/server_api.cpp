@@ -50,6 +50,7 @@ Status Server::open_api() {
                                  .attributes = *attributes_,
                                  .statuses = *statuses_,
                                  .volumes = *volume_requests_,
+                                 .modifications = *modifications_,
                                  .imports = *imports_,
                                  .exports = *exports_,
                                  .inspector = *inspector_,
@@ -76,6 +77,7 @@ Status Server::open_api() {
     api::add_instance_power_handlers(registry_, services);
     api::add_instance_attribute_handlers(registry_, services);
     api::add_volume_handlers(registry_, services);
+    api::add_volume_modification_handlers(registry_, services);
     api::add_instance_type_handlers(registry_, services);
     api::add_network_handlers(registry_, services);
     api::add_security_group_handlers(registry_, services);

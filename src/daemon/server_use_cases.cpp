@@ -32,6 +32,8 @@ void Server::make_use_cases() {
     image_copies_ = std::make_unique<control::ImageCopies>(*parts_);
     attachments_ = std::make_unique<control::AttachmentWorker>(*parts_, *volumes_, poke);
     attachments_->install(*jobs_);
+    modifications_ = std::make_unique<control::VolumeModifications>(*parts_, *volumes_, poke);
+    modifications_->install(*jobs_);
     space_watch_ = std::make_unique<control::SpaceWatch>(*parts_);
     watch_->set_workers(*worker_, *attachments_, *space_watch_);
     memory_watch_ = std::make_unique<control::MemoryWatch>(*hypervisor_);

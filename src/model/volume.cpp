@@ -3,6 +3,10 @@
 
 namespace kiln::model {
 
+VolumeShape shape_of(const Volume& volume) {
+    return {volume.size_gib, volume.type, volume.iops, volume.throughput_mibps};
+}
+
 namespace {
 
 constexpr Refusal kNotFound{Code::not_found, "InvalidVolume.NotFound",
@@ -32,6 +36,7 @@ constexpr VolumeTransition kTable[] = {
     {S::creating, E::attach, {}, &kNotAvailable},
     {S::creating, E::detached, {}, &kCreating},
     {S::creating, E::snapshot, {}, &kCreating},
+    {S::creating, E::modify, {}, &kCreating},
     {S::creating, E::remove, {}, &kCreating},
     {S::creating, E::removed, {}, &kSuperseded},
 
@@ -40,6 +45,7 @@ constexpr VolumeTransition kTable[] = {
     {S::available, E::attach, S::in_use},
     {S::available, E::detached, {}, &kAvailable},
     {S::available, E::snapshot, S::available},
+    {S::available, E::modify, S::available},
     {S::available, E::remove, S::deleting},
     {S::available, E::removed, {}, &kSuperseded},
 
@@ -48,6 +54,7 @@ constexpr VolumeTransition kTable[] = {
     {S::in_use, E::attach, {}, &kAttached},
     {S::in_use, E::detached, S::available},
     {S::in_use, E::snapshot, S::in_use},
+    {S::in_use, E::modify, S::in_use},
     {S::in_use, E::remove, {}, &kInUse},
     {S::in_use, E::removed, {}, &kSuperseded},
 
@@ -56,6 +63,7 @@ constexpr VolumeTransition kTable[] = {
     {S::deleting, E::attach, {}, &kNotAvailable},
     {S::deleting, E::detached, {}, &kDeleting},
     {S::deleting, E::snapshot, {}, &kDeleting},
+    {S::deleting, E::modify, {}, &kDeleting},
     {S::deleting, E::remove, {}, &kDeleting},
     {S::deleting, E::removed, S::deleted},
 
@@ -64,6 +72,7 @@ constexpr VolumeTransition kTable[] = {
     {S::deleted, E::attach, {}, &kNotFound},
     {S::deleted, E::detached, {}, &kNotFound},
     {S::deleted, E::snapshot, {}, &kNotFound},
+    {S::deleted, E::modify, {}, &kNotFound},
     {S::deleted, E::remove, {}, &kNotFound},
     {S::deleted, E::removed, S::deleted},
 
@@ -73,6 +82,7 @@ constexpr VolumeTransition kTable[] = {
     {S::error, E::attach, {}, &kNotAvailable},
     {S::error, E::detached, {}, &kErrorState},
     {S::error, E::snapshot, {}, &kErrorState},
+    {S::error, E::modify, {}, &kErrorState},
     {S::error, E::remove, S::deleting},
     {S::error, E::removed, {}, &kSuperseded},
 };

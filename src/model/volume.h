@@ -10,6 +10,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
 #include "model/block_device.h"
 #include "model/ids.h"
@@ -35,6 +36,7 @@ enum class VolumeEvent {
     attach,    // VOL-4: in-use at once, while the attachment is still `attaching`
     detached,  // VOL-5, VOL-7
     snapshot,  // SNP-2; changes nothing
+    modify,    // VOL-8; the same
     remove,    // VOL-6
     removed,   // its active layer is gone
 };
@@ -44,6 +46,7 @@ constexpr auto enum_names(VolumeEvent) {
                                                  {VolumeEvent::attach, "attach"},
                                                  {VolumeEvent::detached, "detached"},
                                                  {VolumeEvent::snapshot, "snapshot"},
+                                                 {VolumeEvent::modify, "modify"},
                                                  {VolumeEvent::remove, "remove"},
                                                  {VolumeEvent::removed, "removed"}});
 }
@@ -83,6 +86,35 @@ struct VolumeAttachment {
     friend bool operator==(const VolumeAttachment&, const VolumeAttachment&) = default;
 };
 
+enum class ModificationState { modifying, optimizing, completed, failed };
+constexpr auto enum_names(ModificationState) {
+    return std::to_array<EnumName<ModificationState>>(
+        {{ModificationState::modifying, "modifying"},
+         {ModificationState::optimizing, "optimizing"},
+         {ModificationState::completed, "completed"},
+         {ModificationState::failed, "failed"}});
+}
+
+// What ModifyVolume changes.
+struct VolumeShape {
+    std::uint32_t size_gib = 0;
+    VolumeType type = VolumeType::gp2;
+    std::optional<std::uint32_t> iops;
+    std::optional<std::uint32_t> throughput_mibps;
+    friend bool operator==(const VolumeShape&, const VolumeShape&) = default;
+};
+
+// The last one of a volume (VOL-9).
+struct VolumeModification {
+    ModificationState state = ModificationState::modifying;
+    std::string status_message;
+    VolumeShape original;
+    VolumeShape target;
+    UnixMillis started;
+    std::optional<UnixMillis> ended;
+    friend bool operator==(const VolumeModification&, const VolumeModification&) = default;
+};
+
 struct Volume {
     VolumeId id;
     AccountId owner_id;
@@ -99,9 +131,14 @@ struct Volume {
     ContentId base_content;  // empty: over nothing but zeros
     LayerId active_layer;
     std::optional<VolumeAttachment> attachment;
+    std::optional<VolumeModification> modification;
+    std::vector<UnixMillis> modified;  // when the last few began
     UnixMillis created;
     friend bool operator==(const Volume&, const Volume&) = default;
 };
+
+// What it is now.
+VolumeShape shape_of(const Volume& volume);
 
 using VolumeTransition = Transition<VolumeState, VolumeEvent>;
 std::span<const VolumeTransition> volume_transitions();

@@ -136,8 +136,8 @@ class Begun:
         raw = os.path.join(kiln.home, "disk.raw")
         disk = make_disk(raw)
         image = json.loads(kiln.run("import", raw, "--name", "disk", "--json").stdout)
-        self.volume, socket = launch(kiln, image["imageId"])
-        self.writer = Writer(socket, disk)
+        self.volume, self.socket = launch(kiln, image["imageId"])
+        self.writer = Writer(self.socket, disk)
 
 
 def test_a_volume_of_a_service_that_was_killed_comes_out_of_pages_and_records():
@@ -151,6 +151,30 @@ def test_a_volume_of_a_service_that_was_killed_comes_out_of_pages_and_records():
         kiln.kill9()
         check_store(kiln.data, {}, begun.volume, begun.writer.holds)
         assert all(pages_and_records(active_layer(kiln.data, begun.volume)))
+
+
+def test_a_volume_that_grew_comes_out_of_a_map_that_moved():
+    with kiln_test.Kiln("--hypervisor", "fake") as kiln:
+        begun, ec2 = Begun(kiln), kiln.client("ec2")
+        begun.writer.scatter(600, 100 * MIB)
+        begun.writer.close()
+        ec2.modify_volume(VolumeId=begun.volume, Size=200)
+
+        def completed():
+            return ec2.describe_volumes_modifications(VolumeIds=[begun.volume])["VolumesModifications"][0]["ModificationState"] == "completed"
+
+        wait_until(completed, 30, "the volume has grown")
+        writer = Writer(begun.socket, begun.writer.holds)
+        writer.write(os.urandom(4 * BLOCK), (200 << 30) - 4 * BLOCK)
+        writer.churn(900, 70 << 30)
+        made = ec2.create_snapshot(VolumeId=begun.volume)["SnapshotId"]
+        snapshots = {made: writer.holds.copy()}
+        writer.write(os.urandom(BLOCK), 150 << 30)
+        writer.close()
+        assert kiln.stop() == 0
+        check_store(kiln.data, snapshots, begun.volume, writer.holds)
+        maps = [path for path in (os.path.join(kiln.data, "layers", n) for n in os.listdir(os.path.join(kiln.data, "layers"))) if path.endswith(".map")]
+        assert any(layer_map.Map(path, layer.read(path)).head.features & layer_map.MAP_MOVED for path in maps), maps
 
 
 def test_a_snapshot_that_is_not_destaged_comes_out_of_layers_over_a_tree():

@@ -73,6 +73,12 @@ test("an instance is stopped, given volumes, snapshotted and terminated", async 
         await page.getByRole("tab", { name: "Attachments" }).click();
         await page.getByText("Attached", { exact: true }).waitFor();
         await browser.inspect("volumes");
+        await actions("Modify volume");
+        await dialog().getByLabel("Size (GiB)").fill("6");
+        await browser.inspect("modify-volume");
+        await dialog().getByRole("button", { name: "Modify" }).click();
+        await dismissMessage(/^Modifying vol-/);
+        await row("scratch").getByText("6 GiB").waitFor();
         await actions("Detach volume");
         await dialog().getByRole("button", { name: "Detach" }).click();
         await dismissMessage(/^Detaching vol-/);

@@ -142,6 +142,10 @@ const kCalls: readonly (readonly [Call, string])[] = [
         "aws ec2 attach-volume --region us-east-1 --volume-id vol-1 --instance-id i-1 --device /dev/sdf",
     ],
     [
+        { operation: "ModifyVolume", input: { VolumeId: "vol-1", Size: 9, VolumeType: "gp3", Iops: 4000 } },
+        "aws ec2 modify-volume --region us-east-1 --volume-id vol-1 --size 9 --volume-type gp3 --iops 4000",
+    ],
+    [
         {
             operation: "CreateVolume",
             input: { AvailabilityZone: "us-east-1a", Size: 8, VolumeType: "gp3", Iops: 3000 },

@@ -7,6 +7,7 @@ import type { Action } from "../list/resource";
 import { openDialog } from "../shell/dialogs";
 import { CreateSnapshotDialog } from "../snapshots/create";
 import { AttachToInstanceDialog } from "./attach";
+import { ModifyVolumeDialog } from "./modify";
 import { kVolumes } from "./resource";
 
 const idOf = ([volume]: readonly Volume[]): string => volume?.VolumeId ?? "";
@@ -26,6 +27,13 @@ export const volumeActions: readonly Action<Volume>[] = [
         operation: "CreateSnapshot",
         takes: "one",
         run: (volumes) => openDialog(<CreateSnapshotDialog volumeId={idOf(volumes)} />),
+    },
+    {
+        id: "modify",
+        text: "Modify volume",
+        operation: "ModifyVolume",
+        takes: "one",
+        run: ([volume]) => volume && openDialog(<ModifyVolumeDialog volume={volume} />),
     },
     {
         id: "attach",

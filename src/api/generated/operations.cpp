@@ -35,6 +35,7 @@
 #include "api/generated/ec2/describe_subnets.h"
 #include "api/generated/ec2/describe_tags.h"
 #include "api/generated/ec2/describe_volumes.h"
+#include "api/generated/ec2/describe_volumes_modifications.h"
 #include "api/generated/ec2/describe_vpc_attribute.h"
 #include "api/generated/ec2/describe_vpcs.h"
 #include "api/generated/ec2/detach_volume.h"
@@ -50,6 +51,7 @@
 #include "api/generated/ec2/modify_image_attribute.h"
 #include "api/generated/ec2/modify_instance_attribute.h"
 #include "api/generated/ec2/modify_instance_metadata_options.h"
+#include "api/generated/ec2/modify_volume.h"
 #include "api/generated/ec2/reboot_instances.h"
 #include "api/generated/ec2/register_image.h"
 #include "api/generated/ec2/reset_image_attribute.h"
@@ -557,7 +559,7 @@ constexpr OperationInfo kEc2Operations[] = {
     {&kEc2Service, "DescribeVolumeAttribute", 2, "volume", nullptr, nullptr},
     {&kEc2Service, "DescribeVolumeStatus", 2, "volume", nullptr, nullptr},
     {&kEc2Service, "DescribeVolumes", 1, "volume", &ec2::tables::kDescribeVolumesRequest, &ec2::tables::kDescribeVolumesResult},
-    {&kEc2Service, "DescribeVolumesModifications", 1, "volume", nullptr, nullptr},
+    {&kEc2Service, "DescribeVolumesModifications", 1, "volume", &ec2::tables::kDescribeVolumesModificationsRequest, &ec2::tables::kDescribeVolumesModificationsResult},
     {&kEc2Service, "DescribeVpcAttribute", 2, "network", &ec2::tables::kDescribeVpcAttributeRequest, &ec2::tables::kDescribeVpcAttributeResult},
     {&kEc2Service, "DescribeVpcBlockPublicAccessExclusions", 0, "", nullptr, nullptr},
     {&kEc2Service, "DescribeVpcBlockPublicAccessOptions", 0, "", nullptr, nullptr},
@@ -820,7 +822,7 @@ constexpr OperationInfo kEc2Operations[] = {
     {&kEc2Service, "ModifyVerifiedAccessInstance", 0, "", nullptr, nullptr},
     {&kEc2Service, "ModifyVerifiedAccessInstanceLoggingConfiguration", 0, "", nullptr, nullptr},
     {&kEc2Service, "ModifyVerifiedAccessTrustProvider", 0, "", nullptr, nullptr},
-    {&kEc2Service, "ModifyVolume", 1, "volume", nullptr, nullptr},
+    {&kEc2Service, "ModifyVolume", 1, "volume", &ec2::tables::kModifyVolumeRequest, &ec2::tables::kModifyVolumeResult},
     {&kEc2Service, "ModifyVolumeAttribute", 2, "volume", nullptr, nullptr},
     {&kEc2Service, "ModifyVpcAttribute", 2, "network", nullptr, nullptr},
     {&kEc2Service, "ModifyVpcBlockPublicAccessExclusion", 0, "", nullptr, nullptr},
@@ -1393,6 +1395,9 @@ const OperationInfo& ec2::ops::DescribeTags::info() {
 const OperationInfo& ec2::ops::DescribeVolumes::info() {
     return kEc2Operations[466];
 }
+const OperationInfo& ec2::ops::DescribeVolumesModifications::info() {
+    return kEc2Operations[467];
+}
 const OperationInfo& ec2::ops::DescribeVpcAttribute::info() {
     return kEc2Operations[468];
 }
@@ -1437,6 +1442,9 @@ const OperationInfo& ec2::ops::ModifyInstanceAttribute::info() {
 }
 const OperationInfo& ec2::ops::ModifyInstanceMetadataOptions::info() {
     return kEc2Operations[683];
+}
+const OperationInfo& ec2::ops::ModifyVolume::info() {
+    return kEc2Operations[730];
 }
 const OperationInfo& ec2::ops::RebootInstances::info() {
     return kEc2Operations[761];

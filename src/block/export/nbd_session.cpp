@@ -216,6 +216,26 @@ bool Session::step_discard() {
 // --- requests ---
 
 void Session::dispatch(const Request& request, io::Buffer payload) {
+    Throttle* throttle = volume_.throttle();
+    const bool moves = request.command == Command::read || request.command == Command::write;
+    if (throttle == nullptr ||
+        (!moves && request.command != Command::trim && request.command != Command::write_zeroes)) {
+        perform(request, std::move(payload));
+        return;
+    }
+    throttle->admit(this, moves ? request.length : 0,
+                    [self = shared_from_this(), request, payload = std::move(payload)]() mutable {
+                        if (!self->dropped_) {
+                            self->perform(request, std::move(payload));
+                            return;
+                        }
+                        --self->in_flight_;
+                        self->in_flight_bytes_ -= payload.size();
+                        self->maybe_end();
+                    });
+}
+
+void Session::perform(const Request& request, io::Buffer payload) {
     const bool durable = (request.flags & kCmdFua) != 0;
     switch (request.command) {
         case Command::read:
@@ -370,6 +390,9 @@ void Session::drop() {
         output_.clear();
         scheduler_.cancel(handshake_timer_);
         sockets_.close(socket_);
+        if (Throttle* throttle = volume_.throttle()) {
+            throttle->release(this);
+        }
     }
     maybe_end();
 }

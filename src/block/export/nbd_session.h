@@ -52,7 +52,9 @@ class Session : public std::enable_shared_from_this<Session> {
     }
     void take(std::size_t bytes) { input_begin_ += bytes; }
 
+    // At once, or when the volume's limits let it.
     void dispatch(const Request& request, io::Buffer payload);
+    void perform(const Request& request, io::Buffer payload);
     void do_read(const Request& request);
     void do_block_status(const Request& request);
     Done answer(const Request& request);

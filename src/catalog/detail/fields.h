@@ -65,6 +65,24 @@ void fields(V& v, T& x) {
     v.field("forced", x.forced);
 }
 
+template <class V, Is<model::VolumeShape> T>
+void fields(V& v, T& x) {
+    v.field("size_gib", x.size_gib);
+    v.field("type", x.type);
+    v.field("iops", x.iops);
+    v.field("throughput_mibps", x.throughput_mibps);
+}
+
+template <class V, Is<model::VolumeModification> T>
+void fields(V& v, T& x) {
+    v.field("state", x.state);
+    v.field("message", x.status_message);
+    v.field("original", x.original);
+    v.field("target", x.target);
+    v.field("started", x.started);
+    v.field("ended", x.ended);
+}
+
 // Of the image: what it is made of and who may use it.
 template <class V, Is<model::Image> T>
 void image_machine(V& v, T& x) {
@@ -159,6 +177,8 @@ void fields(V& v, T& x) {
         v.derived("instance", std::string());
     }
     v.field("attachment", x.attachment);
+    v.field("modification", x.modification);
+    v.field("modified", x.modified);
     v.field("zone", x.availability_zone);
     v.field("size_gib", x.size_gib);
     v.field("type", x.type);

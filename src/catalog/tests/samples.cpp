@@ -127,6 +127,10 @@ Volume full_volume() {
     volume.active_layer = LayerId(id_of("layer", 1));
     volume.attachment = VolumeAttachment{
         InstanceId(id_of("i", 1)), "/dev/sdf", AttachmentState::busy, true, UnixMillis{12}, true};
+    volume.modification = VolumeModification{
+        ModificationState::failed,       "a reason",     {8, VolumeType::io1, 100, 130},
+        {9, VolumeType::gp3, 3000, 125}, UnixMillis{14}, UnixMillis{15}};
+    volume.modified = {UnixMillis{10}, UnixMillis{14}};
     volume.created = UnixMillis{13};
     return volume;
 }

@@ -15,8 +15,8 @@
 #include "api/generated/ec2/describe_subnets.h"
 #include "api/generated/ec2/describe_tags.h"
 #include "api/generated/ec2/describe_volumes.h"
+#include "api/generated/ec2/describe_volumes_modifications.h"
 #include "api/generated/ec2/describe_vpc_attribute.h"
-#include "api/generated/ec2/describe_vpcs.h"
 #include "api/generated/ec2/tables.h"
 
 namespace kiln::api::ec2::tables {
@@ -205,6 +205,22 @@ constexpr MemberInfo kDescribeTagsResultMembers[] = {
 };
 constinit const StructInfo kDescribeTagsResult = struct_info<DescribeTagsResult, Roles{.root = true}>("DescribeTagsResult", kDescribeTagsResultMembers);
 
+constexpr MemberInfo kDescribeVolumesModificationsRequestMembers[] = {
+    {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(DescribeVolumesModificationsRequest, dry_run), false, false},
+    {"VolumeIds", "VolumeId", "VolumeId", {.kind = Kind::list, .list = &kVolumeIdStringListList}, offsetof(DescribeVolumesModificationsRequest, volume_ids), false, false},
+    {"Filters", "Filter", "Filter", {.kind = Kind::list, .list = &kFilterListList}, offsetof(DescribeVolumesModificationsRequest, filters), false, false},
+    {"NextToken", "NextToken", "NextToken", {.kind = Kind::string}, offsetof(DescribeVolumesModificationsRequest, next_token), false, false},
+    {"MaxResults", "MaxResults", "MaxResults", {.kind = Kind::integer}, offsetof(DescribeVolumesModificationsRequest, max_results), false, false},
+    {"IncludeManagedResources", "IncludeManagedResources", "IncludeManagedResources", {.kind = Kind::boolean}, offsetof(DescribeVolumesModificationsRequest, include_managed_resources), false, false},
+};
+constinit const StructInfo kDescribeVolumesModificationsRequest = struct_info<DescribeVolumesModificationsRequest, Roles{.root = true}>("DescribeVolumesModificationsRequest", kDescribeVolumesModificationsRequestMembers);
+
+constexpr MemberInfo kDescribeVolumesModificationsResultMembers[] = {
+    {"NextToken", "NextToken", "nextToken", {.kind = Kind::string}, offsetof(DescribeVolumesModificationsResult, next_token), false, false},
+    {"VolumesModifications", "VolumeModificationSet", "volumeModificationSet", {.kind = Kind::list, .list = &kVolumeModificationListList}, offsetof(DescribeVolumesModificationsResult, volumes_modifications), false, false},
+};
+constinit const StructInfo kDescribeVolumesModificationsResult = struct_info<DescribeVolumesModificationsResult, Roles{.root = true}>("DescribeVolumesModificationsResult", kDescribeVolumesModificationsResultMembers);
+
 constexpr MemberInfo kDescribeVolumesRequestMembers[] = {
     {"VolumeIds", "VolumeId", "VolumeId", {.kind = Kind::list, .list = &kVolumeIdStringListList}, offsetof(DescribeVolumesRequest, volume_ids), false, false},
     {"IncludeManagedResources", "IncludeManagedResources", "IncludeManagedResources", {.kind = Kind::boolean}, offsetof(DescribeVolumesRequest, include_managed_resources), false, false},
@@ -235,20 +251,5 @@ constexpr MemberInfo kDescribeVpcAttributeResultMembers[] = {
     {"VpcId", "VpcId", "vpcId", {.kind = Kind::string}, offsetof(DescribeVpcAttributeResult, vpc_id), false, false},
 };
 constinit const StructInfo kDescribeVpcAttributeResult = struct_info<DescribeVpcAttributeResult, Roles{.root = true}>("DescribeVpcAttributeResult", kDescribeVpcAttributeResultMembers);
-
-constexpr MemberInfo kDescribeVpcsRequestMembers[] = {
-    {"Filters", "Filter", "Filter", {.kind = Kind::list, .list = &kFilterListList}, offsetof(DescribeVpcsRequest, filters), false, false},
-    {"VpcIds", "VpcId", "VpcId", {.kind = Kind::list, .list = &kVpcIdStringListList}, offsetof(DescribeVpcsRequest, vpc_ids), false, false},
-    {"NextToken", "NextToken", "NextToken", {.kind = Kind::string}, offsetof(DescribeVpcsRequest, next_token), false, false},
-    {"MaxResults", "MaxResults", "MaxResults", {.kind = Kind::integer}, offsetof(DescribeVpcsRequest, max_results), false, false},
-    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(DescribeVpcsRequest, dry_run), false, false},
-};
-constinit const StructInfo kDescribeVpcsRequest = struct_info<DescribeVpcsRequest, Roles{.root = true}>("DescribeVpcsRequest", kDescribeVpcsRequestMembers);
-
-constexpr MemberInfo kDescribeVpcsResultMembers[] = {
-    {"NextToken", "NextToken", "nextToken", {.kind = Kind::string}, offsetof(DescribeVpcsResult, next_token), false, false},
-    {"Vpcs", "VpcSet", "vpcSet", {.kind = Kind::list, .list = &kVpcListList}, offsetof(DescribeVpcsResult, vpcs), false, false},
-};
-constinit const StructInfo kDescribeVpcsResult = struct_info<DescribeVpcsResult, Roles{.root = true}>("DescribeVpcsResult", kDescribeVpcsResultMembers);
 
 }  // namespace kiln::api::ec2::tables

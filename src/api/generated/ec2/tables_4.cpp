@@ -5,6 +5,7 @@
 #include "api/generated/ec2/block_device_mapping.h"
 #include "api/generated/ec2/describe_instance_status.h"
 #include "api/generated/ec2/describe_instance_types.h"
+#include "api/generated/ec2/describe_vpcs.h"
 #include "api/generated/ec2/detach_volume.h"
 #include "api/generated/ec2/disable_image.h"
 #include "api/generated/ec2/disable_image_deprecation.h"
@@ -12,7 +13,6 @@
 #include "api/generated/ec2/enable_image.h"
 #include "api/generated/ec2/enable_image_deprecation.h"
 #include "api/generated/ec2/enable_image_deregistration_protection.h"
-#include "api/generated/ec2/enclave_options.h"
 #include "api/generated/ec2/instance_block_device_mapping.h"
 #include "api/generated/ec2/modify_instance_attribute.h"
 #include "api/generated/ec2/reservation.h"
@@ -34,6 +34,21 @@ constinit const ListInfo kElasticGpuSpecificationsList = list_info<ElasticGpuSpe
 constinit const ListInfo kElasticInferenceAcceleratorAssociationListList = list_info<ElasticInferenceAcceleratorAssociation>("item", {.kind = Kind::structure, .structure = &kElasticInferenceAcceleratorAssociation});
 
 constinit const ListInfo kElasticInferenceAcceleratorsList = list_info<ElasticInferenceAccelerator>("item", {.kind = Kind::structure, .structure = &kElasticInferenceAccelerator});
+
+constexpr MemberInfo kDescribeVpcsRequestMembers[] = {
+    {"Filters", "Filter", "Filter", {.kind = Kind::list, .list = &kFilterListList}, offsetof(DescribeVpcsRequest, filters), false, false},
+    {"VpcIds", "VpcId", "VpcId", {.kind = Kind::list, .list = &kVpcIdStringListList}, offsetof(DescribeVpcsRequest, vpc_ids), false, false},
+    {"NextToken", "NextToken", "NextToken", {.kind = Kind::string}, offsetof(DescribeVpcsRequest, next_token), false, false},
+    {"MaxResults", "MaxResults", "MaxResults", {.kind = Kind::integer}, offsetof(DescribeVpcsRequest, max_results), false, false},
+    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(DescribeVpcsRequest, dry_run), false, false},
+};
+constinit const StructInfo kDescribeVpcsRequest = struct_info<DescribeVpcsRequest, Roles{.root = true}>("DescribeVpcsRequest", kDescribeVpcsRequestMembers);
+
+constexpr MemberInfo kDescribeVpcsResultMembers[] = {
+    {"NextToken", "NextToken", "nextToken", {.kind = Kind::string}, offsetof(DescribeVpcsResult, next_token), false, false},
+    {"Vpcs", "VpcSet", "vpcSet", {.kind = Kind::list, .list = &kVpcListList}, offsetof(DescribeVpcsResult, vpcs), false, false},
+};
+constinit const StructInfo kDescribeVpcsResult = struct_info<DescribeVpcsResult, Roles{.root = true}>("DescribeVpcsResult", kDescribeVpcsResultMembers);
 
 constexpr MemberInfo kDetachVolumeRequestMembers[] = {
     {"Device", "Device", "Device", {.kind = Kind::string}, offsetof(DetachVolumeRequest, device), false, false},
@@ -237,15 +252,5 @@ constexpr MemberInfo kEnableImageRequestMembers[] = {
     {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(EnableImageRequest, dry_run), false, false},
 };
 constinit const StructInfo kEnableImageRequest = struct_info<EnableImageRequest, Roles{.root = true}>("EnableImageRequest", kEnableImageRequestMembers);
-
-constexpr MemberInfo kEnableImageResultMembers[] = {
-    {"Return", "Return", "return", {.kind = Kind::boolean}, offsetof(EnableImageResult, return_), false, false},
-};
-constinit const StructInfo kEnableImageResult = struct_info<EnableImageResult, Roles{.root = true}>("EnableImageResult", kEnableImageResultMembers);
-
-constexpr MemberInfo kEnclaveOptionsMembers[] = {
-    {"Enabled", "Enabled", "enabled", {.kind = Kind::boolean}, offsetof(EnclaveOptions, enabled), false, false},
-};
-constinit const StructInfo kEnclaveOptions = struct_info<EnclaveOptions, Roles{.member = true}>("EnclaveOptions", kEnclaveOptionsMembers);
 
 }  // namespace kiln::api::ec2::tables

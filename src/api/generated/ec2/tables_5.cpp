@@ -4,15 +4,15 @@
 
 #include "api/generated/ec2/describe_image_attribute.h"
 #include "api/generated/ec2/describe_images.h"
-#include "api/generated/ec2/describe_instance_attribute.h"
 #include "api/generated/ec2/describe_instance_types.h"
+#include "api/generated/ec2/enable_image.h"
+#include "api/generated/ec2/enclave_options.h"
 #include "api/generated/ec2/enclave_options_request.h"
 #include "api/generated/ec2/filter.h"
 #include "api/generated/ec2/get_console_output.h"
 #include "api/generated/ec2/get_console_screenshot.h"
 #include "api/generated/ec2/group_identifier.h"
 #include "api/generated/ec2/import_key_pair.h"
-#include "api/generated/ec2/instance_block_device_mapping.h"
 #include "api/generated/ec2/reservation.h"
 #include "api/generated/ec2/run_instances.h"
 #include "api/generated/ec2/tables.h"
@@ -33,9 +33,17 @@ constinit const ListInfo kImageWatermarkListList = list_info<ImageWatermark>("it
 
 constinit const ListInfo kInferenceDeviceInfoListList = list_info<InferenceDeviceInfo>("item", {.kind = Kind::structure, .structure = &kInferenceDeviceInfo});
 
-constinit const ListInfo kInstanceBlockDeviceMappingListList = list_info<InstanceBlockDeviceMapping>("item", {.kind = Kind::structure, .structure = &kInstanceBlockDeviceMapping});
-
 constinit const ListInfo kInstanceListList = list_info<Instance>("item", {.kind = Kind::structure, .structure = &kInstance});
+
+constexpr MemberInfo kEnableImageResultMembers[] = {
+    {"Return", "Return", "return", {.kind = Kind::boolean}, offsetof(EnableImageResult, return_), false, false},
+};
+constinit const StructInfo kEnableImageResult = struct_info<EnableImageResult, Roles{.root = true}>("EnableImageResult", kEnableImageResultMembers);
+
+constexpr MemberInfo kEnclaveOptionsMembers[] = {
+    {"Enabled", "Enabled", "enabled", {.kind = Kind::boolean}, offsetof(EnclaveOptions, enabled), false, false},
+};
+constinit const StructInfo kEnclaveOptions = struct_info<EnclaveOptions, Roles{.member = true}>("EnclaveOptions", kEnclaveOptionsMembers);
 
 constexpr MemberInfo kEnclaveOptionsRequestMembers[] = {
     {"Enabled", "Enabled", "Enabled", {.kind = Kind::boolean}, offsetof(EnclaveOptionsRequest, enabled), false, false},
@@ -326,32 +334,5 @@ constexpr MemberInfo kInstanceAttachmentEnaSrdUdpSpecificationMembers[] = {
     {"EnaSrdUdpEnabled", "EnaSrdUdpEnabled", "enaSrdUdpEnabled", {.kind = Kind::boolean}, offsetof(InstanceAttachmentEnaSrdUdpSpecification, ena_srd_udp_enabled), false, false},
 };
 constinit const StructInfo kInstanceAttachmentEnaSrdUdpSpecification = struct_info<InstanceAttachmentEnaSrdUdpSpecification, Roles{.member = true}>("InstanceAttachmentEnaSrdUdpSpecification", kInstanceAttachmentEnaSrdUdpSpecificationMembers);
-
-constexpr MemberInfo kInstanceAttributeMembers[] = {
-    {"BlockDeviceMappings", "BlockDeviceMapping", "blockDeviceMapping", {.kind = Kind::list, .list = &kInstanceBlockDeviceMappingListList}, offsetof(InstanceAttribute, block_device_mappings), false, false},
-    {"DisableApiTermination", "DisableApiTermination", "disableApiTermination", {.kind = Kind::structure, .structure = &kAttributeBooleanValue}, offsetof(InstanceAttribute, disable_api_termination), false, false},
-    {"EnaSupport", "EnaSupport", "enaSupport", {.kind = Kind::structure, .structure = &kAttributeBooleanValue}, offsetof(InstanceAttribute, ena_support), false, false},
-    {"EnclaveOptions", "EnclaveOptions", "enclaveOptions", {.kind = Kind::structure, .structure = &kEnclaveOptions}, offsetof(InstanceAttribute, enclave_options), false, false},
-    {"EbsOptimized", "EbsOptimized", "ebsOptimized", {.kind = Kind::structure, .structure = &kAttributeBooleanValue}, offsetof(InstanceAttribute, ebs_optimized), false, false},
-    {"InstanceId", "InstanceId", "instanceId", {.kind = Kind::string}, offsetof(InstanceAttribute, instance_id), false, false},
-    {"InstanceInitiatedShutdownBehavior", "InstanceInitiatedShutdownBehavior", "instanceInitiatedShutdownBehavior", {.kind = Kind::structure, .structure = &kAttributeValue}, offsetof(InstanceAttribute, instance_initiated_shutdown_behavior), false, false},
-    {"InstanceType", "InstanceType", "instanceType", {.kind = Kind::structure, .structure = &kAttributeValue}, offsetof(InstanceAttribute, instance_type), false, false},
-    {"KernelId", "Kernel", "kernel", {.kind = Kind::structure, .structure = &kAttributeValue}, offsetof(InstanceAttribute, kernel_id), false, false},
-    {"ProductCodes", "ProductCodes", "productCodes", {.kind = Kind::list, .list = &kProductCodeListList}, offsetof(InstanceAttribute, product_codes), false, false},
-    {"RamdiskId", "Ramdisk", "ramdisk", {.kind = Kind::structure, .structure = &kAttributeValue}, offsetof(InstanceAttribute, ramdisk_id), false, false},
-    {"RootDeviceName", "RootDeviceName", "rootDeviceName", {.kind = Kind::structure, .structure = &kAttributeValue}, offsetof(InstanceAttribute, root_device_name), false, false},
-    {"SourceDestCheck", "SourceDestCheck", "sourceDestCheck", {.kind = Kind::structure, .structure = &kAttributeBooleanValue}, offsetof(InstanceAttribute, source_dest_check), false, false},
-    {"SriovNetSupport", "SriovNetSupport", "sriovNetSupport", {.kind = Kind::structure, .structure = &kAttributeValue}, offsetof(InstanceAttribute, sriov_net_support), false, false},
-    {"UserData", "UserData", "userData", {.kind = Kind::structure, .structure = &kAttributeValue}, offsetof(InstanceAttribute, user_data), false, false},
-    {"DisableApiStop", "DisableApiStop", "disableApiStop", {.kind = Kind::structure, .structure = &kAttributeBooleanValue}, offsetof(InstanceAttribute, disable_api_stop), false, false},
-    {"Groups", "GroupSet", "groupSet", {.kind = Kind::list, .list = &kGroupIdentifierListList}, offsetof(InstanceAttribute, groups), false, false},
-};
-constinit const StructInfo kInstanceAttribute = struct_info<InstanceAttribute, Roles{.root = true}>("InstanceAttribute", kInstanceAttributeMembers);
-
-constexpr MemberInfo kInstanceBlockDeviceMappingMembers[] = {
-    {"DeviceName", "DeviceName", "deviceName", {.kind = Kind::string}, offsetof(InstanceBlockDeviceMapping, device_name), false, false},
-    {"Ebs", "Ebs", "ebs", {.kind = Kind::structure, .structure = &kEbsInstanceBlockDevice}, offsetof(InstanceBlockDeviceMapping, ebs), false, false},
-};
-constinit const StructInfo kInstanceBlockDeviceMapping = struct_info<InstanceBlockDeviceMapping, Roles{}>("InstanceBlockDeviceMapping", kInstanceBlockDeviceMappingMembers);
 
 }  // namespace kiln::api::ec2::tables

@@ -3,8 +3,9 @@
 #include <cstddef>
 
 #include "api/generated/ec2/create_snapshots.h"
+#include "api/generated/ec2/describe_instance_attribute.h"
 #include "api/generated/ec2/describe_instance_status.h"
-#include "api/generated/ec2/describe_instance_types.h"
+#include "api/generated/ec2/instance_block_device_mapping.h"
 #include "api/generated/ec2/instance_ipv6_address.h"
 #include "api/generated/ec2/instance_metadata_options_response.h"
 #include "api/generated/ec2/instance_state.h"
@@ -15,6 +16,8 @@
 #include "api/generated/ec2/tables.h"
 
 namespace kiln::api::ec2::tables {
+
+constinit const ListInfo kInstanceBlockDeviceMappingListList = list_info<InstanceBlockDeviceMapping>("item", {.kind = Kind::structure, .structure = &kInstanceBlockDeviceMapping});
 
 constinit const ListInfo kInstanceBlockDeviceMappingSpecificationListList = list_info<InstanceBlockDeviceMappingSpecification>("item", {.kind = Kind::structure, .structure = &kInstanceBlockDeviceMappingSpecification});
 
@@ -46,7 +49,32 @@ constinit const ListInfo kInstanceStatusEventListList = list_info<InstanceStatus
 
 constinit const ListInfo kInstanceStatusListList = list_info<InstanceStatus>("item", {.kind = Kind::structure, .structure = &kInstanceStatus});
 
-constinit const ListInfo kInstanceTypeInfoListList = list_info<InstanceTypeInfo>("item", {.kind = Kind::structure, .structure = &kInstanceTypeInfo});
+constexpr MemberInfo kInstanceAttributeMembers[] = {
+    {"BlockDeviceMappings", "BlockDeviceMapping", "blockDeviceMapping", {.kind = Kind::list, .list = &kInstanceBlockDeviceMappingListList}, offsetof(InstanceAttribute, block_device_mappings), false, false},
+    {"DisableApiTermination", "DisableApiTermination", "disableApiTermination", {.kind = Kind::structure, .structure = &kAttributeBooleanValue}, offsetof(InstanceAttribute, disable_api_termination), false, false},
+    {"EnaSupport", "EnaSupport", "enaSupport", {.kind = Kind::structure, .structure = &kAttributeBooleanValue}, offsetof(InstanceAttribute, ena_support), false, false},
+    {"EnclaveOptions", "EnclaveOptions", "enclaveOptions", {.kind = Kind::structure, .structure = &kEnclaveOptions}, offsetof(InstanceAttribute, enclave_options), false, false},
+    {"EbsOptimized", "EbsOptimized", "ebsOptimized", {.kind = Kind::structure, .structure = &kAttributeBooleanValue}, offsetof(InstanceAttribute, ebs_optimized), false, false},
+    {"InstanceId", "InstanceId", "instanceId", {.kind = Kind::string}, offsetof(InstanceAttribute, instance_id), false, false},
+    {"InstanceInitiatedShutdownBehavior", "InstanceInitiatedShutdownBehavior", "instanceInitiatedShutdownBehavior", {.kind = Kind::structure, .structure = &kAttributeValue}, offsetof(InstanceAttribute, instance_initiated_shutdown_behavior), false, false},
+    {"InstanceType", "InstanceType", "instanceType", {.kind = Kind::structure, .structure = &kAttributeValue}, offsetof(InstanceAttribute, instance_type), false, false},
+    {"KernelId", "Kernel", "kernel", {.kind = Kind::structure, .structure = &kAttributeValue}, offsetof(InstanceAttribute, kernel_id), false, false},
+    {"ProductCodes", "ProductCodes", "productCodes", {.kind = Kind::list, .list = &kProductCodeListList}, offsetof(InstanceAttribute, product_codes), false, false},
+    {"RamdiskId", "Ramdisk", "ramdisk", {.kind = Kind::structure, .structure = &kAttributeValue}, offsetof(InstanceAttribute, ramdisk_id), false, false},
+    {"RootDeviceName", "RootDeviceName", "rootDeviceName", {.kind = Kind::structure, .structure = &kAttributeValue}, offsetof(InstanceAttribute, root_device_name), false, false},
+    {"SourceDestCheck", "SourceDestCheck", "sourceDestCheck", {.kind = Kind::structure, .structure = &kAttributeBooleanValue}, offsetof(InstanceAttribute, source_dest_check), false, false},
+    {"SriovNetSupport", "SriovNetSupport", "sriovNetSupport", {.kind = Kind::structure, .structure = &kAttributeValue}, offsetof(InstanceAttribute, sriov_net_support), false, false},
+    {"UserData", "UserData", "userData", {.kind = Kind::structure, .structure = &kAttributeValue}, offsetof(InstanceAttribute, user_data), false, false},
+    {"DisableApiStop", "DisableApiStop", "disableApiStop", {.kind = Kind::structure, .structure = &kAttributeBooleanValue}, offsetof(InstanceAttribute, disable_api_stop), false, false},
+    {"Groups", "GroupSet", "groupSet", {.kind = Kind::list, .list = &kGroupIdentifierListList}, offsetof(InstanceAttribute, groups), false, false},
+};
+constinit const StructInfo kInstanceAttribute = struct_info<InstanceAttribute, Roles{.root = true}>("InstanceAttribute", kInstanceAttributeMembers);
+
+constexpr MemberInfo kInstanceBlockDeviceMappingMembers[] = {
+    {"DeviceName", "DeviceName", "deviceName", {.kind = Kind::string}, offsetof(InstanceBlockDeviceMapping, device_name), false, false},
+    {"Ebs", "Ebs", "ebs", {.kind = Kind::structure, .structure = &kEbsInstanceBlockDevice}, offsetof(InstanceBlockDeviceMapping, ebs), false, false},
+};
+constinit const StructInfo kInstanceBlockDeviceMapping = struct_info<InstanceBlockDeviceMapping, Roles{}>("InstanceBlockDeviceMapping", kInstanceBlockDeviceMappingMembers);
 
 constexpr MemberInfo kInstanceBlockDeviceMappingSpecificationMembers[] = {
     {"DeviceName", "DeviceName", "deviceName", {.kind = Kind::string}, offsetof(InstanceBlockDeviceMappingSpecification, device_name), false, false},
@@ -301,49 +329,5 @@ constexpr MemberInfo kInstanceStatusSummaryMembers[] = {
     {"Status", "Status", "status", {.kind = Kind::string}, offsetof(InstanceStatusSummary, status), false, false},
 };
 constinit const StructInfo kInstanceStatusSummary = struct_info<InstanceStatusSummary, Roles{.member = true}>("InstanceStatusSummary", kInstanceStatusSummaryMembers);
-
-constexpr MemberInfo kInstanceStorageInfoMembers[] = {
-    {"TotalSizeInGB", "TotalSizeInGB", "totalSizeInGB", {.kind = Kind::long_}, offsetof(InstanceStorageInfo, total_size_in_gb), false, false},
-    {"Disks", "Disks", "disks", {.kind = Kind::list, .list = &kDiskInfoListList}, offsetof(InstanceStorageInfo, disks), false, false},
-    {"NvmeSupport", "NvmeSupport", "nvmeSupport", {.kind = Kind::string}, offsetof(InstanceStorageInfo, nvme_support), false, false},
-    {"EncryptionSupport", "EncryptionSupport", "encryptionSupport", {.kind = Kind::string}, offsetof(InstanceStorageInfo, encryption_support), false, false},
-};
-constinit const StructInfo kInstanceStorageInfo = struct_info<InstanceStorageInfo, Roles{.member = true}>("InstanceStorageInfo", kInstanceStorageInfoMembers);
-
-constexpr MemberInfo kInstanceTypeInfoMembers[] = {
-    {"InstanceType", "InstanceType", "instanceType", {.kind = Kind::string}, offsetof(InstanceTypeInfo, instance_type), false, false},
-    {"CurrentGeneration", "CurrentGeneration", "currentGeneration", {.kind = Kind::boolean}, offsetof(InstanceTypeInfo, current_generation), false, false},
-    {"FreeTierEligible", "FreeTierEligible", "freeTierEligible", {.kind = Kind::boolean}, offsetof(InstanceTypeInfo, free_tier_eligible), false, false},
-    {"SupportedUsageClasses", "SupportedUsageClasses", "supportedUsageClasses", {.kind = Kind::list, .list = &kUsageClassTypeListList}, offsetof(InstanceTypeInfo, supported_usage_classes), false, false},
-    {"SupportedRootDeviceTypes", "SupportedRootDeviceTypes", "supportedRootDeviceTypes", {.kind = Kind::list, .list = &kRootDeviceTypeListList}, offsetof(InstanceTypeInfo, supported_root_device_types), false, false},
-    {"SupportedVirtualizationTypes", "SupportedVirtualizationTypes", "supportedVirtualizationTypes", {.kind = Kind::list, .list = &kVirtualizationTypeListList}, offsetof(InstanceTypeInfo, supported_virtualization_types), false, false},
-    {"BareMetal", "BareMetal", "bareMetal", {.kind = Kind::boolean}, offsetof(InstanceTypeInfo, bare_metal), false, false},
-    {"Hypervisor", "Hypervisor", "hypervisor", {.kind = Kind::string}, offsetof(InstanceTypeInfo, hypervisor), false, false},
-    {"ProcessorInfo", "ProcessorInfo", "processorInfo", {.kind = Kind::structure, .structure = &kProcessorInfo}, offsetof(InstanceTypeInfo, processor_info), false, false},
-    {"VCpuInfo", "VCpuInfo", "vCpuInfo", {.kind = Kind::structure, .structure = &kVCpuInfo}, offsetof(InstanceTypeInfo, v_cpu_info), false, false},
-    {"MemoryInfo", "MemoryInfo", "memoryInfo", {.kind = Kind::structure, .structure = &kMemoryInfo}, offsetof(InstanceTypeInfo, memory_info), false, false},
-    {"InstanceStorageSupported", "InstanceStorageSupported", "instanceStorageSupported", {.kind = Kind::boolean}, offsetof(InstanceTypeInfo, instance_storage_supported), false, false},
-    {"InstanceStorageInfo", "InstanceStorageInfo", "instanceStorageInfo", {.kind = Kind::structure, .structure = &kInstanceStorageInfo}, offsetof(InstanceTypeInfo, instance_storage_info), false, false},
-    {"EbsInfo", "EbsInfo", "ebsInfo", {.kind = Kind::structure, .structure = &kEbsInfo}, offsetof(InstanceTypeInfo, ebs_info), false, false},
-    {"NetworkInfo", "NetworkInfo", "networkInfo", {.kind = Kind::structure, .structure = &kNetworkInfo}, offsetof(InstanceTypeInfo, network_info), false, false},
-    {"GpuInfo", "GpuInfo", "gpuInfo", {.kind = Kind::structure, .structure = &kGpuInfo}, offsetof(InstanceTypeInfo, gpu_info), false, false},
-    {"FpgaInfo", "FpgaInfo", "fpgaInfo", {.kind = Kind::structure, .structure = &kFpgaInfo}, offsetof(InstanceTypeInfo, fpga_info), false, false},
-    {"PlacementGroupInfo", "PlacementGroupInfo", "placementGroupInfo", {.kind = Kind::structure, .structure = &kPlacementGroupInfo}, offsetof(InstanceTypeInfo, placement_group_info), false, false},
-    {"InferenceAcceleratorInfo", "InferenceAcceleratorInfo", "inferenceAcceleratorInfo", {.kind = Kind::structure, .structure = &kInferenceAcceleratorInfo}, offsetof(InstanceTypeInfo, inference_accelerator_info), false, false},
-    {"HibernationSupported", "HibernationSupported", "hibernationSupported", {.kind = Kind::boolean}, offsetof(InstanceTypeInfo, hibernation_supported), false, false},
-    {"BurstablePerformanceSupported", "BurstablePerformanceSupported", "burstablePerformanceSupported", {.kind = Kind::boolean}, offsetof(InstanceTypeInfo, burstable_performance_supported), false, false},
-    {"DedicatedHostsSupported", "DedicatedHostsSupported", "dedicatedHostsSupported", {.kind = Kind::boolean}, offsetof(InstanceTypeInfo, dedicated_hosts_supported), false, false},
-    {"AutoRecoverySupported", "AutoRecoverySupported", "autoRecoverySupported", {.kind = Kind::boolean}, offsetof(InstanceTypeInfo, auto_recovery_supported), false, false},
-    {"SupportedBootModes", "SupportedBootModes", "supportedBootModes", {.kind = Kind::list, .list = &kBootModeTypeListList}, offsetof(InstanceTypeInfo, supported_boot_modes), false, false},
-    {"NitroEnclavesSupport", "NitroEnclavesSupport", "nitroEnclavesSupport", {.kind = Kind::string}, offsetof(InstanceTypeInfo, nitro_enclaves_support), false, false},
-    {"NitroTpmSupport", "NitroTpmSupport", "nitroTpmSupport", {.kind = Kind::string}, offsetof(InstanceTypeInfo, nitro_tpm_support), false, false},
-    {"NitroTpmInfo", "NitroTpmInfo", "nitroTpmInfo", {.kind = Kind::structure, .structure = &kNitroTpmInfo}, offsetof(InstanceTypeInfo, nitro_tpm_info), false, false},
-    {"MediaAcceleratorInfo", "MediaAcceleratorInfo", "mediaAcceleratorInfo", {.kind = Kind::structure, .structure = &kMediaAcceleratorInfo}, offsetof(InstanceTypeInfo, media_accelerator_info), false, false},
-    {"NeuronInfo", "NeuronInfo", "neuronInfo", {.kind = Kind::structure, .structure = &kNeuronInfo}, offsetof(InstanceTypeInfo, neuron_info), false, false},
-    {"PhcSupport", "PhcSupport", "phcSupport", {.kind = Kind::string}, offsetof(InstanceTypeInfo, phc_support), false, false},
-    {"RebootMigrationSupport", "RebootMigrationSupport", "rebootMigrationSupport", {.kind = Kind::string}, offsetof(InstanceTypeInfo, reboot_migration_support), false, false},
-    {"SupportedInRegion", "SupportedInRegion", "supportedInRegion", {.kind = Kind::boolean}, offsetof(InstanceTypeInfo, supported_in_region), false, false},
-};
-constinit const StructInfo kInstanceTypeInfo = struct_info<InstanceTypeInfo, Roles{}>("InstanceTypeInfo", kInstanceTypeInfoMembers);
 
 }  // namespace kiln::api::ec2::tables

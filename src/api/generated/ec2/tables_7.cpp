@@ -13,11 +13,14 @@
 #include "api/generated/ec2/modify_image_attribute.h"
 #include "api/generated/ec2/modify_instance_attribute.h"
 #include "api/generated/ec2/modify_instance_metadata_options.h"
+#include "api/generated/ec2/modify_volume.h"
 #include "api/generated/ec2/reservation.h"
 #include "api/generated/ec2/run_instances.h"
 #include "api/generated/ec2/tables.h"
 
 namespace kiln::api::ec2::tables {
+
+constinit const ListInfo kInstanceTypeInfoListList = list_info<InstanceTypeInfo>("item", {.kind = Kind::structure, .structure = &kInstanceTypeInfo});
 
 constinit const ListInfo kInstanceTypeOfferingsListList = list_info<InstanceTypeOffering>("item", {.kind = Kind::structure, .structure = &kInstanceTypeOffering});
 
@@ -45,13 +48,53 @@ constinit const ListInfo kLicenseSpecificationListRequestList = list_info<Licens
 
 constinit const ListInfo kMediaDeviceInfoListList = list_info<MediaDeviceInfo>("item", {.kind = Kind::structure, .structure = &kMediaDeviceInfo});
 
-constinit const ListInfo kNetworkCardInfoListList = list_info<NetworkCardInfo>("item", {.kind = Kind::structure, .structure = &kNetworkCardInfo});
-
-constinit const ListInfo kNetworkInterfaceListList = list_info<NetworkInterface>("item", {.kind = Kind::structure, .structure = &kNetworkInterface});
-
 constinit const ListInfo kSupportedInstanceTypeSetList = list_info<InstanceTypeItem>("item", {.kind = Kind::structure, .structure = &kInstanceTypeItem});
 
 constinit const ListInfo kUnsupportedInstanceTypeSetList = list_info<InstanceTypeItem>("item", {.kind = Kind::structure, .structure = &kInstanceTypeItem});
+
+constexpr MemberInfo kInstanceStorageInfoMembers[] = {
+    {"TotalSizeInGB", "TotalSizeInGB", "totalSizeInGB", {.kind = Kind::long_}, offsetof(InstanceStorageInfo, total_size_in_gb), false, false},
+    {"Disks", "Disks", "disks", {.kind = Kind::list, .list = &kDiskInfoListList}, offsetof(InstanceStorageInfo, disks), false, false},
+    {"NvmeSupport", "NvmeSupport", "nvmeSupport", {.kind = Kind::string}, offsetof(InstanceStorageInfo, nvme_support), false, false},
+    {"EncryptionSupport", "EncryptionSupport", "encryptionSupport", {.kind = Kind::string}, offsetof(InstanceStorageInfo, encryption_support), false, false},
+};
+constinit const StructInfo kInstanceStorageInfo = struct_info<InstanceStorageInfo, Roles{.member = true}>("InstanceStorageInfo", kInstanceStorageInfoMembers);
+
+constexpr MemberInfo kInstanceTypeInfoMembers[] = {
+    {"InstanceType", "InstanceType", "instanceType", {.kind = Kind::string}, offsetof(InstanceTypeInfo, instance_type), false, false},
+    {"CurrentGeneration", "CurrentGeneration", "currentGeneration", {.kind = Kind::boolean}, offsetof(InstanceTypeInfo, current_generation), false, false},
+    {"FreeTierEligible", "FreeTierEligible", "freeTierEligible", {.kind = Kind::boolean}, offsetof(InstanceTypeInfo, free_tier_eligible), false, false},
+    {"SupportedUsageClasses", "SupportedUsageClasses", "supportedUsageClasses", {.kind = Kind::list, .list = &kUsageClassTypeListList}, offsetof(InstanceTypeInfo, supported_usage_classes), false, false},
+    {"SupportedRootDeviceTypes", "SupportedRootDeviceTypes", "supportedRootDeviceTypes", {.kind = Kind::list, .list = &kRootDeviceTypeListList}, offsetof(InstanceTypeInfo, supported_root_device_types), false, false},
+    {"SupportedVirtualizationTypes", "SupportedVirtualizationTypes", "supportedVirtualizationTypes", {.kind = Kind::list, .list = &kVirtualizationTypeListList}, offsetof(InstanceTypeInfo, supported_virtualization_types), false, false},
+    {"BareMetal", "BareMetal", "bareMetal", {.kind = Kind::boolean}, offsetof(InstanceTypeInfo, bare_metal), false, false},
+    {"Hypervisor", "Hypervisor", "hypervisor", {.kind = Kind::string}, offsetof(InstanceTypeInfo, hypervisor), false, false},
+    {"ProcessorInfo", "ProcessorInfo", "processorInfo", {.kind = Kind::structure, .structure = &kProcessorInfo}, offsetof(InstanceTypeInfo, processor_info), false, false},
+    {"VCpuInfo", "VCpuInfo", "vCpuInfo", {.kind = Kind::structure, .structure = &kVCpuInfo}, offsetof(InstanceTypeInfo, v_cpu_info), false, false},
+    {"MemoryInfo", "MemoryInfo", "memoryInfo", {.kind = Kind::structure, .structure = &kMemoryInfo}, offsetof(InstanceTypeInfo, memory_info), false, false},
+    {"InstanceStorageSupported", "InstanceStorageSupported", "instanceStorageSupported", {.kind = Kind::boolean}, offsetof(InstanceTypeInfo, instance_storage_supported), false, false},
+    {"InstanceStorageInfo", "InstanceStorageInfo", "instanceStorageInfo", {.kind = Kind::structure, .structure = &kInstanceStorageInfo}, offsetof(InstanceTypeInfo, instance_storage_info), false, false},
+    {"EbsInfo", "EbsInfo", "ebsInfo", {.kind = Kind::structure, .structure = &kEbsInfo}, offsetof(InstanceTypeInfo, ebs_info), false, false},
+    {"NetworkInfo", "NetworkInfo", "networkInfo", {.kind = Kind::structure, .structure = &kNetworkInfo}, offsetof(InstanceTypeInfo, network_info), false, false},
+    {"GpuInfo", "GpuInfo", "gpuInfo", {.kind = Kind::structure, .structure = &kGpuInfo}, offsetof(InstanceTypeInfo, gpu_info), false, false},
+    {"FpgaInfo", "FpgaInfo", "fpgaInfo", {.kind = Kind::structure, .structure = &kFpgaInfo}, offsetof(InstanceTypeInfo, fpga_info), false, false},
+    {"PlacementGroupInfo", "PlacementGroupInfo", "placementGroupInfo", {.kind = Kind::structure, .structure = &kPlacementGroupInfo}, offsetof(InstanceTypeInfo, placement_group_info), false, false},
+    {"InferenceAcceleratorInfo", "InferenceAcceleratorInfo", "inferenceAcceleratorInfo", {.kind = Kind::structure, .structure = &kInferenceAcceleratorInfo}, offsetof(InstanceTypeInfo, inference_accelerator_info), false, false},
+    {"HibernationSupported", "HibernationSupported", "hibernationSupported", {.kind = Kind::boolean}, offsetof(InstanceTypeInfo, hibernation_supported), false, false},
+    {"BurstablePerformanceSupported", "BurstablePerformanceSupported", "burstablePerformanceSupported", {.kind = Kind::boolean}, offsetof(InstanceTypeInfo, burstable_performance_supported), false, false},
+    {"DedicatedHostsSupported", "DedicatedHostsSupported", "dedicatedHostsSupported", {.kind = Kind::boolean}, offsetof(InstanceTypeInfo, dedicated_hosts_supported), false, false},
+    {"AutoRecoverySupported", "AutoRecoverySupported", "autoRecoverySupported", {.kind = Kind::boolean}, offsetof(InstanceTypeInfo, auto_recovery_supported), false, false},
+    {"SupportedBootModes", "SupportedBootModes", "supportedBootModes", {.kind = Kind::list, .list = &kBootModeTypeListList}, offsetof(InstanceTypeInfo, supported_boot_modes), false, false},
+    {"NitroEnclavesSupport", "NitroEnclavesSupport", "nitroEnclavesSupport", {.kind = Kind::string}, offsetof(InstanceTypeInfo, nitro_enclaves_support), false, false},
+    {"NitroTpmSupport", "NitroTpmSupport", "nitroTpmSupport", {.kind = Kind::string}, offsetof(InstanceTypeInfo, nitro_tpm_support), false, false},
+    {"NitroTpmInfo", "NitroTpmInfo", "nitroTpmInfo", {.kind = Kind::structure, .structure = &kNitroTpmInfo}, offsetof(InstanceTypeInfo, nitro_tpm_info), false, false},
+    {"MediaAcceleratorInfo", "MediaAcceleratorInfo", "mediaAcceleratorInfo", {.kind = Kind::structure, .structure = &kMediaAcceleratorInfo}, offsetof(InstanceTypeInfo, media_accelerator_info), false, false},
+    {"NeuronInfo", "NeuronInfo", "neuronInfo", {.kind = Kind::structure, .structure = &kNeuronInfo}, offsetof(InstanceTypeInfo, neuron_info), false, false},
+    {"PhcSupport", "PhcSupport", "phcSupport", {.kind = Kind::string}, offsetof(InstanceTypeInfo, phc_support), false, false},
+    {"RebootMigrationSupport", "RebootMigrationSupport", "rebootMigrationSupport", {.kind = Kind::string}, offsetof(InstanceTypeInfo, reboot_migration_support), false, false},
+    {"SupportedInRegion", "SupportedInRegion", "supportedInRegion", {.kind = Kind::boolean}, offsetof(InstanceTypeInfo, supported_in_region), false, false},
+};
+constinit const StructInfo kInstanceTypeInfo = struct_info<InstanceTypeInfo, Roles{}>("InstanceTypeInfo", kInstanceTypeInfoMembers);
 
 constexpr MemberInfo kInstanceTypeItemMembers[] = {
     {"InstanceType", "InstanceType", "instanceType", {.kind = Kind::string}, offsetof(InstanceTypeItem, instance_type), false, false},
@@ -245,94 +288,26 @@ constexpr MemberInfo kModifyInstanceMetadataOptionsResultMembers[] = {
 };
 constinit const StructInfo kModifyInstanceMetadataOptionsResult = struct_info<ModifyInstanceMetadataOptionsResult, Roles{.root = true}>("ModifyInstanceMetadataOptionsResult", kModifyInstanceMetadataOptionsResultMembers);
 
+constexpr MemberInfo kModifyVolumeRequestMembers[] = {
+    {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(ModifyVolumeRequest, dry_run), false, false},
+    {"VolumeId", "VolumeId", "VolumeId", {.kind = Kind::string}, offsetof(ModifyVolumeRequest, volume_id), true, false},
+    {"Size", "Size", "Size", {.kind = Kind::integer}, offsetof(ModifyVolumeRequest, size), false, false},
+    {"VolumeType", "VolumeType", "VolumeType", {.kind = Kind::string}, offsetof(ModifyVolumeRequest, volume_type), false, false},
+    {"Iops", "Iops", "Iops", {.kind = Kind::integer}, offsetof(ModifyVolumeRequest, iops), false, false},
+    {"Throughput", "Throughput", "Throughput", {.kind = Kind::integer}, offsetof(ModifyVolumeRequest, throughput), false, false},
+    {"MultiAttachEnabled", "MultiAttachEnabled", "MultiAttachEnabled", {.kind = Kind::boolean}, offsetof(ModifyVolumeRequest, multi_attach_enabled), false, false},
+};
+constinit const StructInfo kModifyVolumeRequest = struct_info<ModifyVolumeRequest, Roles{.root = true}>("ModifyVolumeRequest", kModifyVolumeRequestMembers);
+
+constexpr MemberInfo kModifyVolumeResultMembers[] = {
+    {"VolumeModification", "VolumeModification", "volumeModification", {.kind = Kind::structure, .structure = &kVolumeModification}, offsetof(ModifyVolumeResult, volume_modification), false, false},
+};
+constinit const StructInfo kModifyVolumeResult = struct_info<ModifyVolumeResult, Roles{.root = true}>("ModifyVolumeResult", kModifyVolumeResultMembers);
+
 constexpr MemberInfo kMonitoringMembers[] = {
     {"MetricCategoryIds", "MetricCategoryIdSet", "metricCategoryIdSet", {.kind = Kind::list, .list = &kMetricCategoryIdListList}, offsetof(Monitoring, metric_category_ids), false, false},
     {"State", "State", "state", {.kind = Kind::string}, offsetof(Monitoring, state), false, false},
 };
 constinit const StructInfo kMonitoring = struct_info<Monitoring, Roles{.member = true}>("Monitoring", kMonitoringMembers);
-
-constexpr MemberInfo kNetworkCardInfoMembers[] = {
-    {"NetworkCardIndex", "NetworkCardIndex", "networkCardIndex", {.kind = Kind::integer}, offsetof(NetworkCardInfo, network_card_index), false, false},
-    {"NetworkPerformance", "NetworkPerformance", "networkPerformance", {.kind = Kind::string}, offsetof(NetworkCardInfo, network_performance), false, false},
-    {"MaximumNetworkInterfaces", "MaximumNetworkInterfaces", "maximumNetworkInterfaces", {.kind = Kind::integer}, offsetof(NetworkCardInfo, maximum_network_interfaces), false, false},
-    {"AdditionalFlexibleNetworkInterfaces", "AdditionalFlexibleNetworkInterfaces", "additionalFlexibleNetworkInterfaces", {.kind = Kind::integer}, offsetof(NetworkCardInfo, additional_flexible_network_interfaces), false, false},
-    {"BaselineBandwidthInGbps", "BaselineBandwidthInGbps", "baselineBandwidthInGbps", {.kind = Kind::double_}, offsetof(NetworkCardInfo, baseline_bandwidth_in_gbps), false, false},
-    {"PeakBandwidthInGbps", "PeakBandwidthInGbps", "peakBandwidthInGbps", {.kind = Kind::double_}, offsetof(NetworkCardInfo, peak_bandwidth_in_gbps), false, false},
-    {"DefaultEnaQueueCountPerInterface", "DefaultEnaQueueCountPerInterface", "defaultEnaQueueCountPerInterface", {.kind = Kind::integer}, offsetof(NetworkCardInfo, default_ena_queue_count_per_interface), false, false},
-    {"MaximumEnaQueueCount", "MaximumEnaQueueCount", "maximumEnaQueueCount", {.kind = Kind::integer}, offsetof(NetworkCardInfo, maximum_ena_queue_count), false, false},
-    {"MaximumEnaQueueCountPerInterface", "MaximumEnaQueueCountPerInterface", "maximumEnaQueueCountPerInterface", {.kind = Kind::integer}, offsetof(NetworkCardInfo, maximum_ena_queue_count_per_interface), false, false},
-    {"InterfaceTypes", "InterfaceTypeSet", "interfaceTypeSet", {.kind = Kind::list, .list = &kNetworkCardInterfaceTypeListList}, offsetof(NetworkCardInfo, interface_types), false, false},
-};
-constinit const StructInfo kNetworkCardInfo = struct_info<NetworkCardInfo, Roles{}>("NetworkCardInfo", kNetworkCardInfoMembers);
-
-constexpr MemberInfo kNetworkInfoMembers[] = {
-    {"NetworkPerformance", "NetworkPerformance", "networkPerformance", {.kind = Kind::string}, offsetof(NetworkInfo, network_performance), false, false},
-    {"MaximumNetworkInterfaces", "MaximumNetworkInterfaces", "maximumNetworkInterfaces", {.kind = Kind::integer}, offsetof(NetworkInfo, maximum_network_interfaces), false, false},
-    {"MaximumNetworkCards", "MaximumNetworkCards", "maximumNetworkCards", {.kind = Kind::integer}, offsetof(NetworkInfo, maximum_network_cards), false, false},
-    {"DefaultNetworkCardIndex", "DefaultNetworkCardIndex", "defaultNetworkCardIndex", {.kind = Kind::integer}, offsetof(NetworkInfo, default_network_card_index), false, false},
-    {"NetworkCards", "NetworkCards", "networkCards", {.kind = Kind::list, .list = &kNetworkCardInfoListList}, offsetof(NetworkInfo, network_cards), false, false},
-    {"Ipv4AddressesPerInterface", "Ipv4AddressesPerInterface", "ipv4AddressesPerInterface", {.kind = Kind::integer}, offsetof(NetworkInfo, ipv4_addresses_per_interface), false, false},
-    {"Ipv6AddressesPerInterface", "Ipv6AddressesPerInterface", "ipv6AddressesPerInterface", {.kind = Kind::integer}, offsetof(NetworkInfo, ipv6_addresses_per_interface), false, false},
-    {"Ipv6Supported", "Ipv6Supported", "ipv6Supported", {.kind = Kind::boolean}, offsetof(NetworkInfo, ipv6_supported), false, false},
-    {"EnaSupport", "EnaSupport", "enaSupport", {.kind = Kind::string}, offsetof(NetworkInfo, ena_support), false, false},
-    {"EfaSupported", "EfaSupported", "efaSupported", {.kind = Kind::boolean}, offsetof(NetworkInfo, efa_supported), false, false},
-    {"EfaInfo", "EfaInfo", "efaInfo", {.kind = Kind::structure, .structure = &kEfaInfo}, offsetof(NetworkInfo, efa_info), false, false},
-    {"EncryptionInTransitSupported", "EncryptionInTransitSupported", "encryptionInTransitSupported", {.kind = Kind::boolean}, offsetof(NetworkInfo, encryption_in_transit_supported), false, false},
-    {"EnaSrdSupported", "EnaSrdSupported", "enaSrdSupported", {.kind = Kind::boolean}, offsetof(NetworkInfo, ena_srd_supported), false, false},
-    {"BandwidthWeightings", "BandwidthWeightings", "bandwidthWeightings", {.kind = Kind::list, .list = &kBandwidthWeightingTypeListList}, offsetof(NetworkInfo, bandwidth_weightings), false, false},
-    {"FlexibleEnaQueuesSupport", "FlexibleEnaQueuesSupport", "flexibleEnaQueuesSupport", {.kind = Kind::string}, offsetof(NetworkInfo, flexible_ena_queues_support), false, false},
-    {"ConnectionTrackingConfiguration", "ConnectionTrackingConfiguration", "connectionTrackingConfiguration", {.kind = Kind::structure, .structure = &kDefaultConnectionTrackingConfiguration}, offsetof(NetworkInfo, connection_tracking_configuration), false, false},
-    {"SecondaryNetworkSupported", "SecondaryNetworkSupported", "secondaryNetworkSupported", {.kind = Kind::boolean}, offsetof(NetworkInfo, secondary_network_supported), false, false},
-    {"MaximumSecondaryNetworkInterfaces", "MaximumSecondaryNetworkInterfaces", "maximumSecondaryNetworkInterfaces", {.kind = Kind::integer}, offsetof(NetworkInfo, maximum_secondary_network_interfaces), false, false},
-    {"Ipv4AddressesPerSecondaryInterface", "Ipv4AddressesPerSecondaryInterface", "ipv4AddressesPerSecondaryInterface", {.kind = Kind::integer}, offsetof(NetworkInfo, ipv4_addresses_per_secondary_interface), false, false},
-};
-constinit const StructInfo kNetworkInfo = struct_info<NetworkInfo, Roles{.member = true}>("NetworkInfo", kNetworkInfoMembers);
-
-constexpr MemberInfo kNetworkInterfaceMembers[] = {
-    {"Association", "Association", "association", {.kind = Kind::structure, .structure = &kNetworkInterfaceAssociation}, offsetof(NetworkInterface, association), false, false},
-    {"Attachment", "Attachment", "attachment", {.kind = Kind::structure, .structure = &kNetworkInterfaceAttachment}, offsetof(NetworkInterface, attachment), false, false},
-    {"AvailabilityZone", "AvailabilityZone", "availabilityZone", {.kind = Kind::string}, offsetof(NetworkInterface, availability_zone), false, false},
-    {"ConnectionTrackingConfiguration", "ConnectionTrackingConfiguration", "connectionTrackingConfiguration", {.kind = Kind::structure, .structure = &kConnectionTrackingConfiguration}, offsetof(NetworkInterface, connection_tracking_configuration), false, false},
-    {"Description", "Description", "description", {.kind = Kind::string}, offsetof(NetworkInterface, description), false, false},
-    {"Groups", "GroupSet", "groupSet", {.kind = Kind::list, .list = &kGroupIdentifierListList}, offsetof(NetworkInterface, groups), false, false},
-    {"InterfaceType", "InterfaceType", "interfaceType", {.kind = Kind::string}, offsetof(NetworkInterface, interface_type), false, false},
-    {"Ipv6Addresses", "Ipv6AddressesSet", "ipv6AddressesSet", {.kind = Kind::list, .list = &kNetworkInterfaceIpv6AddressesListList}, offsetof(NetworkInterface, ipv6_addresses), false, false},
-    {"MacAddress", "MacAddress", "macAddress", {.kind = Kind::string}, offsetof(NetworkInterface, mac_address), false, false},
-    {"NetworkInterfaceId", "NetworkInterfaceId", "networkInterfaceId", {.kind = Kind::string}, offsetof(NetworkInterface, network_interface_id), false, false},
-    {"OutpostArn", "OutpostArn", "outpostArn", {.kind = Kind::string}, offsetof(NetworkInterface, outpost_arn), false, false},
-    {"OwnerId", "OwnerId", "ownerId", {.kind = Kind::string}, offsetof(NetworkInterface, owner_id), false, false},
-    {"PrivateDnsName", "PrivateDnsName", "privateDnsName", {.kind = Kind::string}, offsetof(NetworkInterface, private_dns_name), false, false},
-    {"PublicDnsName", "PublicDnsName", "publicDnsName", {.kind = Kind::string}, offsetof(NetworkInterface, public_dns_name), false, false},
-    {"PublicIpDnsNameOptions", "PublicIpDnsNameOptions", "publicIpDnsNameOptions", {.kind = Kind::structure, .structure = &kPublicIpDnsNameOptions}, offsetof(NetworkInterface, public_ip_dns_name_options), false, false},
-    {"PrivateIpAddress", "PrivateIpAddress", "privateIpAddress", {.kind = Kind::string}, offsetof(NetworkInterface, private_ip_address), false, false},
-    {"PrivateIpAddresses", "PrivateIpAddressesSet", "privateIpAddressesSet", {.kind = Kind::list, .list = &kNetworkInterfacePrivateIpAddressListList}, offsetof(NetworkInterface, private_ip_addresses), false, false},
-    {"Ipv4Prefixes", "Ipv4PrefixSet", "ipv4PrefixSet", {.kind = Kind::list, .list = &kIpv4PrefixesListList}, offsetof(NetworkInterface, ipv4_prefixes), false, false},
-    {"Ipv6Prefixes", "Ipv6PrefixSet", "ipv6PrefixSet", {.kind = Kind::list, .list = &kIpv6PrefixesListList}, offsetof(NetworkInterface, ipv6_prefixes), false, false},
-    {"RequesterId", "RequesterId", "requesterId", {.kind = Kind::string}, offsetof(NetworkInterface, requester_id), false, false},
-    {"RequesterManaged", "RequesterManaged", "requesterManaged", {.kind = Kind::boolean}, offsetof(NetworkInterface, requester_managed), false, false},
-    {"SourceDestCheck", "SourceDestCheck", "sourceDestCheck", {.kind = Kind::boolean}, offsetof(NetworkInterface, source_dest_check), false, false},
-    {"Status", "Status", "status", {.kind = Kind::string}, offsetof(NetworkInterface, status), false, false},
-    {"SubnetId", "SubnetId", "subnetId", {.kind = Kind::string}, offsetof(NetworkInterface, subnet_id), false, false},
-    {"TagSet", "TagSet", "tagSet", {.kind = Kind::list, .list = &kTagListList}, offsetof(NetworkInterface, tag_set), false, false},
-    {"VpcId", "VpcId", "vpcId", {.kind = Kind::string}, offsetof(NetworkInterface, vpc_id), false, false},
-    {"DenyAllIgwTraffic", "DenyAllIgwTraffic", "denyAllIgwTraffic", {.kind = Kind::boolean}, offsetof(NetworkInterface, deny_all_igw_traffic), false, false},
-    {"Ipv6Native", "Ipv6Native", "ipv6Native", {.kind = Kind::boolean}, offsetof(NetworkInterface, ipv6_native), false, false},
-    {"Ipv6Address", "Ipv6Address", "ipv6Address", {.kind = Kind::string}, offsetof(NetworkInterface, ipv6_address), false, false},
-    {"Operator", "Operator", "operator", {.kind = Kind::structure, .structure = &kOperatorResponse}, offsetof(NetworkInterface, operator_), false, false},
-    {"AssociatedSubnets", "AssociatedSubnetSet", "associatedSubnetSet", {.kind = Kind::list, .list = &kAssociatedSubnetListList}, offsetof(NetworkInterface, associated_subnets), false, false},
-    {"AvailabilityZoneId", "AvailabilityZoneId", "availabilityZoneId", {.kind = Kind::string}, offsetof(NetworkInterface, availability_zone_id), false, false},
-};
-constinit const StructInfo kNetworkInterface = struct_info<NetworkInterface, Roles{}>("NetworkInterface", kNetworkInterfaceMembers);
-
-constexpr MemberInfo kNetworkInterfaceAssociationMembers[] = {
-    {"AllocationId", "AllocationId", "allocationId", {.kind = Kind::string}, offsetof(NetworkInterfaceAssociation, allocation_id), false, false},
-    {"AssociationId", "AssociationId", "associationId", {.kind = Kind::string}, offsetof(NetworkInterfaceAssociation, association_id), false, false},
-    {"IpOwnerId", "IpOwnerId", "ipOwnerId", {.kind = Kind::string}, offsetof(NetworkInterfaceAssociation, ip_owner_id), false, false},
-    {"PublicDnsName", "PublicDnsName", "publicDnsName", {.kind = Kind::string}, offsetof(NetworkInterfaceAssociation, public_dns_name), false, false},
-    {"PublicIp", "PublicIp", "publicIp", {.kind = Kind::string}, offsetof(NetworkInterfaceAssociation, public_ip), false, false},
-    {"CustomerOwnedIp", "CustomerOwnedIp", "customerOwnedIp", {.kind = Kind::string}, offsetof(NetworkInterfaceAssociation, customer_owned_ip), false, false},
-    {"CarrierIp", "CarrierIp", "carrierIp", {.kind = Kind::string}, offsetof(NetworkInterfaceAssociation, carrier_ip), false, false},
-};
-constinit const StructInfo kNetworkInterfaceAssociation = struct_info<NetworkInterfaceAssociation, Roles{.member = true}>("NetworkInterfaceAssociation", kNetworkInterfaceAssociationMembers);
 
 }  // namespace kiln::api::ec2::tables

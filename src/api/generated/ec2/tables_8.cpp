@@ -15,15 +15,17 @@
 #include "api/generated/ec2/reboot_instances.h"
 #include "api/generated/ec2/register_image.h"
 #include "api/generated/ec2/reservation.h"
-#include "api/generated/ec2/reset_image_attribute.h"
-#include "api/generated/ec2/revoke_security_group_egress.h"
 #include "api/generated/ec2/run_instances.h"
 #include "api/generated/ec2/security_group_rule.h"
 #include "api/generated/ec2/tables.h"
 
 namespace kiln::api::ec2::tables {
 
+constinit const ListInfo kNetworkCardInfoListList = list_info<NetworkCardInfo>("item", {.kind = Kind::structure, .structure = &kNetworkCardInfo});
+
 constinit const ListInfo kNetworkInterfaceIpv6AddressesListList = list_info<NetworkInterfaceIpv6Address>("item", {.kind = Kind::structure, .structure = &kNetworkInterfaceIpv6Address});
+
+constinit const ListInfo kNetworkInterfaceListList = list_info<NetworkInterface>("item", {.kind = Kind::structure, .structure = &kNetworkInterface});
 
 constinit const ListInfo kNetworkInterfacePrivateIpAddressListList = list_info<NetworkInterfacePrivateIpAddress>("item", {.kind = Kind::structure, .structure = &kNetworkInterfacePrivateIpAddress});
 
@@ -39,7 +41,89 @@ constinit const ListInfo kRegionGeographyListList = list_info<RegionGeography>("
 
 constinit const ListInfo kRegionListList = list_info<Region>("item", {.kind = Kind::structure, .structure = &kRegion});
 
-constinit const ListInfo kReservationListList = list_info<Reservation>("item", {.kind = Kind::structure, .structure = &kReservation});
+constexpr MemberInfo kNetworkCardInfoMembers[] = {
+    {"NetworkCardIndex", "NetworkCardIndex", "networkCardIndex", {.kind = Kind::integer}, offsetof(NetworkCardInfo, network_card_index), false, false},
+    {"NetworkPerformance", "NetworkPerformance", "networkPerformance", {.kind = Kind::string}, offsetof(NetworkCardInfo, network_performance), false, false},
+    {"MaximumNetworkInterfaces", "MaximumNetworkInterfaces", "maximumNetworkInterfaces", {.kind = Kind::integer}, offsetof(NetworkCardInfo, maximum_network_interfaces), false, false},
+    {"AdditionalFlexibleNetworkInterfaces", "AdditionalFlexibleNetworkInterfaces", "additionalFlexibleNetworkInterfaces", {.kind = Kind::integer}, offsetof(NetworkCardInfo, additional_flexible_network_interfaces), false, false},
+    {"BaselineBandwidthInGbps", "BaselineBandwidthInGbps", "baselineBandwidthInGbps", {.kind = Kind::double_}, offsetof(NetworkCardInfo, baseline_bandwidth_in_gbps), false, false},
+    {"PeakBandwidthInGbps", "PeakBandwidthInGbps", "peakBandwidthInGbps", {.kind = Kind::double_}, offsetof(NetworkCardInfo, peak_bandwidth_in_gbps), false, false},
+    {"DefaultEnaQueueCountPerInterface", "DefaultEnaQueueCountPerInterface", "defaultEnaQueueCountPerInterface", {.kind = Kind::integer}, offsetof(NetworkCardInfo, default_ena_queue_count_per_interface), false, false},
+    {"MaximumEnaQueueCount", "MaximumEnaQueueCount", "maximumEnaQueueCount", {.kind = Kind::integer}, offsetof(NetworkCardInfo, maximum_ena_queue_count), false, false},
+    {"MaximumEnaQueueCountPerInterface", "MaximumEnaQueueCountPerInterface", "maximumEnaQueueCountPerInterface", {.kind = Kind::integer}, offsetof(NetworkCardInfo, maximum_ena_queue_count_per_interface), false, false},
+    {"InterfaceTypes", "InterfaceTypeSet", "interfaceTypeSet", {.kind = Kind::list, .list = &kNetworkCardInterfaceTypeListList}, offsetof(NetworkCardInfo, interface_types), false, false},
+};
+constinit const StructInfo kNetworkCardInfo = struct_info<NetworkCardInfo, Roles{}>("NetworkCardInfo", kNetworkCardInfoMembers);
+
+constexpr MemberInfo kNetworkInfoMembers[] = {
+    {"NetworkPerformance", "NetworkPerformance", "networkPerformance", {.kind = Kind::string}, offsetof(NetworkInfo, network_performance), false, false},
+    {"MaximumNetworkInterfaces", "MaximumNetworkInterfaces", "maximumNetworkInterfaces", {.kind = Kind::integer}, offsetof(NetworkInfo, maximum_network_interfaces), false, false},
+    {"MaximumNetworkCards", "MaximumNetworkCards", "maximumNetworkCards", {.kind = Kind::integer}, offsetof(NetworkInfo, maximum_network_cards), false, false},
+    {"DefaultNetworkCardIndex", "DefaultNetworkCardIndex", "defaultNetworkCardIndex", {.kind = Kind::integer}, offsetof(NetworkInfo, default_network_card_index), false, false},
+    {"NetworkCards", "NetworkCards", "networkCards", {.kind = Kind::list, .list = &kNetworkCardInfoListList}, offsetof(NetworkInfo, network_cards), false, false},
+    {"Ipv4AddressesPerInterface", "Ipv4AddressesPerInterface", "ipv4AddressesPerInterface", {.kind = Kind::integer}, offsetof(NetworkInfo, ipv4_addresses_per_interface), false, false},
+    {"Ipv6AddressesPerInterface", "Ipv6AddressesPerInterface", "ipv6AddressesPerInterface", {.kind = Kind::integer}, offsetof(NetworkInfo, ipv6_addresses_per_interface), false, false},
+    {"Ipv6Supported", "Ipv6Supported", "ipv6Supported", {.kind = Kind::boolean}, offsetof(NetworkInfo, ipv6_supported), false, false},
+    {"EnaSupport", "EnaSupport", "enaSupport", {.kind = Kind::string}, offsetof(NetworkInfo, ena_support), false, false},
+    {"EfaSupported", "EfaSupported", "efaSupported", {.kind = Kind::boolean}, offsetof(NetworkInfo, efa_supported), false, false},
+    {"EfaInfo", "EfaInfo", "efaInfo", {.kind = Kind::structure, .structure = &kEfaInfo}, offsetof(NetworkInfo, efa_info), false, false},
+    {"EncryptionInTransitSupported", "EncryptionInTransitSupported", "encryptionInTransitSupported", {.kind = Kind::boolean}, offsetof(NetworkInfo, encryption_in_transit_supported), false, false},
+    {"EnaSrdSupported", "EnaSrdSupported", "enaSrdSupported", {.kind = Kind::boolean}, offsetof(NetworkInfo, ena_srd_supported), false, false},
+    {"BandwidthWeightings", "BandwidthWeightings", "bandwidthWeightings", {.kind = Kind::list, .list = &kBandwidthWeightingTypeListList}, offsetof(NetworkInfo, bandwidth_weightings), false, false},
+    {"FlexibleEnaQueuesSupport", "FlexibleEnaQueuesSupport", "flexibleEnaQueuesSupport", {.kind = Kind::string}, offsetof(NetworkInfo, flexible_ena_queues_support), false, false},
+    {"ConnectionTrackingConfiguration", "ConnectionTrackingConfiguration", "connectionTrackingConfiguration", {.kind = Kind::structure, .structure = &kDefaultConnectionTrackingConfiguration}, offsetof(NetworkInfo, connection_tracking_configuration), false, false},
+    {"SecondaryNetworkSupported", "SecondaryNetworkSupported", "secondaryNetworkSupported", {.kind = Kind::boolean}, offsetof(NetworkInfo, secondary_network_supported), false, false},
+    {"MaximumSecondaryNetworkInterfaces", "MaximumSecondaryNetworkInterfaces", "maximumSecondaryNetworkInterfaces", {.kind = Kind::integer}, offsetof(NetworkInfo, maximum_secondary_network_interfaces), false, false},
+    {"Ipv4AddressesPerSecondaryInterface", "Ipv4AddressesPerSecondaryInterface", "ipv4AddressesPerSecondaryInterface", {.kind = Kind::integer}, offsetof(NetworkInfo, ipv4_addresses_per_secondary_interface), false, false},
+};
+constinit const StructInfo kNetworkInfo = struct_info<NetworkInfo, Roles{.member = true}>("NetworkInfo", kNetworkInfoMembers);
+
+constexpr MemberInfo kNetworkInterfaceMembers[] = {
+    {"Association", "Association", "association", {.kind = Kind::structure, .structure = &kNetworkInterfaceAssociation}, offsetof(NetworkInterface, association), false, false},
+    {"Attachment", "Attachment", "attachment", {.kind = Kind::structure, .structure = &kNetworkInterfaceAttachment}, offsetof(NetworkInterface, attachment), false, false},
+    {"AvailabilityZone", "AvailabilityZone", "availabilityZone", {.kind = Kind::string}, offsetof(NetworkInterface, availability_zone), false, false},
+    {"ConnectionTrackingConfiguration", "ConnectionTrackingConfiguration", "connectionTrackingConfiguration", {.kind = Kind::structure, .structure = &kConnectionTrackingConfiguration}, offsetof(NetworkInterface, connection_tracking_configuration), false, false},
+    {"Description", "Description", "description", {.kind = Kind::string}, offsetof(NetworkInterface, description), false, false},
+    {"Groups", "GroupSet", "groupSet", {.kind = Kind::list, .list = &kGroupIdentifierListList}, offsetof(NetworkInterface, groups), false, false},
+    {"InterfaceType", "InterfaceType", "interfaceType", {.kind = Kind::string}, offsetof(NetworkInterface, interface_type), false, false},
+    {"Ipv6Addresses", "Ipv6AddressesSet", "ipv6AddressesSet", {.kind = Kind::list, .list = &kNetworkInterfaceIpv6AddressesListList}, offsetof(NetworkInterface, ipv6_addresses), false, false},
+    {"MacAddress", "MacAddress", "macAddress", {.kind = Kind::string}, offsetof(NetworkInterface, mac_address), false, false},
+    {"NetworkInterfaceId", "NetworkInterfaceId", "networkInterfaceId", {.kind = Kind::string}, offsetof(NetworkInterface, network_interface_id), false, false},
+    {"OutpostArn", "OutpostArn", "outpostArn", {.kind = Kind::string}, offsetof(NetworkInterface, outpost_arn), false, false},
+    {"OwnerId", "OwnerId", "ownerId", {.kind = Kind::string}, offsetof(NetworkInterface, owner_id), false, false},
+    {"PrivateDnsName", "PrivateDnsName", "privateDnsName", {.kind = Kind::string}, offsetof(NetworkInterface, private_dns_name), false, false},
+    {"PublicDnsName", "PublicDnsName", "publicDnsName", {.kind = Kind::string}, offsetof(NetworkInterface, public_dns_name), false, false},
+    {"PublicIpDnsNameOptions", "PublicIpDnsNameOptions", "publicIpDnsNameOptions", {.kind = Kind::structure, .structure = &kPublicIpDnsNameOptions}, offsetof(NetworkInterface, public_ip_dns_name_options), false, false},
+    {"PrivateIpAddress", "PrivateIpAddress", "privateIpAddress", {.kind = Kind::string}, offsetof(NetworkInterface, private_ip_address), false, false},
+    {"PrivateIpAddresses", "PrivateIpAddressesSet", "privateIpAddressesSet", {.kind = Kind::list, .list = &kNetworkInterfacePrivateIpAddressListList}, offsetof(NetworkInterface, private_ip_addresses), false, false},
+    {"Ipv4Prefixes", "Ipv4PrefixSet", "ipv4PrefixSet", {.kind = Kind::list, .list = &kIpv4PrefixesListList}, offsetof(NetworkInterface, ipv4_prefixes), false, false},
+    {"Ipv6Prefixes", "Ipv6PrefixSet", "ipv6PrefixSet", {.kind = Kind::list, .list = &kIpv6PrefixesListList}, offsetof(NetworkInterface, ipv6_prefixes), false, false},
+    {"RequesterId", "RequesterId", "requesterId", {.kind = Kind::string}, offsetof(NetworkInterface, requester_id), false, false},
+    {"RequesterManaged", "RequesterManaged", "requesterManaged", {.kind = Kind::boolean}, offsetof(NetworkInterface, requester_managed), false, false},
+    {"SourceDestCheck", "SourceDestCheck", "sourceDestCheck", {.kind = Kind::boolean}, offsetof(NetworkInterface, source_dest_check), false, false},
+    {"Status", "Status", "status", {.kind = Kind::string}, offsetof(NetworkInterface, status), false, false},
+    {"SubnetId", "SubnetId", "subnetId", {.kind = Kind::string}, offsetof(NetworkInterface, subnet_id), false, false},
+    {"TagSet", "TagSet", "tagSet", {.kind = Kind::list, .list = &kTagListList}, offsetof(NetworkInterface, tag_set), false, false},
+    {"VpcId", "VpcId", "vpcId", {.kind = Kind::string}, offsetof(NetworkInterface, vpc_id), false, false},
+    {"DenyAllIgwTraffic", "DenyAllIgwTraffic", "denyAllIgwTraffic", {.kind = Kind::boolean}, offsetof(NetworkInterface, deny_all_igw_traffic), false, false},
+    {"Ipv6Native", "Ipv6Native", "ipv6Native", {.kind = Kind::boolean}, offsetof(NetworkInterface, ipv6_native), false, false},
+    {"Ipv6Address", "Ipv6Address", "ipv6Address", {.kind = Kind::string}, offsetof(NetworkInterface, ipv6_address), false, false},
+    {"Operator", "Operator", "operator", {.kind = Kind::structure, .structure = &kOperatorResponse}, offsetof(NetworkInterface, operator_), false, false},
+    {"AssociatedSubnets", "AssociatedSubnetSet", "associatedSubnetSet", {.kind = Kind::list, .list = &kAssociatedSubnetListList}, offsetof(NetworkInterface, associated_subnets), false, false},
+    {"AvailabilityZoneId", "AvailabilityZoneId", "availabilityZoneId", {.kind = Kind::string}, offsetof(NetworkInterface, availability_zone_id), false, false},
+};
+constinit const StructInfo kNetworkInterface = struct_info<NetworkInterface, Roles{}>("NetworkInterface", kNetworkInterfaceMembers);
+
+constexpr MemberInfo kNetworkInterfaceAssociationMembers[] = {
+    {"AllocationId", "AllocationId", "allocationId", {.kind = Kind::string}, offsetof(NetworkInterfaceAssociation, allocation_id), false, false},
+    {"AssociationId", "AssociationId", "associationId", {.kind = Kind::string}, offsetof(NetworkInterfaceAssociation, association_id), false, false},
+    {"IpOwnerId", "IpOwnerId", "ipOwnerId", {.kind = Kind::string}, offsetof(NetworkInterfaceAssociation, ip_owner_id), false, false},
+    {"PublicDnsName", "PublicDnsName", "publicDnsName", {.kind = Kind::string}, offsetof(NetworkInterfaceAssociation, public_dns_name), false, false},
+    {"PublicIp", "PublicIp", "publicIp", {.kind = Kind::string}, offsetof(NetworkInterfaceAssociation, public_ip), false, false},
+    {"CustomerOwnedIp", "CustomerOwnedIp", "customerOwnedIp", {.kind = Kind::string}, offsetof(NetworkInterfaceAssociation, customer_owned_ip), false, false},
+    {"CarrierIp", "CarrierIp", "carrierIp", {.kind = Kind::string}, offsetof(NetworkInterfaceAssociation, carrier_ip), false, false},
+};
+constinit const StructInfo kNetworkInterfaceAssociation = struct_info<NetworkInterfaceAssociation, Roles{.member = true}>("NetworkInterfaceAssociation", kNetworkInterfaceAssociationMembers);
 
 constexpr MemberInfo kNetworkInterfaceAttachmentMembers[] = {
     {"AttachTime", "AttachTime", "attachTime", {.kind = Kind::timestamp}, offsetof(NetworkInterfaceAttachment, attach_time), false, false},
@@ -242,40 +326,5 @@ constexpr MemberInfo kRegisterImageRequestMembers[] = {
     {"EnaSupport", "EnaSupport", "enaSupport", {.kind = Kind::boolean}, offsetof(RegisterImageRequest, ena_support), false, false},
 };
 constinit const StructInfo kRegisterImageRequest = struct_info<RegisterImageRequest, Roles{.root = true}>("RegisterImageRequest", kRegisterImageRequestMembers);
-
-constexpr MemberInfo kRegisterImageResultMembers[] = {
-    {"ImageId", "ImageId", "imageId", {.kind = Kind::string}, offsetof(RegisterImageResult, image_id), false, false},
-};
-constinit const StructInfo kRegisterImageResult = struct_info<RegisterImageResult, Roles{.root = true}>("RegisterImageResult", kRegisterImageResultMembers);
-
-constexpr MemberInfo kReservationMembers[] = {
-    {"ReservationId", "ReservationId", "reservationId", {.kind = Kind::string}, offsetof(Reservation, reservation_id), false, false},
-    {"OwnerId", "OwnerId", "ownerId", {.kind = Kind::string}, offsetof(Reservation, owner_id), false, false},
-    {"RequesterId", "RequesterId", "requesterId", {.kind = Kind::string}, offsetof(Reservation, requester_id), false, false},
-    {"Groups", "GroupSet", "groupSet", {.kind = Kind::list, .list = &kGroupIdentifierListList}, offsetof(Reservation, groups), false, false},
-    {"Instances", "InstancesSet", "instancesSet", {.kind = Kind::list, .list = &kInstanceListList}, offsetof(Reservation, instances), false, false},
-};
-constinit const StructInfo kReservation = struct_info<Reservation, Roles{.root = true}>("Reservation", kReservationMembers);
-
-constexpr MemberInfo kResetImageAttributeRequestMembers[] = {
-    {"Attribute", "Attribute", "Attribute", {.kind = Kind::string, .values = &kResetImageAttributeNameEnum}, offsetof(ResetImageAttributeRequest, attribute), true, false},
-    {"ImageId", "ImageId", "ImageId", {.kind = Kind::string}, offsetof(ResetImageAttributeRequest, image_id), true, false},
-    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(ResetImageAttributeRequest, dry_run), false, false},
-};
-constinit const StructInfo kResetImageAttributeRequest = struct_info<ResetImageAttributeRequest, Roles{.root = true}>("ResetImageAttributeRequest", kResetImageAttributeRequestMembers);
-
-constexpr MemberInfo kRevokeSecurityGroupEgressRequestMembers[] = {
-    {"SecurityGroupRuleIds", "SecurityGroupRuleId", "SecurityGroupRuleId", {.kind = Kind::list, .list = &kSecurityGroupRuleIdListList}, offsetof(RevokeSecurityGroupEgressRequest, security_group_rule_ids), false, false},
-    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(RevokeSecurityGroupEgressRequest, dry_run), false, false},
-    {"GroupId", "GroupId", "groupId", {.kind = Kind::string}, offsetof(RevokeSecurityGroupEgressRequest, group_id), true, false},
-    {"SourceSecurityGroupName", "SourceSecurityGroupName", "sourceSecurityGroupName", {.kind = Kind::string}, offsetof(RevokeSecurityGroupEgressRequest, source_security_group_name), false, false},
-    {"SourceSecurityGroupOwnerId", "SourceSecurityGroupOwnerId", "sourceSecurityGroupOwnerId", {.kind = Kind::string}, offsetof(RevokeSecurityGroupEgressRequest, source_security_group_owner_id), false, false},
-    {"IpProtocol", "IpProtocol", "ipProtocol", {.kind = Kind::string}, offsetof(RevokeSecurityGroupEgressRequest, ip_protocol), false, false},
-    {"FromPort", "FromPort", "fromPort", {.kind = Kind::integer}, offsetof(RevokeSecurityGroupEgressRequest, from_port), false, false},
-    {"ToPort", "ToPort", "toPort", {.kind = Kind::integer}, offsetof(RevokeSecurityGroupEgressRequest, to_port), false, false},
-    {"CidrIp", "CidrIp", "cidrIp", {.kind = Kind::string}, offsetof(RevokeSecurityGroupEgressRequest, cidr_ip), false, false},
-    {"IpPermissions", "IpPermissions", "ipPermissions", {.kind = Kind::list, .list = &kIpPermissionListList}, offsetof(RevokeSecurityGroupEgressRequest, ip_permissions), false, false},
-};
-constinit const StructInfo kRevokeSecurityGroupEgressRequest = struct_info<RevokeSecurityGroupEgressRequest, Roles{.root = true}>("RevokeSecurityGroupEgressRequest", kRevokeSecurityGroupEgressRequestMembers);
 
 }  // namespace kiln::api::ec2::tables

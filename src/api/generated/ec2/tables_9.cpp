@@ -4,12 +4,13 @@
 
 #include "api/generated/ec2/create_snapshots.h"
 #include "api/generated/ec2/describe_images.h"
-#include "api/generated/ec2/describe_instance_types.h"
 #include "api/generated/ec2/describe_security_groups.h"
 #include "api/generated/ec2/describe_subnets.h"
 #include "api/generated/ec2/describe_tags.h"
-#include "api/generated/ec2/ip_permission.h"
 #include "api/generated/ec2/modify_instance_attribute.h"
+#include "api/generated/ec2/register_image.h"
+#include "api/generated/ec2/reservation.h"
+#include "api/generated/ec2/reset_image_attribute.h"
 #include "api/generated/ec2/revoke_security_group_egress.h"
 #include "api/generated/ec2/revoke_security_group_ingress.h"
 #include "api/generated/ec2/revoked_security_group_rule.h"
@@ -23,10 +24,10 @@
 #include "api/generated/ec2/tag.h"
 #include "api/generated/ec2/tag_specification.h"
 #include "api/generated/ec2/terminate_instances.h"
-#include "api/generated/ec2/volume.h"
-#include "api/generated/ec2/volume_attachment.h"
 
 namespace kiln::api::ec2::tables {
+
+constinit const ListInfo kReservationListList = list_info<Reservation>("item", {.kind = Kind::structure, .structure = &kReservation});
 
 constinit const ListInfo kRevokedSecurityGroupRuleListList = list_info<RevokedSecurityGroupRule>("item", {.kind = Kind::structure, .structure = &kRevokedSecurityGroupRule});
 
@@ -48,11 +49,40 @@ constinit const ListInfo kTagListList = list_info<Tag>("item", {.kind = Kind::st
 
 constinit const ListInfo kTagSpecificationListList = list_info<TagSpecification>("item", {.kind = Kind::structure, .structure = &kTagSpecification});
 
-constinit const ListInfo kUserIdGroupPairListList = list_info<UserIdGroupPair>("item", {.kind = Kind::structure, .structure = &kUserIdGroupPair});
+constexpr MemberInfo kRegisterImageResultMembers[] = {
+    {"ImageId", "ImageId", "imageId", {.kind = Kind::string}, offsetof(RegisterImageResult, image_id), false, false},
+};
+constinit const StructInfo kRegisterImageResult = struct_info<RegisterImageResult, Roles{.root = true}>("RegisterImageResult", kRegisterImageResultMembers);
 
-constinit const ListInfo kVolumeAttachmentListList = list_info<VolumeAttachment>("item", {.kind = Kind::structure, .structure = &kVolumeAttachment});
+constexpr MemberInfo kReservationMembers[] = {
+    {"ReservationId", "ReservationId", "reservationId", {.kind = Kind::string}, offsetof(Reservation, reservation_id), false, false},
+    {"OwnerId", "OwnerId", "ownerId", {.kind = Kind::string}, offsetof(Reservation, owner_id), false, false},
+    {"RequesterId", "RequesterId", "requesterId", {.kind = Kind::string}, offsetof(Reservation, requester_id), false, false},
+    {"Groups", "GroupSet", "groupSet", {.kind = Kind::list, .list = &kGroupIdentifierListList}, offsetof(Reservation, groups), false, false},
+    {"Instances", "InstancesSet", "instancesSet", {.kind = Kind::list, .list = &kInstanceListList}, offsetof(Reservation, instances), false, false},
+};
+constinit const StructInfo kReservation = struct_info<Reservation, Roles{.root = true}>("Reservation", kReservationMembers);
 
-constinit const ListInfo kVolumeListList = list_info<Volume>("item", {.kind = Kind::structure, .structure = &kVolume});
+constexpr MemberInfo kResetImageAttributeRequestMembers[] = {
+    {"Attribute", "Attribute", "Attribute", {.kind = Kind::string, .values = &kResetImageAttributeNameEnum}, offsetof(ResetImageAttributeRequest, attribute), true, false},
+    {"ImageId", "ImageId", "ImageId", {.kind = Kind::string}, offsetof(ResetImageAttributeRequest, image_id), true, false},
+    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(ResetImageAttributeRequest, dry_run), false, false},
+};
+constinit const StructInfo kResetImageAttributeRequest = struct_info<ResetImageAttributeRequest, Roles{.root = true}>("ResetImageAttributeRequest", kResetImageAttributeRequestMembers);
+
+constexpr MemberInfo kRevokeSecurityGroupEgressRequestMembers[] = {
+    {"SecurityGroupRuleIds", "SecurityGroupRuleId", "SecurityGroupRuleId", {.kind = Kind::list, .list = &kSecurityGroupRuleIdListList}, offsetof(RevokeSecurityGroupEgressRequest, security_group_rule_ids), false, false},
+    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(RevokeSecurityGroupEgressRequest, dry_run), false, false},
+    {"GroupId", "GroupId", "groupId", {.kind = Kind::string}, offsetof(RevokeSecurityGroupEgressRequest, group_id), true, false},
+    {"SourceSecurityGroupName", "SourceSecurityGroupName", "sourceSecurityGroupName", {.kind = Kind::string}, offsetof(RevokeSecurityGroupEgressRequest, source_security_group_name), false, false},
+    {"SourceSecurityGroupOwnerId", "SourceSecurityGroupOwnerId", "sourceSecurityGroupOwnerId", {.kind = Kind::string}, offsetof(RevokeSecurityGroupEgressRequest, source_security_group_owner_id), false, false},
+    {"IpProtocol", "IpProtocol", "ipProtocol", {.kind = Kind::string}, offsetof(RevokeSecurityGroupEgressRequest, ip_protocol), false, false},
+    {"FromPort", "FromPort", "fromPort", {.kind = Kind::integer}, offsetof(RevokeSecurityGroupEgressRequest, from_port), false, false},
+    {"ToPort", "ToPort", "toPort", {.kind = Kind::integer}, offsetof(RevokeSecurityGroupEgressRequest, to_port), false, false},
+    {"CidrIp", "CidrIp", "cidrIp", {.kind = Kind::string}, offsetof(RevokeSecurityGroupEgressRequest, cidr_ip), false, false},
+    {"IpPermissions", "IpPermissions", "ipPermissions", {.kind = Kind::list, .list = &kIpPermissionListList}, offsetof(RevokeSecurityGroupEgressRequest, ip_permissions), false, false},
+};
+constinit const StructInfo kRevokeSecurityGroupEgressRequest = struct_info<RevokeSecurityGroupEgressRequest, Roles{.root = true}>("RevokeSecurityGroupEgressRequest", kRevokeSecurityGroupEgressRequestMembers);
 
 constexpr MemberInfo kRevokeSecurityGroupEgressResultMembers[] = {
     {"Return", "Return", "return", {.kind = Kind::boolean}, offsetof(RevokeSecurityGroupEgressResult, return_), false, false},
@@ -359,65 +389,5 @@ constexpr MemberInfo kTerminateInstancesResultMembers[] = {
     {"TerminatingInstances", "InstancesSet", "instancesSet", {.kind = Kind::list, .list = &kInstanceStateChangeListList}, offsetof(TerminateInstancesResult, terminating_instances), false, false},
 };
 constinit const StructInfo kTerminateInstancesResult = struct_info<TerminateInstancesResult, Roles{.root = true}>("TerminateInstancesResult", kTerminateInstancesResultMembers);
-
-constexpr MemberInfo kUserIdGroupPairMembers[] = {
-    {"Description", "Description", "description", {.kind = Kind::string}, offsetof(UserIdGroupPair, description), false, false},
-    {"UserId", "UserId", "userId", {.kind = Kind::string}, offsetof(UserIdGroupPair, user_id), false, false},
-    {"GroupName", "GroupName", "groupName", {.kind = Kind::string}, offsetof(UserIdGroupPair, group_name), false, false},
-    {"GroupId", "GroupId", "groupId", {.kind = Kind::string}, offsetof(UserIdGroupPair, group_id), false, false},
-    {"VpcId", "VpcId", "vpcId", {.kind = Kind::string}, offsetof(UserIdGroupPair, vpc_id), false, false},
-    {"VpcPeeringConnectionId", "VpcPeeringConnectionId", "vpcPeeringConnectionId", {.kind = Kind::string}, offsetof(UserIdGroupPair, vpc_peering_connection_id), false, false},
-    {"PeeringStatus", "PeeringStatus", "peeringStatus", {.kind = Kind::string}, offsetof(UserIdGroupPair, peering_status), false, false},
-};
-constinit const StructInfo kUserIdGroupPair = struct_info<UserIdGroupPair, Roles{}>("UserIdGroupPair", kUserIdGroupPairMembers);
-
-constexpr MemberInfo kVCpuInfoMembers[] = {
-    {"DefaultVCpus", "DefaultVCpus", "defaultVCpus", {.kind = Kind::integer}, offsetof(VCpuInfo, default_v_cpus), false, false},
-    {"DefaultCores", "DefaultCores", "defaultCores", {.kind = Kind::integer}, offsetof(VCpuInfo, default_cores), false, false},
-    {"DefaultThreadsPerCore", "DefaultThreadsPerCore", "defaultThreadsPerCore", {.kind = Kind::integer}, offsetof(VCpuInfo, default_threads_per_core), false, false},
-    {"ValidCores", "ValidCores", "validCores", {.kind = Kind::list, .list = &kCoreCountListList}, offsetof(VCpuInfo, valid_cores), false, false},
-    {"ValidThreadsPerCore", "ValidThreadsPerCore", "validThreadsPerCore", {.kind = Kind::list, .list = &kThreadsPerCoreListList}, offsetof(VCpuInfo, valid_threads_per_core), false, false},
-};
-constinit const StructInfo kVCpuInfo = struct_info<VCpuInfo, Roles{.member = true}>("VCpuInfo", kVCpuInfoMembers);
-
-constexpr MemberInfo kVolumeMembers[] = {
-    {"AvailabilityZoneId", "AvailabilityZoneId", "availabilityZoneId", {.kind = Kind::string}, offsetof(Volume, availability_zone_id), false, false},
-    {"OutpostArn", "OutpostArn", "outpostArn", {.kind = Kind::string}, offsetof(Volume, outpost_arn), false, false},
-    {"SourceVolumeId", "SourceVolumeId", "sourceVolumeId", {.kind = Kind::string}, offsetof(Volume, source_volume_id), false, false},
-    {"Iops", "Iops", "iops", {.kind = Kind::integer}, offsetof(Volume, iops), false, false},
-    {"Tags", "TagSet", "tagSet", {.kind = Kind::list, .list = &kTagListList}, offsetof(Volume, tags), false, false},
-    {"VolumeType", "VolumeType", "volumeType", {.kind = Kind::string}, offsetof(Volume, volume_type), false, false},
-    {"FastRestored", "FastRestored", "fastRestored", {.kind = Kind::boolean}, offsetof(Volume, fast_restored), false, false},
-    {"MultiAttachEnabled", "MultiAttachEnabled", "multiAttachEnabled", {.kind = Kind::boolean}, offsetof(Volume, multi_attach_enabled), false, false},
-    {"Throughput", "Throughput", "throughput", {.kind = Kind::integer}, offsetof(Volume, throughput), false, false},
-    {"SseType", "SseType", "sseType", {.kind = Kind::string}, offsetof(Volume, sse_type), false, false},
-    {"Operator", "Operator", "operator", {.kind = Kind::structure, .structure = &kOperatorResponse}, offsetof(Volume, operator_), false, false},
-    {"VolumeInitializationRate", "VolumeInitializationRate", "volumeInitializationRate", {.kind = Kind::integer}, offsetof(Volume, volume_initialization_rate), false, false},
-    {"VolumeArn", "VolumeArn", "volumeArn", {.kind = Kind::string}, offsetof(Volume, volume_arn), false, false},
-    {"OwnerId", "OwnerId", "ownerId", {.kind = Kind::string}, offsetof(Volume, owner_id), false, false},
-    {"VolumeId", "VolumeId", "volumeId", {.kind = Kind::string}, offsetof(Volume, volume_id), false, false},
-    {"Size", "Size", "size", {.kind = Kind::integer}, offsetof(Volume, size), false, false},
-    {"SnapshotId", "SnapshotId", "snapshotId", {.kind = Kind::string}, offsetof(Volume, snapshot_id), false, false},
-    {"AvailabilityZone", "AvailabilityZone", "availabilityZone", {.kind = Kind::string}, offsetof(Volume, availability_zone), false, false},
-    {"State", "Status", "status", {.kind = Kind::string}, offsetof(Volume, state), false, false},
-    {"CreateTime", "CreateTime", "createTime", {.kind = Kind::timestamp}, offsetof(Volume, create_time), false, false},
-    {"Attachments", "AttachmentSet", "attachmentSet", {.kind = Kind::list, .list = &kVolumeAttachmentListList}, offsetof(Volume, attachments), false, false},
-    {"Encrypted", "Encrypted", "encrypted", {.kind = Kind::boolean}, offsetof(Volume, encrypted), false, false},
-    {"KmsKeyId", "KmsKeyId", "kmsKeyId", {.kind = Kind::string}, offsetof(Volume, kms_key_id), false, false},
-};
-constinit const StructInfo kVolume = struct_info<Volume, Roles{.root = true}>("Volume", kVolumeMembers);
-
-constexpr MemberInfo kVolumeAttachmentMembers[] = {
-    {"DeleteOnTermination", "DeleteOnTermination", "deleteOnTermination", {.kind = Kind::boolean}, offsetof(VolumeAttachment, delete_on_termination), false, false},
-    {"AssociatedResource", "AssociatedResource", "associatedResource", {.kind = Kind::string}, offsetof(VolumeAttachment, associated_resource), false, false},
-    {"InstanceOwningService", "InstanceOwningService", "instanceOwningService", {.kind = Kind::string}, offsetof(VolumeAttachment, instance_owning_service), false, false},
-    {"EbsCardIndex", "EbsCardIndex", "ebsCardIndex", {.kind = Kind::integer}, offsetof(VolumeAttachment, ebs_card_index), false, false},
-    {"VolumeId", "VolumeId", "volumeId", {.kind = Kind::string}, offsetof(VolumeAttachment, volume_id), false, false},
-    {"InstanceId", "InstanceId", "instanceId", {.kind = Kind::string}, offsetof(VolumeAttachment, instance_id), false, false},
-    {"Device", "Device", "device", {.kind = Kind::string}, offsetof(VolumeAttachment, device), false, false},
-    {"State", "Status", "status", {.kind = Kind::string}, offsetof(VolumeAttachment, state), false, false},
-    {"AttachTime", "AttachTime", "attachTime", {.kind = Kind::timestamp}, offsetof(VolumeAttachment, attach_time), false, false},
-};
-constinit const StructInfo kVolumeAttachment = struct_info<VolumeAttachment, Roles{.root = true}>("VolumeAttachment", kVolumeAttachmentMembers);
 
 }  // namespace kiln::api::ec2::tables

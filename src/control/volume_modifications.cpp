@@ -1,0 +1,229 @@
+// SPDX-License-Identifier: Apache-2.0
+// VolumeModifications: what a request checks and notes. The work is in
+// volume_modification_worker.cpp.
+#include "control/volume_modifications.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "control/api_errors.h"
+#include "control/device_mappings.h"
+#include "control/volumes.h"
+
+namespace kiln::control {
+namespace {
+
+constexpr PageLimits kLimits{5, 500};  // PAG-2
+constexpr std::int64_t kDayMs = 24LL * 3600 * 1000;
+constexpr unsigned kAlmostDone = 99;
+// VOL-8: what a volume has that changes to a type with a choice.
+constexpr std::uint32_t kDefaultIops = 3000;
+constexpr std::uint32_t kDefaultThroughput = 125;
+
+using model::ModificationState;
+using model::VolumeType;
+
+bool has_iops(VolumeType type) {
+    return type == VolumeType::gp3 || type == VolumeType::io1 || type == VolumeType::io2;
+}
+
+Error busy(const model::Volume& volume) {
+    return Error::api(
+        Code::failed_precondition, "IncorrectModificationState",
+        fmt::format("Volume {} is currently in modification state '{}'; it can be modified again "
+                    "when that is 'completed'.",
+                    volume.id.str(), model::to_string(volume.modification->state)));
+}
+
+// VOL-8. Only those of the last day are kept.
+Status count_modification(model::Volume& volume, UnixMillis now) {
+    std::erase_if(volume.modified, [&](UnixMillis at) { return now.value - at.value >= kDayMs; });
+    if (volume.modified.size() >= kMaxModificationsPerDay) {
+        const std::int64_t left = volume.modified.front().value + kDayMs - now.value;
+        return Error::api(
+            Code::resource_exhausted, "VolumeModificationRateExceeded",
+            fmt::format("You've reached the maximum modification rate per volume limit. Volume {} "
+                        "was modified {} times within 24 hours; wait {} minutes.",
+                        volume.id.str(), kMaxModificationsPerDay, (left + 59'999) / 60'000));
+    }
+    volume.modified.push_back(now);
+    return ok();
+}
+
+// A disk that machines boot from stays of a type they can boot from.
+Status check_bootable(catalog::Transaction& tx, const model::Volume& volume, VolumeType type) {
+    if (!volume.attachment || (type != VolumeType::st1 && type != VolumeType::sc1)) {
+        return ok();
+    }
+    TRY_ASSIGN(const model::Instance instance, tx.instances().get(volume.attachment->instance_id));
+    if (!model::same_device(volume.attachment->device, instance.root_device_name)) {
+        return ok();
+    }
+    return Error::api(
+        Code::invalid_argument, "BootForVolumeTypeUnsupported",
+        fmt::format("Volume type '{}' is not supported for root volumes.", model::to_string(type)));
+}
+
+catalog::Cursor cursor_of(const model::Volume& volume) {
+    return {volume.created, volume.id.str()};
+}
+
+Error no_modification(const model::VolumeId& id) {
+    return Error::api(Code::not_found, "InvalidVolumeModification.NotFound",
+                      fmt::format("Modification for volume '{}' does not exist.", id.str()));
+}
+
+}  // namespace
+
+unsigned progress_of(const model::VolumeModification& modification) {
+    switch (modification.state) {
+        case ModificationState::modifying:
+        case ModificationState::failed:
+            return 0;
+        case ModificationState::optimizing:
+            return kAlmostDone;
+        case ModificationState::completed:
+            break;
+    }
+    return 100;
+}
+
+Result<model::VolumeShape> modified_shape(const model::VolumeShape& now,
+                                          const ModifyVolumeInput& input) {
+    if (!input.size_gib && !input.type && !input.iops && !input.throughput_mibps) {
+        return errors::invalid_parameter_value(
+            "Must specify at least one of Size, VolumeType, Iops and Throughput.");
+    }
+    if (input.size_gib && *input.size_gib < now.size_gib) {
+        return errors::invalid_parameter_value("New size cannot be smaller than existing size");
+    }
+    model::VolumeShape target = now;
+    target.size_gib = input.size_gib.value_or(now.size_gib);
+    target.type = input.type.value_or(now.type);
+    if (target.type != now.type) {
+        target.iops = has_iops(target.type) ? std::optional(kDefaultIops) : std::nullopt;
+        target.throughput_mibps =
+            target.type == VolumeType::gp3 ? std::optional(kDefaultThroughput) : std::nullopt;
+    }
+    if (input.iops) {
+        target.iops = input.iops;
+    }
+    if (input.throughput_mibps) {
+        target.throughput_mibps = input.throughput_mibps;
+    }
+    model::EbsBlockDevice limits;
+    limits.iops = target.iops;
+    limits.throughput_mibps = target.throughput_mibps;
+    TRY(check_volume_limits(target.type, target.size_gib, limits));
+    return target;
+}
+
+Result<model::Volume> VolumeModifications::modify_in(catalog::Transaction& tx, const Caller& caller,
+                                                     const ModifyVolumeInput& input) {
+    TRY_ASSIGN(model::Volume volume, find_volume(tx, caller, input.volume));
+    TRY(model::next(volume.state, model::VolumeEvent::modify, volume.id));
+    if (volume.modification && !volume.modification->ended) {
+        return busy(volume);
+    }
+    TRY_ASSIGN(const model::VolumeShape target, modified_shape(model::shape_of(volume), input));
+    TRY(check_bootable(tx, volume, target.type));
+    const UnixMillis now = parts_.clock.now();
+    TRY(count_modification(volume, now));
+    if (input.dry_run) {
+        return errors::dry_run();
+    }
+    volume.modification = model::VolumeModification{
+        ModificationState::modifying, {}, model::shape_of(volume), target, now, std::nullopt};
+    TRY(tx.volumes().update(volume));
+    TRY(tx.jobs().add(make_job(parts_.rng, now, kModificationJob, volume.id.str(), "change")));
+    return volume;
+}
+
+Result<model::Volume> VolumeModifications::modify(const Caller& caller,
+                                                  const ModifyVolumeInput& input) {
+    auto volume =
+        parts_.store.run([&](catalog::Transaction& tx) { return modify_in(tx, caller, input); });
+    work_added_();
+    return volume;
+}
+
+Result<Page<model::Volume>> VolumeModifications::describe(const Caller& caller,
+                                                          const DescribeModificationsInput& input) {
+    TRY(modification_filters().check(input.filters));
+    if (!input.ids.empty() && input.page.max_results) {  // PAG-4
+        return errors::invalid_parameter_combination(
+            "The parameter volumeSet cannot be used with the parameter maxResults");
+    }
+    TRY_ASSIGN(const PageStart start, open_page(caller, input.page, kLimits));
+    return parts_.store.read([&](catalog::Transaction& tx) -> Result<Page<model::Volume>> {
+        std::vector<model::Volume> volumes;
+        std::set<model::VolumeId> seen;
+        for (const model::VolumeId& id : input.ids) {
+            if (!seen.insert(id).second) {  // IDL-3
+                continue;
+            }
+            TRY_ASSIGN(volumes.emplace_back(), find_volume(tx, caller, id));
+            if (!volumes.back().modification) {
+                return no_modification(id);
+            }
+        }
+        if (input.ids.empty()) {
+            catalog::VolumeQuery query;
+            query.region = caller.region;
+            query.owners = {caller.account};
+            query.page.after = start.after;
+            TRY_ASSIGN(volumes, tx.volumes().list(query));
+        }
+        std::erase_if(volumes, [&](const model::Volume& volume) {
+            return !volume.modification || !modification_filters().matches(input.filters, volume);
+        });
+        return cut_page(caller, input.page, start, std::move(volumes), cursor_of);
+    });
+}
+
+const FilterTable<model::Volume>& modification_filters() {
+    using Values = std::vector<std::string>;
+    using Getters = std::map<std::string, FilterTable<model::Volume>::Getter, std::less<>>;
+    static const FilterTable<model::Volume> table = [] {
+        Getters getters;
+        getters["volume-id"] = [](const model::Volume& v) { return Values{v.id.str()}; };
+        getters["modification-state"] = [](const model::Volume& v) {
+            return Values{std::string(model::to_string(v.modification->state))};
+        };
+        getters["start-time"] = [](const model::Volume& v) {
+            return Values{format_iso8601(v.modification->started)};
+        };
+        const auto add = [&getters](const std::string& prefix,
+                                    model::VolumeShape model::VolumeModification::*shape) {
+            getters[prefix + "-size"] = [shape](const model::Volume& v) {
+                return Values{std::to_string(((*v.modification).*shape).size_gib)};
+            };
+            getters[prefix + "-volume-type"] = [shape](const model::Volume& v) {
+                return Values{std::string(model::to_string(((*v.modification).*shape).type))};
+            };
+            getters[prefix + "-iops"] = [shape](const model::Volume& v) {
+                const auto& iops = ((*v.modification).*shape).iops;
+                return iops ? Values{std::to_string(*iops)} : Values{};
+            };
+            getters[prefix + "-throughput"] = [shape](const model::Volume& v) {
+                const auto& throughput = ((*v.modification).*shape).throughput_mibps;
+                return throughput ? Values{std::to_string(*throughput)} : Values{};
+            };
+            getters[prefix + "-multi-attach-enabled"] = [](const model::Volume&) {
+                return Values{"false"};
+            };
+        };
+        add("original", &model::VolumeModification::original);
+        add("target", &model::VolumeModification::target);
+        return FilterTable<model::Volume>(
+            [](const model::Volume&) -> const std::vector<model::Tag>& {
+                static const std::vector<model::Tag> none;
+                return none;
+            },
+            std::move(getters));
+    }();
+    return table;
+}
+
+}  // namespace kiln::control
