@@ -115,16 +115,16 @@ std::chrono::nanoseconds Loop::until_next_timer(std::chrono::nanoseconds longest
     return std::clamp(left, std::chrono::nanoseconds(0), longest);
 }
 
+// What they own may cancel timers as it goes, so none of them goes while it is in its place.
 void Loop::drop_tasks() {
     std::deque<Callback<>> tasks;
     {
         MutexLock lock(mutex_);
         tasks.swap(posted_);
     }
-    tasks.clear();
-    local_.clear();
-    timers_.clear();
+    const auto local = std::exchange(local_, {});
     timer_times_.clear();
+    const auto timers = std::exchange(timers_, {});
 }
 
 }  // namespace kiln::io
