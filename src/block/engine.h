@@ -15,7 +15,6 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -25,6 +24,8 @@
 #include "block/ids.h"
 #include "block/image/chunk_index.h"
 #include "block/image/image_geometry.h"
+#include "block/image/pack_use.h"
+#include "block/image/repack.h"
 #include "block/layer.h"
 #include "block/space.h"
 #include "block/verify_page.h"
@@ -203,9 +204,13 @@ class Engine {
     // dropped.
     Status content_rooted(const ContentId& content, Deadline deadline);
 
-    // The packs that hold what the trees of `roots` (hex) reach. An id counts for an uncondemned
-    // pack if one has it, else for every pack that has it.
-    Result<std::set<PackId>> mark(std::vector<std::string> roots, Deadline deadline);
+    // The packs that hold what the trees of `roots` (hex) reach, and what of them. An id counts for
+    // one pack: an uncondemned one if such a one has it.
+    Result<PackUses> mark(std::vector<std::string> roots, Deadline deadline);
+    // Copies entries of packs into new packs of this epoch (Repack). A missed deadline ends it with
+    // `cancelled`.
+    Result<Repacked> repack(std::vector<RepackPiece> pieces, std::uint64_t epoch,
+                            Deadline deadline);
     // A pack's object, whole, as it is.
     Result<Bytes> read_pack(const PackId& pack, Deadline deadline);
     // Removes the pack's object. Its index entries are gone already. Fine if it is missing.

@@ -105,6 +105,7 @@ Status Server::open_storage() {
     settings_.gc_grace = std::chrono::seconds(options_.gc_grace_s);
     settings_.scrub_period = std::chrono::seconds(options_.scrub_period_s);
     settings_.scrub_bytes_per_second = std::uint64_t{options_.scrub_mib_per_second} << 20;
+    settings_.compact_bytes_per_second = std::uint64_t{options_.compact_mib_per_second} << 20;
     TRY(open_space());
     return open_engine();
 }
@@ -297,6 +298,9 @@ void Server::stop() {
     }
     if (content_worker_) {
         content_worker_->stop();
+    }
+    if (gc_) {
+        gc_->stop();
     }
     if (jobs_) {
         jobs_->stop();

@@ -306,7 +306,10 @@ Result<std::string> KilnApi::collect_garbage(const net::HttpRequest& request,
                 {"packsRemoved", report.packs_removed},
                 {"bytesRemoved", report.bytes_removed},
                 {"packsKept", report.packs_kept},
-                {"bytesKept", report.bytes_kept}}
+                {"bytesKept", report.bytes_kept},
+                {"packsCompacted", report.packs_compacted},
+                {"bytesCopied", report.bytes_copied},
+                {"bytesLive", report.bytes_live}}
         .dump();
 }
 
