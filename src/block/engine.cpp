@@ -323,6 +323,33 @@ Result<Repacked> Engine::repack(std::vector<RepackPiece> pieces, std::uint64_t e
     return answer->take(Deadline::never());
 }
 
+Result<TreeUsage> Engine::measure_tree(const std::string& root,
+                                       const std::vector<std::string>& others, Deadline deadline) {
+    UsageQuery query;
+    TRY_ASSIGN(query.root, parse_root_digest(root));
+    for (const std::string& other : others) {
+        TRY_ASSIGN(query.others.emplace_back(), parse_root_digest(other));
+    }
+    return impl_->call<TreeUsage>(
+        deadline, [impl = impl_.get(), query = std::move(query)](auto done) mutable {
+            block::measure_tree(impl->store(), std::move(query), std::move(done));
+        });
+}
+
+Result<LeafPage> Engine::diff_trees(const std::string& a, const std::string& b,
+                                    std::uint64_t from_leaf, std::size_t limit, Deadline deadline) {
+    DiffQuery query{.from_leaf = from_leaf, .limit = limit};
+    if (!a.empty()) {
+        TRY_ASSIGN(query.a, parse_root_digest(a));
+    }
+    if (!b.empty()) {
+        TRY_ASSIGN(query.b, parse_root_digest(b));
+    }
+    return impl_->call<LeafPage>(deadline, [impl = impl_.get(), query](auto done) {
+        diff_leaves(impl->store(), query, std::move(done));
+    });
+}
+
 Result<Bytes> Engine::read_pack(const PackId& pack, Deadline deadline) {
     return impl_->call<Bytes>(deadline, [impl = impl_.get(), pack](auto done) {
         const ImageContext& images = impl->store().context();

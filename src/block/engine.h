@@ -26,6 +26,8 @@
 #include "block/image/image_geometry.h"
 #include "block/image/pack_use.h"
 #include "block/image/repack.h"
+#include "block/image/tree_diff.h"
+#include "block/image/tree_usage.h"
 #include "block/layer.h"
 #include "block/space.h"
 #include "block/verify_page.h"
@@ -211,6 +213,14 @@ class Engine {
     // `cancelled`.
     Result<Repacked> repack(std::vector<RepackPiece> pieces, std::uint64_t epoch,
                             Deadline deadline);
+    // How much of a tree is allocated, and how much of that no tree of `others` has at the same
+    // place; those that share the most with it first. Digests are hex.
+    Result<TreeUsage> measure_tree(const std::string& root, const std::vector<std::string>& others,
+                                   Deadline deadline);
+    // Which leaves (512 KiB) of two trees differ, from one on, at most `limit`. An empty digest is
+    // zeros throughout.
+    Result<LeafPage> diff_trees(const std::string& a, const std::string& b, std::uint64_t from_leaf,
+                                std::size_t limit, Deadline deadline);
     // A pack's object, whole, as it is.
     Result<Bytes> read_pack(const PackId& pack, Deadline deadline);
     // Removes the pack's object. Its index entries are gone already. Fine if it is missing.

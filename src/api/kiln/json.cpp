@@ -100,6 +100,14 @@ std::string to_json(const control::InspectedSnapshot& seen) {
              {"state", model::to_string(seen.snapshot.state)},
              {"volumeId", seen.snapshot.volume_id.str()},
              {"contents", chain_json(seen.contents)}};
+    if (seen.usage) {
+        out["usage"] = {{"logicalBytes", seen.usage->logical_bytes},
+                        {"fullBytes", seen.usage->full_bytes},
+                        {"uniqueBytes", seen.usage->unique_bytes},
+                        {"sharedBytes", seen.usage->shared_bytes}};
+    } else {
+        out["usageUnknown"] = seen.usage_unknown;
+    }
     add_disk(seen.disk, out);
     return out.dump();
 }
