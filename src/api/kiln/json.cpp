@@ -160,4 +160,19 @@ std::string to_json(const control::InspectedInstance& seen) {
     return out.dump();
 }
 
+std::string to_json(const control::DiskDiff& page) {
+    json ranges = json::array();
+    for (const block::DataRange& range : page.ranges) {
+        ranges.push_back({{"offset", range.offset}, {"length", range.length}});
+    }
+    json out{{"fromBytes", page.from_bytes},
+             {"toBytes", page.to_bytes},
+             {"blockBytes", page.block_bytes},
+             {"ranges", std::move(ranges)}};
+    if (page.next) {
+        out["next"] = *page.next;
+    }
+    return out.dump();
+}
+
 }  // namespace kiln::api
