@@ -6,6 +6,7 @@
 #include "control/accounts.h"
 #include "control/backups.h"
 #include "control/create_image.h"
+#include "control/disk_diffs.h"
 #include "control/disk_exports.h"
 #include "control/gc.h"
 #include "control/image_copies.h"
@@ -61,6 +62,7 @@ struct Services {
     control::InstanceProfiles& profiles;
     control::Backups& backups;
     control::Verifications& verifications;
+    control::DiskDiffs& diffs;
 };
 
 }  // namespace kiln::api

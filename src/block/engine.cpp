@@ -4,61 +4,15 @@
 #include <optional>
 #include <thread>
 
+#include "block/detail/answer.h"
+#include "block/detail/boot.h"
 #include "block/detail/volume_owner.h"
 #include "block/image/marker.h"
 #include "block/limits.h"
 #include "util/fs.h"
-#include "util/mutex.h"
 
 namespace kiln::block {
 namespace {
-
-// One blocking call: the answer, and who waits for it. Shared, because the caller may give up
-// first.
-template <class T>
-class Answer {
-  public:
-    void give(Result<T> result) EXCLUDES(mutex_) {
-        MutexLock lock(mutex_);
-        result_.emplace(std::move(result));
-        given_.notify_all();
-    }
-    // Whether it is there before the deadline passes.
-    bool given_by(Deadline deadline) EXCLUDES(mutex_) {
-        MutexLock lock(mutex_);
-        return wait(lock, deadline);
-    }
-    Result<T> take(Deadline deadline) EXCLUDES(mutex_) {
-        MutexLock lock(mutex_);
-        if (!wait(lock, deadline)) {
-            return Error(Code::deadline_exceeded, "the block engine did not answer in time");
-        }
-        return std::move(*result_);
-    }
-
-  private:
-    bool wait(MutexLock& lock, Deadline deadline) REQUIRES(mutex_) {
-        while (!result_) {
-            if (deadline.passed()) {
-                return false;
-            }
-            given_.wait_until(lock, Deadline::clock::now() + deadline.left());
-        }
-        return true;
-    }
-
-    Mutex mutex_;
-    CondVar given_;
-    std::optional<Result<T>> result_ GUARDED_BY(mutex_);
-};
-
-Result<std::string> this_boot() {
-    TRY_ASSIGN(std::string text, read_file("/proc/sys/kernel/random/boot_id", 4096));
-    while (!text.empty() && text.back() == '\n') {
-        text.pop_back();
-    }
-    return text;
-}
 
 Error too_large() {
     return Error(Code::invalid_argument,
@@ -371,16 +325,60 @@ Status Engine::content_rooted(const ContentId& content, Deadline deadline) {
     });
 }
 
-Result<std::set<PackId>> Engine::mark(std::vector<std::string> roots, Deadline deadline) {
+Result<PackUses> Engine::mark(std::vector<std::string> roots, Deadline deadline) {
     std::vector<RootRef> refs;
     for (const std::string& root : roots) {
         TRY_ASSIGN(const RootDigest digest, parse_root_digest(root));
         refs.push_back({.domain = {}, .digest = digest});
     }
-    return impl_->call<std::set<PackId>>(
-        deadline, [impl = impl_.get(), refs = std::move(refs)](auto done) mutable {
-            Marker::start(impl->store(), std::move(refs), std::move(done));
+    return impl_->call<PackUses>(deadline,
+                                 [impl = impl_.get(), refs = std::move(refs)](auto done) mutable {
+                                     Marker::start(impl->store(), std::move(refs), std::move(done));
+                                 });
+}
+
+Result<Repacked> Engine::repack(std::vector<RepackPiece> pieces, std::uint64_t epoch,
+                                Deadline deadline) {
+    const auto run = std::make_shared<std::weak_ptr<Repack>>();  // of the owner thread
+    const auto answer = impl_->start<Repacked>([impl = impl_.get(), pieces = std::move(pieces),
+                                                epoch, run](auto done) mutable {
+        *run = Repack::start(impl->store().context(), epoch, std::move(pieces), std::move(done));
+    });
+    if (!answer->given_by(deadline)) {
+        (void)impl_->start<void>([run](Done) {
+            if (const auto repack = run->lock()) {
+                repack->cancel();
+            }
         });
+    }
+    return answer->take(Deadline::never());
+}
+
+Result<TreeUsage> Engine::measure_tree(const std::string& root,
+                                       const std::vector<std::string>& others, Deadline deadline) {
+    UsageQuery query;
+    TRY_ASSIGN(query.root, parse_root_digest(root));
+    for (const std::string& other : others) {
+        TRY_ASSIGN(query.others.emplace_back(), parse_root_digest(other));
+    }
+    return impl_->call<TreeUsage>(
+        deadline, [impl = impl_.get(), query = std::move(query)](auto done) mutable {
+            block::measure_tree(impl->store(), std::move(query), std::move(done));
+        });
+}
+
+Result<LeafPage> Engine::diff_trees(const std::string& a, const std::string& b,
+                                    std::uint64_t from_leaf, std::size_t limit, Deadline deadline) {
+    DiffQuery query{.from_leaf = from_leaf, .limit = limit};
+    if (!a.empty()) {
+        TRY_ASSIGN(query.a, parse_root_digest(a));
+    }
+    if (!b.empty()) {
+        TRY_ASSIGN(query.b, parse_root_digest(b));
+    }
+    return impl_->call<LeafPage>(deadline, [impl = impl_.get(), query](auto done) {
+        diff_leaves(impl->store(), query, std::move(done));
+    });
 }
 
 Result<Bytes> Engine::read_pack(const PackId& pack, Deadline deadline) {

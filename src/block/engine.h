@@ -15,7 +15,6 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -25,6 +24,10 @@
 #include "block/ids.h"
 #include "block/image/chunk_index.h"
 #include "block/image/image_geometry.h"
+#include "block/image/pack_use.h"
+#include "block/image/repack.h"
+#include "block/image/tree_diff.h"
+#include "block/image/tree_usage.h"
 #include "block/layer.h"
 #include "block/space.h"
 #include "block/verify_page.h"
@@ -220,9 +223,21 @@ class Engine {
     // dropped.
     Status content_rooted(const ContentId& content, Deadline deadline);
 
-    // The packs that hold what the trees of `roots` (hex) reach. An id counts for an uncondemned
-    // pack if one has it, else for every pack that has it.
-    Result<std::set<PackId>> mark(std::vector<std::string> roots, Deadline deadline);
+    // The packs that hold what the trees of `roots` (hex) reach, and what of them. An id counts for
+    // one pack: an uncondemned one if such a one has it.
+    Result<PackUses> mark(std::vector<std::string> roots, Deadline deadline);
+    // Copies entries of packs into new packs of this epoch (Repack). A missed deadline ends it with
+    // `cancelled`.
+    Result<Repacked> repack(std::vector<RepackPiece> pieces, std::uint64_t epoch,
+                            Deadline deadline);
+    // How much of a tree is allocated, and how much of that no tree of `others` has at the same
+    // place; those that share the most with it first. Digests are hex.
+    Result<TreeUsage> measure_tree(const std::string& root, const std::vector<std::string>& others,
+                                   Deadline deadline);
+    // Which leaves (512 KiB) of two trees differ, from one on, at most `limit`. An empty digest is
+    // zeros throughout.
+    Result<LeafPage> diff_trees(const std::string& a, const std::string& b, std::uint64_t from_leaf,
+                                std::size_t limit, Deadline deadline);
     // A pack's object, whole, as it is.
     Result<Bytes> read_pack(const PackId& pack, Deadline deadline);
     // Removes the pack's object. Its index entries are gone already. Fine if it is missing.

@@ -12,6 +12,7 @@
 #include "cli/choices.h"
 #include "cli/client.h"
 #include "cli/console_command.h"
+#include "cli/diff_command.h"
 #include "cli/export_command.h"
 #include "cli/gc_command.h"
 #include "cli/images_command.h"
@@ -323,6 +324,20 @@ void add_gc(CLI::App& app, std::function<int()>* run) {
     command->callback([=] { *run = [=] { return run_gc(*choices, *as_json); }; });
 }
 
+void add_diff(CLI::App& app, std::function<int()>* run) {
+    auto choices = std::make_shared<ClientChoices>();
+    auto request = std::make_shared<DiffRequest>();
+    CLI::App* command = app.add_subcommand(
+        "diff",
+        "list the blocks of 512 KiB in which two snapshots, or the root disks of two images, "
+        "differ: a line with offset and length of each range, in bytes");
+    add_choices(command, choices);
+    command->add_option("FROM", request->from, "snap-... or ami-...")->required();
+    command->add_option("TO", request->to, "snap-... or ami-...")->required();
+    command->add_flag("--json", request->json, "print the answer as JSON");
+    command->callback([=] { *run = [=] { return run_diff(*choices, *request); }; });
+}
+
 void add_verify(CLI::App& app, std::function<int()>* run) {
     auto choices = std::make_shared<ClientChoices>();
     auto request = std::make_shared<VerifyRequest>();
@@ -369,6 +384,7 @@ void add_commands(CLI::App& app, std::function<int()>* run) {
     add_web(app, run);
     add_operations(app, run);
     add_gc(app, run);
+    add_diff(app, run);
     add_verify(app, run);
     add_backup(app, run);
     add_account(app, run);

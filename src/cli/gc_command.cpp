@@ -26,11 +26,18 @@ int run_gc(const ClientChoices& choices, bool as_json) {
             if (as_json) {
                 std::puts(report.dump(2).c_str());
             } else {
+                const auto number = [&](const char* name) {
+                    return report[name].get<unsigned long long>();
+                };
                 std::printf("removed %llu packs, %llu bytes; kept %llu packs, %llu bytes\n",
-                            report["packsRemoved"].get<unsigned long long>(),
-                            report["bytesRemoved"].get<unsigned long long>(),
-                            report["packsKept"].get<unsigned long long>(),
-                            report["bytesKept"].get<unsigned long long>());
+                            number("packsRemoved"), number("bytesRemoved"), number("packsKept"),
+                            number("bytesKept"));
+                if (number("packsCompacted") > 0) {
+                    std::printf(
+                        "%llu packs were mostly garbage: %llu bytes of new packs hold the "
+                        "rest\n",
+                        number("packsCompacted"), number("bytesCopied"));
+                }
             }
             return 0;
         }

@@ -7,6 +7,7 @@
 
 #include "control/cut_sets.h"
 #include "control/gc.h"
+#include "control/snapshot_usage.h"
 #include "control/space.h"
 #include "util/log.h"
 #include "util/strings.h"
@@ -234,9 +235,11 @@ Status ContentWorker::store(model::Job job) {
         return park(job, std::chrono::milliseconds(0));
     }
     TRY(made);
+    const auto allocated =
+        count_allocated(parts_, model::ContentId(job.subject), made->root_digest);
     TRY_ASSIGN(const bool rooted, parts_.store.run([&](catalog::Transaction& tx) {
         model::Job& attempt = job;  // rewritten by each attempt of the transaction
-        return commit_root(tx, attempt, *made);
+        return commit_root(tx, attempt, *made, allocated);
     }));
     if (!rooted) {
         log_info("contents", job.subject + " leans on a condemned pack and is stored again");
@@ -255,7 +258,8 @@ Status ContentWorker::store(model::Job job) {
 
 // False when a pack was condemned. What was a chain of layers is one tree from here on.
 Result<bool> ContentWorker::commit_root(catalog::Transaction& tx, model::Job& job,
-                                        const block::DestagedContent& made) {
+                                        const block::DestagedContent& made,
+                                        std::optional<std::uint64_t> allocated_bytes) {
     job.step = kStore;  // an attempt of the transaction that was rolled back may have changed it
     TRY_ASSIGN(const bool stored, all_stored(tx, made));
     if (!stored) {
@@ -284,6 +288,9 @@ Result<bool> ContentWorker::commit_root(catalog::Transaction& tx, model::Job& jo
     }
     const model::ContentId parent = std::exchange(content->parent, {});
     TRY(tx.contents().update(*content));
+    if (allocated_bytes) {
+        TRY(set_full_size(tx, id, *allocated_bytes));
+    }
     TRY(release_content(tx, parts_, parent));
     catalog::ContentQuery children;
     children.parent = id;

@@ -56,7 +56,8 @@ class ContentWorker {
     Result<Turn> begin(catalog::Transaction& tx, model::Job& job);
     Result<bool> may_be_stored(catalog::Transaction& tx, const model::ContentId& id);
     Result<bool> commit_root(catalog::Transaction& tx, model::Job& job,
-                             const block::DestagedContent& made);
+                             const block::DestagedContent& made,
+                             std::optional<std::uint64_t> allocated_bytes);
     Status release(const model::Job& job);
     Status give_up_layers(const model::Job& job, const model::Content& content);
     Status drop_layer(const model::Job& job);

@@ -19,11 +19,6 @@ constexpr char kCondemn[] = "condemn";
 constexpr char kConfirm[] = "confirm";
 constexpr char kSweep[] = "sweep";
 
-constexpr char kRequestedKey[] = "gc.requested";
-constexpr char kCompletedKey[] = "gc.completed";
-// "packs removed, bytes removed, packs kept, bytes kept" of the last run.
-constexpr char kLastKey[] = "gc.last";
-
 constexpr std::size_t kPage = 1000;
 // A mark reads every node that is reached, some 0.7 GiB for a TiB.
 constexpr std::chrono::hours kMarkTime{6};
@@ -33,11 +28,6 @@ constexpr std::int64_t kLeasePollMs = 5'000;
 
 block::PackId to_pack(const Bytes& id) {
     return block::PackId::from(id);
-}
-
-Result<std::uint64_t> number(catalog::Transaction& tx, const char* key) {
-    TRY_ASSIGN(const auto text, tx.meta().find(key));
-    return text ? parse_int<std::uint64_t>(*text).value_or(0) : 0;
 }
 
 // All packs of one state, page by page.
@@ -68,25 +58,6 @@ Result<std::optional<std::uint64_t>> oldest_lease(catalog::Transaction& tx) {
         }
     }
     return oldest;
-}
-
-// What the job carries from step to step.
-struct Progress {
-    std::uint64_t epoch = 0;  // of the leases it waits for
-    std::uint64_t packs_removed = 0;
-    std::uint64_t bytes_removed = 0;
-};
-
-Progress parse(const std::string& payload) {
-    const auto parts = split(payload, ' ');
-    const auto at = [&](std::size_t i) {
-        return i < parts.size() ? parse_int<std::uint64_t>(parts[i]).value_or(0) : 0;
-    };
-    return {at(0), at(1), at(2)};
-}
-
-std::string to_text(const Progress& progress) {
-    return fmt::format("{} {} {}", progress.epoch, progress.packs_removed, progress.bytes_removed);
 }
 
 }  // namespace
@@ -130,14 +101,15 @@ Result<std::uint64_t> Gc::request() {
                    query.kinds = {kGcJob};
                    TRY_ASSIGN(const auto jobs, tx.jobs().list(query));
                    const bool idle = !jobs.empty() && jobs.front().step == kIdle;
-                   TRY_ASSIGN(const std::uint64_t completed, number(tx, kCompletedKey));
-                   TRY_ASSIGN(const std::uint64_t requested, number(tx, kRequestedKey));
+                   TRY_ASSIGN(const std::uint64_t completed, gc_completed(tx));
+                   TRY_ASSIGN(const std::uint64_t requested, gc_requested(tx));
                    // One that is under way may have read the roots already.
                    const std::uint64_t run = completed + (idle ? 1 : 2);
-                   TRY(tx.meta().set(kRequestedKey, std::to_string(std::max(requested, run))));
+                   TRY(set_gc_requested(tx, std::max(requested, run)));
                    TRY(tx.jobs().wake(kGcSubject, parts_.clock.now()));
                    return run;
                }));
+    compaction_.hurry();
     work_added_();
     return run;
 }
@@ -151,19 +123,9 @@ Result<GcReport> Gc::wait(std::uint64_t run, Deadline deadline) {
         }
         TRY_ASSIGN(const GcReport report,
                    parts_.store.read([&](catalog::Transaction& tx) -> Result<GcReport> {
-                       GcReport now;
+                       TRY_ASSIGN(GcReport now, last_gc_report(tx));
                        now.run = run;
-                       TRY_ASSIGN(now.completed, number(tx, kCompletedKey));
                        now.over = now.completed >= run;
-                       TRY_ASSIGN(const auto last, tx.meta().find(kLastKey));
-                       const std::string text = last.value_or("");
-                       const auto parts = split(text, ' ');
-                       if (parts.size() == 4) {
-                           now.packs_removed = parse_int<std::uint64_t>(parts[0]).value_or(0);
-                           now.bytes_removed = parse_int<std::uint64_t>(parts[1]).value_or(0);
-                           now.packs_kept = parse_int<std::uint64_t>(parts[2]).value_or(0);
-                           now.bytes_kept = parse_int<std::uint64_t>(parts[3]).value_or(0);
-                       }
                        return now;
                    }));
         if (report.over || deadline.passed()) {
@@ -176,7 +138,19 @@ Result<GcReport> Gc::wait(std::uint64_t run, Deadline deadline) {
     }
 }
 
+Result<GcTotals> Gc::totals() {
+    return parts_.store.read([](catalog::Transaction& tx) { return gc_totals(tx); });
+}
+
 Status Gc::run(const model::Job& job) {
+    Status done = step(job);
+    if (!done && done.error().code() == Code::cancelled) {
+        return park(job, parts_.clock.now());  // the next service goes on
+    }
+    return done;
+}
+
+Status Gc::step(const model::Job& job) {
     if (job.step == kConfirm) {
         return confirm(job);
     }
@@ -195,7 +169,7 @@ Status Gc::advance(catalog::Transaction& tx, const model::Job& job) {
 }
 
 // Every rooted content is a root, whoever names it: its row is there as long as anybody does.
-Result<Gc::PackIds> Gc::mark() {
+Result<block::PackUses> Gc::mark() {
     TRY_ASSIGN(const auto roots,
                parts_.store.read([](catalog::Transaction& tx) -> Result<std::vector<std::string>> {
                    catalog::ContentQuery rooted;
@@ -216,19 +190,30 @@ Status Gc::condemn(model::Job job) {
         job.step = kCondemn;
         return advance(tx, job);
     }));
-    TRY_ASSIGN(const PackIds reached, mark());
+    TRY_ASSIGN(block::PackUses reached, mark());
+    TRY_ASSIGN(const auto lease,
+               parts_.store.read([](catalog::Transaction& tx) { return oldest_lease(tx); }));
+    TRY_ASSIGN(const Compacted compacted, compaction_.run(reached, lease));
+    for (const block::PackId& copy : compacted.written) {
+        reached.try_emplace(copy);
+    }
     TRY(parts_.store.run([&](catalog::Transaction& tx) -> Status {
         TRY_ASSIGN(const std::uint64_t epoch, gc_epoch(tx));
         TRY(tx.meta().set(kGcEpochKey, std::to_string(epoch + 1)));
         TRY(condemn_unreached(tx, reached));
         job.step = kConfirm;
-        job.payload = to_text({epoch, 0, 0});
+        job.payload = GcProgress{.epoch = epoch,
+                                 .packs_compacted = compacted.packs,
+                                 .bytes_copied = compacted.bytes_written,
+                                 .bytes_live = compacted.live_bytes,
+                                 .more = compacted.more ? 1U : 0U}
+                          .text();
         return advance(tx, job);
     }));
     return confirm(std::move(job));
 }
 
-Status Gc::condemn_unreached(catalog::Transaction& tx, const PackIds& reached) {
+Status Gc::condemn_unreached(catalog::Transaction& tx, const block::PackUses& reached) {
     // What a job under way has just written is not reached yet, and condemning it would only make
     // that job begin again.
     TRY_ASSIGN(const auto lease, oldest_lease(tx));
@@ -249,12 +234,12 @@ Result<bool> Gc::leases_are_over(std::uint64_t epoch) {
 }
 
 Status Gc::confirm(model::Job job) {
-    Progress progress = parse(job.payload);
+    GcProgress progress = GcProgress::parse(job.payload);
     TRY_ASSIGN(const bool alone, leases_are_over(progress.epoch));
     if (!alone) {
         return park(job, UnixMillis{parts_.clock.now().value + kLeasePollMs});
     }
-    TRY_ASSIGN(const PackIds reached, mark());
+    TRY_ASSIGN(const block::PackUses reached, mark());
     std::vector<Bytes> dead;
     TRY(parts_.store.run([&](catalog::Transaction& tx) -> Status {
         dead.clear();
@@ -274,7 +259,8 @@ Status Gc::confirm(model::Job job) {
 }
 
 // Condemned packs that the second mark reaches are stored again.
-Status Gc::pardon(catalog::Transaction& tx, const PackIds& reached, std::vector<Bytes>& dead) {
+Status Gc::pardon(catalog::Transaction& tx, const block::PackUses& reached,
+                  std::vector<Bytes>& dead) {
     std::vector<Bytes> pardoned;
     TRY(each_pack(tx, PackState::condemned, [&](const model::PackRecord& pack) -> Status {
         (reached.contains(to_pack(pack.id)) ? pardoned : dead).push_back(pack.id);
@@ -295,7 +281,7 @@ Status Gc::collect_abandoned(catalog::Transaction& tx, std::uint64_t epoch,
 }
 
 Status Gc::sweep(model::Job job) {
-    Progress progress = parse(job.payload);
+    GcProgress progress = GcProgress::parse(job.payload);
     TRY_ASSIGN(const auto trash, parts_.store.read([](catalog::Transaction& tx) {
         return tx.packs().list(PackState::trash, 0, kPage);
     }));
@@ -310,7 +296,7 @@ Status Gc::sweep(model::Job job) {
         progress.bytes_removed += row.pack.bytes;
         TRY(parts_.store.run([&](catalog::Transaction& tx) -> Status {
             TRY(tx.packs().erase(row.pack.id));
-            job.payload = to_text(progress);
+            job.payload = progress.text();
             return advance(tx, job);
         }));
     }
@@ -318,8 +304,8 @@ Status Gc::sweep(model::Job job) {
 }
 
 Status Gc::complete(const model::Job& job) {
-    const Progress progress = parse(job.payload);
-    std::string last;
+    const GcProgress progress = GcProgress::parse(job.payload);
+    GcReport last;
     TRY(parts_.store.run([&](catalog::Transaction& tx) -> Status {
         std::uint64_t packs = 0;
         std::uint64_t bytes = 0;
@@ -328,22 +314,23 @@ Status Gc::complete(const model::Job& job) {
             bytes += pack.bytes;
             return ok();
         }));
-        last = fmt::format("{} {} {} {}", progress.packs_removed, progress.bytes_removed, packs,
-                           bytes);
-        TRY(tx.meta().set(kLastKey, last));
-        TRY_ASSIGN(const std::uint64_t completed, number(tx, kCompletedKey));
-        TRY_ASSIGN(const std::uint64_t requested, number(tx, kRequestedKey));
-        TRY(tx.meta().set(kCompletedKey, std::to_string(completed + 1)));
+        TRY(add_gc_run(tx, progress, packs, bytes));
+        TRY_ASSIGN(last, last_gc_report(tx));
+        TRY_ASSIGN(const std::uint64_t requested, gc_requested(tx));
         model::Job next = job;
         next.step = kIdle;
         next.payload.clear();
         const UnixMillis now = parts_.clock.now();
         return tx.jobs().park(next,
-                              requested > completed + 1
+                              requested > last.completed || progress.more != 0
                                   ? now
                                   : UnixMillis{now.value + parts_.settings.gc_period.count()});
     }));
-    log_info("gc", "run over; packs and bytes removed, kept: " + last);
+    log_info("gc",
+             fmt::format("run over: {} packs, {} bytes removed; {} packs, {} bytes kept; {} packs "
+                         "emptied for {} bytes of copies",
+                         last.packs_removed, last.bytes_removed, last.packs_kept, last.bytes_kept,
+                         last.packs_compacted, last.bytes_copied));
     {
         MutexLock lock(mutex_);
         ++seen_;

@@ -94,6 +94,11 @@ Result<InspectedSnapshot> Inspector::snapshot(const Caller& caller, const model:
             return InspectedSnapshot{*found, std::move(chain), {}};
         }));
     seen.disk = look_at(caller, id);
+    if (const auto usage = usage_of(parts_, seen.snapshot)) {
+        seen.usage = *usage;
+    } else {
+        seen.usage_unknown = usage.error().message();
+    }
     return seen;
 }
 

@@ -10,6 +10,7 @@
 #include "control/disk_inspections.h"
 #include "control/instance_worker.h"
 #include "control/parts.h"
+#include "control/snapshot_usage.h"
 #include "control/space_watch.h"
 #include "control/volume_access.h"
 #include "model/snapshot.h"
@@ -29,6 +30,8 @@ struct InspectedSnapshot {
     model::Snapshot snapshot;
     ContentChain contents;
     InspectedDisk disk;
+    std::optional<SnapshotUsage> usage{};
+    std::string usage_unknown{};  // why, if it is not counted
 };
 
 struct InspectedImage {

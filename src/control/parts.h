@@ -38,6 +38,10 @@ struct Settings {
     // kept for reads that are under way.
     std::chrono::milliseconds gc_period = std::chrono::hours(1);
     std::chrono::milliseconds gc_grace = std::chrono::minutes(1);
+    // A pack of which less than this part is needed is emptied by copying that, at this rate (read
+    // and written); 0: never.
+    unsigned compact_below_percent = 50;
+    std::uint64_t compact_bytes_per_second = 32ULL << 20;
     // How often all packs are read to look for damage, and how fast; 0: never.
     std::chrono::milliseconds scrub_period = std::chrono::hours(24 * 7);
     std::uint64_t scrub_bytes_per_second = 16ULL << 20;

@@ -71,6 +71,11 @@ void add_serve(CLI::App& app, kiln::daemon::ServeOptions& options, std::function
             "seconds that bytes nothing names are kept after garbage collection found them")
         ->capture_default_str();
     command
+        ->add_option("--compact-rate", options.compact_mib_per_second,
+                     "MiB a second that are read and written when what is needed of a pack that is "
+                     "mostly garbage is copied (0: never)")
+        ->capture_default_str();
+    command
         ->add_option("--scrub-period", options.scrub_period_s,
                      "seconds between two readings of everything that is stored, for damage")
         ->capture_default_str();

@@ -33,6 +33,7 @@ struct ServeOptions {
     std::uint32_t scrub_period_s = 7 * 24 * 3600;
     std::uint32_t scrub_mib_per_second = 16;
     bool enforce_volume_limits = false;
+    std::uint32_t compact_mib_per_second = 32;
     std::string tls_certificate;  // PEM files; both or neither
     std::string tls_key;
     std::string reserve;  // "10%", "3GiB"; empty: 5 %, at least 2 GiB

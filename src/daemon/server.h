@@ -131,6 +131,7 @@ class Server {
     std::unique_ptr<control::InstanceStatuses> statuses_;
     std::unique_ptr<control::Imports> imports_;
     std::unique_ptr<control::DiskExports> exports_;
+    std::unique_ptr<control::DiskDiffs> diffs_;
     std::unique_ptr<control::Verifications> verifications_;
     std::unique_ptr<control::DiskInspections> disk_inspections_;
     std::unique_ptr<control::Inspector> inspector_;

@@ -67,7 +67,8 @@ Status Server::open_api() {
                                  .roles = *roles_,
                                  .profiles = *profiles_,
                                  .backups = *backups_,
-                                 .verifications = *verifications_};
+                                 .verifications = *verifications_,
+                                 .diffs = *diffs_};
     api::add_image_handlers(registry_, services);
     api::add_image_attribute_handlers(registry_, services);
     api::add_tag_handlers(registry_, services);

@@ -71,6 +71,16 @@ std::vector<api::Gauge> Server::gauges() {
         add("kiln_scrub_end_time_seconds", "When the last time was over, in Unix time",
             scrub->ended.value / 1000);
     }
+    if (const auto gc = gc_->totals()) {
+        add("kiln_gc_runs", "Runs of garbage collection", gc->runs);
+        add("kiln_gc_removed_bytes", "Bytes of packs removed by all runs", gc->bytes_removed);
+        add("kiln_gc_compacted_packs", "Packs emptied by copying what was needed of them",
+            gc->packs_compacted);
+        add("kiln_gc_copied_bytes", "Bytes written for that", gc->bytes_copied);
+        add("kiln_gc_stored_bytes", "Bytes of packs after the last run", gc->last.bytes_kept);
+        add("kiln_gc_live_bytes", "Of what was stored before it, bytes that were needed",
+            gc->last.bytes_live);
+    }
     const auto jobs =
         store_->read([](catalog::Transaction& tx) { return tx.jobs().list(catalog::JobQuery{}); });
     if (jobs) {

@@ -47,6 +47,7 @@ void Server::make_use_cases() {
     volume_requests_ = std::make_unique<control::Volumes>(*parts_, *volumes_, poke);
     imports_ = std::make_unique<control::Imports>(*parts_, poke);
     exports_ = std::make_unique<control::DiskExports>(*parts_, poke);
+    diffs_ = std::make_unique<control::DiskDiffs>(*parts_, *exports_, poke);
     verifications_ = std::make_unique<control::Verifications>(*parts_, *volumes_, poke);
     provided_ = std::make_unique<control::ProvidedImages>(*parts_, *imports_);
     parameters_ = std::make_unique<control::PublicParameters>(*store_);

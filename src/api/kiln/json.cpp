@@ -100,6 +100,14 @@ std::string to_json(const control::InspectedSnapshot& seen) {
              {"state", model::to_string(seen.snapshot.state)},
              {"volumeId", seen.snapshot.volume_id.str()},
              {"contents", chain_json(seen.contents)}};
+    if (seen.usage) {
+        out["usage"] = {{"logicalBytes", seen.usage->logical_bytes},
+                        {"fullBytes", seen.usage->full_bytes},
+                        {"uniqueBytes", seen.usage->unique_bytes},
+                        {"sharedBytes", seen.usage->shared_bytes}};
+    } else {
+        out["usageUnknown"] = seen.usage_unknown;
+    }
     add_disk(seen.disk, out);
     return out.dump();
 }
@@ -148,6 +156,21 @@ std::string to_json(const control::InspectedInstance& seen) {
     }
     for (const control::InspectedVolume& volume : seen.volumes) {
         out["volumes"].push_back(volume_json(volume));
+    }
+    return out.dump();
+}
+
+std::string to_json(const control::DiskDiff& page) {
+    json ranges = json::array();
+    for (const block::DataRange& range : page.ranges) {
+        ranges.push_back({{"offset", range.offset}, {"length", range.length}});
+    }
+    json out{{"fromBytes", page.from_bytes},
+             {"toBytes", page.to_bytes},
+             {"blockBytes", page.block_bytes},
+             {"ranges", std::move(ranges)}};
+    if (page.next) {
+        out["next"] = *page.next;
     }
     return out.dump();
 }

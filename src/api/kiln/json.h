@@ -4,6 +4,7 @@
 
 #include <string>
 
+#include "control/disk_diffs.h"
 #include "control/inspector.h"
 
 namespace kiln::api {
@@ -12,5 +13,6 @@ std::string to_json(const control::InspectedInstance& seen);
 std::string to_json(const control::InspectedVolume& seen);
 std::string to_json(const control::InspectedSnapshot& seen);
 std::string to_json(const control::InspectedImage& seen);
+std::string to_json(const control::DiskDiff& page);
 
 }  // namespace kiln::api

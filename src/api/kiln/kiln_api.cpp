@@ -136,6 +136,9 @@ Result<std::string> KilnApi::answer(const net::HttpRequest& request, const Conte
     if (parts.size() == 3 && parts[0] == "instances" && parts[2] == "log" && method == "GET") {
         return read_log(request, context, std::string(parts[1]));
     }
+    if (parts.size() == 1 && parts[0] == "diff" && method == "GET") {
+        return diff(request, context);
+    }
     if (parts.size() == 1 && parts[0] == "gc" && (method == "POST" || method == "GET")) {
         return collect_garbage(request, context);
     }
@@ -283,6 +286,19 @@ Result<std::string> KilnApi::export_volume(const net::HttpRequest& request, cons
     return json{{"socket", socket}, {"uri", "nbd+unix:///?socket=" + socket}}.dump();
 }
 
+Result<std::string> KilnApi::diff(const net::HttpRequest& request, const Context& context) {
+    TRY_ASSIGN(Query query, parse_query(request.query));
+    const std::string from = take(query, "from");
+    const std::string to = take(query, "to");
+    const auto offset = parse_int<std::uint64_t>(take(query, "offset"));
+    if (!offset || !query.empty()) {
+        return control::errors::invalid_parameter_value("The query is from=ID&to=ID&offset=BYTES.");
+    }
+    TRY_ASSIGN(const control::DiskDiff page,
+               services_.diffs.page(context.caller, from, to, *offset));
+    return to_json(page);
+}
+
 Result<std::string> KilnApi::collect_garbage(const net::HttpRequest& request,
                                              const Context& context) {
     if (!context.caller.administrator) {
@@ -306,7 +322,10 @@ Result<std::string> KilnApi::collect_garbage(const net::HttpRequest& request,
                 {"packsRemoved", report.packs_removed},
                 {"bytesRemoved", report.bytes_removed},
                 {"packsKept", report.packs_kept},
-                {"bytesKept", report.bytes_kept}}
+                {"bytesKept", report.bytes_kept},
+                {"packsCompacted", report.packs_compacted},
+                {"bytesCopied", report.bytes_copied},
+                {"bytesLive", report.bytes_live}}
         .dump();
 }
 

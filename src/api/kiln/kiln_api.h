@@ -97,6 +97,7 @@ class KilnApi {
                    net::ResponseWriter& response);
     Result<std::string> read_log(const net::HttpRequest& request, const Context& context,
                                  const std::string& id);
+    Result<std::string> diff(const net::HttpRequest& request, const Context& context);
     Result<std::string> collect_garbage(const net::HttpRequest& request, const Context& context);
     Result<std::string> provided(const Context& context);
     Result<std::string> operations() const;

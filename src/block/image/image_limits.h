@@ -34,6 +34,11 @@ inline constexpr std::size_t kMarkLookups = 2;
 // Nodes a mark remembers so as to walk shared subtrees once: about 20 MiB, enough for
 // 64 GiB of unique data.
 inline constexpr std::size_t kMarkRemembered = 256U << 10;
+// Pairs of nodes that a walk through two trees fetches at a time: as many as there are gets in
+// flight, if one of each two is in the cache.
+inline constexpr std::size_t kWalkBatch = 32;
+// Entries of packs that a mark counts one by one, four bytes each: those of a TiB of unique data.
+inline constexpr std::size_t kMarkCounted = 16U << 20;
 // One object call. An 8 MiB pack over a slow link takes seconds.
 inline constexpr std::chrono::seconds kObjectTimeout{60};
 // The host-wide cache of nodes and decoded chunks.

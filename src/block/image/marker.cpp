@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "block/image/marker.h"
 
+#include <algorithm>
+
 #include "block/image/tree_reader.h"
 
 namespace kiln::block {
 
-Marker::Marker(ChunkStore& store, std::vector<RootRef> roots, Marked done, std::size_t remembered)
-    : store_(store), roots_(std::move(roots)), remembered_(remembered), done_(std::move(done)) {}
+Marker::Marker(ChunkStore& store, std::vector<RootRef> roots, Marked done, MarkLimits limits)
+    : store_(store), roots_(std::move(roots)), limits_(limits), done_(std::move(done)) {}
 
 std::shared_ptr<Marker> Marker::start(ChunkStore& store, std::vector<RootRef> roots, Marked done,
-                                      std::size_t remembered_nodes) {
-    std::shared_ptr<Marker> self(
-        new Marker(store, std::move(roots), std::move(done), remembered_nodes));
+                                      MarkLimits limits) {
+    std::shared_ptr<Marker> self(new Marker(store, std::move(roots), std::move(done), limits));
     store.context().scheduler.post([self] { self->pump(); });
     return self;
 }
@@ -128,7 +129,8 @@ void Marker::take_node(const Step& step, ByteView bytes) {
 // which saves a hundred of them.
 bool Marker::see(const ChunkId& id, unsigned level) {
     const ChunkKey key{domain_, id};
-    if (seen_.size() >= (level == 0 ? remembered_ / 2 : remembered_)) {
+    const std::size_t room = limits_.remembered_nodes;
+    if (seen_.size() >= (level == 0 ? room / 2 : room)) {
         return !seen_.contains(key);
     }
     return seen_.insert(key).second;
@@ -160,7 +162,7 @@ void Marker::found(const DomainId& domain, LookupFor purpose, const std::vector<
     std::vector<ChunkId> condemned;
     for (std::size_t i = 0; i < ids.size(); ++i) {
         if ((*at)[i]) {
-            packs_.insert((*at)[i]->pack);
+            count(*(*at)[i]);
         } else if (purpose == LookupFor::deduplication) {
             condemned.push_back(ids[i]);
         } else {
@@ -169,6 +171,55 @@ void Marker::found(const DomainId& domain, LookupFor purpose, const std::vector<
     }
     if (!condemned.empty() && status_) {
         find_packs(domain, LookupFor::reading, std::move(condemned));
+    }
+}
+
+// --- which entries of a pack ---
+
+// An entry is found as often as it is named. Most come in the order in which they were written.
+void Marker::count(const ChunkLocation& at) {
+    const auto [found, fresh] = packs_.try_emplace(at.pack);
+    PackUse& use = found->second;
+    if (fresh) {
+        use.counted = counts(at.pack);
+    }
+    if (!use.counted) {
+        return;
+    }
+    const std::uint32_t offset = at.entry.offset;
+    const auto place = use.entries.empty() || use.entries.back() < offset
+                           ? use.entries.end()
+                           : std::lower_bound(use.entries.begin(), use.entries.end(), offset);
+    if (place != use.entries.end() && *place == offset) {
+        return;
+    }
+    use.entries.insert(place, offset);
+    use.bytes += kEntryHeaderBytes + std::uint64_t{at.entry.stored_bytes} + kFooterEntryBytes;
+    if (++counted_ > limits_.counted_entries) {
+        count_fewer();
+    }
+}
+
+bool Marker::counts(const PackId& pack) const {
+    return (get_le<std::uint64_t>(pack.bytes.data()) & sample_mask_) == (sample_ & sample_mask_);
+}
+
+// Half of the packs that were counted so far, and so on until they are few enough. Which, is left
+// to chance, so that each has its turn in some mark.
+void Marker::count_fewer() {
+    if (sample_mask_ == 0) {
+        Bytes random(sizeof sample_);
+        store_.context().rng.fill(random);
+        sample_ = get_le<std::uint64_t>(random.data());
+    }
+    while (counted_ > limits_.counted_entries) {
+        sample_mask_ = sample_mask_ << 1 | 1;
+        for (auto& [pack, use] : packs_) {
+            if (use.counted && !counts(pack)) {
+                counted_ -= use.entries.size();
+                use = {.entries = {}, .bytes = 0, .counted = false};
+            }
+        }
     }
 }
 

@@ -8,14 +8,16 @@
 // whole mark, data_loss for what is missing or damaged: nothing may be collected on a part of it.
 //
 // Shared subtrees are walked once. The memory for that is bounded; beyond the bound they are walked
-// again, never passed over. Few reads are in flight, so that guests go first. Completes exactly
-// once, never inside start(). The store outlives it. Thread model: one owner thread.
+// again, never passed over. It also tells which entries of each pack were reached. Beyond the bound
+// of that it tells so of a part of the packs only, another one each time. Few reads are in flight,
+// so that guests go first. Completes exactly once, never inside start(). The store outlives it.
+// Thread model: one owner thread.
 #pragma once
 
-#include <set>
 #include <unordered_set>
 
 #include "block/image/chunk_store.h"
+#include "block/image/pack_use.h"
 #include "block/image/tree_format.h"
 
 namespace kiln::block {
@@ -25,11 +27,16 @@ struct RootRef {
     RootDigest digest;
 };
 
+struct MarkLimits {
+    std::size_t remembered_nodes = kMarkRemembered;
+    std::size_t counted_entries = kMarkCounted;
+};
+
 class Marker : public std::enable_shared_from_this<Marker> {
   public:
-    using Marked = io::Callback<Result<std::set<PackId>>>;
+    using Marked = io::Callback<Result<PackUses>>;
     static std::shared_ptr<Marker> start(ChunkStore& store, std::vector<RootRef> roots, Marked done,
-                                         std::size_t remembered_nodes = kMarkRemembered);
+                                         MarkLimits limits = {});
     // Completes with `cancelled` after what is in flight.
     void cancel();
 
@@ -38,7 +45,7 @@ class Marker : public std::enable_shared_from_this<Marker> {
         ChunkId id;
         unsigned level = 0;
     };
-    Marker(ChunkStore& store, std::vector<RootRef> roots, Marked done, std::size_t remembered);
+    Marker(ChunkStore& store, std::vector<RootRef> roots, Marked done, MarkLimits limits);
     void pump();
     bool next_root();
     void take_root(Result<RootRecord> root);
@@ -50,11 +57,14 @@ class Marker : public std::enable_shared_from_this<Marker> {
     void find_all();
     void found(const DomainId& domain, LookupFor purpose, const std::vector<ChunkId>& ids,
                Result<Located> at);
+    void count(const ChunkLocation& at);
+    void count_fewer();
+    bool counts(const PackId& pack) const;
     void note(Error error);
 
     ChunkStore& store_;
     const std::vector<RootRef> roots_;
-    const std::size_t remembered_;
+    const MarkLimits limits_;
     Marked done_;
     Status status_ = ok();
     std::size_t next_root_ = 0;
@@ -66,7 +76,11 @@ class Marker : public std::enable_shared_from_this<Marker> {
     std::vector<ChunkId> to_find_;
     std::size_t reads_ = 0;
     std::size_t lookups_ = 0;
-    std::set<PackId> packs_;
+    PackUses packs_;
+    std::size_t counted_ = 0;
+    // Only packs whose id has these low bits are counted.
+    std::uint64_t sample_ = 0;
+    std::uint64_t sample_mask_ = 0;
 };
 
 }  // namespace kiln::block

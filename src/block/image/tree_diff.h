@@ -18,6 +18,7 @@ struct LeafChange {
 };
 
 struct LeafPage {
+    std::uint64_t leaf_bytes = 0;
     std::vector<LeafChange> changes;           // ascending
     std::optional<std::uint64_t> next_leaf{};  // where to go on; none at the end
 };

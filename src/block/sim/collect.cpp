@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// Garbage collection as D3 orders it: condemn; wait until the leases of that time are gone; only
-// then read the roots and mark; what nothing reaches loses its index entries, then its object, then
-// its row.
+// Garbage collection as D3 orders it: copy what is needed of packs that are mostly dead, and
+// condemn them with what nothing reaches; wait until the leases of that time are gone; only then
+// read the roots and mark; what nothing reaches loses its index entries, then its object, then its
+// row.
 #include <algorithm>
 
 #include "block/image/marker.h"
@@ -15,11 +16,11 @@ bool History::collect() {
     }
     process_->collecting = true;
     note("gc");
-    mark([this](std::set<PackId> reached) { condemn(reached); });
+    mark([this](const PackUses& reached) { compact(reached); });
     return true;
 }
 
-void History::mark(std::function<void(std::set<PackId>)> then) {
+void History::mark(std::function<void(PackUses)> then) {
     auto roots = std::make_shared<std::vector<RootRef>>();
     catalog_.commit(
         [this, roots] {
@@ -29,9 +30,10 @@ void History::mark(std::function<void(std::set<PackId>)> then) {
         },
         mine([this, roots, then = std::move(then)](Status) {
             note("mark from " + std::to_string(roots->size()) + " roots");
-            const std::size_t remembered = random_.one_in(2) ? 4 : 1000;
-            Marker::start(process_->store, *roots,
-                          mine([this, then](Result<std::set<PackId>> reached) {
+            const MarkLimits limits{
+                .remembered_nodes = random_.one_in(2) ? 4U : 1000U,
+                .counted_entries = !process_->thorough && random_.one_in(4) ? 20U : kMarkCounted};
+            Marker::start(process_->store, *roots, mine([this, then](Result<PackUses> reached) {
                               if (!reached) {
                                   judge("mark", reached.error());
                                   process_->collecting = false;
@@ -39,12 +41,75 @@ void History::mark(std::function<void(std::set<PackId>)> then) {
                               }
                               then(*std::move(reached));
                           }),
-                          remembered);
+                          limits);
         }));
 }
 
+namespace {
+
+// As a mark counts.
+std::uint64_t pack_bytes(const SimPack& pack) {
+    std::uint64_t bytes = 0;
+    for (const PackEntry& entry : pack.entries) {
+        bytes += kEntryHeaderBytes + std::uint64_t{entry.stored_bytes} + kFooterEntryBytes;
+    }
+    return bytes;
+}
+
+}  // namespace
+
+// What is less than half needed, and for the sake of trouble other packs too.
+void History::compact(const PackUses& reached) {
+    std::vector<RepackPiece> pieces;
+    for (const auto& [id, pack] : catalog_.packs) {
+        const auto at = reached.find(id);
+        if (pack.state != PackState::stored || at == reached.end() || !at->second.counted) {
+            continue;
+        }
+        const bool sparse = at->second.bytes * 2 < pack_bytes(pack);
+        if (process_->thorough ? sparse : random_.one_in(sparse ? 2 : 8)) {
+            pieces.push_back({id, at->second.entries});
+        }
+    }
+    if (pieces.empty()) {
+        condemn(reached);
+        return;
+    }
+    note("repack " + std::to_string(pieces.size()) + " packs");
+    const auto repack = Repack::start(
+        process_->images, catalog_.epoch, std::move(pieces),
+        mine([this, reached](Result<Repacked> made) { compacted(reached, std::move(made)); }));
+    if (!process_->thorough && random_.one_in(20)) {
+        repack->cancel();
+    }
+}
+
+void History::compacted(PackUses reached, Result<Repacked> made) {
+    if (!made) {
+        if (made.error().code() != Code::cancelled) {
+            judge("repack", made.error());
+        }
+        condemn(reached);
+        return;
+    }
+    for (const auto& [pack, why] : made->damaged) {
+        judge("repack " + pack.hex(), why);
+    }
+    for (const PackId& pack : made->written) {
+        reached.try_emplace(pack);
+    }
+    report_.counts["packs compacted"] += made->emptied.size();
+    catalog_.commit(
+        [this, emptied = made->emptied] {
+            for (const PackId& pack : emptied) {
+                catalog_.packs.at(pack).state = PackState::condemned;
+            }
+        },
+        mine([this, reached](Status) { condemn(reached); }));
+}
+
 // What nothing reached, and for the sake of trouble some of what something did.
-void History::condemn(const std::set<PackId>& reached) {
+void History::condemn(const PackUses& reached) {
     auto epoch = std::make_shared<std::uint64_t>();
     const bool thorough = process_->thorough;
     catalog_.commit(
@@ -68,14 +133,14 @@ void History::wait_for_leases(std::uint64_t epoch) {
     }
     const auto held = [&](const auto& lease) { return lease.second.epoch <= epoch; };
     if (!std::ranges::any_of(catalog_.leases, held)) {
-        mark([this](std::set<PackId> reached) { trash(reached); });
+        mark([this](const PackUses& reached) { trash(reached); });
         return;
     }
     process_->reactor.after(std::chrono::milliseconds(1),
                             mine([this, epoch] { wait_for_leases(epoch); }));
 }
 
-void History::trash(const std::set<PackId>& reached) {
+void History::trash(const PackUses& reached) {
     auto packs = std::make_shared<std::vector<PackId>>();
     catalog_.commit(
         [this, reached, packs] {
@@ -117,6 +182,24 @@ void History::remove_packs(std::vector<PackId> packs) {
                                     [this, pack] { catalog_.packs.erase(pack); },
                                     mine([this, packs](Status) { remove_packs(packs); }));
                             }));
+}
+
+// When nothing is left to collect or to compact: each pack is needed, at least a half of it. So all
+// packs together are at most twice as large as what is needed.
+void History::check_reclaimed() {
+    mark([this](const PackUses& reached) {
+        for (const auto& [id, pack] : catalog_.packs) {
+            const auto at = reached.find(id);
+            if (pack.state != PackState::stored || at == reached.end()) {
+                fail("pack " + id.hex() + " is still there, and nothing needs it");
+            } else if (at->second.bytes * 2 < pack_bytes(pack)) {
+                fail("pack " + id.hex() + " has " + std::to_string(pack_bytes(pack)) +
+                     " bytes, of which " + std::to_string(at->second.bytes) + " are needed");
+            }
+        }
+        ++report_.counts["stores reclaimed"];
+    });
+    drain();
 }
 
 }  // namespace kiln::block::sim

@@ -15,6 +15,7 @@
 #include <string_view>
 
 #include "block/detail/volume_owner.h"
+#include "block/image/repack.h"
 #include "block/sim/catalog.h"
 #include "block/sim/remote.h"
 #include "io/sim_reactor.h"
@@ -236,10 +237,13 @@ class History {
 
     // collect.cpp
     bool collect();
-    void mark(std::function<void(std::set<PackId>)> then);
-    void condemn(const std::set<PackId>& reached);
+    void mark(std::function<void(PackUses)> then);
+    void compact(const PackUses& reached);
+    void compacted(PackUses reached, Result<Repacked> made);
+    void condemn(const PackUses& reached);
     void wait_for_leases(std::uint64_t epoch);
-    void trash(const std::set<PackId>& reached);
+    void trash(const PackUses& reached);
+    void check_reclaimed();
     void remove_packs(std::vector<PackId> packs);
 
     // damage.cpp
@@ -268,6 +272,7 @@ class History {
     void destage_everything();
     void compare_roots();
     void write_again(const SimContent& content);
+    void delete_some();
     void delete_everything();
 
     const HistoryOptions options_;

@@ -3,6 +3,8 @@
 // memory and damage.
 #include <doctest/doctest.h>
 
+#include <set>
+
 #include "block/image/marker.h"
 #include "block/tests/image_support.h"
 
@@ -14,14 +16,25 @@ namespace {
 
 using Packs = std::set<PackId>;
 
-Result<Packs> mark(TestReactor& reactor, ChunkStore& store, const std::vector<RootDigest>& digests,
-                   std::size_t remembered = kMarkRemembered) {
+Result<PackUses> count(TestReactor& reactor, ChunkStore& store,
+                       const std::vector<RootDigest>& digests, MarkLimits limits = {}) {
     std::vector<RootRef> roots;
     for (const RootDigest& digest : digests) {
         roots.push_back({{}, digest});
     }
-    return reactor.await<Packs>(
-        [&](auto done) { Marker::start(store, std::move(roots), std::move(done), remembered); });
+    return reactor.await<PackUses>(
+        [&](auto done) { Marker::start(store, std::move(roots), std::move(done), limits); });
+}
+
+Result<Packs> mark(TestReactor& reactor, ChunkStore& store, const std::vector<RootDigest>& digests,
+                   std::size_t remembered = kMarkRemembered) {
+    TRY_ASSIGN(const auto uses,
+               count(reactor, store, digests, MarkLimits{.remembered_nodes = remembered}));
+    Packs packs;
+    for (const auto& [pack, use] : uses) {
+        packs.insert(pack);
+    }
+    return packs;
 }
 
 Packs all_packs(const TestTier& tier) {
@@ -273,7 +286,7 @@ TEST_CASE("a cancelled mark completes once, with `cancelled`") {
     FlatSource source(reactor, 4 * 8192);
     source.fill(0, 4 * 8192, 1);
     const Generation content = store(tier, source);
-    const auto packs = reactor.await<Packs>([&](auto done) {
+    const auto packs = reactor.await<PackUses>([&](auto done) {
         const auto marker = Marker::start(tier.store, {{{}, content.root}}, std::move(done));
         reactor->scheduler().post([marker] { marker->cancel(); });
     });

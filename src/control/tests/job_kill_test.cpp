@@ -128,3 +128,43 @@ TEST_CASE("killed anywhere in a run of garbage collection, the next run ends it"
             CHECK(service.read(content, 1) == "");
         });
 }
+
+TEST_CASE("killed anywhere while a pack that is mostly garbage is emptied, the next run ends it") {
+    kill_everywhere(
+        [](const std::string& directory) {
+            TestService service(directory);
+            service.recover();
+            service.start_jobs();
+            const auto volume = service.add_volume();
+            service.open(volume);
+            for (std::uint64_t block = 0; block < 30; ++block) {
+                service.write(volume, block, "word " + std::to_string(block));
+            }
+            const auto gone = service.snapshot(volume);
+            service.wait_rooted(service.row(gone).content);
+            REQUIRE(service.engine->zero(block_id(volume), 65536, 29 * 65536, soon()));
+            const auto kept = service.snapshot(volume);
+            service.wait_rooted(service.row(kept).content);
+            service.remove_volume(volume);
+            REQUIRE(service.snapshots->remove(kAlice, gone, false));
+        },
+        [](TestService& service) { CHECK(service.collect_garbage().packs_compacted == 1); },
+        [](const std::string& directory) {
+            TestService service(directory);
+            service.recover();
+            service.start_jobs();
+            const auto content = service.row(only_snapshot(service)).content;
+            CHECK(service.read(content, 0) == "word 0");
+            service.collect_garbage();
+            const GcReport report = service.collect_garbage();
+            CHECK(report.packs_compacted == 0);
+            CHECK(report.packs_kept == service.objects());
+            // A data pack with the one chunk, and one with the nodes above it.
+            CHECK(report.packs_kept == 2);
+            CHECK(service.packs()[PackState::writing] == 0);
+            CHECK(service.packs()[PackState::condemned] == 0);
+            CHECK(service.packs()[PackState::trash] == 0);
+            CHECK(service.read(content, 0) == "word 0");
+            CHECK(service.read(content, 1) == "");
+        });
+}

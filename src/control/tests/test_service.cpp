@@ -137,6 +137,7 @@ TestService::TestService(const std::string& where, const Options& options)
     settings.gc_grace = std::chrono::milliseconds(0);
     settings.scrub_period = options.scrub_period;
     settings.scrub_bytes_per_second = options.scrub_bytes_per_second;
+    settings.compact_bytes_per_second = options.compact_bytes_per_second;
     parts.reset(new Parts{*store, *engine, *hypervisor, *clock, *rng, topology, settings, space});
     jobs = std::make_unique<JobRunner>(*store, *clock);
     const auto poke = [this] { jobs->poke(); };
@@ -154,6 +155,7 @@ TestService::TestService(const std::string& where, const Options& options)
 
 TestService::~TestService() {
     worker->stop();
+    gc->stop();
     jobs->stop();
 }
 

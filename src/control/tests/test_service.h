@@ -94,6 +94,7 @@ class TestService {
         unsigned inject_retry_percent = 20;
         std::chrono::milliseconds scrub_period = std::chrono::hours(1);
         std::uint64_t scrub_bytes_per_second = 1ULL << 40;
+        std::uint64_t compact_bytes_per_second = 1ULL << 40;
     };
     explicit TestService(const std::string& where) : TestService(where, Options{}) {}
     TestService(const std::string& where, const Options& options);
