@@ -39,6 +39,7 @@ std::span<const Migration> migrations() {
         {5, "identity", k0005Identity},
         {6, "check sums of rows", k0006RowCrc, fill_row_crcs},
         {7, "spare layers", k0007SpareLayers},
+        {8, "disk transport", k0008DiskTransport},
     };
     return kSteps;
 }

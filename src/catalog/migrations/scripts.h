@@ -13,5 +13,6 @@ extern const std::string_view k0004Network;
 extern const std::string_view k0005Identity;
 extern const std::string_view k0006RowCrc;
 extern const std::string_view k0007SpareLayers;
+extern const std::string_view k0008DiskTransport;
 
 }  // namespace kiln::catalog::detail

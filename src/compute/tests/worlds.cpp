@@ -123,7 +123,7 @@ MachineSpec plain_spec(const std::string& directory, const std::string& id,
     DiskSpec root;
     root.id = "vol-0123456789abcdef0";
     root.serial = "vol0123456789abcdef0";
-    root.nbd_socket = directory + "/" + id + ".nbd";
+    root.socket = directory + "/" + id + ".nbd";
     root.nbd_export = root.id;
     root.boot_index = 0;
     root.device_name = "/dev/xvda";
@@ -205,7 +205,7 @@ void QemuWorld::serve(const std::string& id, Image image) {
     const std::string base = directory.path() + "/" + id;
     const MachineSpec spec = plain_spec(directory.path(), id, 1);
     write_boot_disk(base + ".img");
-    const std::string& socket = spec.disks[0].nbd_socket;
+    const std::string& socket = spec.disks[0].socket;
     std::vector<std::string> args = {"qemu-nbd", "--persistent", "--shared=8",
                                      "--export-name=" + spec.disks[0].nbd_export,
                                      "--socket=" + socket};
