@@ -39,16 +39,21 @@ using MachineId = StrongId<struct MachineTag>;
 
 enum class Firmware { bios, uefi };
 enum class Accelerator { automatic, kvm, tcg };
+// How a disk's bytes come to the machine. Over vhost_user its device works on the guest's memory:
+// it knows no `serial` but its server's, asks its server for more time instead of pausing the guest
+// when the store is full, and cannot be cut off (cut_off_disk).
+enum class DiskTransport { nbd, vhost_user };
 
 struct DiskSpec {
+    DiskTransport transport = DiskTransport::nbd;
     std::string id;  // the volume id; also the block node's name: letters, digits, '-', at most 26
     std::string serial;  // what the guest sees, e.g. "vol0123456789abcdef0": at most 20 characters
     // Absolute path. Must be listening when start() is called and again before adopt(): both give
     // the socket file to the user the machine runs as (its server makes it for its own user alone).
     // Its directories must be searchable by others (0711) then; a start that fails over this says
     // so.
-    std::string nbd_socket;
-    std::string nbd_export;              // export name; may be empty
+    std::string socket;
+    std::string nbd_export;              // export name, over NBD; may be empty
     std::optional<unsigned> boot_index;  // 0 for the root disk
     std::string device_name;             // as the API names it ("/dev/xvda"); only remembered
 };
@@ -171,7 +176,7 @@ class Hypervisor {
     // For a guest that does not let a disk go: from now on it reads zeros there and what it writes
     // is lost, until it lets go or is next started; nothing of the machine uses the disk's socket
     // any more. A disk it does not have succeeds; attaching the disk again gives it its bytes back.
-    // failed_precondition for the root disk.
+    // failed_precondition for the root disk, unsupported over vhost_user.
     virtual Status cut_off_disk(const MachineId& id, const std::string& disk,
                                 std::uint64_t size_bytes, Deadline deadline) = 0;
     // The server of a disk serves more bytes than before (NBD has no message for that: it ended the

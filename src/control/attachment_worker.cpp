@@ -18,13 +18,6 @@ constexpr std::int64_t kAskAgainMs = 5'000;
 constexpr std::int64_t kBusyMs = 15'000;
 constexpr std::int64_t kForcedMs = 5'000;
 
-// BDM-15: the volume id without its hyphen, as the guest sees it in /sys/block/*/serial.
-std::string disk_serial(const model::VolumeId& id) {
-    std::string serial = id.str();
-    std::erase(serial, '-');
-    return serial;
-}
-
 Status become_available(catalog::Transaction& tx, model::Volume& volume) {
     TRY_ASSIGN(volume.state, model::next(volume.state, model::VolumeEvent::detached, volume.id));
     volume.attachment.reset();
@@ -33,11 +26,15 @@ Status become_available(catalog::Transaction& tx, model::Volume& volume) {
 
 }  // namespace
 
-compute::DiskSpec disk_of(const VolumeAccess& access, const model::Volume& volume) {
+compute::DiskSpec disk_of(const VolumeAccess& access, const model::Volume& volume,
+                          model::DiskTransport transport) {
     compute::DiskSpec disk;
+    disk.transport = transport == model::DiskTransport::vhost_user
+                         ? compute::DiskTransport::vhost_user
+                         : compute::DiskTransport::nbd;
     disk.id = volume.id.str();
     disk.serial = disk_serial(volume.id);
-    disk.nbd_socket = access.socket_path(volume.id);
+    disk.socket = access.socket_path(volume.id);
     disk.device_name = volume.attachment->device;
     return disk;
 }
@@ -95,9 +92,12 @@ Status AttachmentWorker::finish(
 
 Status AttachmentWorker::attach(const model::Job& job, const model::Volume& volume) {
     const compute::MachineId machine = machine_id(volume.attachment->instance_id);
+    TRY_ASSIGN(const auto instance, parts_.store.read([&](catalog::Transaction& tx) {
+        return tx.instances().get(volume.attachment->instance_id);
+    }));
     TRY(access_.open(volume.id, Deadline::after(kStepTime)));
-    const Status plugged = parts_.hypervisor.attach_disk(machine, disk_of(access_, volume),
-                                                         Deadline::after(kStepTime));
+    const Status plugged = parts_.hypervisor.attach_disk(
+        machine, disk_of(access_, volume, instance.disk_transport), Deadline::after(kStepTime));
     // No machine: the instance has stopped meanwhile, and has the device at its next start.
     const bool no_machine = !plugged && plugged.error().code() == Code::not_found;
     if (!plugged && !no_machine && plugged.error().code() != Code::resource_exhausted) {

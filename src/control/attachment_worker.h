@@ -46,6 +46,7 @@ class AttachmentWorker {
 };
 
 // The disk of an attached volume, as a machine is told of it.
-compute::DiskSpec disk_of(const VolumeAccess& access, const model::Volume& volume);
+compute::DiskSpec disk_of(const VolumeAccess& access, const model::Volume& volume,
+                          model::DiskTransport transport);
 
 }  // namespace kiln::control

@@ -28,8 +28,10 @@ Result<model::Volume> Inspector::find(const Caller& caller, const model::VolumeI
 
 Result<InspectedVolume> Inspector::describe(model::Volume volume) const {
     InspectedVolume seen;
-    TRY_ASSIGN(seen.contents, parts_.store.read([&](catalog::Transaction& tx) {
-        return content_chain(tx, volume.base_content);
+    TRY(parts_.store.read([&](catalog::Transaction& tx) -> Status {
+        TRY_ASSIGN(seen.contents, content_chain(tx, volume.base_content));
+        TRY_ASSIGN(seen.transport, transport_of(tx, volume));
+        return ok();
     }));
     seen.open = parts_.engine.is_open(block_id(volume.id));
     seen.socket = seen.open ? access_.socket_path(volume.id) : "";

@@ -45,7 +45,9 @@ struct InspectedVolume {
     model::Volume volume;
     ContentChain contents;
     bool open = false;
-    std::string socket;  // NBD over this unix socket, while it is open
+    // While it is open: how its machine gets it, and over which unix socket.
+    model::DiskTransport transport = model::DiskTransport::nbd;
+    std::string socket;
 };
 
 struct InspectedInstance {

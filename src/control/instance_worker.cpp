@@ -123,7 +123,7 @@ compute::MachineSpec InstanceWorker::machine_spec(const model::Instance& instanc
     spec.runtime_directory = parts_.settings.runtime_directory + "/" + instance.id.str();
     spec.serial_log = serial_log(instance.id);
     for (const model::Volume& volume : volumes) {
-        compute::DiskSpec disk = disk_of(volumes_, volume);
+        compute::DiskSpec disk = disk_of(volumes_, volume, instance.disk_transport);
         if (model::same_device(volume.attachment->device, instance.root_device_name)) {
             disk.boot_index = 0;
             spec.disks.insert(spec.disks.begin(), disk);

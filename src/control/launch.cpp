@@ -144,6 +144,7 @@ model::Instance Launch::draft(const model::Image& image, const InstanceType& typ
     instance.ebs_optimized = input_.ebs_optimized;
     instance.boot_mode = image.boot_mode;
     instance.current_boot_mode = boot_mode_of(image, type);
+    instance.disk_transport = parts_.settings.disk_transport;
     instance.product_codes = image.product_codes;
     instance.user_data = input_.user_data;
     instance.metadata_options = launch_metadata_options(input_.metadata_options, image);

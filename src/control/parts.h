@@ -14,6 +14,7 @@
 #include "control/topology.h"
 #include "io/clock.h"
 #include "model/ids.h"
+#include "model/instance.h"
 #include "model/volume.h"
 
 namespace kiln::control {
@@ -24,6 +25,8 @@ struct Settings {
     std::string instances_directory;  // one directory per instance: runtime record, serial log
     std::string runtime_directory;    // short: unix sockets, at most 107 bytes with
                                       // "/<instance>/<volume>.sock"
+    // Of instances that are launched from now on.
+    model::DiskTransport disk_transport = model::DiskTransport::nbd;
     // D21: what a guest is really given, whatever its type says; 0: what the type says.
     std::uint64_t guest_memory_cap_mib = 0;
     double memory_overcommit = 1.0;

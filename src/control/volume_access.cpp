@@ -9,6 +9,20 @@
 
 namespace kiln::control {
 
+std::string disk_serial(const model::VolumeId& id) {
+    std::string serial = id.str();
+    std::erase(serial, '-');
+    return serial;
+}
+
+Result<model::DiskTransport> transport_of(catalog::Transaction& tx, const model::Volume& volume) {
+    if (!volume.attachment) {
+        return model::DiskTransport::nbd;
+    }
+    TRY_ASSIGN(const auto instance, tx.instances().find(volume.attachment->instance_id));
+    return instance ? instance->disk_transport : model::DiskTransport::nbd;
+}
+
 VolumeHold::~VolumeHold() {
     if (access_ != nullptr) {
         access_->release(ids_);
@@ -157,6 +171,22 @@ Status VolumeAccess::close_unless_exported(const model::VolumeId& id, Deadline d
     return closed;
 }
 
+Status VolumeAccess::export_to_machine(const model::VolumeId& id, Deadline deadline) {
+    TRY_ASSIGN(const model::DiskTransport transport,
+               parts_.store.read([&](catalog::Transaction& tx) -> Result<model::DiskTransport> {
+                   TRY_ASSIGN(const model::Volume volume, tx.volumes().get(id));
+                   return transport_of(tx, volume);
+               }));
+    switch (transport) {
+        case model::DiskTransport::nbd:
+            return parts_.engine.export_volume(block_id(id), socket_path(id), false, deadline);
+        case model::DiskTransport::vhost_user:
+            return parts_.engine.export_vhost_user(block_id(id), socket_path(id), disk_serial(id),
+                                                   false, deadline);
+    }
+    return Error(Code::internal, "unknown disk transport");
+}
+
 Status VolumeAccess::open(const model::VolumeId& id, Deadline deadline) {
     TRY_ASSIGN(const VolumeHold held, hold({id}, deadline));
     TRY(open_stack(id, deadline));
@@ -164,7 +194,7 @@ Status VolumeAccess::open(const model::VolumeId& id, Deadline deadline) {
     if (now.machine) {
         return ok();
     }
-    Status exported = parts_.engine.export_volume(block_id(id), socket_path(id), false, deadline);
+    Status exported = export_to_machine(id, deadline);
     if (!exported) {
         const Status closed = close_unless_exported(id, deadline);
         static_cast<void>(closed);  // the first error is the one to tell

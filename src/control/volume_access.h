@@ -28,6 +28,12 @@ namespace kiln::control {
 
 class VolumeAccess;
 
+// BDM-15: the volume id without its hyphen, as the guest sees it in /sys/block/*/serial.
+std::string disk_serial(const model::VolumeId& id);
+
+// How the machine of the instance that a volume is attached to gets it; NBD for one that is not.
+Result<model::DiskTransport> transport_of(catalog::Transaction& tx, const model::Volume& volume);
+
 // The right to open, close, cut or grow these volumes; given back at its end. One owner thread.
 class VolumeHold {
   public:
@@ -94,6 +100,8 @@ class VolumeAccess {
     };
     void release(const std::vector<model::VolumeId>& ids) EXCLUDES(mutex_);
     Result<Plan> plan(const model::VolumeId& id);
+    // To the machine of the instance it is attached to.
+    Status export_to_machine(const model::VolumeId& id, Deadline deadline);
     Status open_stack(const model::VolumeId& id, Deadline deadline);
     Status grow_open(const model::VolumeId& id, std::uint64_t size_bytes,
                      const std::function<Status()>& commit, Deadline deadline);

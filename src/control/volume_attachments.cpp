@@ -118,6 +118,14 @@ Result<model::Volume> Volumes::detach_in(catalog::Transaction& tx, const Caller&
                           fmt::format("Unable to detach root volume '{}' from instance '{}'",
                                       volume.id.str(), instance.id.str()));
     }
+    // VOL-5: what is cut off reads zeros from then on, which this device cannot be told to.
+    if (input.force && !stopped && instance.disk_transport == model::DiskTransport::vhost_user) {
+        return Error::api(
+            Code::unsupported, "UnsupportedOperation",
+            fmt::format("The disks of '{}' are vhost-user devices, which cannot be detached by "
+                        "force. Detach the volume without force, or stop the instance.",
+                        instance.id.str()));
+    }
     const bool under_way = attachment.state == model::AttachmentState::detaching ||
                            attachment.state == model::AttachmentState::busy;
     if (!under_way || !input.force) {

@@ -105,6 +105,9 @@ Result<bool> VolumeModifications::shown(const model::Volume& volume) {
     TRY_ASSIGN(const auto instance, parts_.store.read([&](catalog::Transaction& tx) {
         return tx.instances().find(volume.attachment->instance_id);
     }));
+    if (instance && instance->disk_transport == model::DiskTransport::vhost_user) {
+        return true;  // it was off when this was asked for (BDM-19)
+    }
     // What is being attached or started may have connected before there was more to see, and its
     // machine does not answer yet.
     if (volume.attachment->state == AttachmentState::attaching ||

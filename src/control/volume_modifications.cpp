@@ -65,6 +65,24 @@ Status check_bootable(catalog::Transaction& tx, const model::Volume& volume, Vol
         fmt::format("Volume type '{}' is not supported for root volumes.", model::to_string(type)));
 }
 
+// BDM-19: a vhost-user device keeps the size it had when its machine started.
+Status check_shown(catalog::Transaction& tx, const model::Volume& volume,
+                   const model::VolumeShape& target) {
+    if (!volume.attachment || target.size_gib == volume.size_gib) {
+        return ok();
+    }
+    TRY_ASSIGN(const model::Instance instance, tx.instances().get(volume.attachment->instance_id));
+    if (instance.disk_transport != model::DiskTransport::vhost_user ||
+        instance.state == model::InstanceState::stopped) {
+        return ok();
+    }
+    return Error::api(
+        Code::unsupported, "UnsupportedOperation",
+        fmt::format("The disks of '{}' are vhost-user devices, which cannot grow while it runs. "
+                    "Stop the instance, and modify volume '{}' then.",
+                    instance.id.str(), volume.id.str()));
+}
+
 catalog::Cursor cursor_of(const model::Volume& volume) {
     return {volume.created, volume.id.str()};
 }
@@ -128,6 +146,7 @@ Result<model::Volume> VolumeModifications::modify_in(catalog::Transaction& tx, c
     }
     TRY_ASSIGN(const model::VolumeShape target, modified_shape(model::shape_of(volume), input));
     TRY(check_bootable(tx, volume, target.type));
+    TRY(check_shown(tx, volume, target));
     const UnixMillis now = parts_.clock.now();
     TRY(count_modification(volume, now));
     if (input.dry_run) {

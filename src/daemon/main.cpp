@@ -31,6 +31,11 @@ void add_serve(CLI::App& app, kiln::daemon::ServeOptions& options, std::function
     command->add_option("--accelerator", options.accelerator, "auto, kvm or tcg")
         ->capture_default_str();
     command
+        ->add_option("--disk-transport", options.disk_transport,
+                     "how instances launched from now on get their disks: nbd, or vhost-user (in "
+                     "the guest's own memory)")
+        ->capture_default_str();
+    command
         ->add_option("--runtime-directory", options.runtime_directory,
                      "short path for unix sockets")
         ->excludes(ephemeral);

@@ -18,6 +18,7 @@ struct ServeOptions {
     std::vector<std::string> command;     // of --ephemeral: run once ready; its end is ours
     std::string hypervisor = "qemu";      // or "fake"
     std::string accelerator = "auto";     // or "kvm", "tcg"
+    std::string disk_transport = "nbd";   // or "vhost-user"
     std::string runtime_directory;        // empty: chosen from the store's uuid
     std::string topology_file;            // empty: the built-in regions and zones
     std::string provided_images;          // directory; empty: found beside the program; "none"

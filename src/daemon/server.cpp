@@ -98,6 +98,11 @@ Status Server::open_storage() {
     }
     runtime_lock_ = std::move(*runtime_lock);
     settings_.instances_directory = data_ + "/instances";
+    const auto transport = model::parse<model::DiskTransport>(options_.disk_transport);
+    if (!transport) {
+        return Error(Code::invalid_argument, "--disk-transport takes nbd or vhost-user");
+    }
+    settings_.disk_transport = *transport;
     settings_.guest_memory_cap_mib = options_.guest_memory_cap_mib;
     settings_.memory_overcommit = options_.memory_overcommit;
     settings_.shutdown_grace = std::chrono::seconds(options_.shutdown_grace_s);

@@ -92,6 +92,14 @@ constexpr auto enum_names(ShutdownBehavior) {
         {{ShutdownBehavior::stop, "stop"}, {ShutdownBehavior::terminate, "terminate"}});
 }
 
+// How an instance's disks are served to its machine (BDM-19): fixed at launch, since a guest's
+// devices stay what they are.
+enum class DiskTransport { nbd, vhost_user };
+constexpr auto enum_names(DiskTransport) {
+    return std::to_array<EnumName<DiskTransport>>(
+        {{DiskTransport::nbd, "nbd"}, {DiskTransport::vhost_user, "vhost-user"}});
+}
+
 // IMDS-4
 struct MetadataOptions {
     bool tokens_required = false;  // httpTokens required | optional
@@ -135,6 +143,7 @@ struct Instance {
     std::optional<BootMode> boot_mode;                   // of the image
     BootMode current_boot_mode = BootMode::legacy_bios;  // BM-1: legacy_bios or uefi
     bool tpm_v2 = false;
+    DiskTransport disk_transport = DiskTransport::nbd;
     std::vector<ProductCode> product_codes;
 
     std::string key_name;

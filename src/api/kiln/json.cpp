@@ -52,6 +52,7 @@ json volume_json(const control::InspectedVolume& seen) {
              {"open", seen.open}};
     if (seen.open) {
         out["socket"] = seen.socket;
+        out["transport"] = model::to_string(seen.transport);
     }
     if (volume.attachment) {
         out["instanceId"] = volume.attachment->instance_id.str();

@@ -164,4 +164,23 @@ Bytes device_config(const DeviceFacts& facts, std::uint16_t queues) {
     return out;
 }
 
+std::size_t copy_out(const std::vector<MutableByteView>& parts, MutableByteView into) {
+    std::size_t at = 0;
+    for (const MutableByteView part : parts) {
+        read_shared(&into[at], part.data(), part.size());
+        at += part.size();
+    }
+    return at;
+}
+
+std::size_t copy_in(const std::vector<MutableByteView>& parts, ByteView from) {
+    std::size_t at = 0;
+    for (const MutableByteView part : parts) {
+        const std::size_t n = std::min(part.size(), from.size() - at);
+        std::copy_n(from.data() + at, n, part.data());
+        at += n;
+    }
+    return at;
+}
+
 }  // namespace kiln::block::vhost

@@ -57,6 +57,11 @@ struct BlkRequest {
 // data_loss when the chain has no room for a header or a status: then nothing can be answered.
 Result<BlkRequest> parse_request(const Chain& chain, const DeviceFacts& facts);
 
+// The request's data, which lies in pieces: how much was copied. `into` has room for all of it; of
+// `from` as much goes in as there is room for.
+std::size_t copy_out(const std::vector<MutableByteView>& parts, MutableByteView into);
+std::size_t copy_in(const std::vector<MutableByteView>& parts, ByteView from);
+
 // All kConfigBytes of it.
 Bytes device_config(const DeviceFacts& facts, std::uint16_t queues);
 

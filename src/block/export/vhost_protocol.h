@@ -45,6 +45,10 @@ inline constexpr std::uint64_t kFeatureProtocol = 1ULL << 30;
 inline constexpr std::uint64_t kFeatureIndirect = 1ULL << 28;
 inline constexpr std::uint64_t kFeatureEventIndex = 1ULL << 29;
 inline constexpr std::uint64_t kFeatureVersion1 = 1ULL << 32;
+// These change how a ring or its addresses are read, or who else has to be told.
+inline constexpr std::uint64_t kFeatureLogAll = 1ULL << 26;
+inline constexpr std::uint64_t kFeatureAccessPlatform = 1ULL << 33;
+inline constexpr std::uint64_t kFeaturePackedRing = 1ULL << 34;
 inline constexpr std::uint64_t kBlkSegMax = 1ULL << 2;
 inline constexpr std::uint64_t kBlkReadOnly = 1ULL << 5;
 inline constexpr std::uint64_t kBlkBlockSize = 1ULL << 6;

@@ -11,26 +11,6 @@
 namespace kiln::block::vhost {
 namespace {
 
-std::size_t copy_out(const std::vector<MutableByteView>& parts, MutableByteView into) {
-    std::size_t at = 0;
-    for (const MutableByteView part : parts) {
-        read_shared(&into[at], part.data(), part.size());
-        at += part.size();
-    }
-    return at;
-}
-
-// As much as there is room for; how much that was.
-std::size_t copy_in(const std::vector<MutableByteView>& parts, ByteView from) {
-    std::size_t at = 0;
-    for (const MutableByteView part : parts) {
-        const std::size_t n = std::min(part.size(), from.size() - at);
-        std::copy_n(from.data() + at, n, part.data());
-        at += n;
-    }
-    return at;
-}
-
 // One piece that a disk can take as it lies.
 bool needs_no_copy(const BlkRequest& request) {
     return request.data.size() == 1 && io::is_aligned(request.data[0].data()) &&
@@ -197,8 +177,28 @@ bool Queue::begin(std::uint16_t head) {
     work->head = head;
     work->request = *std::move(request);
     work->memory = ring_->memory();
-    dispatch(std::move(work));
+    admit(std::move(work));
     return true;
+}
+
+// At once, or when the volume's limits let it.
+void Queue::admit(WorkRef work) {
+    Throttle* throttle = device_.volume.throttle();
+    const BlkCommand command = work->request.command;
+    const bool moves = command == BlkCommand::read || command == BlkCommand::write;
+    const bool zeroes = command == BlkCommand::discard || command == BlkCommand::write_zeroes;
+    if (throttle == nullptr || work->request.refusal != BlkStatus::ok || (!moves && !zeroes)) {
+        dispatch(std::move(work));
+        return;
+    }
+    const std::uint64_t bytes = moves ? work->request.data_bytes : 0;
+    throttle->admit(this, bytes, [this, self = device_.self(), work = std::move(work)]() mutable {
+        if (device_.gone) {
+            forget(*work);
+        } else {
+            dispatch(std::move(work));
+        }
+    });
 }
 
 // --- to the volume ---
@@ -318,6 +318,9 @@ void Queue::retry_held() {
 }
 
 void Queue::let_go_of_held() {
+    if (Throttle* throttle = device_.volume.throttle()) {
+        throttle->release(this);
+    }
     const std::vector<WorkRef> held = std::exchange(held_, {});
     for (const WorkRef& work : held) {
         if (marks_ || device_.gone) {

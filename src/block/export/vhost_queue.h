@@ -81,7 +81,8 @@ class Queue {
     void run();
     // No more is taken; `stopped` is called with the place to go on at when nothing is in flight.
     void stop(io::Callback<std::uint16_t> stopped);
-    // Those that wait for space are not waited for.
+    // Those that wait for space are not waited for, nor the volume's limits by those that have
+    // begun.
     void let_go_of_held();
     void retry_held();
     // Tells the guest of what was answered, now.
@@ -102,6 +103,7 @@ class Queue {
     bool takes() const;
     std::optional<std::uint16_t> next_head();
     bool begin(std::uint16_t head);
+    void admit(WorkRef work);
     void dispatch(WorkRef work);
     void transfer(WorkRef work);
     void name_disk(Work& work);

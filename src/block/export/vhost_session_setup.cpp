@@ -24,13 +24,15 @@ bool Session::anything_runs() const {
 }
 
 Status Session::set_features(std::uint64_t value) {
-    if ((value & ~offered()) != 0) {
+    if ((value & (kFeatureLogAll | kFeatureAccessPlatform | kFeaturePackedRing)) != 0) {
         return Error(Code::invalid_argument, "a feature that was not offered");
     }
-    if (value != features && anything_runs()) {
+    // QEMU also passes on what it offered the guest by itself, which is no matter of ours.
+    const std::uint64_t taken = value & offered();
+    if (taken != features && anything_runs()) {
         return Error(Code::failed_precondition, "features of a queue at work");
     }
-    features = value;
+    features = taken;
     if ((features & kFeatureProtocol) == 0) {
         for (const auto& [index, queue] : queues_) {
             queue->enabled = true;

@@ -198,7 +198,9 @@ TEST_CASE("what a front end may not say is refused, and nothing is changed by it
         CHECK(!front.tell(MessageType::set_mem_table, whole.table(),
                           {whole.file.get(), whole.file.get()}));
         CHECK(!front.tell(MessageType::set_mem_table, whole.table(), {whole.file.get()}));
-        CHECK(!front.tell(MessageType::set_features, FrontEnd::number(1ULL << 26)));
+        for (const int bit : {26, 33, 34}) {
+            CHECK(!front.tell(MessageType::set_features, FrontEnd::number(1ULL << bit)));
+        }
         CHECK(!front.tell(MessageType::set_features, FrontEnd::number(0)));  // at work
         CHECK(!front.tell(MessageType::set_protocol_features, FrontEnd::number(1ULL << 5)));
         CHECK(!front.tell(MessageType::set_vring_num, FrontEnd::state(0, 32)));  // at work

@@ -208,6 +208,7 @@ void instance_machine(V& v, T& x) {
     v.field("boot_mode", x.boot_mode);
     v.field("current_boot_mode", x.current_boot_mode);
     v.field("tpm_v2", x.tpm_v2);
+    v.field("disk_transport", x.disk_transport);
     v.field("product_codes", x.product_codes);
     v.field("key_name", x.key_name);
     v.field("public_key", x.public_key);

@@ -40,6 +40,7 @@ std::span<const Migration> migrations() {
         {6, "check sums of rows", k0006RowCrc, fill_row_crcs},
         {7, "spare layers", k0007SpareLayers},
         {8, "volume modifications", k0008VolumeModifications},
+        {9, "disk transport", k0009DiskTransport},
     };
     return kSteps;
 }

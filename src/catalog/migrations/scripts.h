@@ -14,5 +14,6 @@ extern const std::string_view k0005Identity;
 extern const std::string_view k0006RowCrc;
 extern const std::string_view k0007SpareLayers;
 extern const std::string_view k0008VolumeModifications;
+extern const std::string_view k0009DiskTransport;
 
 }  // namespace kiln::catalog::detail

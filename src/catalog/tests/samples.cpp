@@ -167,6 +167,7 @@ Instance full_instance() {
     instance.ebs_optimized = true;
     instance.boot_mode = BootMode::uefi;
     instance.current_boot_mode = BootMode::uefi;
+    instance.disk_transport = DiskTransport::vhost_user;
     instance.tpm_v2 = true;
     instance.product_codes = {{"code", "devpay"}};
     instance.key_name = "key";

@@ -138,6 +138,25 @@ void add_inherited(Arguments& args, const MachineSpec& spec, const ArgvFacts& fa
     }
 }
 
+void add_nbd_disk(Arguments& args, const DiskSpec& disk, const std::string& place) {
+    args.add("-blockdev",
+             fmt::format("driver=nbd,node-name={},server.type=unix,server.path={},export={},"
+                         "reconnect-delay={},discard=unmap",
+                         disk.id, escape(disk.socket), escape(disk.nbd_export), kReconnectSeconds));
+    args.add("-device", fmt::format("virtio-blk-pci,id=disk-{0},drive={0},{1},"
+                                    "werror=stop,rerror=stop",
+                                    disk.id, place));
+}
+
+// Its serial comes from its server, and errors go to the guest.
+void add_vhost_disk(Arguments& args, const DiskSpec& disk, const std::string& place) {
+    const std::string chardev = disk_chardev(disk.id);
+    args.add("-chardev", fmt::format("socket,id={},path={},reconnect={}", chardev,
+                                     escape(disk.socket), kVhostReconnectSeconds));
+    args.add("-device",
+             fmt::format("vhost-user-blk-pci,id=disk-{},chardev={},{}", disk.id, chardev, place));
+}
+
 // The root disk stands on the root bus, where virtio devices also speak the legacy interface of old
 // guests; it can never be detached from a running machine. All others stand behind root ports,
 // because only those can be unplugged.
@@ -151,19 +170,19 @@ void add_disks(Arguments& args, const MachineSpec& spec) {
     }
     std::size_t next_port = 0;
     for (const auto& disk : spec.disks) {
-        args.add("-blockdev",
-                 fmt::format("driver=nbd,node-name={},server.type=unix,server.path={},export={},"
-                             "reconnect-delay={},discard=unmap",
-                             disk.id, escape(disk.nbd_socket), escape(disk.nbd_export),
-                             kReconnectSeconds));
         const bool root = disk.boot_index == 0U;
         const std::string place = root ? fmt::format("addr={:#x}", kRootDiskSlot)
                                        : fmt::format("bus={}", port_name(next_port++));
         const std::string boot =
             disk.boot_index ? fmt::format(",bootindex={}", *disk.boot_index) : "";
-        args.add("-device", fmt::format("virtio-blk-pci,id=disk-{0},drive={0},{1},serial={2}{3},"
-                                        "werror=stop,rerror=stop",
-                                        disk.id, place, escape(disk.serial), boot));
+        switch (disk.transport) {
+            case DiskTransport::nbd:
+                add_nbd_disk(args, disk, place + ",serial=" + escape(disk.serial) + boot);
+                break;
+            case DiskTransport::vhost_user:
+                add_vhost_disk(args, disk, place + boot);
+                break;
+        }
     }
 }
 
@@ -171,6 +190,10 @@ void add_disks(Arguments& args, const MachineSpec& spec) {
 
 std::string port_name(std::size_t number) {
     return fmt::format("port{}", number);
+}
+
+std::string disk_chardev(const std::string& disk) {
+    return "chardev-" + disk;
 }
 
 std::vector<ChildFileSlot> child_files(const MachineSpec& spec) {

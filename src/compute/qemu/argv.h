@@ -2,7 +2,7 @@
 // A machine's QEMU command line, as a pure function of its specification (golden files in
 // tests/golden).
 //
-// QEMU opens nothing by path but its program files and the disks' NBD sockets: control sockets,
+// QEMU opens nothing by path but its program files and the disks' sockets: control sockets,
 // serial log, UEFI variables and NIC sockets are inherited descriptors, in the order child_files()
 // gives, so that its user needs access to none of our directories. What a guest can see (slots,
 // devices, SMBIOS) is fixed by the specification, not by what the host offers, and a change here
@@ -26,7 +26,12 @@ inline constexpr std::size_t kMaxPorts = 64;
 // that is being repaired; it never sees an error because we were away.
 inline constexpr unsigned kReconnectSeconds = 86400;
 
+// How often a vhost-user device looks for its server again. Its guest's requests wait meanwhile.
+inline constexpr unsigned kVhostReconnectSeconds = 1;
+
 std::string port_name(std::size_t number);
+// Of the connection of a vhost-user disk.
+std::string disk_chardev(const std::string& disk);
 
 // Descriptors QEMU inherits, beginning with number 3.
 enum class ChildFile { qmp, qmp_spare, agent, serial, serial_log, uefi_variables, nic };

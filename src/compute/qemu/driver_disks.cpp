@@ -28,8 +28,8 @@ Status QemuDriver::forget_socket(Machine& machine, const std::string& disk) {
 
 Status QemuDriver::attach_disk(const MachineId& id, const DiskSpec& disk, Deadline deadline) {
     TRY_ASSIGN(const MachinePtr machine, get(id));
-    TRY(keep_sockets(*machine, [&](auto& sockets) { sockets[disk.id] = disk.nbd_socket; }));
-    TRY(grant_socket(machine->record, disk.nbd_socket));
+    TRY(keep_sockets(*machine, [&](auto& sockets) { sockets[disk.id] = disk.socket; }));
+    TRY(grant_socket(machine->record, disk.socket));
     TRY_ASSIGN(const auto control, control_of(id));
     const Status plugged = plug_disk(*control, disk, deadline);
     if (!plugged && plugged.error().code() == Code::resource_exhausted) {

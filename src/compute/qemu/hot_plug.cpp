@@ -51,11 +51,32 @@ Status add_node(QmpClient& control, const Json& node, Deadline deadline) {
 Status add_disk_node(QmpClient& control, const DiskSpec& disk, Deadline deadline) {
     const Json node = {{"driver", "nbd"},
                        {"node-name", disk.id},
-                       {"server", {{"type", "unix"}, {"path", disk.nbd_socket}}},
+                       {"server", {{"type", "unix"}, {"path", disk.socket}}},
                        {"export", disk.nbd_export},
                        {"reconnect-delay", kReconnectSeconds},
                        {"discard", "unmap"}};
     return add_node(control, node, deadline);
+}
+
+// A connection that is there already is fine: what it is for is told by its name.
+Status add_chardev(QmpClient& control, const DiskSpec& disk, Deadline deadline) {
+    const Json address = {{"type", "unix"}, {"data", {{"path", disk.socket}}}};
+    const Json backend = {
+        {"type", "socket"},
+        {"data", {{"addr", address}, {"server", false}, {"reconnect", kVhostReconnectSeconds}}}};
+    const Json chardev = {{"id", disk_chardev(disk.id)}, {"backend", backend}};
+    const auto added = control.execute("chardev-add", chardev.dump(), deadline);
+    return added || says(added.error(), "already exists") ? ok() : Status(added.error());
+}
+
+// False: its device has only just gone, and still holds it.
+Result<bool> remove_chardev(QmpClient& control, const std::string& disk, Deadline deadline) {
+    const Json chardev = {{"id", disk_chardev(disk)}};
+    const auto removed = control.execute("chardev-remove", chardev.dump(), deadline);
+    if (removed || says(removed.error(), "not found")) {
+        return true;
+    }
+    return says(removed.error(), "busy") ? Result<bool>(false) : Result<bool>(removed.error());
 }
 
 Status remove_node(QmpClient& control, const std::string& disk, Deadline deadline) {
@@ -112,22 +133,60 @@ Status give_back(QmpClient& control, const DiskSpec& disk, Deadline deadline) {
     return remove_node(control, nothing_of(disk.id), deadline);
 }
 
+Status add_back_end(QmpClient& control, const DiskSpec& disk, Deadline deadline) {
+    switch (disk.transport) {
+        case DiskTransport::nbd:
+            return add_disk_node(control, disk, deadline);
+        case DiskTransport::vhost_user:
+            return add_chardev(control, disk, deadline);
+    }
+    return Error(Code::internal, "unknown disk transport");
+}
+
+// Whatever it was. False: not yet.
+Result<bool> remove_back_end(QmpClient& control, const std::string& disk, Deadline deadline) {
+    TRY(remove_node(control, disk, deadline));
+    TRY(remove_node(control, nothing_of(disk), deadline));
+    return remove_chardev(control, disk, deadline);
+}
+
+Json disk_device(const DiskSpec& disk, std::size_t port) {
+    Json device = {{"id", device_of(disk.id)}, {"bus", port_name(port)}};
+    switch (disk.transport) {
+        case DiskTransport::nbd:
+            device["driver"] = "virtio-blk-pci";
+            device["drive"] = disk.id;
+            device["serial"] = disk.serial;
+            device["werror"] = "stop";
+            device["rerror"] = "stop";
+            break;
+        case DiskTransport::vhost_user:
+            device["driver"] = "vhost-user-blk-pci";
+            device["chardev"] = disk_chardev(disk.id);
+            break;
+    }
+    return device;
+}
+
+Status check_can_be_cut_off(QmpClient& control, const std::string& disk, Deadline deadline) {
+    const Json question = {{"path", "/machine/peripheral/" + device_of(disk)},
+                           {"property", "type"}};
+    TRY_ASSIGN(const QmpMessage type, control.execute("qom-get", question.dump(), deadline));
+    return type.string("return").starts_with("vhost-user-")
+               ? Status(Error(Code::unsupported, "a vhost-user disk cannot be cut off"))
+               : ok();
+}
+
 }  // namespace
 
 Status plug_disk(QmpClient& control, const DiskSpec& disk, Deadline deadline) {
     TRY_ASSIGN(const bool present, has_device(control, disk.id, deadline));
     if (present) {
-        return give_back(control, disk, deadline);
+        return disk.transport == DiskTransport::nbd ? give_back(control, disk, deadline) : ok();
     }
-    TRY(add_disk_node(control, disk, deadline));
+    TRY(add_back_end(control, disk, deadline));
     for (std::size_t port = 0; port < kMaxPorts; ++port) {
-        const Json device = {{"driver", "virtio-blk-pci"},
-                             {"id", device_of(disk.id)},
-                             {"drive", disk.id},
-                             {"bus", port_name(port)},
-                             {"serial", disk.serial},
-                             {"werror", "stop"},
-                             {"rerror", "stop"}};
+        const Json device = disk_device(disk, port);
         const auto added = control.execute("device_add", device.dump(), deadline);
         if (added) {
             return ok();
@@ -137,11 +196,11 @@ Status plug_disk(QmpClient& control, const DiskSpec& disk, Deadline deadline) {
         }
         if (!says(added.error(), "in use by") && !says(added.error(), "already occupied") &&
             !says(added.error(), "not available")) {
-            const Status undone = remove_node(control, disk.id, deadline);
-            return undone ? Status(added.error()) : undone;
+            const auto undone = remove_back_end(control, disk.id, deadline);
+            return undone ? Status(added.error()) : Status(undone.error());
         }
     }
-    TRY(remove_node(control, disk.id, deadline));
+    TRY(remove_back_end(control, disk.id, deadline));
     return Error(Code::resource_exhausted,
                  "the machine has no free port for another disk until its next start");
 }
@@ -157,9 +216,7 @@ Result<bool> unplug_disk(QmpClient& control, const std::string& disk, Deadline d
         }
         return false;
     }
-    TRY(remove_node(control, disk, deadline));
-    TRY(remove_node(control, nothing_of(disk), deadline));
-    return true;
+    return remove_back_end(control, disk, deadline);
 }
 
 Status cut_off_disk(QmpClient& control, const std::string& disk, std::uint64_t size_bytes,
@@ -167,6 +224,7 @@ Status cut_off_disk(QmpClient& control, const std::string& disk, std::uint64_t s
     TRY_ASSIGN(const bool present, has_device(control, disk, deadline));
     if (present) {
         TRY(check_behind_port(control, disk, deadline));
+        TRY(check_can_be_cut_off(control, disk, deadline));
         const Json nothing = {{"driver", "null-co"},
                               {"node-name", nothing_of(disk)},
                               {"size", size_bytes},

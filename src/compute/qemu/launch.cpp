@@ -81,7 +81,7 @@ RuntimeRecord new_record(const MachineSpec& spec, const LaunchFacts& facts) {
     record.runtime_directory = spec.runtime_directory;
     record.serial_log = spec.serial_log;
     for (const auto& disk : spec.disks) {
-        record.disk_sockets.emplace(disk.id, disk.nbd_socket);
+        record.disk_sockets.emplace(disk.id, disk.socket);
     }
     if (facts.separate_users) {
         record.user = instance_uid(spec.id);

@@ -58,7 +58,7 @@ TEST_CASE(
         DiskSpec data = spec.disks[0];
         data.id = "vol-0123456789abcdef" + std::to_string(i);
         data.serial = "vol0123456789abcdef" + std::to_string(i);
-        data.nbd_socket = "/run/kiln/0/" + data.id;
+        data.socket = "/run/kiln/0/" + data.id;
         data.boot_index.reset();
         spec.disks.push_back(data);
     }
@@ -66,6 +66,19 @@ TEST_CASE(
     ArgvFacts facts = kFacts;
     facts.accelerator = Accelerator::kvm;
     compare_with_golden(spec, facts, "uefi-kvm.args");
+}
+
+TEST_CASE("the command line of a machine with vhost-user disks is the golden one") {
+    MachineSpec spec = spec_at("/run/kiln,0");
+    DiskSpec data = spec.disks[0];
+    data.id = "vol-0123456789abcdef1";
+    data.serial = "vol0123456789abcdef1";
+    data.boot_index.reset();
+    spec.disks.push_back(data);
+    for (DiskSpec& disk : spec.disks) {
+        disk.transport = DiskTransport::vhost_user;
+    }
+    compare_with_golden(spec, kFacts, "vhost-user.args");
 }
 
 TEST_CASE("commas in paths and names are doubled, so that no option can be smuggled in") {
@@ -129,8 +142,8 @@ TEST_CASE("what no machine can be made from is refused") {
     CHECK(refused([](auto& s) { s.disks[0].id = "vol,x"; }));
     CHECK(refused([](auto& s) { s.disks[0].id = std::string(27, 'v'); }));
     CHECK(refused([](auto& s) { s.disks[0].serial = std::string(21, 'v'); }));
-    CHECK(refused([](auto& s) { s.disks[0].nbd_socket = "relative.sock"; }));
-    CHECK(refused([](auto& s) { s.disks[0].nbd_socket = "/" + std::string(107, 'x'); }));
+    CHECK(refused([](auto& s) { s.disks[0].socket = "relative.sock"; }));
+    CHECK(refused([](auto& s) { s.disks[0].socket = "/" + std::string(107, 'x'); }));
     CHECK(refused([](auto& s) { s.nics = {{"eni-1", "0E:00:00:00:00:01", "/x"}}; }));
     CHECK(refused([](auto& s) { s.nics = {{"eni-1", "0e:00:00:00:00:01,x", "/x"}}; }));
     CHECK(refused([](auto& s) { s.directory.clear(); }));

@@ -144,7 +144,7 @@ TEST_CASE("a disk socket that the machine's user cannot reach is a clear error")
     const auto started = hypervisor->start(spec, soon());
     REQUIRE_FALSE(started);
     CHECK(started.error().code() == Code::permission_denied);
-    CHECK(started.error().message().find(spec.disks[0].nbd_socket) != std::string::npos);
+    CHECK(started.error().message().find(spec.disks[0].socket) != std::string::npos);
     CHECK(started.error().message().find("searchable") != std::string::npos);
 }
 

@@ -123,7 +123,7 @@ MachineSpec plain_spec(const std::string& directory, const std::string& id,
     DiskSpec root;
     root.id = "vol-0123456789abcdef0";
     root.serial = "vol0123456789abcdef0";
-    root.nbd_socket = directory + "/" + id + ".nbd";
+    root.socket = directory + "/" + id + ".nbd";
     root.nbd_export = root.id;
     root.boot_index = 0;
     root.device_name = "/dev/xvda";
@@ -213,13 +213,13 @@ void QemuWorld::serve_more(const MachineSpec& spec, std::uint64_t size_bytes) {
     serve_disk(id, plain_image);
     // A new socket, where a service's own goes on listening; the machine may have a user of its
     // own.
-    REQUIRE(::chmod(spec.disks[0].nbd_socket.c_str(), 0666) == 0);
+    REQUIRE(::chmod(spec.disks[0].socket.c_str(), 0666) == 0);
 }
 
 void QemuWorld::serve_disk(const std::string& id, Image image) {
     const std::string base = directory.path() + "/" + id;
     const MachineSpec spec = plain_spec(directory.path(), id, 1);
-    const std::string& socket = spec.disks[0].nbd_socket;
+    const std::string& socket = spec.disks[0].socket;
     std::vector<std::string> args = {"qemu-nbd", "--persistent", "--shared=8",
                                      "--export-name=" + spec.disks[0].nbd_export,
                                      "--socket=" + socket};

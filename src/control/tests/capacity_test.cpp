@@ -57,7 +57,7 @@ class World {
         compute::DiskSpec& root = spec.disks.emplace_back();
         root.id = "vol-00000000000000001";
         root.serial = "vol00000000000000001";
-        root.nbd_socket = directory_.path() + "/disk.sock";
+        root.socket = directory_.path() + "/disk.sock";
         root.boot_index = 0;
         const auto started = hypervisor->start(spec, testing::soon());
         REQUIRE_MESSAGE(started.has_value(), (started ? "" : started.error().to_string()));

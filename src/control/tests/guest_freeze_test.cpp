@@ -29,7 +29,7 @@ struct FreezeWorld {
         compute::DiskSpec disk;
         disk.id = "vol-0123456789abcdef0";
         disk.serial = "vol0123456789abcdef0";
-        disk.nbd_socket = spec.runtime_directory + "/root.sock";
+        disk.socket = spec.runtime_directory + "/root.sock";
         disk.boot_index = 0;
         spec.disks.push_back(disk);
         const auto started = service.hypervisor->start(spec, soon());

@@ -41,7 +41,7 @@ struct WorkerWorld {
         compute::DiskSpec disk;
         disk.id = "vol-0123456789abcdef0";
         disk.serial = "vol0123456789abcdef0";
-        disk.nbd_socket = directory.path() + "/vol.sock";
+        disk.socket = directory.path() + "/vol.sock";
         disk.boot_index = 0;
         spec.disks = {disk};
         spec.directory = directory.path() + "/machine";

@@ -43,7 +43,7 @@ struct World {
         compute::DiskSpec root;
         root.id = "vol-0123456789abcdef0";
         root.serial = "vol0123456789abcdef0";
-        root.nbd_socket = dir / "disk.nbd";
+        root.socket = dir / "disk.nbd";
         root.boot_index = 0;
         spec.disks = {root};
         const auto started = service.hypervisor->start(spec, soon());
