@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "control/api_errors.h"
 #include "control/cut_sets.h"
@@ -14,7 +15,9 @@
 namespace kiln::control {
 namespace {
 
-constexpr PageLimits kLimits{5, 1000};         // PAG-2
+constexpr PageLimits kLimits{5, 1000};  // PAG-2
+// Looked at together where filters or a missing page size do not say how many there will be.
+constexpr std::size_t kRowsAtOnce = 1000;
 constexpr std::size_t kMaxDescription = 255;   // SNP-10
 constexpr std::size_t kMaxExcluded = 40;       // SNP-8
 constexpr std::size_t kMaxPending = 5;         // SNP-9, of one volume
@@ -302,6 +305,7 @@ Result<std::vector<model::Snapshot>> Snapshots::select(catalog::Transaction& tx,
                         model::SnapshotState::error};
         query.page.after = start.after;
         query.page.newest_first = true;  // PAG-7
+        query.page.limit = start.limit.value_or(0);
         TRY_ASSIGN(found, tx.snapshots().list(query));
     }
     return found;
@@ -311,15 +315,27 @@ Result<Page<SnapshotView>> Snapshots::describe(const Caller& caller,
                                                const DescribeSnapshotsInput& input) {
     TRY(snapshot_filters().check(input.filters));
     TRY_ASSIGN(const PageStart start, open_page(caller, input.page, kLimits));
+    const auto cursor = [](const model::Snapshot& snapshot) {
+        return catalog::Cursor{snapshot.created, snapshot.id.str()};
+    };
     return parts_.store.read([&](catalog::Transaction& tx) -> Result<Page<SnapshotView>> {
-        TRY_ASSIGN(auto snapshots, select(tx, caller, input, start));
-        TRY_ASSIGN(auto views, load_views(tx, caller, std::move(snapshots)));
-        std::erase_if(views, [&](const SnapshotView& view) {
-            return !snapshot_filters().matches(input.filters, view);
-        });
-        return cut_page(caller, input.page, start, std::move(views), [](const SnapshotView& view) {
-            return catalog::Cursor{view.snapshot.created, view.snapshot.id.str()};
-        });
+        std::vector<SnapshotView> found;
+        PageStart piece = start;
+        // One more than the page shows whether there is another one.
+        piece.limit = start.limit && input.filters.empty() ? *start.limit + 1 : kRowsAtOnce;
+        for (bool last = false; !last && (!start.limit || found.size() <= *start.limit);) {
+            TRY_ASSIGN(auto snapshots, select(tx, caller, input, piece));
+            last = !input.ids.empty() || snapshots.size() < *piece.limit;
+            if (!snapshots.empty()) {
+                piece.after = cursor(snapshots.back());
+            }
+            TRY_ASSIGN(auto views, load_views(tx, caller, std::move(snapshots)));
+            std::ranges::copy_if(views, std::back_inserter(found), [&](const SnapshotView& view) {
+                return snapshot_filters().matches(input.filters, view);
+            });
+        }
+        return cut_page(caller, input.page, start, std::move(found),
+                        [&](const SnapshotView& view) { return cursor(view.snapshot); });
     });
 }
 
