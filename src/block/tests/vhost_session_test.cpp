@@ -227,3 +227,33 @@ TEST_CASE("an export that ends answers what it took, says so, and disconnects") 
         CHECK(again.closed());
     }
 }
+
+TEST_CASE("a guest obeys its volume's limits; a flush does not wait, nor the end of its ring") {
+    for (const io::Backend backend : backends()) {
+        Served served(backend);
+        VolumeLimits limits;
+        limits.operations.rate = 1;
+        REQUIRE(served.engine->limit_volume(kVolume, limits, soon()));
+        Guest guest(served.socket);
+        constexpr std::uint16_t kReads = 12;  // seconds
+        for (std::uint16_t number = 0; number < kReads; ++number) {
+            guest.ring.submit(number, BlkCommand::read, 0, {{guest.ring.data(number), 4096, true}});
+        }
+        guest.ring.submit(kReads, BlkCommand::flush, 0, {});
+        int reads = 0;
+        while (guest.ring.answer().slot != kReads) {
+            ++reads;
+        }
+        CHECK(reads < kReads);
+        CHECK(guest.front.stop_ring(0) == kReads + 1);
+        CHECK(guest.ring.used_index() == kReads + 1);  // what waited has been let go
+        guest.front.disconnect();
+        // One that goes while its requests wait holds nobody up.
+        Guest other(served.socket);
+        for (std::uint16_t number = 0; number < kReads; ++number) {
+            other.ring.submit(number, BlkCommand::read, 0, {{other.ring.data(number), 4096, true}});
+        }
+        other.front.disconnect();
+        CHECK(served.engine->close_volume(kVolume, soon()));
+    }
+}

@@ -190,6 +190,47 @@ TEST_CASE("VOL-8: one modification at a time, four within a day, none of what is
     CHECK(service.row(id).modified.size() == 4);
 }
 
+TEST_CASE("BDM-19: a vhost-user disk grows while its instance is stopped, and not else") {
+    World world;
+    TestService& service = world.service;
+    const model::VolumeId id = service.add_volume(1);
+    const auto instance_id = model::make_id<model::InstanceId>(*service.rng);
+    const auto put = [&](model::InstanceState state, model::DiskTransport transport) {
+        REQUIRE(service.store->run([&](catalog::Transaction& tx) -> Status {
+            TRY_ASSIGN(const auto found, tx.instances().find(instance_id));
+            model::Instance instance = found.value_or(model::Instance());
+            instance.id = instance_id;
+            instance.owner_id = kAlice.account;
+            instance.region = kAlice.region;
+            instance.state = state;
+            instance.disk_transport = transport;
+            instance.instance_type = "t2.nano";
+            instance.root_device_name = "/dev/xvda";
+            TRY(found ? tx.instances().update(instance) : tx.instances().insert(instance));
+            TRY_ASSIGN(model::Volume volume, tx.volumes().get(id));
+            volume.state = model::VolumeState::in_use;
+            volume.attachment = model::VolumeAttachment{
+                instance_id, "/dev/sdf", model::AttachmentState::attached, false, UnixMillis{1}};
+            return tx.volumes().update(volume);
+        }));
+    };
+    put(model::InstanceState::running, model::DiskTransport::vhost_user);
+    CHECK(world.code(world.grow(id, 2)) == "UnsupportedOperation");
+    CHECK_FALSE(service.row(id).modification);
+    ModifyVolumeInput faster = world.input(id);
+    faster.iops = 4000;
+    CHECK(world.modifications.modify(kAlice, faster));  // its size stays
+    world.start_jobs();
+    world.wait_ended(id);
+    CHECK(service.row(id).iops == 4000U);
+    put(model::InstanceState::stopped, model::DiskTransport::vhost_user);
+    CHECK(world.grow(id, 2));
+    world.wait_ended(id);
+    CHECK(service.row(id).size_gib == 2);
+    put(model::InstanceState::running, model::DiskTransport::nbd);
+    CHECK(world.grow(id, 3));
+}
+
 TEST_CASE("VOL-9: only volumes with a modification are listed, and found by it") {
     World world;
     TestService& service = world.service;
