@@ -67,6 +67,7 @@ class Queue {
     std::optional<VringAddress> address;
     bool enabled = false;
     io::SocketId kick{};
+    std::uint64_t kick_turn = 0;  // which of those there were, one after the other
     io::SocketId call{};
     io::SocketId error{};
 

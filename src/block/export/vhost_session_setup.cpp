@@ -142,6 +142,7 @@ Status Session::set_event(MessageType type, const VringDescriptor& vring) {
     if (!kick) {
         return ok();
     }
+    ++changed.kick_turn;
     if (Status started = start_if_ready(changed); !started) {
         sockets.close(std::exchange(changed.kick, {}));
         return started;
@@ -175,20 +176,23 @@ Status Session::start_if_ready(Queue& ready) {
     return ok();
 }
 
-// What cannot be waited for makes a queue that nobody hears: the session ends, for a new one.
+// What cannot be waited for makes a queue that nobody hears: the session ends, for a new one. A
+// kick may be on its way to us when its event is closed or replaced, by one of the same number
+// even.
 void Session::wait_for_kick(Queue& waiting) {
     ++waits_;
-    sockets.wait_event(waiting.kick,
-                       [session = shared_from_this(), &waiting](const Status& kicked) {
-                           --session->waits_;
-                           if (kicked) {
-                               session->wait_for_kick(waiting);
-                               waiting.run();
-                           } else if (kicked.error().code() != Code::cancelled) {
-                               session->drop();
-                           }
-                           session->maybe_end();
-                       });
+    sockets.wait_event(waiting.kick, [session = shared_from_this(), &waiting,
+                                      turn = waiting.kick_turn](const Status& kicked) {
+        --session->waits_;
+        const bool current = waiting.kick.valid() && waiting.kick_turn == turn;
+        if (kicked && current) {
+            session->wait_for_kick(waiting);
+            waiting.run();
+        } else if (!kicked && kicked.error().code() != Code::cancelled) {
+            session->drop();
+        }
+        session->maybe_end();
+    });
 }
 
 void Session::stop_queue(const Message& message) {

@@ -193,7 +193,7 @@ TEST_CASE("VOL-8: one modification at a time, four within a day, none of what is
 TEST_CASE("BDM-19: a vhost-user disk grows while its instance is stopped, and not else") {
     World world;
     TestService& service = world.service;
-    const model::VolumeId id = service.add_volume(1);
+    const model::VolumeId id = service.add_volume(10);
     const auto instance_id = model::make_id<model::InstanceId>(*service.rng);
     const auto put = [&](model::InstanceState state, model::DiskTransport transport) {
         REQUIRE(service.store->run([&](catalog::Transaction& tx) -> Status {
@@ -215,20 +215,21 @@ TEST_CASE("BDM-19: a vhost-user disk grows while its instance is stopped, and no
         }));
     };
     put(model::InstanceState::running, model::DiskTransport::vhost_user);
-    CHECK(world.code(world.grow(id, 2)) == "UnsupportedOperation");
+    CHECK(world.code(world.grow(id, 12)) == "UnsupportedOperation");
     CHECK_FALSE(service.row(id).modification);
     ModifyVolumeInput faster = world.input(id);
+    faster.type = VolumeType::gp3;
     faster.iops = 4000;
     CHECK(world.modifications.modify(kAlice, faster));  // its size stays
     world.start_jobs();
     world.wait_ended(id);
     CHECK(service.row(id).iops == 4000U);
     put(model::InstanceState::stopped, model::DiskTransport::vhost_user);
-    CHECK(world.grow(id, 2));
+    CHECK(world.grow(id, 12));
     world.wait_ended(id);
-    CHECK(service.row(id).size_gib == 2);
+    CHECK(service.row(id).size_gib == 12);
     put(model::InstanceState::running, model::DiskTransport::nbd);
-    CHECK(world.grow(id, 3));
+    CHECK(world.grow(id, 13));
 }
 
 TEST_CASE("VOL-9: only volumes with a modification are listed, and found by it") {
