@@ -35,6 +35,7 @@ class Requests:
         self.snapshots = dict(snapshots)  # identifier -> Bounds
         self.unanswered = None  # Bounds of the snapshot that was asked for when the service went
         self.deleted = set()  # asked for
+        self.failure = None  # of a request, while the service was there
         self.thread = threading.Thread(target=self._ask)
 
     def _ask(self):
@@ -43,6 +44,8 @@ class Requests:
                 self.choice.choices([self._snapshot, self._delete, self._collect], [6, 3, 1])[0]()
         except (botocore.exceptions.HTTPClientError, botocore.exceptions.ConnectionError):
             pass  # it was killed before it answered
+        except Exception as failure:  # pylint: disable=broad-except
+            self.failure = failure
 
     def _snapshot(self):
         least = list(self.load.done)
@@ -60,7 +63,10 @@ class Requests:
             del self.snapshots[gone]
 
     def _collect(self):
-        self.kiln.run("gc", check=False)  # it may be killed meanwhile
+        done = self.kiln.run("gc", check=False)
+        if done.returncode != 0:
+            self.ec2.describe_snapshots(OwnerIds=["self"])  # fails as well when it was killed meanwhile
+            raise AssertionError(f"kiln gc: {done.stderr}")
 
 
 @kiln_test.fixture
@@ -120,6 +126,9 @@ def test_nothing_acknowledged_is_lost_and_every_snapshot_is_one_moment(served):
             load.wait(choice.uniform(0, MOST_SECONDS))
             kiln.kill9()
         requests.thread.join(numbers.DEADLINE_SECONDS)
+        assert not requests.thread.is_alive(), "the requests end with the service"
+        if requests.failure:
+            raise requests.failure
         kiln.start()
         handle = served.connect()
         load.check(handle)
