@@ -109,16 +109,27 @@ bool UringReactor::event_ready() const {
            (__atomic_load_n(ring_->sq.kflags, __ATOMIC_RELAXED) & IORING_SQ_TASKRUN) != 0;
 }
 
+// Until an event is there or the window is over.
+void UringReactor::look(std::chrono::nanoseconds window) {
+    const auto begin = std::chrono::steady_clock::now();
+    auto last = begin;
+    while (!event_ready()) {
+        const auto now = std::chrono::steady_clock::now();
+        poll_.looks_apart(now - last);
+        last = now;
+        if (now - begin > window) {
+            return;
+        }
+        relax();
+    }
+}
+
 void UringReactor::sleep(std::chrono::nanoseconds timeout) {
     const auto begin = std::chrono::steady_clock::now();
-    if (const auto window = std::min(poll_.length(), timeout); window.count() > 0) {
+    const std::size_t at_disk = at_disk_;
+    if (const auto window = std::min(poll_.length(at_disk), timeout); window.count() > 0) {
         io_uring_submit(ring_.get());
-        while (!event_ready()) {
-            if (std::chrono::steady_clock::now() - begin > window) {
-                break;
-            }
-            relax();
-        }
+        look(window);
     }
     io_uring_cqe* cqe = nullptr;
     __kernel_timespec limit{};
@@ -129,7 +140,7 @@ void UringReactor::sleep(std::chrono::nanoseconds timeout) {
     } else {
         io_uring_submit_and_wait_timeout(ring_.get(), &cqe, 1, &limit, nullptr);
     }
-    poll_.event_after(std::chrono::steady_clock::now() - begin);
+    poll_.event_after(std::chrono::steady_clock::now() - begin, at_disk);
 }
 
 void UringReactor::wait(std::chrono::nanoseconds timeout) {
@@ -163,6 +174,7 @@ void UringReactor::submit(Op op, IoDone done) {
             pending->op = std::move(op);
             pending->done = std::move(done);
             ++in_flight_;
+            ++at_disk_;
             prepare_file(pending);
             return;
         }
@@ -267,6 +279,7 @@ void UringReactor::complete_file(Pending* pending, int result) {
         }
     }
     --in_flight_;
+    --at_disk_;
     Result<std::uint64_t> outcome = pending->moved;
     if (result < 0) {
         outcome = op_error(op, -result);
