@@ -6,10 +6,11 @@
 // larger one, and is given up when events stay away for longer than the largest (the method of
 // QEMU's event loops, util/aio-posix.c).
 //
-// While many requests are at the disk the rule is another one. A disk whose interrupts have to
+// While many reads are at the disk the rule is another one. A disk whose interrupts have to
 // wake a processor answers in slow batches, and a window that grows with what it sees would never
 // see the quick answers of a loop that stays awake. So it looks at once, for long, and rests from
-// it when that was in vain or when another wanted the processor.
+// it when that was in vain or when another wanted the processor. Not for writes: those that need
+// room in a file are done by threads of the kernel, which want the processor too.
 // Thread model: plain value with one owner.
 #pragma once
 
@@ -25,7 +26,7 @@ class PollWindow {
     // A processor that looks in vain is lost for so long to others each time it would sleep.
     static constexpr Duration kLargest = std::chrono::microseconds(32);
     static constexpr Duration kFirst = std::chrono::microseconds(4);
-    // The window while at least kDeep requests are at the disk.
+    // The window while at least kDeep reads are at the disk.
     static constexpr Duration kDeepLength = std::chrono::microseconds(600);
     static constexpr std::size_t kDeep = 8;
     // So many of these in vain, one after the other, and the disk is a slow one: it rests, which
@@ -36,14 +37,14 @@ class PollWindow {
     // interrupt or one of the kernel's short errands takes.
     static constexpr Duration kLost = std::chrono::microseconds(50);
 
-    // `at_disk`: requests that the disk has to answer. None: sleep at once.
-    Duration length(std::size_t at_disk) const {
-        return at_disk >= kDeep && rest_ <= Duration(0) ? kDeepLength : length_;
+    // `reads`: those that the disk has to answer. None: sleep at once.
+    Duration length(std::size_t reads) const {
+        return reads >= kDeep && rest_ <= Duration(0) ? kDeepLength : length_;
     }
 
     // So long it took from the moment when nothing was left to do to the next event.
-    void event_after(Duration waited, std::size_t at_disk) {
-        if (at_disk >= kDeep) {
+    void event_after(Duration waited, std::size_t reads) {
+        if (reads >= kDeep) {
             deep_event_after(waited);
         } else if (waited > kLargest) {
             length_ = Duration(0);

@@ -116,7 +116,7 @@ class UringReactor final : public Loop, public Io, public Sockets {
     UniqueFd wake_;
     std::uint64_t wake_count_ = 0;
     std::size_t in_flight_ = 0;  // without the wake read
-    std::size_t at_disk_ = 0;    // of these, operations of files
+    std::size_t reads_ = 0;      // of these, reads of files
     PollWindow poll_;
     bool dropping_ = false;
     std::vector<std::unique_ptr<Pending>> owned_;

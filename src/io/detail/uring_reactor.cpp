@@ -126,8 +126,8 @@ void UringReactor::look(std::chrono::nanoseconds window) {
 
 void UringReactor::sleep(std::chrono::nanoseconds timeout) {
     const auto begin = std::chrono::steady_clock::now();
-    const std::size_t at_disk = at_disk_;
-    if (const auto window = std::min(poll_.length(at_disk), timeout); window.count() > 0) {
+    const std::size_t reads = reads_;
+    if (const auto window = std::min(poll_.length(reads), timeout); window.count() > 0) {
         io_uring_submit(ring_.get());
         look(window);
     }
@@ -140,7 +140,7 @@ void UringReactor::sleep(std::chrono::nanoseconds timeout) {
     } else {
         io_uring_submit_and_wait_timeout(ring_.get(), &cqe, 1, &limit, nullptr);
     }
-    poll_.event_after(std::chrono::steady_clock::now() - begin, at_disk);
+    poll_.event_after(std::chrono::steady_clock::now() - begin, reads);
 }
 
 void UringReactor::wait(std::chrono::nanoseconds timeout) {
@@ -171,10 +171,10 @@ void UringReactor::submit(Op op, IoDone done) {
         case OpKind::punch:
         case OpKind::allocate: {
             Pending* pending = take_pending(Kind::file);
+            reads_ += op.kind == OpKind::read ? 1 : 0;
             pending->op = std::move(op);
             pending->done = std::move(done);
             ++in_flight_;
-            ++at_disk_;
             prepare_file(pending);
             return;
         }
@@ -279,7 +279,7 @@ void UringReactor::complete_file(Pending* pending, int result) {
         }
     }
     --in_flight_;
-    --at_disk_;
+    reads_ -= op.kind == OpKind::read ? 1 : 0;
     Result<std::uint64_t> outcome = pending->moved;
     if (result < 0) {
         outcome = op_error(op, -result);

@@ -44,7 +44,7 @@ TEST_CASE("one long wait ends the looking") {
     CHECK(window.length(kShallow) == 0ns);
 }
 
-TEST_CASE("with many requests at the disk it looks at once, and goes on while answers come") {
+TEST_CASE("with many reads at the disk it looks at once, and goes on while answers come") {
     PollWindow window;
     CHECK(window.length(kShallow) == 0ns);
     CHECK(window.length(kDeep) == PollWindow::kDeepLength);
