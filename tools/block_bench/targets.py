@@ -34,7 +34,7 @@ class File:
 
 
 class Server:
-    """An NBD server that is one process on one socket."""
+    """A server that is one process on one socket; fio knows how to load those of NBD."""
 
     def __init__(self, command, socket):
         self.socket = socket
@@ -61,7 +61,8 @@ class Volume:
 
 
 class Workshop:
-    def __init__(self):
+    def __init__(self, *options):
+        self.options = options
         self.directory = tempfile.mkdtemp(prefix="kb-", dir="/tmp")
         self.made = 0
         self.open = []
@@ -69,7 +70,7 @@ class Workshop:
 
     def __enter__(self):
         try:
-            self.kiln = Kiln(*ALLOWANCE)
+            self.kiln = Kiln(*ALLOWANCE, *self.options)
             self.kiln.__enter__()
             self.ec2 = self.kiln.client("ec2")
             disk = self._empty_disk()
@@ -99,7 +100,7 @@ class Workshop:
         path = self.path("raw")
         with open(path, "wb") as file:
             file.truncate(size)
-        return self._keep(File(path))
+        return self.keep(File(path))
 
     def qcow2(self, size=GIB, backing=None, options=()):
         path = self.path("qcow2")
@@ -111,13 +112,14 @@ class Workshop:
     def qemu_nbd(self, path, layout):
         socket = self.path("sock")
         command = ["qemu-nbd", "-t", "-k", socket, "-f", layout, "-e", "8", "--cache=none", "--aio=io_uring", "--discard=unmap", path]
-        return self._keep(Server(command, socket))
+        return self.keep(Server(command, socket))
 
     def nbdkit(self, path):
         socket = self.path("sock")
-        return self._keep(Server(["nbdkit", "-f", "-U", socket, "file", path], socket))
+        return self.keep(Server(["nbdkit", "-f", "-U", socket, "file", path], socket))
 
-    def _keep(self, target):
+    def keep(self, target):
+        """Closes it with the workshop."""
         self.open.append(target)
         return target
 
