@@ -1,66 +1,36 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "block/export/nbd_export.h"
 
-#include "block/limits.h"
-#include "util/log.h"
+#include "util/check.h"
 
 namespace kiln::block::nbd {
-namespace {
-
-// After a failed accept (no descriptors left): not at once again, that would spin.
-constexpr std::chrono::milliseconds kAcceptRetry{100};
-
-}  // namespace
 
 Result<std::unique_ptr<Export>> Export::create(io::Sockets& sockets, io::Scheduler& scheduler,
                                                Volume& volume, const std::string& socket_path,
                                                bool read_only) {
     TRY_ASSIGN(const io::SocketId listener, sockets.listen_unix(socket_path));
     std::unique_ptr<Export> result(new Export(sockets, scheduler, volume, listener, read_only));
-    result->accept();
+    result->listener_.accept();
     return result;
 }
 
 Export::~Export() {
-    INVARIANT(closing_ && sessions_.empty() && !accepting_);
+    INVARIANT(!listening_ && sessions_.empty());
 }
 
-void Export::accept() {
-    if (accepting_ || closing_ || sessions_.size() >= kMaxConnections) {
-        return;  // the next ones wait in the backlog
-    }
-    accepting_ = true;
-    sockets_.accept(listener_,
-                    [this](Result<io::SocketId> socket) { accepted(std::move(socket)); });
-}
-
-void Export::accepted(Result<io::SocketId> socket) {
-    accepting_ = false;
-    if (closing_) {
-        if (socket) {
-            sockets_.close(*socket);
-        }
-        maybe_closed();
-        return;
-    }
-    if (!socket) {
-        log_warn("block", "export of " + volume_.id().str() + ": " + socket.error().message());
-        retry_ = scheduler_.after(kAcceptRetry, [this] { accept(); });
-        return;
-    }
+void Export::connected(io::SocketId socket) {
     const ExportInfo info{
         .name = volume_.id().str(), .size_bytes = volume_.size_bytes(), .read_only = read_only_};
     const std::uint64_t id = next_session_++;
-    auto session = std::make_shared<Session>(sockets_, scheduler_, volume_, info, *socket,
+    auto session = std::make_shared<Session>(sockets_, scheduler_, volume_, info, socket,
                                              [this, id] { session_ended(id); });
     sessions_.emplace(id, session);
     session->start();
-    accept();
 }
 
 void Export::session_ended(std::uint64_t session) {
     sessions_.erase(session);
-    accept();
+    listener_.accept();
     maybe_closed();
 }
 
@@ -74,11 +44,11 @@ void Export::advertise_anew() {
 }
 
 void Export::close(io::Callback<> done) {
-    INVARIANT(!closing_);
-    closing_ = true;
     closed_ = std::move(done);
-    scheduler_.cancel(retry_);
-    sockets_.close(listener_);
+    listener_.close([this] {
+        listening_ = false;
+        maybe_closed();
+    });
     const auto sessions = sessions_;  // close() may end one and change the map
     for (const auto& [id, session] : sessions) {
         session->close();
@@ -87,7 +57,7 @@ void Export::close(io::Callback<> done) {
 }
 
 void Export::maybe_closed() {
-    if (closing_ && !accepting_ && sessions_.empty() && closed_) {
+    if (!listening_ && sessions_.empty() && closed_) {
         scheduler_.post(std::move(closed_));
     }
 }

@@ -6,8 +6,10 @@
 #include <map>
 #include <memory>
 
+#include "block/export/listener.h"
 #include "block/export/nbd_session.h"
 #include "block/export/volume_export.h"
+#include "block/limits.h"
 
 namespace kiln::block::nbd {
 
@@ -27,22 +29,22 @@ class Export final : public VolumeExport {
         : sockets_(sockets),
           scheduler_(scheduler),
           volume_(volume),
-          listener_(listener),
-          read_only_(read_only) {}
-    void accept();
-    void accepted(Result<io::SocketId> socket);
+          read_only_(read_only),
+          listener_(sockets, scheduler, listener,
+                    {.name = volume.id().str(),
+                     .has_room = [this] { return sessions_.size() < kMaxConnections; },
+                     .connected = [this](io::SocketId socket) { connected(socket); }}) {}
+    void connected(io::SocketId socket);
     void session_ended(std::uint64_t session);
     void maybe_closed();
 
     io::Sockets& sockets_;
     io::Scheduler& scheduler_;
     Volume& volume_;
-    const io::SocketId listener_;
     const bool read_only_;
-    bool accepting_ = false;
-    bool closing_ = false;
-    io::TimerId retry_{};
-    io::Callback<> closed_;
+    Listener listener_;
+    bool listening_ = true;
+    io::Callback<> closed_;  // of close()
     std::uint64_t next_session_ =
         1;  // not the socket: its number may be in use again before the session has ended
     std::map<std::uint64_t, std::shared_ptr<Session>> sessions_;

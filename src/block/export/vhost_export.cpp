@@ -1,15 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "block/export/vhost_export.h"
 
-#include "util/log.h"
+#include "util/check.h"
 
 namespace kiln::block::vhost {
-namespace {
-
-// After a failed accept (no descriptors left): not at once again, that would spin.
-constexpr std::chrono::milliseconds kAcceptRetry{100};
-
-}  // namespace
 
 Result<std::unique_ptr<Export>> Export::create(io::Sockets& sockets, io::Scheduler& scheduler,
                                                Volume& volume, const std::string& socket_path,
@@ -23,51 +17,29 @@ Result<std::unique_ptr<Export>> Export::create(io::Sockets& sockets, io::Schedul
     TRY_ASSIGN(const io::SocketId listener, sockets.listen_unix(socket_path));
     std::unique_ptr<Export> result(
         new Export(sockets, scheduler, volume, listener, std::move(facts)));
-    result->accept();
+    result->listener_.accept();
     return result;
 }
 
 Export::~Export() {
-    INVARIANT(closing_ && !session_ && !accepting_);
+    INVARIANT(!listening_ && !session_);
 }
 
-void Export::accept() {
-    if (accepting_ || closing_ || session_) {
-        return;
-    }
-    accepting_ = true;
-    sockets_.accept(listener_,
-                    [this](Result<io::SocketId> socket) { accepted(std::move(socket)); });
-}
-
-void Export::accepted(Result<io::SocketId> socket) {
-    accepting_ = false;
-    if (closing_) {
-        if (socket) {
-            sockets_.close(*socket);
-        }
-        maybe_closed();
-        return;
-    }
-    if (!socket) {
-        log_warn("block", "export of " + volume_.id().str() + ": " + socket.error().message());
-        retry_ = scheduler_.after(kAcceptRetry, [this] { accept(); });
-        return;
-    }
-    session_ = std::make_shared<Session>(sockets_, scheduler_, volume_, facts_, *socket, [this] {
+void Export::connected(io::SocketId socket) {
+    session_ = std::make_shared<Session>(sockets_, scheduler_, volume_, facts_, socket, [this] {
         session_.reset();
-        accept();
+        listener_.accept();
         maybe_closed();
     });
     session_->start();
 }
 
 void Export::close(io::Callback<> done) {
-    INVARIANT(!closing_);
-    closing_ = true;
     closed_ = std::move(done);
-    scheduler_.cancel(retry_);
-    sockets_.close(listener_);
+    listener_.close([this] {
+        listening_ = false;
+        maybe_closed();
+    });
     if (session_) {
         session_->close();
     }
@@ -75,7 +47,7 @@ void Export::close(io::Callback<> done) {
 }
 
 void Export::maybe_closed() {
-    if (closing_ && !accepting_ && !session_ && closed_) {
+    if (!listening_ && !session_ && closed_) {
         scheduler_.post(std::move(closed_));
     }
 }

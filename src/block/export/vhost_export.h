@@ -9,6 +9,7 @@
 #include <memory>
 #include <string>
 
+#include "block/export/listener.h"
 #include "block/export/vhost_session.h"
 #include "block/export/volume_export.h"
 
@@ -31,21 +32,21 @@ class Export final : public VolumeExport {
         : sockets_(sockets),
           scheduler_(scheduler),
           volume_(volume),
-          listener_(listener),
-          facts_(std::move(facts)) {}
-    void accept();
-    void accepted(Result<io::SocketId> socket);
+          facts_(std::move(facts)),
+          listener_(sockets, scheduler, listener,
+                    {.name = volume.id().str(),
+                     .has_room = [this] { return !session_; },
+                     .connected = [this](io::SocketId socket) { connected(socket); }}) {}
+    void connected(io::SocketId socket);
     void maybe_closed();
 
     io::Sockets& sockets_;
     io::Scheduler& scheduler_;
     Volume& volume_;
-    const io::SocketId listener_;
     const DeviceFacts facts_;
-    bool accepting_ = false;
-    bool closing_ = false;
-    io::TimerId retry_{};
-    io::Callback<> closed_;
+    Listener listener_;
+    bool listening_ = true;
+    io::Callback<> closed_;  // of close()
     std::shared_ptr<Session> session_;
 };
 
