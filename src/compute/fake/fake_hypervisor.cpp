@@ -1,16 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "compute/fake/fake_hypervisor.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 
 #include "compute/check_spec.h"
+#include "compute/fake/fake_parts.h"
 #include "util/executor.h"
-#include "util/fs.h"
 #include "util/log.h"
 
 namespace kiln::compute {
@@ -19,145 +16,10 @@ namespace {
 // Far above what any test has in flight.
 constexpr std::size_t kMaxQueuedEvents = 1U << 20;
 constexpr int kStatusKilled = 128 + 9;
-constexpr int kStatusCrashed = 128 + 11;
-
-MachineEvent event_of(MachineEvent::Kind kind) {
-    MachineEvent event;
-    event.kind = kind;
-    return event;
-}
-
-MachineEvent exited_with(int status) {
-    MachineEvent event = event_of(MachineEvent::Kind::exited);
-    event.exit_status = status;
-    return event;
-}
-
-Status append(const std::string& path, std::string_view text) {
-    if (const auto slash = path.rfind('/'); slash != std::string::npos && slash > 0) {
-        TRY(make_directories(path.substr(0, slash), 0700));
-    }
-    UniqueFd fd(::open(path.c_str(), O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600));
-    if (!fd) {
-        return Error::from_errno(errno, "open " + path);
-    }
-    if (::write(fd.get(), text.data(), text.size()) != static_cast<ssize_t>(text.size())) {
-        return Error::from_errno(errno, "write " + path);
-    }
-    return ok();
-}
-
-Error no_machine(const MachineId& id) {
-    return Error(Code::not_found, "no machine " + id.str());
-}
 
 }  // namespace
 
-// ---- FakeHost
-// -------------------------------------------------------------------------------------------------------
-
-void FakeHost::tell(const Machine& machine, const MachineEvent& event) {
-    if (listener_) {
-        listener_(machine.spec.id, machine.spec.generation, event);
-    }
-}
-
-Status FakeHost::play(const MachineId& id, MachineState state, MachineEvent event) {
-    MutexLock lock(mutex_);
-    const auto found = machines_.find(id);
-    if (found == machines_.end()) {
-        return no_machine(id);
-    }
-    found->second.state = state;
-    tell(found->second, event);
-    if (state == MachineState::gone) {
-        machines_.erase(found);
-    }
-    return ok();
-}
-
-Status FakeHost::guest_shutdown(const MachineId& id) {
-    return play(id, MachineState::shut_down, event_of(MachineEvent::Kind::shutdown_guest));
-}
-
-Status FakeHost::guest_reset(const MachineId& id) {
-    MachineEvent event = event_of(MachineEvent::Kind::reset);
-    event.by_guest = true;
-    return play(id, MachineState::running, event);
-}
-
-Status FakeHost::guest_panic(const MachineId& id) {
-    return play(id, MachineState::panicked, event_of(MachineEvent::Kind::panic));
-}
-
-Status FakeHost::disk_refuses(const MachineId& id, const std::string& disk, bool no_space) {
-    MachineEvent event = event_of(MachineEvent::Kind::io_error);
-    event.disk = disk;
-    event.no_space = no_space;
-    return play(id, MachineState::io_error, event);
-}
-
-void FakeHost::run_agents(bool run) {
-    MutexLock lock(mutex_);
-    run_agents_ = run;
-}
-
-bool FakeHost::frozen(const MachineId& id) {
-    MutexLock lock(mutex_);
-    const auto found = machines_.find(id);
-    return found != machines_.end() && found->second.frozen;
-}
-
-Status FakeHost::crash(const MachineId& id) {
-    return play(id, MachineState::gone, exited_with(kStatusCrashed));
-}
-
-void FakeHost::obey_power_button(bool obey) {
-    MutexLock lock(mutex_);
-    obey_power_button_ = obey;
-}
-
-void FakeHost::release_disks(bool release) {
-    MutexLock lock(mutex_);
-    release_disks_ = release;
-    for (auto& [id, machine] : machines_) {
-        for (const std::string& disk :
-             release ? std::exchange(machine.asked_for, {}) : std::set<std::string>()) {
-            std::erase_if(machine.spec.disks, [&](const DiskSpec& d) { return d.id == disk; });
-            MachineEvent event = event_of(MachineEvent::Kind::disk_released);
-            event.disk = disk;
-            tell(machine, event);
-        }
-    }
-}
-
-void FakeHost::fail_next_start(Error error) {
-    MutexLock lock(mutex_);
-    next_start_error_ = std::move(error);
-}
-
-Status FakeHost::guest_prints(const MachineId& id, std::string_view text) {
-    TRY_ASSIGN(const MachineSpec spec, spec_of(id));
-    return append(spec.serial_log, text);
-}
-
-std::uint64_t FakeHost::told_size(const MachineId& id, const std::string& disk) {
-    MutexLock lock(mutex_);
-    const auto found = machines_.find(id);
-    return found == machines_.end() ? 0 : found->second.told_sizes[disk];
-}
-
-Result<MachineSpec> FakeHost::spec_of(const MachineId& id) {
-    MutexLock lock(mutex_);
-    const auto found = machines_.find(id);
-    if (found == machines_.end()) {
-        return no_machine(id);
-    }
-    return found->second.spec;
-}
-
-// ---- FakeHypervisor
-// -------------------------------------------------------------------------------------------------
+using namespace fake;
 
 class FakeHypervisor final : public Hypervisor {
   public:
