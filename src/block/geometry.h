@@ -30,6 +30,9 @@ struct Geometry {
     std::uint64_t journal_first_bytes = 256ULL << 10;
     // Bytes of records at which a checkpoint is begun, at most half of the ring. Not written.
     std::uint64_t checkpoint_bytes = 32ULL << 20;
+    // Above so many sealed layers reads keep an index of them (detail/layer_index.h). Not written.
+    // At rest a volume has no more; what was cut and is not stored yet is what makes it deep.
+    std::size_t layers_asked = 8;
 
     Status check() const;
 };

@@ -19,6 +19,34 @@ Source resolve_base(const TreeReader* base, std::uint64_t first, std::uint64_t l
     return {Source::Kind::base, std::min(limit, size - first)};
 }
 
+// `below` finds what the sealed layers say of at most so many blocks.
+template <class Below>
+Source resolve_over(const Stack& stack, std::uint64_t first, std::uint64_t limit, Below below) {
+    LayerIndex::Found found{{BlockState::absent, limit}};
+    if (stack.active) {
+        found = {stack.active->presence(first, limit), stack.active.get()};
+    }
+    if (found.run.state == BlockState::absent) {
+        found = below(found.run.count);
+    }
+    switch (found.run.state) {
+        case BlockState::data:
+            return {Source::Kind::layer, found.run.count, found.layer};
+        case BlockState::zero:
+            return {Source::Kind::zeros, found.run.count};
+        case BlockState::absent:
+            break;
+    }
+    return resolve_base(stack.base.get(), first, found.run.count);
+}
+
+// As resolve(), by what reads remember.
+Source look_up(const Stack& stack, std::uint64_t first, std::uint64_t limit) {
+    return resolve_over(stack, first, limit, [&](std::uint64_t most) {
+        return stack.index.find(stack.sealed, first, most);
+    });
+}
+
 // The tree takes requests of bounded length.
 void read_base(const std::shared_ptr<TreeReader>& base, std::uint64_t offset, MutableByteView into,
                Join& join) {
@@ -33,31 +61,14 @@ void read_base(const std::shared_ptr<TreeReader>& base, std::uint64_t offset, Mu
 }  // namespace
 
 Source resolve(const Stack& stack, std::uint64_t first, std::uint64_t limit) {
-    const auto look = [&](Layer* layer, Source& found) {
-        const BlockRun run = layer->presence(first, limit);
-        limit = run.count;
-        if (run.state == BlockState::absent) {
-            return false;
-        }
-        found = run.state == BlockState::data ? Source{Source::Kind::layer, limit, layer}
-                                              : Source{Source::Kind::zeros, limit};
-        return true;
-    };
-    Source found;
-    if (stack.active && look(stack.active.get(), found)) {
-        return found;
-    }
-    for (const auto& layer : stack.sealed) {
-        if (look(layer.get(), found)) {
-            return found;
-        }
-    }
-    return resolve_base(stack.base.get(), first, limit);
+    return resolve_over(stack, first, limit, [&](std::uint64_t most) {
+        return ask_layers(stack.sealed, 0, first, most);
+    });
 }
 
 void read_stack(io::Scheduler& scheduler, const StackRef& stack, BlockRange range,
                 MutableByteView into, Done done) {
-    Source source = resolve(*stack, range.first, range.count);
+    Source source = look_up(*stack, range.first, range.count);
     if (source.kind == Source::Kind::layer && source.count == range.count) {
         source.layer->read(range, into, [stack, done = std::move(done)](Status status) mutable {
             done(std::move(status));
@@ -87,7 +98,7 @@ void read_stack(io::Scheduler& scheduler, const StackRef& stack, BlockRange rang
         if (range.count == 0) {
             break;
         }
-        source = resolve(*stack, range.first, range.count);
+        source = look_up(*stack, range.first, range.count);
     }
     join->ready();
 }

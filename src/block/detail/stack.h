@@ -10,6 +10,7 @@
 #include <memory>
 #include <vector>
 
+#include "block/detail/layer_index.h"
 #include "block/image/tree_reader.h"
 #include "block/layer.h"
 #include "io/scheduler.h"
@@ -23,6 +24,8 @@ struct Stack {
     // So many of the first of `sealed` are not sealed yet, and perhaps not durable: the cut is
     // over, its sealing is not.
     std::size_t unsealed = 0;
+    // Of `sealed`, for reads. They say what they said when reads remember it.
+    mutable LayerIndex index{};
 };
 
 using StackRef = std::shared_ptr<const Stack>;
@@ -35,7 +38,8 @@ struct Source {
     Layer* layer = nullptr;
 };
 
-// The longest run from `first` with one source, at most `limit` blocks.
+// The longest run from `first` with one source, at most `limit` blocks. Asks the layers one after
+// the other: for those who look at much of a stack, once.
 Source resolve(const Stack& stack, std::uint64_t first, std::uint64_t limit);
 
 // Whole blocks into memory that is aligned to a page.

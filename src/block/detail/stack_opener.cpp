@@ -208,6 +208,7 @@ void StackOpener::open_base() {
 void StackOpener::finish() {
     pins_.clear();
     result_.stack.sealed.assign(result_.layers.begin(), result_.layers.end());
+    result_.stack.index = LayerIndex(parts_.layers_asked);
     done_(std::move(result_));
 }
 

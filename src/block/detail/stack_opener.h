@@ -22,6 +22,7 @@ struct EngineParts {
     ContentStore& contents;
     LayerUses& layers;
     ImageSide images;
+    std::size_t layers_asked;  // Geometry
 };
 
 // The part of a base content's chain that a stack is made of: down to the first rooted one. Refuses

@@ -30,7 +30,7 @@ class VolumeOwner {
         : sockets_(sockets),
           context_(std::move(context)),
           layers_(context_),
-          parts_{context_.scheduler, contents, layers_, images} {}
+          parts_{context_.scheduler, contents, layers_, images, context_.geometry.layers_asked} {}
     ~VolumeOwner();
 
     void open(VolumeSpec spec, Done done);

@@ -66,6 +66,7 @@ History::History(const HistoryOptions& options)
         std::min<std::uint64_t>(geometry.journal_bytes, (2U << 10) << random_.below(3));
     geometry.checkpoint_bytes = 256U << 2 * random_.below(4);
     geometry.directory_pages = 1U << random_.below(3);
+    geometry.layers_asked = options.seed % 2 == 0 ? 1 : geometry.layers_asked;
     // Up to 2 MiB.
     sizes_.trees =
         random_.one_in(2)

@@ -135,7 +135,8 @@ void History::set_up_sweep() {
                      .directory_pages = 1,
                      .journal_bytes = 8 << 10,
                      .journal_first_bytes = 2 << 10,
-                     .checkpoint_bytes = 256};
+                     .checkpoint_bytes = 256,
+                     .layers_asked = 0};
     sizes_.trees = {.chunk_bytes = 4096, .leaf_chunks = 2, .fan_out = 4, .height = 2};
     sizes_.pack_bytes = 16 << 10;
     sizes_.cache_bytes = 16 << 10;

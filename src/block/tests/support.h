@@ -31,7 +31,8 @@ inline void check_golden(const std::string& name, ByteView bytes) {
 inline constexpr Geometry kSmall{.shard_bytes = 64 << 10,
                                  .page_blocks = 64,
                                  .journal_bytes = 64 << 10,
-                                 .journal_first_bytes = 8 << 10};
+                                 .journal_first_bytes = 8 << 10,
+                                 .layers_asked = 1};
 
 // Counts up; the same in every run.
 class TestRng final : public io::Rng {
