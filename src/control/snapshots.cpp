@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <iterator>
 
 #include "control/api_errors.h"
 #include "control/cut_sets.h"
@@ -15,9 +14,7 @@
 namespace kiln::control {
 namespace {
 
-constexpr PageLimits kLimits{5, 1000};  // PAG-2
-// Looked at together where filters or a missing page size do not say how many there will be.
-constexpr std::size_t kRowsAtOnce = 1000;
+constexpr PageLimits kLimits{5, 1000};         // PAG-2
 constexpr std::size_t kMaxDescription = 255;   // SNP-10
 constexpr std::size_t kMaxExcluded = 40;       // SNP-8
 constexpr std::size_t kMaxPending = 5;         // SNP-9, of one volume
@@ -319,20 +316,22 @@ Result<Page<SnapshotView>> Snapshots::describe(const Caller& caller,
         return catalog::Cursor{snapshot.created, snapshot.id.str()};
     };
     return parts_.store.read([&](catalog::Transaction& tx) -> Result<Page<SnapshotView>> {
-        std::vector<SnapshotView> found;
-        PageStart piece = start;
-        // One more than the page shows whether there is another one.
-        piece.limit = start.limit && input.filters.empty() ? *start.limit + 1 : kRowsAtOnce;
-        for (bool last = false; !last && (!start.limit || found.size() <= *start.limit);) {
-            TRY_ASSIGN(auto snapshots, select(tx, caller, input, piece));
-            last = !input.ids.empty() || snapshots.size() < *piece.limit;
-            if (!snapshots.empty()) {
-                piece.after = cursor(snapshots.back());
-            }
+        const auto shown =
+            [&](std::vector<model::Snapshot> snapshots) -> Result<std::vector<SnapshotView>> {
             TRY_ASSIGN(auto views, load_views(tx, caller, std::move(snapshots)));
-            std::ranges::copy_if(views, std::back_inserter(found), [&](const SnapshotView& view) {
-                return snapshot_filters().matches(input.filters, view);
+            std::erase_if(views, [&](const SnapshotView& view) {
+                return !snapshot_filters().matches(input.filters, view);
             });
+            return views;
+        };
+        const auto list = [&](const PageStart& piece) { return select(tx, caller, input, piece); };
+        std::vector<SnapshotView> found;
+        if (input.ids.empty()) {
+            TRY_ASSIGN(found,
+                       read_page<SnapshotView>(start, !input.filters.empty(), list, cursor, shown));
+        } else {
+            TRY_ASSIGN(auto named, list(start));
+            TRY_ASSIGN(found, shown(std::move(named)));
         }
         return cut_page(caller, input.page, start, std::move(found),
                         [&](const SnapshotView& view) { return cursor(view.snapshot); });
