@@ -158,7 +158,7 @@ Result<bool> restorable(const Caller& caller, const std::vector<std::string>& us
 
 }  // namespace
 
-Status check_cuttable(catalog::Transaction& tx, const model::Volume& volume) {
+Status check_cuttable(catalog::Transaction& tx, const Parts& parts, const model::Volume& volume) {
     TRY(model::next(volume.state, model::VolumeEvent::snapshot, volume.id));
     const bool disk =
         volume.type == model::VolumeType::st1 || volume.type == model::VolumeType::sc1;
@@ -166,7 +166,10 @@ Status check_cuttable(catalog::Transaction& tx, const model::Volume& volume) {
     pending.volumes = {volume.id};
     pending.states = {model::SnapshotState::pending};
     TRY_ASSIGN(const auto snapshots, tx.snapshots().list(pending));
-    if (snapshots.size() >= (disk ? kMaxPendingOfDisks : kMaxPending)) {
+    // One that was deleted while it waited has left its layer.
+    TRY_ASSIGN(const std::size_t layers, layers_to_destage(tx, volume.base_content));
+    const std::size_t most = disk ? kMaxPendingOfDisks : kMaxPending;
+    if (snapshots.size() >= most || layers >= parts.settings.max_undestaged_layers + most) {
         return Error::api(Code::resource_exhausted, "ConcurrentSnapshotLimitExceeded",
                           "Maximum allowed in-progress snapshots for a single volume exceeded.");
     }
@@ -196,7 +199,7 @@ Result<std::vector<model::Snapshot>> Snapshots::draft(catalog::Transaction& tx,
     std::vector<model::Snapshot> snapshots;
     const UnixMillis now = parts_.clock.now();  // SNP-8: one start time
     for (const model::Volume& volume : volumes) {
-        TRY(check_cuttable(tx, volume));
+        TRY(check_cuttable(tx, parts_, volume));
         const model::Snapshot& snapshot =
             snapshots.emplace_back(draft_snapshot(parts_, caller, volume, draft.description, now));
         std::vector<model::Tag> tags = draft.tags;
@@ -220,7 +223,7 @@ Result<SnapshotView> Snapshots::create(const Caller& caller, const CreateSnapsho
     TRY(check(input.description, input.tags));
     TRY(parts_.store.read([&](catalog::Transaction& tx) -> Status {
         TRY_ASSIGN(const model::Volume volume, find_volume(tx, caller, input.volume_id));
-        return check_cuttable(tx, volume);
+        return check_cuttable(tx, parts_, volume);
     }));
     TRY(check_space(parts_.space, SpaceFor::data, "a snapshot"));  // SPC-1
     if (input.dry_run) {
