@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <ranges>
 
 #include "control/cut_sets.h"
@@ -286,6 +287,7 @@ Result<bool> ContentWorker::commit_root(catalog::Transaction& tx, model::Job& jo
         const auto layers = layers_of(below);
         content->spares.insert(content->spares.end(), layers.begin(), layers.end());
     }
+    content->spares.resize(std::min(content->spares.size(), kMostSpares));
     const model::ContentId parent = std::exchange(content->parent, {});
     TRY(tx.contents().update(*content));
     if (allocated_bytes) {

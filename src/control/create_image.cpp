@@ -42,7 +42,7 @@ Result<CreateImages::Checked> CreateImages::check(catalog::Transaction& tx, cons
     Checked checked{std::move(views.front()), {}};
     TRY_ASSIGN(checked.plan, plan_image(tx, caller, checked.instance, input.block_device_mappings));
     for (const ImagePlan::Cut& cut : checked.plan.cuts) {
-        TRY(check_cuttable(tx, cut.volume));
+        TRY(check_cuttable(tx, parts_, cut.volume));
     }
     return checked;
 }

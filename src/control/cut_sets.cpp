@@ -8,14 +8,6 @@ namespace {
 
 constexpr std::uint32_t kCutButWaiting = 99;  // percent; SNP-3 allows for such a plateau
 
-Result<std::size_t> layers_to_destage(catalog::Transaction& tx, const model::ContentId& id) {
-    TRY_ASSIGN(const auto chain, content_chain(tx, id));
-    return static_cast<std::size_t>(
-        std::count_if(chain.begin(), chain.end(), [](const model::Content& content) {
-            return content.state == model::ContentState::layered;
-        }));
-}
-
 // The row of a snapshot that was deleted while it was pending (SNP-22).
 Status erase(catalog::Transaction& tx, const Parts& parts, const model::Snapshot& snapshot) {
     TRY(tx.snapshots().erase(snapshot.id));
@@ -63,6 +55,14 @@ Result<bool> is_cut(catalog::Transaction& tx, const std::vector<model::Snapshot>
 }
 
 }  // namespace
+
+Result<std::size_t> layers_to_destage(catalog::Transaction& tx, const model::ContentId& id) {
+    TRY_ASSIGN(const auto chain, content_chain(tx, id));
+    return static_cast<std::size_t>(
+        std::count_if(chain.begin(), chain.end(), [](const model::Content& content) {
+            return content.state == model::ContentState::layered;
+        }));
+}
 
 Result<std::vector<model::Snapshot>> members_of(catalog::Transaction& tx,
                                                 const model::SnapshotSetId& set) {

@@ -18,6 +18,9 @@ Result<std::vector<model::Snapshot>> members_of(catalog::Transaction& tx,
 // Sets with a pending snapshot, deleted meanwhile (SNP-22) or not.
 Result<std::set<model::SnapshotSetId>> unsettled_sets(catalog::Transaction& tx);
 
+// Of the content and those below it: so many are not stored yet.
+Result<std::size_t> layers_to_destage(catalog::Transaction& tx, const model::ContentId& id);
+
 // The volume whose writes the successor of this content takes.
 Result<std::optional<model::Volume>> volume_on(catalog::Transaction& tx,
                                                const model::Snapshot& snapshot);

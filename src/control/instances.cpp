@@ -13,8 +13,8 @@ namespace {
 
 constexpr PageLimits kLimits{5, 1000};  // PAG-2
 
-catalog::Cursor cursor_of(const InstanceView& view) {
-    return {view.instance.created, view.instance.id.str()};
+catalog::Cursor cursor_of(const model::Instance& instance) {
+    return {instance.created, instance.id.str()};
 }
 
 // TRM-1: instances in a zone with a protected one stay, those in other zones go, and the call
@@ -101,21 +101,32 @@ Result<ReservationPage> Instances::describe(const Caller& caller,
     }
     TRY_ASSIGN(const PageStart start, open_page(caller, input.page, kLimits));
     return parts_.store.read([&](catalog::Transaction& tx) -> Result<ReservationPage> {
-        std::vector<model::Instance> instances;
-        if (!input.ids.empty()) {
-            TRY_ASSIGN(instances, find_instances(tx, caller, input.ids));
-        } else {
+        const auto list = [&](const PageStart& piece) {
             catalog::InstanceQuery query;
             query.region = caller.region;
             query.owners = {caller.account};
-            query.page.after = start.after;
-            TRY_ASSIGN(instances, tx.instances().list(query));
+            query.page.after = piece.after;
+            query.page.limit = piece.limit.value_or(0);
+            return tx.instances().list(query);
+        };
+        const auto shown =
+            [&](std::vector<model::Instance> instances) -> Result<std::vector<InstanceView>> {
+            TRY_ASSIGN(auto views, load_views(tx, caller, std::move(instances)));
+            std::erase_if(views, [&](const InstanceView& view) {
+                return !instance_filters().matches(input.filters, view);
+            });
+            return views;
+        };
+        std::vector<InstanceView> views;
+        if (input.ids.empty()) {
+            TRY_ASSIGN(views, read_page<InstanceView>(start, !input.filters.empty(), list,
+                                                      cursor_of, shown));
+        } else {
+            TRY_ASSIGN(auto instances, find_instances(tx, caller, input.ids));
+            TRY_ASSIGN(views, shown(std::move(instances)));
         }
-        TRY_ASSIGN(auto views, load_views(tx, caller, std::move(instances)));
-        std::erase_if(views, [&](const InstanceView& view) {
-            return !instance_filters().matches(input.filters, view);
-        });
-        auto page = cut_page(caller, input.page, start, std::move(views), cursor_of);
+        auto page = cut_page(caller, input.page, start, std::move(views),
+                             [](const InstanceView& view) { return cursor_of(view.instance); });
         return ReservationPage{group_by_reservation(std::move(page.items)), page.next_token};
     });
 }

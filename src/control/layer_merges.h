@@ -21,6 +21,9 @@
 namespace kiln::control {
 
 inline constexpr std::size_t kMostCopyLayers = 8;
+// Where merges do not keep up, a content that becomes rooted keeps so many layers below its own:
+// the newest. With those that are not stored yet (SNP-9) no volume stands on more than 200.
+inline constexpr std::size_t kMostSpares = 128;
 
 // How many of these layers, newest first, are to become one: 0, or at least 2. So many that none of
 // them is much larger than all before it, since what is merged is rewritten.

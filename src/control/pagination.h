@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstdint>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -50,6 +51,32 @@ struct Page {
     std::vector<T> items;
     std::string next_token;  // empty: the last page
 };
+
+// Looked at together where filters or a missing page size do not say how many there will be.
+inline constexpr std::size_t kRowsAtOnce = 1000;
+
+// Reads rows piece by piece until there are as many items as the page shows and one more, which
+// says that there is another page. list(piece) reads at most *piece.limit rows that come after
+// piece.after, in their order; views(rows) makes items of them and leaves some out, none unless
+// `filtered`; cursor_of gives a row's place.
+template <class Item, class List, class CursorOf, class Views>
+Result<std::vector<Item>> read_page(const PageStart& start, bool filtered, List list,
+                                    CursorOf cursor_of, Views views) {
+    std::vector<Item> found;
+    PageStart piece = start;
+    piece.limit = start.limit && !filtered ? *start.limit + 1 : kRowsAtOnce;
+    for (bool last = false; !last && (!start.limit || found.size() <= *start.limit);) {
+        TRY_ASSIGN(auto rows, list(piece));
+        last = rows.size() < *piece.limit;
+        if (!last) {
+            piece.after = cursor_of(rows.back());
+        }
+        TRY_ASSIGN(auto items, views(std::move(rows)));
+        found.insert(found.end(), std::make_move_iterator(items.begin()),
+                     std::make_move_iterator(items.end()));
+    }
+    return found;
+}
 
 // Cuts `items`, which are ordered and begin after `start.after`, to one page. `cursor_of` gives an
 // item's place.

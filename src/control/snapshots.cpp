@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <iterator>
 
 #include "control/api_errors.h"
 #include "control/cut_sets.h"
@@ -15,9 +14,7 @@
 namespace kiln::control {
 namespace {
 
-constexpr PageLimits kLimits{5, 1000};  // PAG-2
-// Looked at together where filters or a missing page size do not say how many there will be.
-constexpr std::size_t kRowsAtOnce = 1000;
+constexpr PageLimits kLimits{5, 1000};         // PAG-2
 constexpr std::size_t kMaxDescription = 255;   // SNP-10
 constexpr std::size_t kMaxExcluded = 40;       // SNP-8
 constexpr std::size_t kMaxPending = 5;         // SNP-9, of one volume
@@ -161,7 +158,7 @@ Result<bool> restorable(const Caller& caller, const std::vector<std::string>& us
 
 }  // namespace
 
-Status check_cuttable(catalog::Transaction& tx, const model::Volume& volume) {
+Status check_cuttable(catalog::Transaction& tx, const Parts& parts, const model::Volume& volume) {
     TRY(model::next(volume.state, model::VolumeEvent::snapshot, volume.id));
     const bool disk =
         volume.type == model::VolumeType::st1 || volume.type == model::VolumeType::sc1;
@@ -169,7 +166,10 @@ Status check_cuttable(catalog::Transaction& tx, const model::Volume& volume) {
     pending.volumes = {volume.id};
     pending.states = {model::SnapshotState::pending};
     TRY_ASSIGN(const auto snapshots, tx.snapshots().list(pending));
-    if (snapshots.size() >= (disk ? kMaxPendingOfDisks : kMaxPending)) {
+    // One that was deleted while it waited has left its layer.
+    TRY_ASSIGN(const std::size_t layers, layers_to_destage(tx, volume.base_content));
+    const std::size_t most = disk ? kMaxPendingOfDisks : kMaxPending;
+    if (snapshots.size() >= most || layers >= parts.settings.max_undestaged_layers + most) {
         return Error::api(Code::resource_exhausted, "ConcurrentSnapshotLimitExceeded",
                           "Maximum allowed in-progress snapshots for a single volume exceeded.");
     }
@@ -199,7 +199,7 @@ Result<std::vector<model::Snapshot>> Snapshots::draft(catalog::Transaction& tx,
     std::vector<model::Snapshot> snapshots;
     const UnixMillis now = parts_.clock.now();  // SNP-8: one start time
     for (const model::Volume& volume : volumes) {
-        TRY(check_cuttable(tx, volume));
+        TRY(check_cuttable(tx, parts_, volume));
         const model::Snapshot& snapshot =
             snapshots.emplace_back(draft_snapshot(parts_, caller, volume, draft.description, now));
         std::vector<model::Tag> tags = draft.tags;
@@ -223,7 +223,7 @@ Result<SnapshotView> Snapshots::create(const Caller& caller, const CreateSnapsho
     TRY(check(input.description, input.tags));
     TRY(parts_.store.read([&](catalog::Transaction& tx) -> Status {
         TRY_ASSIGN(const model::Volume volume, find_volume(tx, caller, input.volume_id));
-        return check_cuttable(tx, volume);
+        return check_cuttable(tx, parts_, volume);
     }));
     TRY(check_space(parts_.space, SpaceFor::data, "a snapshot"));  // SPC-1
     if (input.dry_run) {
@@ -319,20 +319,22 @@ Result<Page<SnapshotView>> Snapshots::describe(const Caller& caller,
         return catalog::Cursor{snapshot.created, snapshot.id.str()};
     };
     return parts_.store.read([&](catalog::Transaction& tx) -> Result<Page<SnapshotView>> {
-        std::vector<SnapshotView> found;
-        PageStart piece = start;
-        // One more than the page shows whether there is another one.
-        piece.limit = start.limit && input.filters.empty() ? *start.limit + 1 : kRowsAtOnce;
-        for (bool last = false; !last && (!start.limit || found.size() <= *start.limit);) {
-            TRY_ASSIGN(auto snapshots, select(tx, caller, input, piece));
-            last = !input.ids.empty() || snapshots.size() < *piece.limit;
-            if (!snapshots.empty()) {
-                piece.after = cursor(snapshots.back());
-            }
+        const auto shown =
+            [&](std::vector<model::Snapshot> snapshots) -> Result<std::vector<SnapshotView>> {
             TRY_ASSIGN(auto views, load_views(tx, caller, std::move(snapshots)));
-            std::ranges::copy_if(views, std::back_inserter(found), [&](const SnapshotView& view) {
-                return snapshot_filters().matches(input.filters, view);
+            std::erase_if(views, [&](const SnapshotView& view) {
+                return !snapshot_filters().matches(input.filters, view);
             });
+            return views;
+        };
+        const auto list = [&](const PageStart& piece) { return select(tx, caller, input, piece); };
+        std::vector<SnapshotView> found;
+        if (input.ids.empty()) {
+            TRY_ASSIGN(found,
+                       read_page<SnapshotView>(start, !input.filters.empty(), list, cursor, shown));
+        } else {
+            TRY_ASSIGN(auto named, list(start));
+            TRY_ASSIGN(found, shown(std::move(named)));
         }
         return cut_page(caller, input.page, start, std::move(found),
                         [&](const SnapshotView& view) { return cursor(view.snapshot); });

@@ -42,7 +42,7 @@ struct DescribeSnapshotsInput {
 };
 
 // SNP-2, SNP-9: whether a snapshot of it may be begun.
-Status check_cuttable(catalog::Transaction& tx, const model::Volume& volume);
+Status check_cuttable(catalog::Transaction& tx, const Parts& parts, const model::Volume& volume);
 // A snapshot of the volume, but for the content and the set, which the cut gives it (SNP-8: all of
 // one request have the same start time).
 model::Snapshot draft_snapshot(const Parts& parts, const Caller& caller,

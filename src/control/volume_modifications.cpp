@@ -187,16 +187,23 @@ Result<Page<model::Volume>> VolumeModifications::describe(const Caller& caller,
                 return no_modification(id);
             }
         }
+        const auto shown =
+            [&](std::vector<model::Volume> rows) -> Result<std::vector<model::Volume>> {
+            std::erase_if(rows, [&](const model::Volume& volume) {
+                return !volume.modification ||
+                       !modification_filters().matches(input.filters, volume);
+            });
+            return rows;
+        };
         if (input.ids.empty()) {
-            catalog::VolumeQuery query;
-            query.region = caller.region;
-            query.owners = {caller.account};
-            query.page.after = start.after;
-            TRY_ASSIGN(volumes, tx.volumes().list(query));
+            TRY_ASSIGN(volumes,
+                       read_page<model::Volume>(
+                           start, true,
+                           [&](const PageStart& piece) { return own_volumes(tx, caller, piece); },
+                           cursor_of, shown));
+        } else {
+            TRY_ASSIGN(volumes, shown(std::move(volumes)));
         }
-        std::erase_if(volumes, [&](const model::Volume& volume) {
-            return !volume.modification || !modification_filters().matches(input.filters, volume);
-        });
         return cut_page(caller, input.page, start, std::move(volumes), cursor_of);
     });
 }

@@ -14,8 +14,8 @@ namespace {
 constexpr PageLimits kLimits{5, 500};  // PAG-2
 constexpr std::chrono::seconds kCloseTime{30};
 
-catalog::Cursor cursor_of(const VolumeView& view) {
-    return {view.volume.created, view.volume.id.str()};
+catalog::Cursor cursor_of(const model::Volume& volume) {
+    return {volume.created, volume.id.str()};
 }
 
 Result<std::vector<VolumeView>> load_views(catalog::Transaction& tx, const Caller& caller,
@@ -43,6 +43,16 @@ Result<model::Volume> find_volume(catalog::Transaction& tx, const Caller& caller
         return errors::volume_not_found(id);
     }
     return std::move(*volume);
+}
+
+Result<std::vector<model::Volume>> own_volumes(catalog::Transaction& tx, const Caller& caller,
+                                               const PageStart& piece) {
+    catalog::VolumeQuery query;
+    query.region = caller.region;
+    query.owners = {caller.account};
+    query.page.after = piece.after;
+    query.page.limit = piece.limit.value_or(0);
+    return tx.volumes().list(query);
 }
 
 Result<VolumeView> Volumes::create(const Caller& caller, const CreateVolumeInput& input) {
@@ -84,26 +94,33 @@ Result<Page<VolumeView>> Volumes::describe(const Caller& caller,
     }
     TRY_ASSIGN(const PageStart start, open_page(caller, input.page, kLimits));
     return parts_.store.read([&](catalog::Transaction& tx) -> Result<Page<VolumeView>> {
-        std::vector<model::Volume> volumes;
-        if (!input.ids.empty()) {
+        const auto shown =
+            [&](std::vector<model::Volume> volumes) -> Result<std::vector<VolumeView>> {
+            TRY_ASSIGN(auto views, load_views(tx, caller, std::move(volumes)));
+            std::erase_if(views, [&](const VolumeView& view) {
+                return !volume_filters().matches(input.filters, view);
+            });
+            return views;
+        };
+        std::vector<VolumeView> views;
+        if (input.ids.empty()) {
+            TRY_ASSIGN(views,
+                       read_page<VolumeView>(
+                           start, !input.filters.empty(),
+                           [&](const PageStart& piece) { return own_volumes(tx, caller, piece); },
+                           cursor_of, shown));
+        } else {
+            std::vector<model::Volume> volumes;
             std::set<model::VolumeId> seen;
             for (const model::VolumeId& id : input.ids) {
                 if (seen.insert(id).second) {  // IDL-3
                     TRY_ASSIGN(volumes.emplace_back(), find_volume(tx, caller, id));
                 }
             }
-        } else {
-            catalog::VolumeQuery query;
-            query.region = caller.region;
-            query.owners = {caller.account};
-            query.page.after = start.after;
-            TRY_ASSIGN(volumes, tx.volumes().list(query));
+            TRY_ASSIGN(views, shown(std::move(volumes)));
         }
-        TRY_ASSIGN(auto views, load_views(tx, caller, std::move(volumes)));
-        std::erase_if(views, [&](const VolumeView& view) {
-            return !volume_filters().matches(input.filters, view);
-        });
-        return cut_page(caller, input.page, start, std::move(views), cursor_of);
+        return cut_page(caller, input.page, start, std::move(views),
+                        [](const VolumeView& view) { return cursor_of(view.volume); });
     });
 }
 

@@ -54,6 +54,9 @@ struct DescribeVolumesInput {
     PageRequest page;
 };
 
+// Rows of the caller's volumes, for read_page().
+Result<std::vector<model::Volume>> own_volumes(catalog::Transaction& tx, const Caller& caller,
+                                               const PageStart& piece);
 // The caller's volume, or InvalidVolume.NotFound.
 Result<model::Volume> find_volume(catalog::Transaction& tx, const Caller& caller,
                                   const model::VolumeId& id);

@@ -3,6 +3,7 @@
 // description, a run of garbage collection and a start take then is printed. Judged is only that
 // they do what they do in a small one: figures of a busy machine say nothing.
 #include "control/tests/test_service.h"
+#include "control/volumes.h"
 
 using namespace kiln;
 using namespace kiln::control;
@@ -103,12 +104,14 @@ TEST_CASE("a store with 10,000 volumes and 100,000 snapshots does what a small o
         return;
     }
     TempDir dir;
+    model::VolumeId made;
     {
         TestService service(dir.path(), {.inject_retry_percent = 0});
         service.recover();
         service.start_jobs();
         const auto volume = service.add_volume();
         service.open(volume);
+        made = volume;
         std::vector<std::string> roots;
         for (unsigned n = 0; n < kTrees; ++n) {
             service.write(volume, n, "tree " + std::to_string(n));
@@ -144,6 +147,37 @@ TEST_CASE("a store with 10,000 volumes and 100,000 snapshots does what a small o
     DescribeSnapshotsInput a_page;
     a_page.page.max_results = 100;
     fastest("describing a page of 100", [&](unsigned) { describe(a_page, 100); });
+    Volumes volumes(*service->parts, *service->volumes, [] {});
+    DescribeVolumesInput some;
+    some.page.max_results = 100;
+    fastest("describing a page of 100 volumes", [&](unsigned) {
+        const auto page = volumes.describe(kAlice, some);
+        REQUIRE(page);
+        CHECK(page->items.size() == 100);
+    });
+    // Every page, and every page of those that a filter leaves.
+    const auto all_pages = [&](DescribeVolumesInput input) {
+        std::set<model::VolumeId> seen;
+        std::size_t shown = 0;
+        do {
+            const auto page = volumes.describe(kAlice, input);
+            REQUIRE(page);
+            CHECK(page->items.size() <= 499);
+            shown += page->items.size();
+            for (const VolumeView& view : page->items) {
+                seen.insert(view.volume.id);
+            }
+            input.page.next_token = page->next_token;
+        } while (!input.page.next_token.empty());
+        CHECK(seen.size() == shown);
+        return shown;
+    };
+    some.page.max_results = 499;
+    timed("describing all volumes, 499 a page", [&] { CHECK(all_pages(some) == kVolumes + 1); });
+    some.filters = {{"volume-id", {"vol-*7"}}};
+    const std::size_t ends_with_seven = kVolumes / 10 + (made.str().back() == '7' ? 1 : 0);
+    timed("describing a tenth of them, by a filter",
+          [&] { CHECK(all_pages(some) == ends_with_seven); });
     timed("a run of garbage collection",
           [&] { CHECK(service->collect_garbage().packs_compacted == 0); });
     const auto deleted = numbered<model::SnapshotId>("snap-", 60'000);
