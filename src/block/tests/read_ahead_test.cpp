@@ -2,6 +2,7 @@
 // Volumes that read ahead from a tree: what is fetched from the packs, how often, and when it ends.
 #include <doctest/doctest.h>
 
+#include "block/tests/content_support.h"
 #include "block/tests/image_support.h"
 #include "block/volume.h"
 
@@ -376,4 +377,45 @@ TEST_CASE("S71: where the cache has no room for it, it begins anew, and reads st
     CHECK(world.ahead().wasted > 0);
     CHECK(world.ahead().bytes >= world.ahead().used + world.ahead().wasted);
     world.close(*volume);
+}
+
+TEST_CASE("S71: an engine with a small cache reads ahead within it, each chunk once") {
+    constexpr std::uint64_t kBig = 65536;
+    ContentWorld store(true);
+    store.create("vol-1", 192 * kBig);
+    for (std::uint64_t chunk = 0; chunk < 192; ++chunk) {
+        store.write("vol-1", chunk * kBig, kBig, static_cast<std::uint8_t>(chunk + 1));
+    }
+    store.snapshot("vol-1", "content-1");
+    store.destage("content-1");
+    store.drop_layer("content-1");
+    store.delete_volume("vol-1");
+    store.engine.change_tier = [files = store.engine.change_tier](ImageTier& tier) {
+        files(tier);
+        tier.cache_bytes = 4U << 20;
+    };
+    store.engine.restart();
+    store.create("vol-2", 192 * kBig, "content-1");
+    const VolumeId id("vol-2");
+    const auto read = [&](std::uint64_t chunk) {
+        const auto bytes = store.engine->read(id, chunk * kBig, 2 * kBig, soon());
+        REQUIRE_MESSAGE(bytes, bytes.error().to_string());
+        CHECK(bytes->front() == chunk + 1);
+        CHECK(bytes->back() == chunk + 2);
+    };
+    for (std::uint64_t chunk = 0; chunk < 192; chunk += 2) {
+        read(chunk);
+    }
+    const EngineCounters all = store.engine->counters();
+    CHECK(all.read_ahead_bytes >= 180 * kBig);
+    CHECK(all.read_ahead_used_bytes == all.read_ahead_bytes);
+    CHECK(all.read_ahead_wasted_bytes == 0);
+    // Chunks, leaves, the root, and the nodes above the leaves: those twice, since the scan takes
+    // them along before they are known as frequent.
+    CHECK(all.chunk_reads <= 192 + 24 + 1 + 2 * 4);
+    // Closed in the middle of it.
+    for (std::uint64_t chunk = 0; chunk < 6; chunk += 2) {
+        read(chunk);
+    }
+    CHECK(store.engine->close_volume(id, soon()));
 }

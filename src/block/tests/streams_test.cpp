@@ -4,6 +4,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <map>
 #include <random>
 
@@ -155,7 +156,7 @@ TEST_CASE("reads of a running stream may change places, and random ones beside i
         for (int i = 0; i < 4; ++i, reader.at += reader.bytes) {
             four.push_back(reader.at);
         }
-        std::ranges::shuffle(four, random);
+        std::shuffle(four.begin(), four.end(), random);
         for (const std::uint64_t offset : four) {
             take(streams.note(offset, reader.bytes, kEnd));
         }
