@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "block/engine.h"
 
+#include <algorithm>
 #include <optional>
 #include <thread>
 
@@ -17,6 +18,14 @@ namespace {
 Error too_large() {
     return Error(Code::invalid_argument,
                  "at most " + std::to_string(kMaxRequestBytes) + " bytes in one call");
+}
+
+// Two volumes at their most are what the cache has room for (ImageCache).
+ReadAheadLimits read_ahead_within(std::size_t cache_bytes) {
+    ReadAheadLimits limits;
+    limits.most_bytes = std::min<std::uint64_t>(limits.most_bytes, cache_bytes / 8);
+    limits.first_bytes = std::min(limits.first_bytes, limits.most_bytes / 2);
+    return limits;
 }
 
 }  // namespace
@@ -52,7 +61,7 @@ class Engine::Impl {
                               .durable = options.durable,
                               .geometry = options.geometry,
                               .space = options.space},
-                 ImageSide{store_, images.geometry}),
+                 ImageSide{store_, images.geometry, read_ahead_within(images.cache_bytes)}),
           thread_([this] { reactor_->run(); }) {}
 
     ~Impl() {

@@ -93,6 +93,11 @@ struct EngineCounters {
     std::uint64_t layers_created = 0;
     std::uint64_t layers_opened = 0;
     std::uint64_t chunk_reads = 0;  // entries read from packs: chunks and nodes
+    // Plaintext of chunks that were read before anybody asked; of that, what was asked for then,
+    // and what went out of the cache before. The rest is there.
+    std::uint64_t read_ahead_bytes = 0;
+    std::uint64_t read_ahead_used_bytes = 0;
+    std::uint64_t read_ahead_wasted_bytes = 0;
     std::uint64_t packs_written = 0;
     std::uint64_t cuts = 0;
 };

@@ -123,6 +123,7 @@ void Volume::read(std::uint64_t offset, MutableByteView into, Done done) {
     const BlockRange range = touched(offset, into.size());
     if (whole_blocks(offset, into.size()) && io::is_aligned(into.data())) {
         read_stack(scheduler_, stack_, range, into, std::move(done));
+        note_read(offset, into.size());
         return;
     }
     auto bounce = std::make_unique<io::Buffer>(range.count * kBlockBytes);
@@ -136,6 +137,13 @@ void Volume::read(std::uint64_t offset, MutableByteView into, Done done) {
             }
             done(std::move(status));
         });
+    note_read(offset, into.size());
+}
+
+void Volume::note_read(std::uint64_t offset, std::uint64_t length) {
+    if (ahead_) {
+        ahead_->note(*stack_, offset, length, size_bytes_);
+    }
 }
 
 // --- writes ---
@@ -301,8 +309,17 @@ void Volume::limit(io::Clock& clock, const VolumeLimits& limits) {
     }
 }
 
+void Volume::read_ahead(const ReadAheadLimits& limits) {
+    INVARIANT(!ahead_);
+    ahead_ = std::make_unique<ReadAhead>(limits);
+}
+
 void Volume::when_drained(io::Callback<> task) {
     INVARIANT(!drained_ && !paused_);
+    if (ahead_ && !ahead_->idle()) {
+        ++in_flight_;
+        ahead_->stop([this] { end(); });
+    }
     if (in_flight_ == 0) {
         scheduler_.post(std::move(task));
         return;

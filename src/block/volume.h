@@ -18,6 +18,7 @@
 
 #include "block/data_page.h"
 #include "block/detail/range_lock.h"
+#include "block/detail/read_ahead.h"
 #include "block/detail/stack.h"
 #include "block/ids.h"
 #include "block/throttle.h"
@@ -74,6 +75,9 @@ class Volume {
     // asked to do itself is done at once.
     Throttle* throttle() const { return throttle_.get(); }
 
+    // From now on what sequential readers will ask the tree for is read ahead into the cache.
+    void read_ahead(const ReadAheadLimits& limits);
+
     // Waits for what is in flight, flushes, closes all layers. No operation afterwards; not while
     // paused. Closed also when it fails.
     void close(Done done);
@@ -90,6 +94,7 @@ class Volume {
     void count(bool durable, Done& done);
     void end_data();
     void end();
+    void note_read(std::uint64_t offset, std::uint64_t length);
     void read_edges(std::shared_ptr<Write> write);
     void write_blocks(std::shared_ptr<Write> write);
     void zero_blocks(BlockRange range, Done done);
@@ -101,6 +106,7 @@ class Volume {
     std::uint64_t size_bytes_;
     StackRef stack_;
     std::unique_ptr<Throttle> throttle_;
+    std::unique_ptr<ReadAhead> ahead_;
     RangeLock locks_;
     std::size_t in_flight_ = 0;       // all operations
     std::size_t data_in_flight_ = 0;  // those that read or change bytes right now

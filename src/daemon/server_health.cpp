@@ -62,6 +62,11 @@ std::vector<api::Gauge> Server::gauges() {
     add("kiln_layers_created", "Layer files made since the start", engine.layers_created);
     add("kiln_layers_opened", "Layer files opened since the start", engine.layers_opened);
     add("kiln_chunk_reads", "Chunks and nodes read from packs since the start", engine.chunk_reads);
+    add("kiln_read_ahead_bytes", "Bytes of chunks read before anybody asked, since the start",
+        engine.read_ahead_bytes);
+    add("kiln_read_ahead_used_bytes", "Of that, asked for later", engine.read_ahead_used_bytes);
+    add("kiln_read_ahead_wasted_bytes", "Of that, gone from the cache before",
+        engine.read_ahead_wasted_bytes);
     add("kiln_packs_written", "Packs written since the start", engine.packs_written);
     add("kiln_cuts", "Cuts (instants captured for snapshots) since the start", engine.cuts);
     if (const auto scrub = scrub_->report()) {

@@ -48,9 +48,10 @@ def save(root, row):
 
 
 def sort_key(row):
-    """P2 before P10, and a row before what belongs to it."""
+    """P2 before P10, those without a number last, and a row before what belongs to it."""
     head = row["id"].split("/")[0].split(".")
-    return int(head[0].lstrip("P")), head[1:], row["id"]
+    number = head[0].lstrip("P")
+    return (0, int(number)) if number.isdigit() else (1, 0), head[1:], row["id"]
 
 
 def write_docs(root):

@@ -130,6 +130,13 @@ class Workshop:
 
     # --- ours ---
 
+    def start_anew(self):
+        """The service is another process, with a machine of its own: nothing is in its memory."""
+        self.kiln.restart()
+        self.ec2 = self.kiln.client("ec2")
+        self.instance = self._launch()
+        self.letters = -1
+
     def volume(self, gigabytes=1, **source):
         """A new volume, attached."""
         made = self.create_volume(gigabytes, **source)
@@ -220,8 +227,12 @@ class Workshop:
     def _launch(self):
         made = self.ec2.run_instances(ImageId=self.image, InstanceType="t2.nano", MinCount=1, MaxCount=1)["Instances"][0]
         self.zone = made["Placement"]["AvailabilityZone"]
-        wait_until(lambda: self._volumes(made["InstanceId"]), DEADLINE_SECONDS, "the machine runs")
-        return made["InstanceId"]
+        identifier = made["InstanceId"]
+        wait_until(lambda: self._state(identifier) == "running" and self._volumes(identifier), DEADLINE_SECONDS, "the machine runs")
+        return identifier
+
+    def _state(self, instance):
+        return self.ec2.describe_instances(InstanceIds=[instance])["Reservations"][0]["Instances"][0]["State"]["Name"]
 
     def _volumes(self, instance):
         volumes = json.loads(self.kiln.run("inspect", instance).stdout)["volumes"]

@@ -7,13 +7,15 @@
 #include "block/content_store.h"
 #include "block/detail/layer_uses.h"
 #include "block/detail/stack.h"
+#include "block/detail/streams.h"
 
 namespace kiln::block {
 
 // The image tier as the engine uses it.
 struct ImageSide {
     ChunkStore& store;
-    ImageGeometry geometry{};  // of new trees
+    ImageGeometry geometry{};      // of new trees
+    ReadAheadLimits read_ahead{};  // of each volume and look
 };
 
 // What all parts of the engine share.

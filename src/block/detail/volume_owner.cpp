@@ -46,9 +46,13 @@ Result<Volume*> VolumeOwner::find(const VolumeId& id) {
 }
 
 EngineCounters VolumeOwner::counters() const {
+    const AheadCounters& ahead = parts_.images.store.context().cache.ahead();
     return {.layers_created = layers_.created(),
             .layers_opened = layers_.opened(),
             .chunk_reads = parts_.images.store.gets(),
+            .read_ahead_bytes = ahead.bytes,
+            .read_ahead_used_bytes = ahead.used,
+            .read_ahead_wasted_bytes = ahead.wasted,
             .packs_written = packs_written_,
             .cuts = cut_count_};
 }
@@ -129,6 +133,7 @@ void VolumeOwner::opened(const VolumeId& id, std::uint64_t size_bytes, Result<Op
     }
     volume.volume = std::make_unique<Volume>(
         context_.scheduler, id, size_bytes, std::make_shared<const Stack>(std::move(stack->stack)));
+    volume.volume->read_ahead(parts_.images.read_ahead);
     volume.state = State::open;
     auto settled = std::move(volume.settled);
     volume.settled.clear();

@@ -1,25 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "block/image/chunk_store.h"
 
+#include <algorithm>
+
 namespace kiln::block {
 
 void ChunkStore::fetch(const DomainId& domain, std::vector<ChunkId> ids, EntryType type,
-                       Fetched done) {
+                       AheadMarkPtr ahead, Fetched done) {
     auto batch = std::make_shared<Batch>();
     batch->found.resize(ids.size());
     batch->missing = 1;  // the last posted step: nothing completes inside the call
     batch->done = std::move(done);
     std::vector<ChunkId> unknown;
     for (std::size_t i = 0; i < ids.size(); ++i) {
-        batch->found[i] = find(domain, ids[i]);
-        if (batch->found[i] != nullptr) {
+        const ChunkKey key{domain, ids[i]};
+        if (ahead && type == EntryType::chunk) {
+            if (context_.cache.contains(key)) {
+                continue;
+            }
+        } else if (batch->found[i] = context_.cache.find(key); batch->found[i] != nullptr) {
             continue;
         }
         ++batch->missing;
-        const auto [load, fresh] = loads_.try_emplace({domain, ids[i]}, Load{type, {}});
-        load->second.waiters.push_back({batch, i});
+        const auto [at, fresh] = loads_.try_emplace(key, Load{.type = type, .ahead = ahead});
+        Load& load = at->second;
+        load.waiters.push_back({batch, i});
         if (fresh) {
             unknown.push_back(ids[i]);
+        } else if (!ahead && load.ahead) {
+            join(key, load);
         }
     }
     if (!unknown.empty()) {
@@ -48,6 +57,28 @@ void ChunkStore::give(const Waiter& waiter, const Result<BytesPtr>& result) {
     }
 }
 
+// A reader wants what was to be read ahead.
+void ChunkStore::join(const ChunkKey& key, Load& load) {
+    load.ahead.reset();
+    load.joined = true;
+    const auto is_it = [&key](const auto& entry) {
+        if constexpr (requires { entry.get; }) {
+            return entry.get.key == key;
+        } else {
+            return entry.key == key;
+        }
+    };
+    if (const auto get = std::ranges::find_if(behind_, is_it); get != behind_.end()) {
+        waiting_.push_back(*get);
+        behind_.erase(get);
+        pump();
+    } else if (const auto ripe = std::ranges::find_if(ripe_, is_it); ripe != ripe_.end()) {
+        Ripe now = std::move(*ripe);
+        ripe_.erase(ripe);
+        open(now.get, std::move(now.stored));
+    }
+}
+
 void ChunkStore::locate(const DomainId& domain, std::vector<ChunkId> ids) {
     std::vector<ChunkId> asked = ids;
     context_.index.lookup(domain, std::move(asked), LookupFor::reading,
@@ -71,7 +102,7 @@ void ChunkStore::located(const ChunkKey& key, const std::optional<ChunkLocation>
                at->entry.plain_bytes > kMaxPlainBytes || at->entry.stored_bytes > kMaxPlainBytes) {
         loaded(key, Error(Code::data_loss, "the index is wrong about " + key.id.hex()));
     } else {
-        waiting_.push_back({key, *at, attempt});
+        (loads_.at(key).ahead ? behind_ : waiting_).push_back({key, *at, attempt});
     }
 }
 
@@ -80,22 +111,46 @@ void ChunkStore::pump() {
         const Get get = waiting_.front();
         waiting_.pop_front();
         ++in_flight_;
-        ++gets_;
-        context_.objects.get(pack_name(context_.store_uuid, get.at.pack), get.at.entry.offset,
-                             kEntryHeaderBytes + std::uint64_t{get.at.entry.stored_bytes},
-                             {.timeout = kObjectTimeout}, [this, get](Result<Bytes> stored) {
-                                 --in_flight_;
-                                 pump();
-                                 if (stored) {
-                                     open(get, *std::move(stored));
-                                     return;
-                                 }
-                                 if (stored.error().code() == Code::not_found) {
-                                     locate_again(get, std::move(stored.error()));
-                                 } else {
-                                     loaded(get.key, std::move(stored.error()));
-                                 }
-                             });
+        start(get);
+    }
+    while (!behind_.empty() && ahead_may_begin()) {
+        Get get = behind_.front();
+        behind_.pop_front();
+        get.ahead = true;
+        ++ahead_in_flight_;
+        start(get);
+    }
+}
+
+// One always may: whoever closes a volume waits for what is read ahead for it.
+bool ChunkStore::ahead_may_begin() const {
+    return ahead_in_flight_ == 0 ||
+           (ahead_in_flight_ < kAheadInFlight && waiting_.empty() && in_flight_ < kAheadGivesWay);
+}
+
+void ChunkStore::start(const Get& get) {
+    ++gets_;
+    context_.objects.get(pack_name(context_.store_uuid, get.at.pack), get.at.entry.offset,
+                         kEntryHeaderBytes + std::uint64_t{get.at.entry.stored_bytes},
+                         {.timeout = kObjectTimeout},
+                         [this, get](Result<Bytes> stored) { got(get, std::move(stored)); });
+}
+
+void ChunkStore::got(const Get& get, Result<Bytes> stored) {
+    if (!get.ahead) {
+        --in_flight_;
+    } else if (!stored) {
+        --ahead_in_flight_;  // else when it is decoded
+    }
+    pump();
+    if (!stored && stored.error().code() == Code::not_found) {
+        locate_again(get, std::move(stored.error()));
+    } else if (!stored) {
+        loaded(get.key, std::move(stored.error()));
+    } else if (loads_.at(get.key).ahead && ahead_opening_ >= kAheadOpening) {
+        ripe_.push_back({get, *std::move(stored)});
+    } else {
+        open(get, *std::move(stored));
     }
 }
 
@@ -126,17 +181,38 @@ void ChunkStore::open(const Get& get, Bytes stored) {
         Result<Bytes> plain = Bytes();
     };
     auto job = std::make_shared<Job>(Job{std::move(stored), get.at.entry});
-    context_.worker.run(
-        [job] { job->plain = open_entry(job->entry, job->stored); },
-        [this, job, get] {
-            if (!job->plain) {
-                loaded(get.key, std::move(job->plain.error()).with("pack " + get.at.pack.hex()));
-                return;
-            }
-            auto bytes = std::make_shared<const Bytes>(*std::move(job->plain));
-            context_.cache.put(get.key, bytes);
-            loaded(get.key, BytesPtr(std::move(bytes)));
-        });
+    const bool behind = loads_.at(get.key).ahead != nullptr;
+    ahead_opening_ += behind ? 1 : 0;
+    context_.worker.run([job] { job->plain = open_entry(job->entry, job->stored); },
+                        [this, job, get, behind] {
+                            ahead_opening_ -= behind ? 1 : 0;
+                            opened(get, std::move(job->plain));
+                        });
+}
+
+void ChunkStore::opened(const Get& get, Result<Bytes> plain) {
+    ahead_in_flight_ -= get.ahead ? 1 : 0;
+    while (!ripe_.empty() && ahead_opening_ < kAheadOpening) {
+        Ripe next = std::move(ripe_.front());
+        ripe_.pop_front();
+        open(next.get, std::move(next.stored));
+    }
+    pump();
+    if (!plain) {
+        loaded(get.key, std::move(plain.error()).with("pack " + get.at.pack.hex()));
+        return;
+    }
+    auto bytes = std::make_shared<const Bytes>(*std::move(plain));
+    const Load& load = loads_.at(get.key);
+    if (load.ahead && load.type == EntryType::chunk) {
+        context_.cache.put_ahead(get.key, bytes, load.ahead);
+    } else {
+        if (load.joined && load.type == EntryType::chunk) {
+            context_.cache.count_joined(bytes->size());
+        }
+        context_.cache.put(get.key, bytes);
+    }
+    loaded(get.key, BytesPtr(std::move(bytes)));
 }
 
 void ChunkStore::loaded(const ChunkKey& key, Result<BytesPtr> result) {

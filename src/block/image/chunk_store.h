@@ -4,6 +4,10 @@
 // loaded join it. A pack that was collected between the look at the index and the read is looked
 // for anew.
 //
+// What is read ahead goes behind what readers want: it begins when they leave room, and no more of
+// it is decoded at a time than there are processors as a rule. As soon as a reader joins a load it
+// is that reader's, and goes first.
+//
 // ImageContext is what all of the image tier works with; everything in it outlives every user, and
 // a ChunkStore its fetches. Thread model: one owner thread.
 #pragma once
@@ -42,7 +46,13 @@ class ChunkStore {
     }
     // All of one type, in the order of the ids. Never completes inside the call.
     using Fetched = io::Callback<Result<std::vector<BytesPtr>>>;
-    void fetch(const DomainId& domain, std::vector<ChunkId> ids, EntryType type, Fetched done);
+    void fetch(const DomainId& domain, std::vector<ChunkId> ids, EntryType type, Fetched done) {
+        fetch(domain, std::move(ids), type, nullptr, std::move(done));
+    }
+    // The same for nobody yet: with a mark (ImageCache). Of chunks that are at hand nothing is
+    // given.
+    void fetch(const DomainId& domain, std::vector<ChunkId> ids, EntryType type, AheadMarkPtr ahead,
+               Fetched done);
 
     // Reads from packs so far, for tests and counters.
     std::uint64_t gets() const { return gets_; }
@@ -60,25 +70,41 @@ class ChunkStore {
     };
     struct Load {
         EntryType type = EntryType::chunk;
-        std::vector<Waiter> waiters;
+        std::vector<Waiter> waiters{};
+        AheadMarkPtr ahead{};  // while no reader wants it
+        bool joined = false;   // by a reader, after it had begun as one of those
     };
     struct Get {
         ChunkKey key;
         ChunkLocation at;
         unsigned attempt = 1;
+        bool ahead = false;  // it counts as one that is read ahead
+    };
+    struct Ripe {
+        Get get;
+        Bytes stored;
     };
     static void give(const Waiter& waiter, const Result<BytesPtr>& result);
+    void join(const ChunkKey& key, Load& load);
     void locate(const DomainId& domain, std::vector<ChunkId> ids);
     void located(const ChunkKey& key, const std::optional<ChunkLocation>& at, unsigned attempt);
     void pump();
+    bool ahead_may_begin() const;
+    void start(const Get& get);
+    void got(const Get& get, Result<Bytes> stored);
     void locate_again(const Get& get, Error missing);
     void open(const Get& get, Bytes stored);
+    void opened(const Get& get, Result<Bytes> plain);
     void loaded(const ChunkKey& key, Result<BytesPtr> result);
 
     const ImageContext& context_;
     std::unordered_map<ChunkKey, Load, ChunkKeyHash> loads_;
     std::deque<Get> waiting_;
+    std::deque<Get> behind_;  // to be read ahead
+    std::deque<Ripe> ripe_;   // read ahead, to be decoded
     std::size_t in_flight_ = 0;
+    std::size_t ahead_in_flight_ = 0;
+    std::size_t ahead_opening_ = 0;
     std::uint64_t gets_ = 0;
 };
 

@@ -23,6 +23,14 @@ inline constexpr std::size_t kBatchChunks = 32;
 inline constexpr std::size_t kPacksInFlight = 2;
 // Reads of one request in flight at the store.
 inline constexpr std::size_t kGetsInFlight = 32;
+// Entries being read ahead for all volumes, beside those, until they are decoded; and of them those
+// that take the workers' time: what a reader has read is decoded next. One goes on in any case; no
+// further one begins while readers have so many gets in flight, or any waiting.
+inline constexpr std::size_t kAheadInFlight = 16;
+inline constexpr std::size_t kAheadOpening = 2;
+inline constexpr std::size_t kAheadGivesWay = 16;
+// Leaves that are being read ahead for one volume at a time.
+inline constexpr std::size_t kAheadLeaves = 2;
 // How often a read looks for another pack when garbage collection took the one it had found. Each
 // time takes a whole collection, so a second time is rare already.
 inline constexpr unsigned kMaxLocateAttempts = 4;

@@ -37,12 +37,18 @@ void TreeReader::open(ChunkStore& store, const DomainId& domain, const RootDiges
               });
 }
 
-// The part of one read that lies in one leaf.
+// The part of one read that lies in one leaf. With a mark it is read ahead, and goes nowhere but
+// into the cache.
 class TreeReader::LeafRead : public std::enable_shared_from_this<LeafRead> {
   public:
-    LeafRead(std::shared_ptr<TreeReader> reader, std::uint64_t offset, MutableByteView into,
-             Done done)
-        : reader_(std::move(reader)), offset_(offset), into_(into), done_(std::move(done)) {}
+    LeafRead(std::shared_ptr<TreeReader> reader, std::uint64_t offset, std::uint64_t length,
+             MutableByteView into, AheadMarkPtr ahead, Done done)
+        : reader_(std::move(reader)),
+          offset_(offset),
+          length_(length),
+          into_(into),
+          ahead_(std::move(ahead)),
+          done_(std::move(done)) {}
 
     // Down from the top; goes on after each fetch. Not recursive: what is cached is a loop.
     void descend() {
@@ -64,7 +70,7 @@ class TreeReader::LeafRead : public std::enable_shared_from_this<LeafRead> {
             }
         }
         if (!at_leaf_) {
-            std::fill(into_.begin(), into_.end(), 0);
+            std::ranges::fill(into_, 0);
             done_(ok());
         } else {
             read_chunks();
@@ -92,7 +98,7 @@ class TreeReader::LeafRead : public std::enable_shared_from_this<LeafRead> {
     }
     void fetch_node() {
         reader_->store_.fetch(
-            reader_->root_.domain, {next_}, EntryType::node,
+            reader_->root_.domain, {next_}, EntryType::node, ahead_,
             [self = shared_from_this()](Result<std::vector<BytesPtr>> bytes) {
                 if (!bytes) {
                     self->done_(std::move(bytes.error()));
@@ -108,22 +114,25 @@ class TreeReader::LeafRead : public std::enable_shared_from_this<LeafRead> {
     void read_chunks() {
         const ImageGeometry& geometry = reader_->root_.geometry;
         const std::uint64_t first = offset_ / geometry.chunk_bytes;
-        const std::uint64_t last = (offset_ + into_.size() - 1) / geometry.chunk_bytes;
+        const std::uint64_t last = (offset_ + length_ - 1) / geometry.chunk_bytes;
         std::vector<ChunkId> ids;
         for (std::uint64_t chunk = first; chunk <= last; ++chunk) {
             const ChunkId& id = leaf_.slots[chunk % geometry.leaf_chunks];
-            if (id.zero()) {
-                std::ranges::fill(part_of(chunk), 0);
-            } else {
+            if (!id.zero()) {
                 ids.push_back(id);
                 chunks_.push_back(chunk);
+            } else if (!ahead_) {
+                std::ranges::fill(part_of(chunk), 0);
             }
         }
-        reader_->store_.fetch(
-            reader_->root_.domain, std::move(ids), EntryType::chunk,
-            [self = shared_from_this()](Result<std::vector<BytesPtr>> bytes) {
-                self->done_(bytes ? self->copy(*bytes) : Status(std::move(bytes.error())));
-            });
+        reader_->store_.fetch(reader_->root_.domain, std::move(ids), EntryType::chunk, ahead_,
+                              [self = shared_from_this()](Result<std::vector<BytesPtr>> bytes) {
+                                  if (!bytes) {
+                                      self->done_(std::move(bytes.error()));
+                                  } else {
+                                      self->done_(self->ahead_ ? ok() : self->copy(*bytes));
+                                  }
+                              });
     }
     Status copy(const std::vector<BytesPtr>& all) {
         const std::uint64_t chunk_bytes = reader_->root_.geometry.chunk_bytes;
@@ -142,13 +151,15 @@ class TreeReader::LeafRead : public std::enable_shared_from_this<LeafRead> {
     MutableByteView part_of(std::uint64_t chunk) const {
         const std::uint64_t bytes = reader_->root_.geometry.chunk_bytes;
         const std::uint64_t from = std::max(chunk * bytes, offset_);
-        const std::uint64_t to = std::min((chunk + 1) * bytes, offset_ + into_.size());
+        const std::uint64_t to = std::min((chunk + 1) * bytes, offset_ + length_);
         return into_.subspan(from - offset_, to - from);
     }
 
     const std::shared_ptr<TreeReader> reader_;
     const std::uint64_t offset_;
-    const MutableByteView into_;
+    const std::uint64_t length_;
+    const MutableByteView into_;  // of that length; empty when it is read ahead
+    const AheadMarkPtr ahead_;
     Done done_;
     bool started_ = false;
     bool at_leaf_ = false;
@@ -159,26 +170,37 @@ class TreeReader::LeafRead : public std::enable_shared_from_this<LeafRead> {
 };
 
 void TreeReader::read(std::uint64_t offset, MutableByteView into, Done done) {
+    read_leaves(offset, into.size(), into, nullptr, std::move(done));
+}
+
+void TreeReader::read_ahead(std::uint64_t offset, std::uint64_t length, AheadMarkPtr mark,
+                            Done done) {
+    read_leaves(offset, length, {}, std::move(mark), std::move(done));
+}
+
+void TreeReader::read_leaves(std::uint64_t offset, std::uint64_t length, MutableByteView into,
+                             AheadMarkPtr ahead, Done done) {
     const std::uint64_t capacity = root_.geometry.capacity_bytes();
-    if (into.size() > kMaxRequestBytes || offset > capacity || into.size() > capacity - offset) {
+    if (length > kMaxRequestBytes || offset > capacity || length > capacity - offset) {
         store_.context().scheduler.post([done = std::move(done)]() mutable {
             done(Error(Code::invalid_argument, "a read outside the image tree"));
         });
         return;
     }
-    store_.context().scheduler.post(
-        [self = shared_from_this(), offset, into, done = std::move(done)]() mutable {
-            const std::uint64_t leaf_bytes = self->root_.geometry.leaf_bytes();
-            const auto join = Join::create(std::move(done));
-            for (std::uint64_t at = 0; at < into.size();) {
-                const std::uint64_t room = leaf_bytes - (offset + at) % leaf_bytes;
-                const std::uint64_t count = std::min<std::uint64_t>(room, into.size() - at);
-                std::make_shared<LeafRead>(self, offset + at, into.subspan(at, count), join->arm())
-                    ->descend();
-                at += count;
-            }
-            join->ready();
-        });
+    store_.context().scheduler.post([self = shared_from_this(), offset, length, into,
+                                     ahead = std::move(ahead), done = std::move(done)]() mutable {
+        const std::uint64_t leaf_bytes = self->root_.geometry.leaf_bytes();
+        const auto join = Join::create(std::move(done));
+        for (std::uint64_t at = 0; at < length;) {
+            const std::uint64_t room = leaf_bytes - (offset + at) % leaf_bytes;
+            const std::uint64_t count = std::min(room, length - at);
+            std::make_shared<LeafRead>(self, offset + at, count,
+                                       ahead ? into : into.subspan(at, count), ahead, join->arm())
+                ->descend();
+            at += count;
+        }
+        join->ready();
+    });
 }
 
 }  // namespace kiln::block

@@ -25,9 +25,14 @@ class TreeReader : public std::enable_shared_from_this<TreeReader> {
     ChunkStore& store() const { return store_; }
     // Any range inside the geometry's capacity, at most kMaxRequestBytes.
     void read(std::uint64_t offset, MutableByteView into, Done done);
+    // Has the chunks of such a range read into the cache, behind what readers want.
+    void read_ahead(std::uint64_t offset, std::uint64_t length, AheadMarkPtr mark, Done done);
 
   private:
     class LeafRead;
+    // Its parts, leaf by leaf, into memory or, with a mark, only into the cache.
+    void read_leaves(std::uint64_t offset, std::uint64_t length, MutableByteView into,
+                     AheadMarkPtr ahead, Done done);
     ChunkStore& store_;
     const RootRecord root_;
 };

@@ -30,6 +30,7 @@ const History::Action History::kActions[] = {
     {"flush", 12, &History::flush},
     {"check", 4, &History::check_read},
     {"racing read", 8, &History::racing_read},
+    {"stream", 4, &History::stream},
     {"look", 6, &History::look},
     {"cut", 6, &History::cut},
     {"seal", 2, &History::seal},
@@ -350,35 +351,6 @@ bool History::check_read() {
         return false;
     }
     verify(volume, [](bool) {});
-    return true;
-}
-
-// Concurrent with changes and cuts: each cell is one that was there at some time of the read.
-bool History::racing_read() {
-    const VolumeRef volume = pick(State::open);
-    if (!volume) {
-        return false;
-    }
-    const auto [first, count] = random_cells(*volume, random_.one_in(2));
-    auto buffer = std::make_shared<io::Buffer>(count * kCellBytes);
-    const auto window = volume->oracle->watch(first, count);
-    const std::uint64_t begun = volume->oracle->moment();
-    const MutableByteView into = buffer->mutable_view();
-    (*process_->owner.find(volume->id))
-        ->read(first * kCellBytes, into, mine([this, volume, buffer, window, begun](Status status) {
-                   if (!status) {
-                       judge("read " + volume->id.str(), status.error());
-                       return;
-                   }
-                   const std::string wrong =
-                       volume->doubtful
-                           ? implausible(volume->lineage, window->first(), buffer->view())
-                           : window->check(buffer->view(), begun, volume->oracle->moment());
-                   if (!wrong.empty()) {
-                       fail("racing read of " + volume->id.str() + ": " + wrong);
-                   }
-                   ++report_.counts["racing reads judged"];
-               }));
     return true;
 }
 

@@ -132,7 +132,12 @@ void History::look_at(const ContentId& id) {
     };
     const auto opened = [this, id, name, lease, buffer, read](Status status) {
         if (status) {
-            (*process_->owner.find(name))->read(0, buffer->mutable_view(), mine(read));
+            Volume& view = **process_->owner.find(name);
+            if (random_.one_in(2)) {
+                view.read(0, buffer->mutable_view(), mine(read));
+            } else {
+                read_in_order(view, buffer->mutable_view(), 0, mine(read));
+            }
             return;
         }
         // Deleted before it was found.

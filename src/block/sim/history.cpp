@@ -40,7 +40,7 @@ Process::Process(io::SimMachine& machine, SimCatalog& catalog, const SimSizes& s
                          .boot_id = machine.boot_id(),
                          .geometry = sizes.layers,
                          .space = &space},
-            ImageSide{store, sizes.trees}) {
+            ImageSide{store, sizes.trees, sizes.read_ahead}) {
     catalog.set_scheduler(reactor);
 }
 
@@ -74,6 +74,9 @@ History::History(const HistoryOptions& options)
             : ImageGeometry{.chunk_bytes = 16384, .leaf_chunks = 2, .fan_out = 8, .height = 2};
     sizes_.pack_bytes = (8U << 10) << random_.below(4);
     sizes_.cache_bytes = random_.one_in(2) ? 1U << 20 : 16U << 10;
+    // A window of a few chunks, and up to most of a volume.
+    sizes_.read_ahead = {
+        .first_bytes = 16U << 10, .most_bytes = 256U << 10, .slack_bytes = 8U << 10};
     damaging_ = options.damage >= 0 ? options.damage > 0 : random_.one_in(5);
     faults_ = !damaging_ && (options.faults >= 0 ? options.faults > 0 : random_.one_in(4));
     machine_.sync_failed = [this](const std::string& path) { sync_failed(path); };
@@ -237,6 +240,9 @@ void History::drain() {
 // --- the end of a process ---
 
 void History::end_process() {
+    const AheadCounters& ahead = process_->cache.ahead();
+    report_.counts["bytes read ahead"] += ahead.bytes;
+    report_.counts["bytes read ahead and used"] += ahead.used;
     if (machine_.disk.failed_syncs() > 0) {
         // A sync that failed is not repeated by the kernel, and a new process cannot know of it:
         // only a new boot shows what is left.

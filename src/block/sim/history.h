@@ -49,6 +49,7 @@ struct SimSizes {
     ImageGeometry trees{};
     std::uint32_t pack_bytes = 0;
     std::size_t cache_bytes = 0;
+    ReadAheadLimits read_ahead{};
 };
 
 // One process: everything that ends with it.
@@ -187,7 +188,6 @@ class History {
     bool flush();
     void flush_volume(const VolumeRef& volume);
     bool check_read();
-    bool racing_read();
     void open(const VolumeRef& volume);
     void opened(const VolumeRef& volume, Status status);
     // Reads all of a volume that is quiet, and judges it.
@@ -197,6 +197,15 @@ class History {
     void write_cells(const VolumeRef& volume, std::uint64_t first, std::uint64_t count, Value value,
                      bool durable);
     std::pair<std::uint64_t, std::uint64_t> random_cells(const SimVolume& volume, bool blocks);
+
+    // reads.cpp
+    bool racing_read();
+    bool stream();
+    void stream_on(const VolumeRef& volume, std::uint64_t cell, std::uint64_t left);
+    void read_cells(const VolumeRef& volume, std::uint64_t first, std::uint64_t count,
+                    io::Callback<> then);
+    // The bytes from `offset` on, of a volume that is open until then.
+    void read_in_order(Volume& volume, MutableByteView into, std::uint64_t offset, Done done);
 
     // cuts.cpp
     bool cut();

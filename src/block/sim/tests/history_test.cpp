@@ -50,6 +50,10 @@ TEST_CASE("volumes and snapshots keep their promises through histories of crashe
         CAPTURE(name);
         CHECK(totals[name] > kHistories / 4);
     }
+    for (const char* name : {"stream", "bytes read ahead", "bytes read ahead and used"}) {
+        CAPTURE(name);
+        CHECK(totals[name] > kHistories);
+    }
     for (const char* name :
          {"sets recovered", "sets taken back", "seals", "destages redone", "cancel destage",
           "roots compared", "damages", "errors after damage", "last looks"}) {
