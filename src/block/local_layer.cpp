@@ -24,7 +24,8 @@ LocalLayer::LocalLayer(const LayerContext& context, Parts parts)
               presence_),
       crcs_(std::move(parts.crcs)),
       sealed_(parts.state.frozen),
-      through_seq_(parts.state.through_seq) {
+      through_seq_(parts.state.through_seq),
+      data_logged_(parts.state.data_logged) {
     // A process that ended may have left unsynced writes anywhere.
     for (std::uint64_t shard = 0; writable_ && shard < shards_.count(); ++shard) {
         if (presence_.any_data(shards_.blocks_of(shard))) {
@@ -147,8 +148,9 @@ void LocalLayer::write(BlockRange range, ByteView from, Done done) {
     }
     // transfer() only reads these bytes.
     transfer_all(true, range, const_cast<std::uint8_t*>(from.data()),
-                 [this, range, done = std::move(done)](Status status) mutable {
-                     data_written(range, std::move(status), std::move(done));
+                 [this, range, copy = retained_.hold(range, from),
+                  done = std::move(done)](Status status) mutable {
+                     data_written(range, copy, std::move(status), std::move(done));
                  });
 }
 
@@ -165,12 +167,14 @@ bool LocalLayer::take_space(BlockRange range) {
     return missing == 0 || context_.space->take(missing * kBlockBytes);
 }
 
-void LocalLayer::data_written(BlockRange range, Status status, Done done) {
+void LocalLayer::data_written(BlockRange range, const std::optional<Bytes>& copy, Status status,
+                              Done done) {
     for (BlockRange rest = range; rest.count > 0;) {
         const auto part = shards_.first_part(rest);
         shards_.mark_dirty(part.shard);
         rest = {part.range.end(), rest.count - part.range.count};
     }
+    retained_.written(range, copy, static_cast<bool>(status));
     if (!status) {
         ++version_;  // part of it may be there, and whoever reads that may have it flushed
         done(std::move(status));

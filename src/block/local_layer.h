@@ -4,7 +4,8 @@
 // there, by checkpoints in the background, to pages in the map.
 //
 //   I1  a SET record is written after its data write completed; FLUSHED, and a checkpoint of it,
-//       after the data fdatasync, so a durable bit has durable data
+//       after the data fdatasync, so a durable bit has durable data; LOGGED has the data itself,
+//       and what it has stays in the journal until the data files have it
 //   I2  a change is acknowledged when its record and all earlier ones are written
 //   I3  nothing under a set bit of a sealed layer changes
 //   I4  room in the journal is used again only after the superblock that no longer needs it is
@@ -26,6 +27,7 @@
 #include "block/detail/journal.h"
 #include "block/detail/map_file.h"
 #include "block/detail/replay.h"
+#include "block/detail/retained_writes.h"
 #include "block/detail/shards.h"
 
 namespace kiln::block {
@@ -91,11 +93,15 @@ class LocalLayer final : public Layer {
     void read_checked(BlockRange range, MutableByteView into, Done done);
     // False when the range needs new blocks and there is no space for them.
     bool take_space(BlockRange range);
-    void data_written(BlockRange range, Status status, Done done);
+    void data_written(BlockRange range, const std::optional<Bytes>& copy, Status status, Done done);
     void changed(Done done, Status status);
     void punch(const std::vector<BlockRange>& ranges, Done done);
 
     void start_flush();
+    bool can_log() const;
+    void log_data(std::uint64_t version, std::uint64_t through_seq);
+    // As flush(), and the data files have it all.
+    void flush_in_place(Done done);
     void flush_data_done(std::uint64_t version, std::uint64_t through_seq, Status status);
     void flush_record(std::uint64_t version, std::uint64_t through_seq);
     void sync_journal(std::uint64_t version, std::uint64_t through_seq);
@@ -145,6 +151,9 @@ class LocalLayer final : public Layer {
     std::uint64_t durable_version_ = 0;
     std::uint64_t through_seq_;  // of the last FLUSHED
     bool flushing_ = false;
+    RetainedWrites retained_;
+    bool data_logged_ = false;      // the journal has data that is perhaps not durable in its place
+    bool in_place_wanted_ = false;  // by the next flush
     std::vector<FlushWaiter> flush_waiters_;
     std::vector<FlushWaiter> flushing_waiters_;
     Checkpoint checkpoint_ = Checkpoint::none;

@@ -105,6 +105,7 @@ void LocalLayer::put_in_force(std::uint64_t ring_bytes) {
     }
     Superblock next = map_.superblock();
     next.map_pages = true;
+    next.data_logged = true;
     next.boot_id = context_.boot_id;
     next.ring_bytes = ring_bytes;
     next.head = covered_;

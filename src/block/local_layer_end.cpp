@@ -24,9 +24,8 @@ void LocalLayer::seal(Freeze evidence, Done done) {
 }
 
 void LocalLayer::freeze(Freeze evidence, Done done) {
-    // durable_version_ may be up to date; the flush also covers what was there at open.
-    flush(version_, [this, evidence = std::move(evidence),
-                     done = std::move(done)](Status flushed) mutable {
+    flush_in_place([this, evidence = std::move(evidence),
+                    done = std::move(done)](Status flushed) mutable {
         if (!flushed) {
             done(std::move(flushed));
             return;

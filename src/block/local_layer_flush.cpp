@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// LocalLayer::flush: data first, then the FLUSHED record, then the journal. One flush runs at a
-// time; those that come meanwhile share the next one.
+// LocalLayer::flush: data first, then the FLUSHED record, then the journal; or, where little was
+// written, that data and all in one record of the journal, which is then the only file to sync. One
+// flush runs at a time; those that come meanwhile share the next one.
 #include "block/local_layer.h"
 
 namespace kiln::block {
@@ -43,6 +44,12 @@ void LocalLayer::start_flush() {
         context_.scheduler.post([this, version] { finish_flush(version, ok()); });
         return;
     }
+    if (can_log()) {
+        log_data(version, journal_.mark());
+        return;
+    }
+    in_place_wanted_ = false;
+    retained_.begin();
     // Settled now, as the sync is submitted: records up to here have their data written. A write
     // that completes while the sync runs is not covered, and its record does not merge into one
     // that is.
@@ -59,7 +66,8 @@ void LocalLayer::flush_data_done(std::uint64_t version, std::uint64_t through_se
         finish_flush(version, Status(*failed_));
         return;
     }
-    if (journal_.last_change_seq() > through_seq_) {
+    if (journal_.last_change_seq() > through_seq_ || data_logged_) {
+        // Also for LOGGED records alone: else they would overwrite what is newer.
         flush_record(version, through_seq);
     } else if (journal_.synced_seq() >= journal_.last_change_seq()) {
         finish_flush(version, ok());
@@ -78,8 +86,42 @@ void LocalLayer::flush_record(std::uint64_t version, std::uint64_t through_seq) 
             finish_flush(version, std::move(written));
             return;
         }
+        data_logged_ = false;
         sync_journal(version, through_seq);
     });
+}
+
+// Where a record is due anyway, and is not much larger with the data in it. A checkpoint and a seal
+// want the data in its place, and so does whoever opens the layer next, of files that are there.
+bool LocalLayer::can_log() const {
+    return map_.superblock().data_logged && checkpoint_ == Checkpoint::none && !in_place_wanted_ &&
+           retained_.complete() && !retained_.empty() &&
+           (journal_.last_change_seq() > through_seq_ || data_logged_) && shards_.files_durable() &&
+           journal_.used() + record_bytes(logged_payload(retained_.blocks())) < checkpoint_at();
+}
+
+void LocalLayer::log_data(std::uint64_t version, std::uint64_t through_seq) {
+    data_logged_ = true;
+    const auto blocks = retained_.take();
+    Record record{.type = RecordType::logged,
+                  .through_seq = through_seq,
+                  .synced_seq = journal_.synced_seq()};
+    for (const auto& [block, data] : blocks) {
+        record.logged.push_back({block, data});
+    }
+    journal_.append(record, [this, version, through_seq](Status written) {
+        if (!written) {
+            finish_flush(version, std::move(written));
+            return;
+        }
+        sync_journal(version, through_seq);
+    });
+}
+
+void LocalLayer::flush_in_place(Done done) {
+    in_place_wanted_ = true;
+    ++version_;  // more than any flush so far has made durable
+    flush(version_, std::move(done));
 }
 
 void LocalLayer::sync_journal(std::uint64_t version, std::uint64_t through_seq) {

@@ -53,6 +53,8 @@ class Layer:
                 yield block, self._data(block) if state == DATA else None
 
     def _data(self, block):
+        if block in self.journal.logged:
+            return self.journal.logged[block]
         shard, place = divmod(block * BLOCK, self.shard_bytes)
         path, length = f"{self.stem}-{shard:04}.blk", min(self.shard_bytes, self.size - shard * self.shard_bytes)
         if not os.path.exists(path) or not length <= os.stat(path).st_size <= self.shard_bytes:

@@ -5,8 +5,9 @@ import struct
 
 from .binary import BLOCK, Damage, Fields, crc32c
 
-SET, ZERO, FLUSHED, FREEZE, CKPT, BOOT = range(1, 7)
-NAMES = {SET: "SET", ZERO: "ZERO", FLUSHED: "FLUSHED", FREEZE: "FREEZE", CKPT: "CKPT", BOOT: "BOOT"}
+SET, ZERO, FLUSHED, FREEZE, CKPT, BOOT, LOGGED = range(1, 8)
+LOGGED_BLOCK = 8 + BLOCK
+NAMES = {SET: "SET", ZERO: "ZERO", FLUSHED: "FLUSHED", FREEZE: "FREEZE", CKPT: "CKPT", BOOT: "BOOT", LOGGED: "LOGGED"}
 
 
 class Record:
@@ -30,8 +31,14 @@ class Record:
             for first, count in self.runs():
                 if not count or first + count > blocks:
                     self.fail(f"run of {count} blocks at {first} leaves the layer")
-        if self.type == FLUSHED and max(self.numbers()) >= self.seq:
-            self.fail(f"through {self.numbers()}, which comes later")
+        if self.type == LOGGED and (size < 16 + LOGGED_BLOCK or (size - 16) % LOGGED_BLOCK):
+            self.fail(f"a payload of {size} bytes")
+        if self.type in (FLUSHED, LOGGED) and max(self.numbers()[:2]) >= self.seq:
+            self.fail(f"through {self.numbers()[:2]}, which comes later")
+        if self.type == LOGGED:
+            named = [block for block, _ in self.logged()]
+            if named != sorted(set(named)) or named[-1] >= blocks:
+                self.fail("its blocks are out of order, or leave the layer")
         if self.type in (FREEZE, BOOT):
             self.texts()
 
@@ -42,6 +49,11 @@ class Record:
     def numbers(self):
         return struct.unpack(f"<{len(self.payload) // 8}Q", self.payload)
 
+    def logged(self):
+        """(block, its data), ascending."""
+        for at in range(16, len(self.payload), LOGGED_BLOCK):
+            yield int.from_bytes(self.payload[at : at + 8], "little"), self.payload[at + 8 : at + LOGGED_BLOCK]
+
     def texts(self):
         fields, size = Fields(self.where, self.payload, self.offset + 24), 40 if self.type == BOOT else 64
         return [fields.text(at, size, "a text") for at in range(0, len(self.payload), size)]
@@ -51,6 +63,8 @@ class Record:
             said = ", ".join(f"{first}+{count}" for first, count in self.runs())
         elif self.type in (FREEZE, BOOT):
             said = ", ".join(text or "-" for text in self.texts())
+        elif self.type == LOGGED:
+            said = " ".join(map(str, self.numbers()[:2])) + " with " + ", ".join(str(block) for block, _ in self.logged())
         else:
             said = " ".join(map(str, self.numbers()))
         return f"{self.offset:>9} {self.seq:>6} {NAMES[self.type]:<7} {said}"
@@ -136,7 +150,7 @@ class Journal:
             why = "nothing follows a FREEZE"
         elif self.same_boot:
             why = "the host did not restart"
-        elif record.type == FLUSHED and len(record.payload) == 16 and record.numbers()[1] > self.last_seq:
+        elif record.type in (FLUSHED, LOGGED) and len(record.payload) >= 16 and record.numbers()[1] > self.last_seq:
             why = f"it says that {record.numbers()[1]} was durable"
         elif record.type == CKPT and len(record.payload) == 8 and record.numbers()[0] > self.head.generation:
             why = f"it says that generation {record.numbers()[0]} was durable"
@@ -145,8 +159,9 @@ class Journal:
         self.remarks.append(f"offset {record.offset}: record {record.seq} was left by a crash")
 
     def replay(self, presence):
-        """Applies the records to a Map; returns whether the layer is sealed."""
-        queue, boot, sealed = [], self.head.boot, False
+        """Applies the records to a Map; returns whether the layer is sealed. `logged` is then data by block that counts instead of
+        what the shards have."""
+        queue, boot, sealed, self.logged = [], self.head.boot, False, {}
         for record in self.records:
             if record.type in (SET, ZERO):
                 queue.append(record)
@@ -154,10 +169,15 @@ class Journal:
                 through = record.numbers()[0] if record.type == FLUSHED else record.seq
                 queue = self._apply(presence, queue, through)
                 sealed = record.type == FREEZE
+                self.logged = {}
+            elif record.type == LOGGED:
+                queue = self._apply(presence, queue, record.numbers()[0])
+                self.logged.update(record.logged())
             elif record.type == BOOT and record.texts()[0] != boot:
-                queue, boot = [], record.texts()[0]
+                queue, boot, self.logged = [], record.texts()[0], {}
         if self.same_boot:
             queue = self._apply(presence, queue, self.last_seq)
+            self.logged = {}
         self.dropped = [record.seq for record in queue]
         return sealed
 

@@ -5,7 +5,7 @@ import struct
 
 from .binary import BLOCK, Damage, Fields, crc32c, round_up
 
-MAP_PAGES, DATA_CRC, MAP_MOVED = 1, 2, 16
+MAP_PAGES, DATA_CRC, MAP_MOVED, DATA_LOGGED = 1, 2, 16, 32
 NOTHING = bytes(16)
 ABSENT, DATA, ZERO = 0, 1, 2
 
@@ -23,7 +23,7 @@ class Superblock:
         fields.expect(0, 8, b"KILNLAYR", "the magic")
         fields.checked(12, BLOCK, "the superblock")
         self.features = fields.number(10, "H")
-        if fields.number(8, "H") != 1 or self.features & ~(MAP_PAGES | DATA_CRC | MAP_MOVED):
+        if fields.number(8, "H") != 1 or self.features & ~(MAP_PAGES | DATA_CRC | MAP_MOVED | DATA_LOGGED):
             raise Unsupported(where, base + 8, f"version {fields.number(8, 'H')}, features {self.features:#x} are not known")
         self.store, self.volume, self.layer = fields.text(16, 40, "store"), fields.text(56, 64, "volume"), fields.text(120, 64, "layer")
         self.size, self.shard_bytes, self.generation = fields.number(184, "Q"), fields.number(200, "Q"), fields.number(208, "Q")

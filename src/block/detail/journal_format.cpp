@@ -51,7 +51,7 @@ std::optional<RawRecord> parse_raw(ByteView at) {
                      .crc = get_le<std::uint32_t>(&at[20]),
                      .payload = at.subspan(kRecordHeaderBytes, length)};
     // The cheap checks first: the search for leftovers tries every 8 bytes.
-    if (record.seq == 0 || record.type == 0 || record.type > 6 || !all_zero(at.subspan(13, 3)) ||
+    if (record.seq == 0 || record.type == 0 || record.type > 7 || !all_zero(at.subspan(13, 3)) ||
         record.crc != crc32c(record.payload, crc32c(at.first(20)))) {
         return std::nullopt;
     }
@@ -80,6 +80,33 @@ Status check_length(const RawRecord& raw, std::size_t length) {
     return ok();
 }
 
+Status decode_through(const RawRecord& raw, Record& out) {
+    out.through_seq = get_le<std::uint64_t>(&raw.payload[0]);
+    out.synced_seq = get_le<std::uint64_t>(&raw.payload[8]);
+    if (out.through_seq >= raw.seq || out.synced_seq >= raw.seq) {
+        return damaged(raw.seq, "it covers itself");
+    }
+    return ok();
+}
+
+Status decode_logged(const RawRecord& raw, std::uint64_t layer_blocks, Record& out) {
+    constexpr std::size_t kOne = logged_payload(1) - logged_payload(0);
+    if (raw.payload.size() < logged_payload(1) ||
+        (raw.payload.size() - logged_payload(0)) % kOne != 0) {
+        return damaged(raw.seq, "wrong length for its type");
+    }
+    TRY(decode_through(raw, out));
+    for (ByteView rest = raw.payload.subspan(logged_payload(0)); !rest.empty();
+         rest = rest.subspan(kOne)) {
+        const auto block = get_le<std::uint64_t>(&rest[0]);
+        if (block >= layer_blocks || (!out.logged.empty() && block <= out.logged.back().block)) {
+            return damaged(raw.seq, "a block outside the layer, or out of order");
+        }
+        out.logged.push_back({block, rest.subspan(8, kBlockBytes)});
+    }
+    return ok();
+}
+
 Result<Record> decode_record(const RawRecord& raw, std::uint64_t layer_blocks) {
     Record out{.seq = raw.seq, .type = static_cast<RecordType>(raw.type)};
     const std::uint8_t* at = raw.payload.data();
@@ -91,11 +118,11 @@ Result<Record> decode_record(const RawRecord& raw, std::uint64_t layer_blocks) {
         }
         case RecordType::flushed: {
             TRY(check_length(raw, 16));
-            out.through_seq = get_le<std::uint64_t>(at);
-            out.synced_seq = get_le<std::uint64_t>(at + 8);
-            if (out.through_seq >= raw.seq || out.synced_seq >= raw.seq) {
-                return damaged(raw.seq, "it covers itself");
-            }
+            TRY(decode_through(raw, out));
+            break;
+        }
+        case RecordType::logged: {
+            TRY(decode_logged(raw, layer_blocks, out));
             break;
         }
         case RecordType::freeze: {
@@ -135,8 +162,9 @@ void find_leftovers(ByteView ring, std::uint64_t start, JournalEnd& end) {
         if (static_cast<RecordType>(raw->type) == RecordType::ckpt && raw->payload.size() == 8) {
             end.ckpt_beyond = std::max(end.ckpt_beyond, get_le<std::uint64_t>(&raw->payload[0]));
         }
-        if (static_cast<RecordType>(raw->type) == RecordType::flushed &&
-            raw->payload.size() == 16 && get_le<std::uint64_t>(&raw->payload[8]) >= end.next.seq) {
+        const auto type = static_cast<RecordType>(raw->type);
+        if ((type == RecordType::flushed || type == RecordType::logged) &&
+            raw->payload.size() >= 16 && get_le<std::uint64_t>(&raw->payload[8]) >= end.next.seq) {
             end.synced_beyond = true;
         }
     }
@@ -192,6 +220,12 @@ Bytes encode_payload(const Record& record) {
             break;
         case RecordType::flushed:
             out.le(record.through_seq).le(record.synced_seq);
+            break;
+        case RecordType::logged:
+            out.le(record.through_seq).le(record.synced_seq);
+            for (const LoggedBlock& one : record.logged) {
+                out.le(one.block).bytes(one.data);
+            }
             break;
         case RecordType::freeze:
             payload.resize(2 * kIdField);

@@ -10,6 +10,7 @@
 
 #include "block/detail/superblock.h"
 #include "block/layer.h"
+#include "block/limits.h"
 
 namespace kiln::block {
 
@@ -24,7 +25,8 @@ enum class RecordType : std::uint8_t {
     flushed = 3,
     freeze = 4,
     ckpt = 5,
-    boot = 6
+    boot = 6,
+    logged = 7
 };
 
 struct JournalHeader {
@@ -35,15 +37,26 @@ struct JournalHeader {
     std::uint32_t chain_seed = 0;
 };
 
+// A block's data in a LOGGED record: in the bytes that were scanned, or of whoever encodes it.
+struct LoggedBlock {
+    std::uint64_t block = 0;
+    ByteView data;
+};
+inline constexpr std::size_t kMaxLoggedBlocks = (kMaxRecordPayload - 16) / (8 + kBlockBytes);
+inline constexpr std::size_t logged_payload(std::size_t blocks) {
+    return 16 + blocks * (8 + kBlockBytes);
+}
+
 struct Record {
     std::uint64_t seq = 0;
     RecordType type = RecordType::set;
-    std::vector<BlockRange> runs;   // set, zero
-    std::uint64_t through_seq = 0;  // flushed
-    std::uint64_t synced_seq = 0;   // flushed
-    Freeze freeze;                  // freeze
-    std::string boot_id;            // boot
-    std::uint64_t generation = 0;   // ckpt
+    std::vector<BlockRange> runs;       // set, zero
+    std::uint64_t through_seq = 0;      // flushed, logged
+    std::uint64_t synced_seq = 0;       // flushed, logged
+    std::vector<LoggedBlock> logged{};  // logged: ascending by block; while it is visited
+    Freeze freeze;                      // freeze
+    std::string boot_id;                // boot
+    std::uint64_t generation = 0;       // ckpt
 };
 
 Bytes encode_journal_header(const JournalHeader& header);

@@ -2,6 +2,7 @@
 #include "block/detail/layer_opener.h"
 
 #include "block/detail/join.h"
+#include "block/detail/logged_restore.h"
 #include "block/limits.h"
 
 namespace kiln::block {
@@ -217,7 +218,6 @@ void LayerOpener::replay() {
     }
     auto state = replay_journal(superblock_, std::move(map_pages_->presence), buffer_.view(),
                                 context_.boot_id);
-    buffer_ = {};
     if (!state) {
         fail(std::move(state.error()));
         return;
@@ -255,8 +255,9 @@ void LayerOpener::replayed(Replayed state) {
         return;
     }
     if (open_.writable) {
-        settle(std::move(state));
+        restore(std::move(state));
     } else {
+        buffer_ = {};
         open_data_crcs(std::move(state));
     }
 }
@@ -277,6 +278,26 @@ void LayerOpener::open_data_crcs(Replayed state) {
         }
         self->finish(std::move(state), false);
     });
+}
+
+// What a flush had put in the journal alone, before BOOT says that it is in its place.
+void LayerOpener::restore(Replayed state) {
+    if (state.logged.empty()) {
+        buffer_ = {};
+        settle(std::move(state));
+        return;
+    }
+    const auto shared = std::make_shared<Replayed>(std::move(state));
+    restore_logged(context_, open_.layer, superblock_, shared->presence, shared->logged,
+                   [self = shared_from_this(), shared](Status restored) {
+                       if (!restored) {
+                           self->fail(std::move(restored.error()));
+                           return;
+                       }
+                       shared->logged.clear();
+                       self->buffer_ = {};
+                       self->settle(std::move(*shared));
+                   });
 }
 
 // The process before may have ended between a change and its sync: of the files' names, without

@@ -41,6 +41,7 @@ class LayerOpener : public std::enable_shared_from_this<LayerOpener> {
     bool seal_in_buffer() const;
     void replay();
     void replayed(Replayed state);
+    void restore(Replayed state);
     void settle(Replayed state);
     void clear_leftovers(Replayed state);
     void write_zeros(std::uint64_t position, std::uint64_t end, io::Callback<> then);

@@ -26,7 +26,8 @@ void LayerOpener::create_journal() {
                    .map_pages = true,
                    .directory_pages = geometry.directory_pages,
                    .root = {},
-                   .ring_bytes = std::min(geometry.journal_first_bytes, geometry.journal_bytes)};
+                   .ring_bytes = std::min(geometry.journal_first_bytes, geometry.journal_bytes),
+                   .data_logged = true};
     if (MapLayout(superblock_).directories() > kMaxDirectories) {
         fail(Error(Code::invalid_argument, "a layer of this size needs larger pages"));
         return;
@@ -43,24 +44,17 @@ void LayerOpener::fill_journal(io::FileId file) {
                                     .layer_id = superblock_.layer_id,
                                     .ring_bytes = superblock_.max_ring_bytes,
                                     .chain_seed = superblock_.head.prev_crc});
-    const std::uint64_t length = kJournalHeaderBytes + superblock_.ring_bytes;
-    context_.io.submit(
-        io::Op::allocate(journal_, 0, length), [self = shared_from_this()](Value allocated) {
-            // A file system without preallocation extends the file as it is written.
-            if (!allocated && allocated.error().code() != Code::unsupported) {
-                self->fail(std::move(allocated.error()));
-                return;
-            }
-            self->step(
-                io::Op::write(self->journal_, 0, self->bytes_), [&opener = *self](std::uint64_t) {
-                    opener.step_if_durable(io::Op::sync(opener.journal_), [&opener](std::uint64_t) {
-                        opener.step(io::Op::close(opener.journal_), [&opener](std::uint64_t) {
-                            opener.journal_ = {};
-                            opener.create_map();
-                        });
-                    });
-                });
+    // Written, not merely promised: where a file system has to note that room came into use, each
+    // sync of it takes twice as long.
+    bytes_.resize(kJournalHeaderBytes + superblock_.ring_bytes);
+    step(io::Op::write(journal_, 0, bytes_), [this](std::uint64_t) {
+        step_if_durable(io::Op::sync(journal_), [this](std::uint64_t) {
+            step(io::Op::close(journal_), [this](std::uint64_t) {
+                journal_ = {};
+                create_map();
+            });
         });
+    });
 }
 
 void LayerOpener::create_map() {

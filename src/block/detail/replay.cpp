@@ -27,9 +27,17 @@ class Replayer {
                 break;
             case RecordType::flushed:
                 apply_through(record.through_seq);
+                state_.logged.clear();  // all of it is in its place
+                break;
+            case RecordType::logged:
+                apply_through(record.through_seq);
+                for (const LoggedBlock& one : record.logged) {
+                    state_.logged.insert_or_assign(one.block, one.data);
+                }
                 break;
             case RecordType::freeze:
                 apply_through(record.seq);
+                state_.logged.clear();
                 state_.frozen = true;
                 break;
             case RecordType::ckpt:
@@ -45,6 +53,7 @@ class Replayer {
     void boot(const std::string& boot_id) {
         if (boot_id != state_.boot_id) {
             queue_.clear();
+            state_.logged.clear();  // whoever wrote BOOT put it in its place before
             state_.boot_id = boot_id;
         }
     }
@@ -92,9 +101,14 @@ Result<Replayed> replay_journal(const Superblock& superblock, PresenceMap checkp
         return Error(Code::data_loss,
                      "the journal is damaged after record " + std::to_string(end.next.seq - 1));
     }
+    state.data_logged = !state.logged.empty();
     if (same_boot) {
         replayer.apply_queue(end.next.seq);
+        state.logged.clear();
     }
+    std::erase_if(state.logged, [&](const auto& one) {
+        return state.presence.run(one.first, 1).state != BlockState::data;
+    });
     state.end = end;
     return std::move(state);
 }

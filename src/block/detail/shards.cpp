@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "block/detail/shards.h"
 
+#include <algorithm>
+
 #include "block/detail/join.h"
 
 namespace kiln::block {
@@ -45,31 +47,27 @@ void ShardSet::extend(std::uint64_t size_bytes, Done done) {
         context_.scheduler.post([done = std::move(done)]() mutable { done(ok()); });
         return;
     }
-    use(last, [this, size_bytes, length, done = std::move(done)](Result<io::FileId> file) mutable {
-        if (!file) {
-            context_.scheduler.post(
-                [done = std::move(done), error = std::move(file.error())]() mutable {
-                    done(std::move(error));
-                });
-            return;
-        }
-        context_.io.submit(io::Op::truncate(*file, length),
-                           [this, size_bytes, file = *file,
-                            done = std::move(done)](Result<std::uint64_t> grown) mutable {
-                               auto synced = [this, size_bytes, done = std::move(done)](
-                                                 Result<std::uint64_t> result) mutable {
-                                   if (result) {
+    use(last,
+        [this, last, size_bytes, length, done = std::move(done)](Result<io::FileId> file) mutable {
+            if (!file) {
+                context_.scheduler.post(
+                    [done = std::move(done), error = std::move(file.error())]() mutable {
+                        done(std::move(error));
+                    });
+                return;
+            }
+            context_.io.submit(io::Op::truncate(*file, length),
+                               [this, last, size_bytes,
+                                done = std::move(done)](Result<std::uint64_t> grown) mutable {
+                                   // Synced by the next flush, not here: of two syncs at once one
+                                   // may fail, and the other say that all is well.
+                                   mark_dirty(last);
+                                   if (grown) {
                                        set_size(size_bytes);
                                    }
-                                   done(result ? ok() : Status(std::move(result.error())));
-                               };
-                               if (!grown || !context_.durable) {
-                                   synced(std::move(grown));
-                               } else {
-                                   context_.io.submit(io::Op::sync(file), std::move(synced));
-                               }
-                           });
-    });
+                                   done(grown ? ok() : Status(std::move(grown.error())));
+                               });
+        });
 }
 
 void ShardSet::use(std::uint64_t number, io::Callback<Result<io::FileId>> ready) {
@@ -83,6 +81,9 @@ void ShardSet::use(std::uint64_t number, io::Callback<Result<io::FileId>> ready)
         return;
     }
     const bool may_create = writable_ && !presence_.any_data(blocks_of(number));
+    if (may_create) {
+        unsynced_files_.insert(number);  // or the process before made it
+    }
     context_.io.submit(
         io::Op::open(shard_path(context_, layer_, number),
                      {.write = writable_, .create = may_create, .direct = true}),
@@ -152,20 +153,29 @@ void ShardSet::finish(std::uint64_t number, Status status) {
     }
 }
 
+bool ShardSet::files_durable() const {
+    return !names_dirty_ && std::ranges::none_of(dirty_, [this](std::uint64_t number) {
+        return unsynced_files_.contains(number);
+    });
+}
+
 void ShardSet::sync_dirty(Done done) {
     auto join = Join::create(std::move(done));
     auto dirty = std::move(dirty_);
     dirty_.clear();
     for (const std::uint64_t number : dirty) {
-        use(number, [this, done = join->arm()](Result<io::FileId> file) mutable {
+        use(number, [this, number, done = join->arm()](Result<io::FileId> file) mutable {
             if (!file) {
                 done(std::move(file.error()));
                 return;
             }
-            context_.io.submit(io::Op::sync_data(*file),
-                               [done = std::move(done)](Result<std::uint64_t> result) mutable {
-                                   done(result ? ok() : Status(std::move(result.error())));
-                               });
+            context_.io.submit(io::Op::sync_data(*file), [this, number, done = std::move(done)](
+                                                             Result<std::uint64_t> result) mutable {
+                if (result) {
+                    unsynced_files_.erase(number);
+                }
+                done(result ? ok() : Status(std::move(result.error())));
+            });
         });
     }
     if (names_dirty_) {

@@ -31,13 +31,16 @@ class ShardSet {
     BlockRange blocks_of(std::uint64_t shard) const;
 
     // More bytes than now: the file of what was the last shard, if there is one, gets its length,
-    // durably. An error leaves the shards as they were.
+    // which the next sync_dirty() makes durable. An error leaves the shards as they were.
     void extend(std::uint64_t size_bytes, Done done);
     // Calls back at once when the file is open.
     void use(std::uint64_t shard, io::Callback<Result<io::FileId>> ready);
     void close(Done done);
 
     void mark_dirty(std::uint64_t shard) { dirty_.insert(shard); }
+    // Whether a loss of power leaves the files of the dirty shards there, with their lengths,
+    // though perhaps not their data.
+    bool files_durable() const;
     // fdatasync of every dirty shard, and of the directory if files were made since. Which those
     // are is settled now.
     void sync_dirty(Done done);
@@ -63,6 +66,7 @@ class ShardSet {
     const PresenceMap& presence_;
     std::map<std::uint64_t, Shard> shards_;
     std::set<std::uint64_t> dirty_;
+    std::set<std::uint64_t> unsynced_files_;  // had no data at the start, not synced since
     bool
         names_dirty_;  // from the start of a writable layer: the process before may not have synced
 };

@@ -16,7 +16,8 @@ constexpr std::uint16_t kVersion = 1;
 constexpr std::uint16_t kMapPages = 1;
 constexpr std::uint16_t kDataCrc = 2;
 constexpr std::uint16_t kMapMoved = 16;
-constexpr std::uint16_t kKnownFeatures = kMapPages | kDataCrc | kMapMoved;
+constexpr std::uint16_t kDataLogged = 32;
+constexpr std::uint16_t kKnownFeatures = kMapPages | kDataCrc | kMapMoved | kDataLogged;
 constexpr std::size_t kMapFields = 336;
 constexpr std::size_t kMovedFields = 368;
 constexpr std::size_t kFieldsEnd = 380;
@@ -108,7 +109,8 @@ Bytes encode_superblock(const Superblock& s) {
     put_le<std::uint16_t>(at + 8, kVersion);
     put_le<std::uint16_t>(at + 10, static_cast<std::uint16_t>((s.map_pages ? kMapPages : 0) |
                                                               (s.data_crc ? kDataCrc : 0) |
-                                                              (s.map_start ? kMapMoved : 0)));
+                                                              (s.map_start ? kMapMoved : 0) |
+                                                              (s.data_logged ? kDataLogged : 0)));
     put_text(at + 16, kStoreUuidField, s.store_uuid);
     put_text(at + 56, kIdField, s.volume_id);
     put_text(at + 120, kIdField, s.layer_id);
@@ -164,6 +166,7 @@ Result<Superblock> decode_superblock(ByteView bytes) {
     const auto features = get_le<std::uint16_t>(at + 10);
     s.map_pages = (features & kMapPages) != 0;
     s.data_crc = (features & kDataCrc) != 0;
+    s.data_logged = (features & kDataLogged) != 0;
     if (s.map_pages) {
         s.directory_pages = get_le<std::uint32_t>(at + kMapFields);
         TRY_ASSIGN(s.root, get_map_entry(at + 344, s.generation));

@@ -66,6 +66,8 @@ struct Superblock {
     std::uint32_t map_directories = 0;
     // The layer is sealed, and check sums of its data are in a file (data_crc_format.h).
     bool data_crc = false;
+    // The journal may have LOGGED records.
+    bool data_logged = false;
 };
 
 void put_map_entry(std::uint8_t* at, const MapEntry& entry);

@@ -61,9 +61,9 @@ History::History(const HistoryOptions& options)
     geometry.shard_bytes = random_.one_in(2) ? 32U << 10 : 128U << 10;
     geometry.page_blocks = 64;
     // Rings so small that they are filled, used again and enlarged many times.
-    geometry.journal_bytes = (2U << 10) << random_.below(6);
+    geometry.journal_bytes = (2U << 10) << random_.below(8);
     geometry.journal_first_bytes =
-        std::min<std::uint64_t>(geometry.journal_bytes, (2U << 10) << random_.below(3));
+        std::min<std::uint64_t>(geometry.journal_bytes, (2U << 10) << random_.below(8));
     geometry.checkpoint_bytes = 256U << 2 * random_.below(4);
     geometry.directory_pages = 1U << random_.below(3);
     geometry.layers_asked = options.seed % 2 == 0 ? 1 : geometry.layers_asked;

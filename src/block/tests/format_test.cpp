@@ -241,10 +241,26 @@ TEST_CASE("a chained record that breaks a rule is data loss, not an end") {
           Code::data_loss);
     CHECK(scan(encode_all({{.type = RecordType::set, .runs = {}}})).end.error().code() ==
           Code::data_loss);
-    JournalPosition at = kStart;
-    Bytes bytes;
-    append_record(RecordType::flushed, Bytes(8), at, bytes);
-    CHECK(scan(bytes).end.error().code() == Code::data_loss);
+    for (const auto& [type, length] : {std::pair(RecordType::flushed, std::size_t{8}),
+                                       std::pair(RecordType::logged, std::size_t{16}),
+                                       std::pair(RecordType::logged, logged_payload(1) + 8)}) {
+        JournalPosition at = kStart;
+        Bytes bytes;
+        append_record(type, Bytes(length), at, bytes);
+        CHECK(scan(bytes).end.error().code() == Code::data_loss);
+    }
+    const Bytes data(kBlockBytes, 1);
+    const auto logged = [&](std::vector<LoggedBlock> blocks, std::uint64_t through) {
+        return scan(encode_all({{.type = RecordType::logged,
+                                 .through_seq = through,
+                                 .logged = std::move(blocks)}}),
+                    100)
+            .end;
+    };
+    CHECK(logged({{98, data}, {99, data}}, 0));
+    CHECK(logged({{100, data}}, 0).error().code() == Code::data_loss);
+    CHECK(logged({{5, data}, {5, data}}, 0).error().code() == Code::data_loss);
+    CHECK(logged({{5, data}}, 1).error().code() == Code::data_loss);
 }
 
 TEST_CASE("random bytes never crash the parsers") {

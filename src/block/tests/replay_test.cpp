@@ -43,6 +43,9 @@ class Journaled {
     Journaled& flushed(std::uint64_t through, std::uint64_t synced = 0) {
         return add({.type = RecordType::flushed, .through_seq = through, .synced_seq = synced});
     }
+    Journaled& logged(std::uint64_t through, std::uint64_t block, const Bytes& data) {
+        return add({.type = RecordType::logged, .through_seq = through, .logged = {{block, data}}});
+    }
     Journaled& boot(const std::string& id) {
         return add({.type = RecordType::boot, .boot_id = id});
     }
@@ -173,4 +176,38 @@ TEST_CASE("a checkpoint record behind a gap, newer than the superblock, is data 
     }
     // Reached in the chain it only says that nothing is missing.
     CHECK(replay(Journaled().set(1).add({.type = RecordType::ckpt, .generation = 2}), "boot-2"));
+}
+
+TEST_CASE(
+    "D2: data of the journal counts after a new start of the host, until it is in its place") {
+    const Bytes one(kBlockBytes, 1);
+    const Bytes two(kBlockBytes, 2);
+    const auto ring_of = [](const Journaled& journal) {
+        Bytes ring = journal.bytes;
+        ring.resize(64 << 10);
+        return ring;
+    };
+    const auto logged = [&](const Journaled& journal, const std::string& boot_id) {
+        const Bytes ring = ring_of(journal);
+        const auto found = replay_journal(superblock(0), PresenceMap(100, 64), ring, boot_id);
+        REQUIRE_MESSAGE(found, found.error().to_string());
+        std::vector<std::pair<std::uint64_t, int>> said;
+        for (const auto& [block, data] : found->logged) {
+            said.emplace_back(block, data[0]);
+        }
+        return said;
+    };
+    using Said = std::vector<std::pair<std::uint64_t, int>>;
+    Journaled journal;
+    journal.set(1).logged(1, 1, one);
+    CHECK(logged(journal, "boot-2") == Said{{1, 1}});
+    CHECK(logged(journal, "boot-1") == Said{});
+    journal.logged(2, 1, two).set(3);
+    CHECK(logged(journal, "boot-2") == Said{{1, 2}});
+    journal.zero(1).logged(5, 2, one);
+    CHECK(logged(journal, "boot-2") == Said{});  // 1 is zero, 2 was never said to be data
+    journal.set(1).logged(7, 1, one).flushed(7);
+    CHECK(logged(journal, "boot-2") == Said{});
+    journal.logged(9, 1, two).boot("boot-2");
+    CHECK(logged(journal, "boot-3") == Said{});
 }

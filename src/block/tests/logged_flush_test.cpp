@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: Apache-2.0
+// Flushes that put the data in the journal: when they do, what a loss of power leaves of it, and
+// what must never be overwritten by it.
+#include <doctest/doctest.h>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "block/tests/support.h"
+#include "util/fs.h"
+
+using namespace kiln;
+using namespace kiln::block;
+using namespace kiln::block::testing;
+
+namespace {
+
+constexpr std::uint64_t kBlocks = 64;
+constexpr std::uint64_t kBytes = kBlocks * kBlockBytes;
+
+// A layer whose files a first flush has made durable.
+struct Setup {
+    TempDir dir;
+    TestReactor reactor;
+    Sync sync{reactor};
+    std::string files = dir / "a";
+    std::unique_ptr<TestStore> store;
+    std::shared_ptr<Layer> layer;
+
+    Setup() {
+        std::filesystem::create_directory(files);
+        start("boot-1", true);
+        REQUIRE(sync.write(*layer, {0, 1}, 1));
+        for (std::uint64_t block = 16; block < kBlocks; block += 16) {  // a block in each shard
+            REQUIRE(sync.write(*layer, {block, 1}, 1));
+        }
+        REQUIRE(sync.flush(*layer));
+        store->gate.counts.clear();
+    }
+    ~Setup() {
+        if (layer) {
+            CHECK(sync.close(*layer));
+        }
+    }
+    void start(const std::string& boot_id, bool create = false) {
+        store = std::make_unique<TestStore>(reactor, files, boot_id);
+        store->context.geometry.journal_first_bytes = store->context.geometry.journal_bytes;
+        auto opened = store->open_active("l-1", kBytes, create);
+        REQUIRE_MESSAGE(opened, opened.error().to_string());
+        layer = *opened;
+    }
+    // The files as they are now, with `lost` bytes where the block was, on a host that started
+    // anew.
+    void lose_power(std::uint64_t block, std::uint8_t lost, const std::string& boot_id = "boot-2") {
+        const std::string copy = dir / ("copy-" + boot_id);
+        copy_files(files, copy);
+        CHECK(sync.close(*layer));
+        files = copy;
+        put(block, lost);
+        start(boot_id);
+    }
+    void put(std::uint64_t block, std::uint8_t value) const {
+        const std::string path = files + "/d-l-1-000" + std::to_string(block / 16) + ".blk";
+        const UniqueFd fd(::open(path.c_str(), O_WRONLY | O_CLOEXEC));
+        const Bytes bytes(kBlockBytes, value);
+        REQUIRE(::pwrite(fd.get(), bytes.data(), bytes.size(),
+                         static_cast<off_t>(block % 16 * kBlockBytes)) ==
+                static_cast<ssize_t>(bytes.size()));
+    }
+    int syncs() { return static_cast<int>(store->gate.counts[io::OpKind::sync_data]); }
+};
+
+}  // namespace
+
+TEST_CASE("D2: a flush of little syncs the journal alone, and a loss of power leaves its data") {
+    Setup s;
+    CHECK(s.sync.write(*s.layer, {1, 1}, 7));
+    CHECK(s.sync.write(*s.layer, {16, 1}, 8));  // again
+    CHECK(s.sync.flush(*s.layer));
+    CHECK(s.syncs() == 1);
+    s.lose_power(1, 0xee);
+    CHECK(*s.sync.read(*s.layer, 1) == 7);
+    CHECK(*s.sync.read(*s.layer, 16) == 8);
+    CHECK(*s.sync.read(*s.layer, 0) == 1);
+}
+
+TEST_CASE("D2: what the journal has of a block is its last flushed data") {
+    Setup s;
+    for (std::uint8_t value = 2; value < 6; ++value) {
+        CHECK(s.sync.write(*s.layer, {1, 1}, value));
+        CHECK(s.sync.flush(*s.layer));
+    }
+    CHECK(s.syncs() == 4);
+    s.lose_power(1, 0xee);
+    CHECK(*s.sync.read(*s.layer, 1) == 5);
+}
+
+TEST_CASE("D2: the journal's data never takes the place of newer data that was flushed") {
+    Setup s;
+    CHECK(s.sync.write(*s.layer, {1, 1}, 7));
+    CHECK(s.sync.flush(*s.layer));
+    SUBCASE("by a flush that is too large for the journal") {
+        CHECK(s.sync.write(*s.layer, {1, 15}, 8));
+        CHECK(s.sync.write(*s.layer, {17, 10}, 8));
+        CHECK(s.sync.flush(*s.layer));
+    }
+    SUBCASE("by one of overwrites, which has no record of its own") {
+        CHECK(s.sync.write(*s.layer, {1, 15}, 2));
+        CHECK(s.sync.write(*s.layer, {17, 10}, 2));
+        CHECK(s.sync.flush(*s.layer));
+        CHECK(s.sync.write(*s.layer, {1, 1}, 3));
+        CHECK(s.sync.write(*s.layer, {30, 1}, 3));
+        CHECK(s.sync.flush(*s.layer));  // in the journal, for block 30
+        CHECK(s.sync.write(*s.layer, {1, 15}, 8));
+        CHECK(s.sync.write(*s.layer, {17, 10}, 8));
+        CHECK(s.sync.flush(*s.layer));
+    }
+    SUBCASE("by a process that has nothing but an overwrite") {
+        CHECK(s.sync.close(*s.layer));
+        s.start("boot-1");
+        CHECK(s.sync.write(*s.layer, {1, 1}, 8));
+        CHECK(s.sync.flush(*s.layer));
+    }
+    SUBCASE("by a host that put it in its place and had an overwrite then") {
+        s.lose_power(1, 0xee);
+        CHECK(*s.sync.read(*s.layer, 1) == 7);
+        CHECK(s.sync.write(*s.layer, {1, 1}, 8));
+        CHECK(s.sync.flush(*s.layer));
+    }
+    s.lose_power(5, 0xee, "boot-3");
+    CHECK(*s.sync.read(*s.layer, 1) == 8);
+}
+
+TEST_CASE("I2: the end of a process leaves what was written behind the flush") {
+    Setup s;
+    CHECK(s.sync.write(*s.layer, {1, 1}, 7));
+    CHECK(s.sync.flush(*s.layer));
+    CHECK(s.sync.write(*s.layer, {1, 1}, 8));
+    CHECK(s.sync.close(*s.layer));
+    s.start("boot-1");
+    CHECK(*s.sync.read(*s.layer, 1) == 8);
+}
+
+TEST_CASE("D2: a block that was discarded since stays so") {
+    Setup s;
+    CHECK(s.sync.write(*s.layer, {1, 1}, 7));
+    CHECK(s.sync.flush(*s.layer));
+    CHECK(s.sync.zero(*s.layer, {1, 1}));
+    CHECK(s.sync.write(*s.layer, {2, 1}, 9));
+    CHECK(s.sync.flush(*s.layer));
+    s.lose_power(2, 0xee);
+    CHECK(state_of(*s.layer, 1) == BlockState::zero);
+    CHECK(*s.sync.read(*s.layer, 2) == 9);
+}
+
+TEST_CASE("a file that may not be there after a loss of power has its data synced in its place") {
+    TempDir dir;
+    TestReactor reactor;
+    Sync sync{reactor};
+    TestStore store(reactor, dir.path());
+    store.context.geometry.journal_first_bytes = store.context.geometry.journal_bytes;
+    const auto layer = store.open_active("l-1", kBytes);
+    REQUIRE(layer);
+    CHECK(sync.write(**layer, {0, 1}, 1));
+    CHECK(sync.flush(**layer));
+    store.gate.counts.clear();
+    CHECK(sync.write(**layer, {20, 1}, 1));  // the second file
+    CHECK(sync.flush(**layer));
+    CHECK(store.gate.counts[io::OpKind::sync_data] == 2);
+    CHECK(sync.write(**layer, {21, 1}, 1));
+    CHECK(sync.flush(**layer));
+    CHECK(store.gate.counts[io::OpKind::sync_data] == 3);
+    CHECK(sync.close(**layer));
+}
+
+TEST_CASE("a sealed layer has all its data in its place") {
+    Setup s;
+    CHECK(s.sync.write(*s.layer, {1, 1}, 7));
+    CHECK(s.sync.flush(*s.layer));
+    CHECK(s.syncs() == 1);
+    s.store->gate.counts.clear();
+    CHECK(s.sync.seal(*s.layer));
+    CHECK(s.syncs() >= 2);
+    CHECK(s.sync.close(*s.layer));
+    s.layer = *s.store->open_sealed("l-1", kBytes);
+    CHECK(*s.sync.read(*s.layer, 1) == 7);
+}
+
+TEST_CASE("a write that fails is not put in the journal") {
+    Setup s;
+    s.store->gate.fail = [](const io::Op& op) {
+        return op.kind == io::OpKind::write && op.length == kBlockBytes;
+    };
+    s.store->gate.fail_code = Code::out_of_space;
+    CHECK_FALSE(s.sync.write(*s.layer, {1, 1}, 7));
+    s.store->gate.fail = nullptr;
+    CHECK(s.sync.write(*s.layer, {2, 1}, 7));
+    s.store->gate.counts.clear();
+    CHECK(s.sync.flush(*s.layer));
+    CHECK(s.syncs() == 2);
+}
