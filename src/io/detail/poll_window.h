@@ -53,10 +53,10 @@ class PollWindow {
         }
     }
 
-    // Two looks that followed each other were so far apart.
+    // Two looks that followed each other were so far apart. The short window bears with it: who
+    // took the processor was as a rule the one that this loop had just answered.
     void looks_apart(Duration gap) {
         if (gap > kLost) {
-            length_ = Duration(0);
             rest_ = kRest;
         }
     }

@@ -88,7 +88,7 @@ class UringReactor final : public Loop, public Io, public Sockets {
     };
 
     bool event_ready() const;
-    void look(std::chrono::nanoseconds window);
+    void look(std::chrono::steady_clock::time_point until);
     void sleep(std::chrono::nanoseconds timeout);
     Pending* take_pending(Kind kind);
     void recycle(Pending* pending);

@@ -109,15 +109,14 @@ bool UringReactor::event_ready() const {
            (__atomic_load_n(ring_->sq.kflags, __ATOMIC_RELAXED) & IORING_SQ_TASKRUN) != 0;
 }
 
-// Until an event is there or the window is over.
-void UringReactor::look(std::chrono::nanoseconds window) {
-    const auto begin = std::chrono::steady_clock::now();
-    auto last = begin;
+// Until an event is there or the time has come.
+void UringReactor::look(std::chrono::steady_clock::time_point until) {
+    auto last = std::chrono::steady_clock::now();
     while (!event_ready()) {
         const auto now = std::chrono::steady_clock::now();
         poll_.looks_apart(now - last);
         last = now;
-        if (now - begin > window) {
+        if (now > until) {
             return;
         }
         relax();
@@ -129,7 +128,7 @@ void UringReactor::sleep(std::chrono::nanoseconds timeout) {
     const std::size_t reads = reads_;
     if (const auto window = std::min(poll_.length(reads), timeout); window.count() > 0) {
         io_uring_submit(ring_.get());
-        look(window);
+        look(begin + window);  // to submit was a part of it
     }
     io_uring_cqe* cqe = nullptr;
     __kernel_timespec limit{};
