@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Engine: the block engine as the rest of the program sees it: open volumes, their exports and
 // their bytes, cuts, and the way of contents into the image tier, by blocking calls with a
-// Deadline. Behind it one reactor thread owns every open volume; a call posts to the owner and
-// waits.
+// Deadline. Behind it are reactors, each a thread that owns some of the open volumes; a call posts
+// to the owner and waits.
 //
 // Errors: invalid_argument for bad sizes, offsets and ids; failed_precondition for the wrong state
 // (open twice, not open); not_found for a layer without files; data_loss when files are not what
@@ -102,13 +102,13 @@ struct EngineCounters {
     std::uint64_t cuts = 0;
 };
 
-// Where the image tier lives. The makers are called once, with the engine's own reactor, on the
-// creating thread before it runs.
+// Where the image tier lives. The makers are called for each reactor, on the creating thread before
+// any of them runs. Only by what the first call made is anything put or removed.
 struct ImageTier {
     std::function<Result<std::unique_ptr<objects::ObjectStore>>(io::Io&, io::Scheduler&)> objects;
     std::function<std::unique_ptr<ChunkIndex>(io::Scheduler&)> index;
     std::size_t cache_bytes = 64U << 20;  // decoded chunks and nodes of all volumes
-    std::size_t worker_threads = 2;       // for hashing and compressing
+    std::size_t worker_threads = 2;       // for hashing and compressing, for all reactors
     ImageGeometry geometry{};
 };
 
@@ -119,6 +119,8 @@ struct EngineOptions {
     bool durable = true;     // false: no fsync anywhere (throw-away stores)
     Geometry geometry{};
     io::Backend backend = io::Backend::automatic;
+    // Threads that guests' requests are worked on by, 1 to kMaxReactors; a volume has one of them.
+    std::size_t reactors = 1;
     std::string boot_id{};  // empty: the kernel's. Tests set it to play a power loss
     // Writes that need new blocks are out_of_space when it refuses them. Outlives the engine; none:
     // without limit.

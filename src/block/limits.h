@@ -8,6 +8,9 @@
 
 namespace kiln::block {
 
+// Reactors of one engine.
+inline constexpr std::size_t kMaxReactors = 64;
+
 // The largest read or write in one request. 32 MiB is what NBD clients assume when a server says
 // nothing.
 inline constexpr std::uint32_t kMaxRequestBytes = 32U << 20;

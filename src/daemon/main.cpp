@@ -2,6 +2,7 @@
 // kiln: one program. `kiln serve` is the service, every other subcommand a client of it.
 #include <CLI/CLI.hpp>
 
+#include "block/limits.h"
 #include "cli/client.h"
 #include "cli/commands.h"
 #include "cli/describe_commands.h"
@@ -94,6 +95,12 @@ void add_serve(CLI::App& app, kiln::daemon::ServeOptions& options, std::function
     command->add_option("--tls-certificate", options.tls_certificate,
                         "PEM file: with --tls-key the API speaks HTTPS alone");
     command->add_option("--tls-key", options.tls_key, "PEM file of its private key");
+    command
+        ->add_option("--reactors", options.reactors,
+                     "threads that work on the requests of guests' disks, each on some of the "
+                     "disks (0: one for each processor)")
+        ->check(CLI::Range(std::size_t{0}, kiln::block::kMaxReactors))
+        ->capture_default_str();
     command->add_option("--reserve", options.reserve,
                         "space kept for journals and the catalog, as 3GiB or 10%: below it new "
                         "data is refused (default: 5%, at least 2GiB)");

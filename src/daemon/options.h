@@ -37,7 +37,8 @@ struct ServeOptions {
     std::uint32_t compact_mib_per_second = 32;
     std::string tls_certificate;  // PEM files; both or neither
     std::string tls_key;
-    std::string reserve;  // "10%", "3GiB"; empty: 5 %, at least 2 GiB
+    unsigned reactors = 0;  // threads for guests' disks; 0: one for each processor
+    std::string reserve;    // "10%", "3GiB"; empty: 5 %, at least 2 GiB
     std::span<const api::ConsoleFile> console;
     int ready_fd = -1;
     bool verbose = false;

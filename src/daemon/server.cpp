@@ -4,8 +4,11 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <future>
+#include <thread>
 
+#include "block/limits.h"
 #include "catalog/sqlite_store.h"
 #include "compute/network/driver.h"
 #include "compute/qemu/qemu_hypervisor.h"
@@ -23,6 +26,8 @@ namespace {
 constexpr std::size_t kJobThreads = 4;
 // Each is short, and there is at most one per event of a machine and per opened volume.
 constexpr std::size_t kSmallQueue = 4096;
+// Hashing and compressing; more would be waiting for the catalog's one writer.
+constexpr std::size_t kMostImageWorkers = 16;
 constexpr std::chrono::seconds kStopGrace{5};
 
 Result<compute::Accelerator> parse_accelerator(const std::string& text) {
@@ -135,17 +140,22 @@ Status Server::open_engine() {
     engine.store_uuid = store_->uuid();
     engine.durable = !options_.ephemeral;
     engine.space = space_.get();
+    const std::size_t processors = std::max(std::thread::hardware_concurrency(), 1U);
+    engine.reactors =
+        options_.reactors > 0 ? options_.reactors : std::min(processors, block::kMaxReactors);
     block::ImageTier images;
-    // Set by the engine's own thread, before anything is put.
+    images.worker_threads = std::clamp(processors, std::size_t{2}, kMostImageWorkers);
+    // Set by the thread of the first reactor, before anything is put; the others only read.
     auto cleaned = std::make_shared<std::promise<Status>>();
-    images.objects =
-        [this, cleaned](io::Io& io,
-                        io::Scheduler& scheduler) -> Result<std::unique_ptr<objects::ObjectStore>> {
+    images.objects = [this, cleaned, first = true](io::Io& io, io::Scheduler& scheduler) mutable
+        -> Result<std::unique_ptr<objects::ObjectStore>> {
         auto store = std::make_unique<objects::FileObjectStore>(
             io, scheduler,
             objects::FileStoreOptions{.directory = data_ + "/objects",
                                       .durable = !options_.ephemeral});
-        store->clean([cleaned](Status status) { cleaned->set_value(std::move(status)); });
+        if (std::exchange(first, false)) {
+            store->clean([cleaned](Status status) { cleaned->set_value(std::move(status)); });
+        }
         return std::unique_ptr<objects::ObjectStore>(std::move(store));
     };
     images.index = [this](io::Scheduler& scheduler) -> std::unique_ptr<block::ChunkIndex> {
@@ -155,7 +165,8 @@ Status Server::open_engine() {
                block::Engine::create(engine, std::move(images), *contents_, *clock_, *rng_),
                "open the block engine");
     TRY(cleaned->get_future().get(), "clean up " + data_ + "/objects");
-    log_info("daemon", "block engine on " + engine_->backend_name());
+    log_info("daemon", fmt::format("block engine on {}, {} {}", engine_->backend_name(),
+                                   engine.reactors, engine.reactors == 1 ? "reactor" : "reactors"));
     return ok();
 }
 

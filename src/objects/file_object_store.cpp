@@ -296,6 +296,10 @@ CallPtr FileObjectStore::get_tail(std::string name, std::uint64_t length, CallOp
     return call;
 }
 
+void FileObjectStore::forget(const std::string& name) {
+    state_->files->forget(state_->path(name));
+}
+
 CallPtr FileObjectStore::remove(std::string name, CallOptions options, io::Callback<Status> done) {
     auto call = PendingCall<void>::start(state_->scheduler, options, std::move(done));
     if (Status fine = check_name(name); !fine) {

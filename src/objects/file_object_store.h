@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // FileObjectStore: one file per object in one directory (docs/formats/objects.md): temporary file,
 // fsync, rename, fsync of the directory. The directory exists and belongs to this process alone.
+// Other stores of the process may read what this one puts; the file of an object that they have
+// open keeps its space until they forget it.
 //
 // `clean` removes what writers that died left behind; call it before the first put. A put that is
 // cancelled or late before its rename leaves nothing. May be destroyed with calls in flight; these
@@ -34,6 +36,7 @@ class FileObjectStore final : public ObjectStore {
     CallPtr get_tail(std::string name, std::uint64_t length, CallOptions options,
                      io::Callback<Result<Tail>> done) override;
     CallPtr remove(std::string name, CallOptions options, io::Callback<Status> done) override;
+    void forget(const std::string& name) override;
 
   private:
     struct State;

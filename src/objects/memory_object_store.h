@@ -21,6 +21,7 @@ class MemoryObjectStore final : public ObjectStore {
     CallPtr get_tail(std::string name, std::uint64_t length, CallOptions options,
                      io::Callback<Result<Tail>> done) override;
     CallPtr remove(std::string name, CallOptions options, io::Callback<Status> done) override;
+    void forget(const std::string&) override {}  // nothing is kept
 
     // For tests that damage or drop objects.
     std::map<std::string, SharedBytes> contents;

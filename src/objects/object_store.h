@@ -64,6 +64,8 @@ class ObjectStore {
     virtual CallPtr get_tail(std::string name, std::uint64_t length, CallOptions options,
                              io::Callback<Result<Tail>> done) = 0;
     virtual CallPtr remove(std::string name, CallOptions options, io::Callback<Status> done) = 0;
+    // It was removed by another store over the same objects: nothing of it is kept here.
+    virtual void forget(const std::string& name) = 0;
 };
 
 }  // namespace kiln::objects

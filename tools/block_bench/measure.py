@@ -18,21 +18,33 @@ FIO_SECONDS = 90
 CONTENT = ["--buffer_pattern=0x6b696c6e", "--scramble_buffers=0"]
 
 
-def fio(target, *options, seconds=2, size="1G"):
-    """What fio --output-format=json says of the one job that these options describe."""
-    command = ["fio", "--name=job", *target.engine, f"--size={size}", "--output-format=json", "--randrepeat=0", *CONTENT]
+def fio_all(targets, *options, seconds=2, size="1G"):
+    """What fio --output-format=json says of the jobs that these options describe, one for each target, at the same time."""
+    command = ["fio", f"--size={size}", "--output-format=json", "--randrepeat=0", *CONTENT]
     command += ["--time_based", f"--runtime={int(seconds * 1000)}ms"] if seconds else []
     command += options
+    for number, target in enumerate(targets):
+        command += [f"--name=job{number}", *target.engine]
     done = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=FIO_SECONDS, check=False)
     if done.returncode != 0:
         raise AssertionError(f"{' '.join(command)}: exit {done.returncode}\n{done.stdout}{done.stderr}")
-    job = json.loads(done.stdout[done.stdout.index("{") :])["jobs"][0]
-    assert job["error"] == 0, job
-    return job
+    jobs = json.loads(done.stdout[done.stdout.index("{") :])["jobs"]
+    assert len(jobs) == len(targets) and all(job["error"] == 0 for job in jobs), jobs
+    return jobs
+
+
+def fio(target, *options, **more):
+    return fio_all([target], *options, **more)[0]
 
 
 def iops(direction, target, *options, **more):
     return fio(target, f"--rw=rand{direction}", "--bs=4k", *options, **more)[direction]["iops"]
+
+
+def iops_of_all(direction, targets, *options, **more):
+    """The sum of what they do at the same time."""
+    jobs = fio_all(targets, f"--rw=rand{direction}", "--bs=4k", *options, **more)
+    return sum(job[direction]["iops"] for job in jobs)
 
 
 def megabytes(direction, target, *options, **more):

@@ -6,41 +6,49 @@
 namespace kiln::block {
 
 Cut::Cut(const EngineParts& parts, std::vector<Member> members, std::string set_id,
-         io::Callback<bool> swapped, Done done)
+         std::shared_ptr<Meeting> instant, io::Callback<bool> swapped, Done done)
     : parts_(parts),
       members_(std::move(members)),
       set_id_(std::move(set_id)),
+      instant_(std::move(instant)),
       swapped_(std::move(swapped)),
       done_(std::move(done)) {}
 
 void Cut::start(const EngineParts& parts, std::vector<Member> members, std::string set_id,
-                io::Callback<bool> swapped, Done done) {
-    const std::shared_ptr<Cut> self(
-        new Cut(parts, std::move(members), std::move(set_id), std::move(swapped), std::move(done)));
+                std::shared_ptr<Meeting> instant, io::Callback<bool> swapped, Done done) {
+    const std::shared_ptr<Cut> self(new Cut(parts, std::move(members), std::move(set_id),
+                                            std::move(instant), std::move(swapped),
+                                            std::move(done)));
     parts.scheduler.post([self] { self->make_successors(); });
 }
 
 // --- before the instant: any error leaves everything as it was ---
 
-void Cut::make_successors() {
+Status Cut::check_members() const {
     for (const Member& member : members_) {
         if (member.volume.seal_failed) {
-            give_up(Error(Code::failed_precondition,
-                          "volume " + member.volume.id.str() +
-                              " stands on a layer that could not be sealed"));
-            return;
+            return Error(
+                Code::failed_precondition,
+                "volume " + member.volume.id.str() + " stands on a layer that could not be sealed");
         }
         if (!member.expected.empty() && member.volume.active->id() != member.expected) {
-            give_up(Error(Code::failed_precondition,
-                          "volume " + member.volume.id.str() + " writes to layer " +
-                              member.volume.active->id().str() + ", not to " +
-                              member.expected.str() + ": a cut before this one failed"));
-            return;
+            return Error(Code::failed_precondition,
+                         "volume " + member.volume.id.str() + " writes to layer " +
+                             member.volume.active->id().str() + ", not to " +
+                             member.expected.str() + ": a cut before this one failed");
         }
+    }
+    return ok();
+}
+
+void Cut::make_successors() {
+    if (Status fine = check_members(); !fine) {
+        meet_prepared(std::move(fine));
+        return;
     }
     const auto join = Join::create([self = shared_from_this()](Status status) {
         if (!status) {
-            self->give_up(std::move(status.error()));
+            self->meet_prepared(std::move(status));
         } else {
             self->flush();
         }
@@ -71,17 +79,22 @@ void Cut::make_successors() {
 
 // So that sealing has little left to do, and the device is known to work.
 void Cut::flush() {
-    const auto join = Join::create([self = shared_from_this()](Status status) {
-        if (!status) {
-            self->give_up(std::move(status.error()));
-        } else {
-            self->pause();
-        }
-    });
+    const auto join = Join::create(
+        [self = shared_from_this()](Status status) { self->meet_prepared(std::move(status)); });
     for (const Member& member : members_) {
         member.volume.volume->flush(join->arm());
     }
     join->ready();
+}
+
+void Cut::meet_prepared(Status status) {
+    instant_->come(parts_.scheduler, std::move(status), [self = shared_from_this()](Status all) {
+        if (!all) {
+            self->give_up(std::move(all.error()));
+        } else {
+            self->pause();
+        }
+    });
 }
 
 void Cut::give_up(Error error) {
@@ -105,7 +118,9 @@ void Cut::give_up(Error error) {
 // --- the instant ---
 
 void Cut::pause() {
-    const auto join = Join::create([self = shared_from_this()](Status) { self->swap(); });
+    const auto join = Join::create([self = shared_from_this()](Status) {
+        self->instant_->come(self->parts_.scheduler, ok(), [self](Status) { self->swap(); });
+    });
     for (const Member& member : members_) {
         member.volume.volume->pause([done = join->arm()]() mutable { done(ok()); });
     }

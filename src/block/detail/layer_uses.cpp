@@ -7,8 +7,16 @@ namespace kiln::block {
 
 // --- pins and handles ---
 
-LayerPin::LayerPin(LayerUses& uses, LayerId layer) : uses_(&uses), layer_(std::move(layer)) {
-    ++uses_->uses_[layer_].pins;
+LayerPin::LayerPin(LayerUses& uses, LayerId layer) : LayerPin(adopt(uses, std::move(layer))) {
+    uses.register_.pin(layer_);
+}
+
+LayerPin LayerPin::adopt(LayerUses& uses, LayerId layer) {
+    LayerPin pin;
+    pin.uses_ = &uses;
+    pin.layer_ = std::move(layer);
+    ++uses.pins_;
+    return pin;
 }
 
 LayerPin& LayerPin::operator=(LayerPin&& other) noexcept {
@@ -30,12 +38,8 @@ UsedLayer::UsedLayer(LayerUses& uses, LayerPin pin, bool writer, std::shared_ptr
     : uses_(uses),
       id_(pin.layer()),
       use_(std::make_shared<Use>(Use{std::move(pin), writer, std::move(below), {}})) {
-    LayerUses::Count& count = uses_.uses_.at(id_);
-    if (writer) {
-        count.written = true;
-    }
-    count.handles.push_back(use_.get());
-    if (count.checked) {
+    uses_.handles_[id_].push_back(use_.get());
+    if (uses_.register_.checked(id_)) {
         use_->below->check_reads();  // it may have been opened just before
     }
 }
@@ -59,7 +63,7 @@ void UsedLayer::seal(Freeze freeze, Done done) {
                       [&uses = uses_, use = use_, done = std::move(done)](Status status) mutable {
                           if (status && use->writer) {
                               use->writer = false;
-                              uses.uses_.at(use->pin.layer()).written = false;
+                              uses.register_.end_writing(use->pin.layer());
                           }
                           done(std::move(status));
                       });
@@ -81,34 +85,26 @@ void UsedLayer::drop(Done done) {
     });
 }
 
-// --- the register ---
+// --- all of an owner ---
 
-LayerUses::~LayerUses() {
-    INVARIANT(uses_.empty());
+LayerUses::LayerUses(const LayerContext& context, LayerRegister& layers)
+    : context_(context), register_(layers) {
+    register_.join(*this);
 }
 
-bool LayerUses::being_written(const LayerId& layer) const {
-    const auto found = uses_.find(layer);
-    return found != uses_.end() && found->second.written;
+LayerUses::~LayerUses() {
+    INVARIANT(pins_ == 0 && handles_.empty());
+    register_.leave(*this);
 }
 
 void LayerUses::open(LayerOpen open, Opened done) {
-    const auto found = uses_.find(open.layer);
-    if (found != uses_.end() && (found->second.written || found->second.dropping)) {
-        Error error =
-            found->second.dropping
-                ? Error(Code::not_found, "layer " + open.layer.str() + " is being dropped")
-                : Error(Code::failed_precondition,
-                        "layer " + open.layer.str() + " is open for writing");
-        context_.scheduler.post([error = std::move(error), done = std::move(done)]() mutable {
-            done(std::move(error));
-        });
+    // From now on, not from when it is open: two writers must not meet.
+    if (Status pinned = register_.pin_to_open(open.layer, open.writable); !pinned) {
+        context_.scheduler.post([error = std::move(pinned.error()),
+                                 done = std::move(done)]() mutable { done(std::move(error)); });
         return;
     }
-    LayerPin pin(*this, open.layer);
-    if (open.writable) {
-        uses_.at(open.layer).written = true;  // from now on: two writers must not meet
-    }
+    LayerPin pin = LayerPin::adopt(*this, open.layer);
     open_or_create(std::move(open), false, std::move(pin), std::move(done));
 }
 
@@ -126,7 +122,7 @@ void LayerUses::open_or_create(LayerOpen open, bool create, LayerPin pin, Opened
             }
             if (!layer) {
                 if (open.writable) {
-                    uses_.at(open.layer).written = false;
+                    register_.end_writing(open.layer);
                 }
                 pin.release();
                 done(std::move(layer.error()));
@@ -144,21 +140,38 @@ std::shared_ptr<DataCrcMaker> LayerUses::protect(const std::shared_ptr<UsedLayer
         context_, layer->id(), layer,
         [this, id = layer->id(), done = std::move(done)](Status made) mutable {
             if (made) {
-                Count& count = uses_.at(id);
-                count.checked = true;
-                for (UsedLayer::Use* use : count.handles) {
-                    use->below->check_reads();
-                }
+                register_.set_checked(id);
+                check_reads(id);
             }
             done(std::move(made));
         });
 }
 
+void LayerUses::tell_checked(const LayerId& layer) {
+    context_.scheduler.post([self = std::weak_ptr(self_), layer] {
+        if (const auto uses = self.lock()) {
+            (*uses)->check_reads(layer);
+        }
+    });
+}
+
+void LayerUses::check_reads(const LayerId& layer) {
+    if (const auto found = handles_.find(layer); found != handles_.end()) {
+        for (UsedLayer::Use* use : found->second) {
+            use->below->check_reads();
+        }
+    }
+}
+
 void LayerUses::close(const std::shared_ptr<UsedLayer::Use>& use, Done done) {
-    std::erase(uses_.at(use->pin.layer()).handles, use.get());
+    const auto handles = handles_.find(use->pin.layer());
+    std::erase(handles->second, use.get());
+    if (handles->second.empty()) {
+        handles_.erase(handles);
+    }
     use->below->close([this, use, done = std::move(done)](Status status) mutable {
         if (use->writer) {
-            uses_.at(use->pin.layer()).written = false;
+            register_.end_writing(use->pin.layer());
         }
         use->pin.release();
         auto waiting = std::move(use->on_closed);
@@ -170,14 +183,13 @@ void LayerUses::close(const std::shared_ptr<UsedLayer::Use>& use, Done done) {
 }
 
 void LayerUses::drop(const LayerId& layer, Done done) {
-    if (in_use(layer)) {
-        context_.scheduler.post([layer, done = std::move(done)]() mutable {
-            done(Error(Code::failed_precondition, "layer " + layer.str() + " is in use"));
+    if (Status pinned = register_.pin_to_drop(layer); !pinned) {
+        context_.scheduler.post([pinned = std::move(pinned), done = std::move(done)]() mutable {
+            done(std::move(pinned));
         });
         return;
     }
-    LayerPin pin(*this, layer);
-    uses_.at(layer).dropping = true;
+    LayerPin pin = LayerPin::adopt(*this, layer);
     remove_layer_files(context_, layer,
                        [pin = std::move(pin), done = std::move(done)](Status status) mutable {
                            pin.release();
@@ -186,13 +198,8 @@ void LayerUses::drop(const LayerId& layer, Done done) {
 }
 
 void LayerUses::release(const LayerId& layer) {
-    const auto found = uses_.find(layer);
-    INVARIANT(found != uses_.end());
-    if (--found->second.pins > 0) {
-        return;
-    }
-    uses_.erase(found);
-    if (!uses_.empty()) {
+    register_.unpin(layer);
+    if (--pins_ > 0) {
         return;
     }
     auto waiting = std::move(idle_);
@@ -203,7 +210,7 @@ void LayerUses::release(const LayerId& layer) {
 }
 
 void LayerUses::when_idle(io::Callback<> done) {
-    if (uses_.empty()) {
+    if (pins_ == 0) {
         context_.scheduler.post(std::move(done));
         return;
     }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// LayerUses: which layers are in use, so that nobody unlinks, or opens for writing, what another
-// uses; the closing of those that nobody uses any more; and the check sums of their data, which all
-// handles of a layer must know of.
+// LayerUses: the layers that one owner has open, by the rules of the register that all owners
+// share; the closing of those that nobody uses any more; and the check sums of their data, which
+// all handles of a layer must know of.
 //
 // Every stack has handles of its own. A handle that is let go without close() is closed behind the
 // scenes: a stack that was replaced lives until the last operation on it ends, and whoever ends
@@ -12,6 +12,7 @@
 #include <map>
 
 #include "block/detail/data_crc_maker.h"
+#include "block/detail/layer_register.h"
 #include "block/local_layer.h"
 
 namespace kiln::block {
@@ -23,6 +24,8 @@ class LayerPin {
   public:
     LayerPin() = default;
     LayerPin(LayerUses& uses, LayerId layer);
+    // Of what the register has pinned already.
+    static LayerPin adopt(LayerUses& uses, LayerId layer);
     ~LayerPin() { release(); }
     LayerPin(LayerPin&& other) noexcept
         : uses_(std::exchange(other.uses_, nullptr)), layer_(std::move(other.layer_)) {}
@@ -83,25 +86,26 @@ class UsedLayer final : public Layer {
 
 class LayerUses {
   public:
-    explicit LayerUses(const LayerContext& context) : context_(context) {}
+    LayerUses(const LayerContext& context, LayerRegister& layers);
     ~LayerUses();
 
     const LayerContext& context() const { return context_; }
-    bool in_use(const LayerId& layer) const { return uses_.contains(layer); }
-    // An open handle may change it: it is not sealed.
-    bool being_written(const LayerId& layer) const;
+    bool in_use(const LayerId& layer) const { return register_.in_use(layer); }
+    bool being_written(const LayerId& layer) const { return register_.being_written(layer); }
 
-    // As open_local_layer; failed_precondition for a layer that is being written, not_found for one
-    // that is being dropped.
+    // As open_local_layer, with the register's refusals.
     using Opened = io::Callback<Result<std::shared_ptr<UsedLayer>>>;
     void open(LayerOpen open, Opened done);
     // Makes the check sums of a sealed layer's data, unless it has them; from the completion on
-    // every handle of the layer, those opened later included, checks what it reads. One at a time
-    // for a layer; the handle stays until then. An error leaves the layer as it was.
+    // every handle of the layer, those opened later included, checks what it reads; those of other
+    // owners once they were told. One at a time for a layer; the handle stays until then. An error
+    // leaves the layer as it was.
     std::shared_ptr<DataCrcMaker> protect(const std::shared_ptr<UsedLayer>& layer, Done done);
+    // Thread-safe: the handles of the layer check what they read, soon.
+    void tell_checked(const LayerId& layer);
     // Unlinks the files; failed_precondition when it is in use.
     void drop(const LayerId& layer, Done done);
-    // When every handle is closed.
+    // When every handle of this owner is closed.
     void when_idle(io::Callback<> done);
 
     std::uint64_t created() const { return created_; }
@@ -110,22 +114,20 @@ class LayerUses {
   private:
     friend class LayerPin;
     friend class UsedLayer;
-    struct Count {
-        std::size_t pins = 0;
-        bool written = false;  // by an open handle, not sealed
-        bool dropping = false;
-        bool checked = false;  // its data got check sums while it was in use
-        std::vector<UsedLayer::Use*> handles;
-    };
     void open_or_create(LayerOpen open, bool create, LayerPin pin, Opened done);
     void close(const std::shared_ptr<UsedLayer::Use>& use, Done done);
+    void check_reads(const LayerId& layer);
     void release(const LayerId& layer);
 
     const LayerContext& context_;
-    std::map<LayerId, Count> uses_;
+    LayerRegister& register_;
+    std::map<LayerId, std::vector<UsedLayer::Use*>> handles_;
+    std::size_t pins_ = 0;
     std::vector<io::Callback<>> idle_;
     std::uint64_t created_ = 0;
     std::uint64_t opened_ = 0;
+    // What was posted for this must not outlive it.
+    const std::shared_ptr<LayerUses*> self_ = std::make_shared<LayerUses*>(this);
 };
 
 }  // namespace kiln::block

@@ -46,47 +46,50 @@ Result<Volume*> VolumeOwner::find(const VolumeId& id) {
 }
 
 EngineCounters VolumeOwner::counters() const {
-    const AheadCounters& ahead = parts_.images.store.context().cache.ahead();
     return {.layers_created = layers_.created(),
             .layers_opened = layers_.opened(),
             .chunk_reads = parts_.images.store.gets(),
-            .read_ahead_bytes = ahead.bytes,
-            .read_ahead_used_bytes = ahead.used,
-            .read_ahead_wasted_bytes = ahead.wasted,
             .packs_written = packs_written_,
             .cuts = cut_count_};
 }
 
 // --- open ---
 
-Status VolumeOwner::check_new(const VolumeId& id) const {
-    if (!valid_id(id.str())) {
-        return Error(Code::invalid_argument,
-                     "a volume or layer id must be 1-63 of a-z, 0-9 and '-'");
+// Whoever asked the directory for a place got it for this owner, which gives it back unless the
+// volume is here.
+Status VolumeOwner::refuse_new(const VolumeId& id, Error error) {
+    if (!volumes_.contains(id)) {
+        directory_.release(id, number_);
     }
-    if (volumes_.contains(id)) {
-        return Error(Code::failed_precondition, "volume " + id.str() + " is open");
-    }
-    return ok();
+    return error;
 }
 
-OpenVolume& VolumeOwner::enter(const VolumeId& id) {
+Result<OpenVolume*> VolumeOwner::enter(const VolumeId& id) {
+    if (!valid_id(id.str())) {
+        return refuse_new(id, Error(Code::invalid_argument,
+                                    "a volume or layer id must be 1-63 of a-z, 0-9 and '-'"))
+            .error();
+    }
+    if (volumes_.contains(id) || !directory_.claim(id, number_)) {
+        return Error(Code::failed_precondition, "volume " + id.str() + " is open");
+    }
     auto& volume = volumes_[id];
     volume = std::make_unique<OpenVolume>();
     volume->id = id;
-    return *volume;
+    return volume.get();
 }
 
 void VolumeOwner::open(VolumeSpec spec, Done done) {
-    Status fine = check_new(spec.id);
-    if (fine) {
-        fine = check_spec(spec);
-    }
-    if (!fine) {
-        done(std::move(fine));
+    if (Status fine = check_spec(spec); !fine) {
+        done(refuse_new(spec.id, std::move(fine.error())));
         return;
     }
-    enter(spec.id).base = spec.base;
+    const auto volume = enter(spec.id);
+    if (!volume) {
+        done(volume.error());
+        return;
+    }
+    (*volume)->base = spec.base;
     StackOpener::start(parts_,
                        {.base = spec.base,
                         .volume_bytes = spec.size_bytes,
@@ -102,15 +105,16 @@ void VolumeOwner::open(VolumeSpec spec, Done done) {
 }
 
 void VolumeOwner::open_content(const VolumeId& name, const ContentId& content, Done done) {
-    if (Status fine = check_new(name); !fine) {
-        done(std::move(fine));
-        return;
-    }
     if (content.empty()) {
-        done(Error(Code::invalid_argument, "no content is named"));
+        done(refuse_new(name, Error(Code::invalid_argument, "no content is named")));
         return;
     }
-    enter(name).base = content;
+    const auto volume = enter(name);
+    if (!volume) {
+        done(volume.error());
+        return;
+    }
+    (*volume)->base = content;
     StackOpener::start(parts_, {.base = content},
                        [this, name, done = std::move(done)](Result<OpenedStack> stack) mutable {
                            const std::uint64_t size = stack ? stack->chain.front().size_bytes : 0;
@@ -146,7 +150,13 @@ void VolumeOwner::opened(const VolumeId& id, std::uint64_t size_bytes, Result<Op
 // --- close ---
 
 void VolumeOwner::close_exports(OpenVolume& volume, io::Callback<> done) {
-    auto join = Join::create([done = std::move(done)](Status) mutable { done(); });
+    auto join = Join::create([this, &volume, done = std::move(done)](Status) mutable {
+        for (const auto& [path, server] : volume.exports) {
+            directory_.release_path(path);
+        }
+        volume.exports.clear();
+        done();
+    });
     for (auto& [path, server] : volume.exports) {
         server->close([armed = join->arm()]() mutable { armed(ok()); });
     }
@@ -167,7 +177,6 @@ void VolumeOwner::close(const VolumeId& id, bool seal, Done done) {
     volume.state = State::closing;
     io::Callback<> work = [this, &volume, seal, done = std::move(done)]() mutable {
         close_exports(volume, [this, &volume, seal, done = std::move(done)]() mutable {
-            volume.exports.clear();
             closing(volume, seal, std::move(done));
         });
     };
@@ -205,6 +214,7 @@ void VolumeOwner::erase(const VolumeId& id) {
     const auto found = volumes_.find(id);
     auto settled = std::move(found->second->settled);
     volumes_.erase(found);
+    directory_.release(id, number_);
     for (io::Callback<>& callback : settled) {
         callback();
     }
@@ -262,14 +272,13 @@ void VolumeOwner::add_export(const VolumeId& id, const std::string& socket_path,
         done(Error(Code::failed_precondition, "volume " + id.str() + " is a content, read-only"));
         return;
     }
-    for (const auto& [other, entry] : volumes_) {
-        if (entry->exports.contains(socket_path)) {
-            done(Error(Code::failed_precondition, socket_path + " exports volume " + other.str()));
-            return;
-        }
+    if (const auto other = directory_.claim_path(socket_path, id)) {
+        done(Error(Code::failed_precondition, socket_path + " exports volume " + other->str()));
+        return;
     }
     auto server = make(**volume);
     if (!server) {
+        directory_.release_path(socket_path);
         done(std::move(server.error()).with("export volume " + id.str()));
         return;
     }
@@ -291,6 +300,7 @@ void VolumeOwner::remove_export(const VolumeId& id, const std::string& socket_pa
     }
     std::shared_ptr<VolumeExport> server = std::move(found->second);
     exports.erase(found);
+    directory_.release_path(socket_path);
     VolumeExport& closing = *server;
     closing.close([server = std::move(server), done = std::move(done)]() mutable { done(ok()); });
 }

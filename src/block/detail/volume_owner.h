@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // VolumeOwner: the open volumes of one reactor and their exports; the asynchronous half of Engine,
-// whose header says what the calls mean. Works without threads, on any Io.
+// whose header says what the calls mean. Works without threads, on any Io. An engine has one for
+// each of its reactors (OwnerGroup); what they share is in EngineShared.
 //
 // Each volume goes opening -> open -> closing; in `opening` and `closing` every call is
 // failed_precondition. Completions may run inside the call. Thread model: one owner thread.
@@ -19,17 +20,36 @@
 #include "block/detail/layer_files.h"
 #include "block/detail/merge_run.h"
 #include "block/detail/open_volume.h"
+#include "block/detail/owner_directory.h"
 #include "block/engine.h"
 
 namespace kiln::block {
 
+// What all owners of an engine share. Outlives them.
+struct EngineShared {
+    explicit EngineShared(std::size_t owners) : directory(owners) {}
+    OwnerDirectory directory;
+    LayerRegister layers;
+};
+
+// The part of a cut that one owner has.
+struct CutPart {
+    std::vector<CutMember> members;  // each volume and successor once in all parts
+    std::string set_id;
+    std::shared_ptr<Meeting> instant;  // of all parts
+    bool leads = true;                 // counts the cut
+};
+
 class VolumeOwner {
   public:
-    VolumeOwner(io::Sockets& sockets, ContentStore& contents, LayerContext context,
-                ImageSide images)
-        : sockets_(sockets),
+    // `number`: in the directory.
+    VolumeOwner(EngineShared& shared, std::size_t number, io::Sockets& sockets,
+                ContentStore& contents, LayerContext context, ImageSide images)
+        : directory_(shared.directory),
+          number_(number),
+          sockets_(sockets),
           context_(std::move(context)),
-          layers_(context_),
+          layers_(context_, shared.layers),
           parts_{context_.scheduler, contents, layers_, images, context_.geometry.layers_asked} {}
     ~VolumeOwner();
 
@@ -44,7 +64,7 @@ class VolumeOwner {
                           const std::string& disk_name, bool read_only, Done done);
     void remove_export(const VolumeId& id, const std::string& socket_path, Done done);
 
-    void cut(std::vector<CutMember> members, std::string set_id, Done done);
+    void cut(CutPart part, Done done);
     void prepare_growth(const VolumeId& id, std::uint64_t size_bytes, Done done);
     Status grow(const VolumeId& id, std::uint64_t size_bytes);
     void freeze_of(const LayerId& layer, io::Callback<Result<std::optional<Freeze>>> done) {
@@ -74,7 +94,7 @@ class VolumeOwner {
     void list_layers(io::Callback<Result<std::vector<LayerId>>> done) {
         list_layer_files(context_, std::move(done));
     }
-    EngineCounters counters() const;
+    EngineCounters counters() const;  // of this owner; nothing of the cache
 
     Result<Volume*> find(const VolumeId& id);
     bool is_open(const VolumeId& id) const { return volumes_.contains(id); }
@@ -84,26 +104,26 @@ class VolumeOwner {
     // A cut whose instant is still to come.
     struct PendingCut {
         std::vector<Cut::Member> members;
-        std::string set_id;
+        CutPart part;
         Done done;
         bool started = false;
     };
 
     // volume_owner.cpp
     Result<OpenVolume*> find_open(const VolumeId& id);
-    Status check_new(const VolumeId& id) const;
-    OpenVolume& enter(const VolumeId& id);
+    // A new name of this owner's, or why it cannot be.
+    Result<OpenVolume*> enter(const VolumeId& id);
+    Status refuse_new(const VolumeId& id, Error error);
     void opened(const VolumeId& id, std::uint64_t size_bytes, Result<OpenedStack> stack, Done done);
     void closing(OpenVolume& volume, bool seal, Done done);
     void erase(const VolumeId& id);
-    static void close_exports(OpenVolume& volume, io::Callback<> done);
+    void close_exports(OpenVolume& volume, io::Callback<> done);
     using MakeExport = std::function<Result<std::unique_ptr<VolumeExport>>(Volume&)>;
     void add_export(const VolumeId& id, const std::string& socket_path, bool read_only,
                     const MakeExport& make, Done done);
 
     // volume_owner_contents.cpp
-    Result<std::vector<Cut::Member>> check_cut(const std::vector<CutMember>& members,
-                                               const std::string& set_id);
+    Result<std::vector<Cut::Member>> check_cut(const std::vector<CutMember>& members);
     // An open volume that may have this size from now on, or whose layer may.
     Result<OpenVolume*> check_growth(const VolumeId& id, std::uint64_t size_bytes);
     void tell_background_ended();
@@ -113,6 +133,8 @@ class VolumeOwner {
     void restack(OpenVolume& volume, Done done);
     void take_stack(OpenVolume& volume, OpenedStack opened, Done done);
 
+    OwnerDirectory& directory_;
+    const std::size_t number_;
     io::Sockets& sockets_;
     const LayerContext context_;
     LayerUses layers_;

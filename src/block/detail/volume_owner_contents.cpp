@@ -12,21 +12,9 @@ namespace kiln::block {
 
 // --- cuts ---
 
-Result<std::vector<Cut::Member>> VolumeOwner::check_cut(const std::vector<CutMember>& members,
-                                                        const std::string& set_id) {
-    if (members.empty() || !valid_id(set_id)) {
-        return Error(Code::invalid_argument, "a cut has members, and an id as a layer has");
-    }
-    std::set<VolumeId> volumes;
-    std::set<LayerId> successors;
+Result<std::vector<Cut::Member>> VolumeOwner::check_cut(const std::vector<CutMember>& members) {
     std::vector<Cut::Member> found;
     for (const CutMember& member : members) {
-        if (!valid_id(member.successor.str()) || member.content.empty()) {
-            return Error(Code::invalid_argument, "a cut names a successor and a content for each");
-        }
-        if (!volumes.insert(member.volume).second || !successors.insert(member.successor).second) {
-            return Error(Code::invalid_argument, "a volume or layer is twice in the cut");
-        }
         TRY_ASSIGN(OpenVolume * volume, find_open(member.volume));
         if (volume->volume->read_only()) {
             return Error(Code::failed_precondition,
@@ -41,16 +29,18 @@ Result<std::vector<Cut::Member>> VolumeOwner::check_cut(const std::vector<CutMem
     return found;
 }
 
-void VolumeOwner::cut(std::vector<CutMember> members, std::string set_id, Done done) {
-    auto checked = check_cut(members, set_id);
+void VolumeOwner::cut(CutPart part, Done done) {
+    auto checked = check_cut(part.members);
     if (!checked) {
+        // The other parts are not to wait for this one.
+        part.instant->come(context_.scheduler, checked.error(), [](Status) {});
         done(std::move(checked.error()));
         return;
     }
     for (const Cut::Member& member : *checked) {
         ++member.volume.busy;
     }
-    cuts_.push_back({*std::move(checked), std::move(set_id), std::move(done)});
+    cuts_.push_back({*std::move(checked), std::move(part), std::move(done)});
     start_cuts();
 }
 
@@ -72,9 +62,9 @@ void VolumeOwner::start_cuts() {
 void VolumeOwner::start_cut(std::list<PendingCut>::iterator cut) {
     cut->started = true;
     Cut::start(
-        parts_, cut->members, cut->set_id,
+        parts_, cut->members, cut->part.set_id, cut->part.instant,
         [this, cut](bool swapped) {
-            cut_count_ += swapped ? 1 : 0;
+            cut_count_ += swapped && cut->part.leads ? 1 : 0;
             cuts_.erase(cut);
             start_cuts();
         },

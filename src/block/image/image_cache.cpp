@@ -21,6 +21,7 @@ std::size_t ImageCache::cost(const Item& item) {
 }
 
 BytesPtr ImageCache::find(const ChunkKey& key) {
+    MutexLock lock(mutex_);
     const auto at = index_.find(key);
     if (at == index_.end()) {
         return nullptr;
@@ -37,6 +38,7 @@ BytesPtr ImageCache::find(const ChunkKey& key) {
 }
 
 void ImageCache::put(const ChunkKey& key, BytesPtr bytes) {
+    MutexLock lock(mutex_);
     if (index_.contains(key)) {
         return;
     }
@@ -54,6 +56,7 @@ ImageCache::Part ImageCache::first_part(const ChunkKey& key) {
 }
 
 void ImageCache::put_ahead(const ChunkKey& key, BytesPtr bytes, AheadMarkPtr mark) {
+    MutexLock lock(mutex_);
     if (index_.contains(key)) {
         return;
     }
@@ -62,8 +65,24 @@ void ImageCache::put_ahead(const ChunkKey& key, BytesPtr bytes, AheadMarkPtr mar
 }
 
 void ImageCache::count_joined(std::size_t bytes) {
+    MutexLock lock(mutex_);
     counters_.bytes += bytes;
     counters_.used += bytes;
+}
+
+bool ImageCache::contains(const ChunkKey& key) const {
+    MutexLock lock(mutex_);
+    return index_.contains(key);
+}
+
+std::size_t ImageCache::bytes() const {
+    MutexLock lock(mutex_);
+    return bytes_;
+}
+
+AheadCounters ImageCache::ahead() const {
+    MutexLock lock(mutex_);
+    return counters_;
 }
 
 void ImageCache::insert(Item item) {

@@ -9,15 +9,18 @@
 // recently used goes first. What was read ahead and nobody has asked for yet is `ahead`: at most a
 // quarter, the oldest goes, and its mark says so to whoever had it read.
 //
-// Thread model: one owner thread.
+// Thread-safe: the volumes that read it have owners of their own. Its lock is held for a look into
+// a table and a change of a list, nothing else: every read of a tree passes here.
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <list>
 #include <memory>
 #include <unordered_map>
 
 #include "block/image/image_ids.h"
+#include "util/mutex.h"
 
 namespace kiln::block {
 
@@ -37,7 +40,7 @@ struct ChunkKeyHash {
 
 // Of whoever reads ahead: something of it went before it was used. There is not room for all.
 struct AheadMark {
-    bool lost = false;
+    std::atomic<bool> lost = false;
 };
 using AheadMarkPtr = std::shared_ptr<AheadMark>;
 
@@ -52,15 +55,15 @@ class ImageCache {
   public:
     explicit ImageCache(std::size_t limit_bytes) : limit_(limit_bytes) {}
     // For a reader: it counts as used.
-    BytesPtr find(const ChunkKey& key);
+    BytesPtr find(const ChunkKey& key) EXCLUDES(mutex_);
     // Changes nothing.
-    bool contains(const ChunkKey& key) const { return index_.contains(key); }
-    void put(const ChunkKey& key, BytesPtr bytes);
-    void put_ahead(const ChunkKey& key, BytesPtr bytes, AheadMarkPtr mark);
+    bool contains(const ChunkKey& key) const EXCLUDES(mutex_);
+    void put(const ChunkKey& key, BytesPtr bytes) EXCLUDES(mutex_);
+    void put_ahead(const ChunkKey& key, BytesPtr bytes, AheadMarkPtr mark) EXCLUDES(mutex_);
     // A reader asked for it while it was being read ahead; it is put() then.
-    void count_joined(std::size_t bytes);
-    std::size_t bytes() const { return bytes_; }
-    const AheadCounters& ahead() const { return counters_; }
+    void count_joined(std::size_t bytes) EXCLUDES(mutex_);
+    std::size_t bytes() const EXCLUDES(mutex_);
+    AheadCounters ahead() const EXCLUDES(mutex_);
 
   private:
     enum class Part : std::uint8_t { recent, frequent, ahead };
@@ -75,23 +78,27 @@ class ImageCache {
         std::size_t bytes = 0;
     };
     static std::size_t cost(const Item& item);
-    Segment& segment(Part part) { return segments_.at(static_cast<std::size_t>(part)); }
+    Segment& segment(Part part) REQUIRES(mutex_) {
+        return segments_.at(static_cast<std::size_t>(part));
+    }
     // Where it goes when a reader asks for it; one that is remembered is so no longer.
-    Part first_part(const ChunkKey& key);
-    void insert(Item item);
-    void move(std::list<Item>::iterator item, Part to);
-    void drop_last(Part part);
-    void remember(const ChunkKey& key);
-    void shrink();
+    Part first_part(const ChunkKey& key) REQUIRES(mutex_);
+    void insert(Item item) REQUIRES(mutex_);
+    void move(std::list<Item>::iterator item, Part to) REQUIRES(mutex_);
+    void drop_last(Part part) REQUIRES(mutex_);
+    void remember(const ChunkKey& key) REQUIRES(mutex_);
+    void shrink() REQUIRES(mutex_);
 
     const std::size_t limit_;
-    std::size_t bytes_ = 0;
-    std::array<Segment, 3> segments_{};
-    std::unordered_map<ChunkKey, std::list<Item>::iterator, ChunkKeyHash> index_;
+    mutable Mutex mutex_;
+    std::size_t bytes_ GUARDED_BY(mutex_) = 0;
+    std::array<Segment, 3> segments_ GUARDED_BY(mutex_){};
+    std::unordered_map<ChunkKey, std::list<Item>::iterator, ChunkKeyHash> index_ GUARDED_BY(mutex_);
     // Keys that were recent.
-    std::list<ChunkKey> gone_;
-    std::unordered_map<ChunkKey, std::list<ChunkKey>::iterator, ChunkKeyHash> gone_index_;
-    AheadCounters counters_;
+    std::list<ChunkKey> gone_ GUARDED_BY(mutex_);
+    std::unordered_map<ChunkKey, std::list<ChunkKey>::iterator, ChunkKeyHash> gone_index_
+        GUARDED_BY(mutex_);
+    AheadCounters counters_ GUARDED_BY(mutex_);
 };
 
 }  // namespace kiln::block

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// MemoryChunkIndex: the index in memory, for tests and simulation. Thread model: one owner thread.
+// MemoryChunkIndex: the index in memory, for tests and simulation. Several may have the same rows,
+// as those of several reactors have the catalog's. Thread model: one owner thread; the rows may
+// have other owners.
 #pragma once
 
 #include <map>
@@ -7,12 +9,27 @@
 
 #include "block/image/chunk_index.h"
 #include "io/scheduler.h"
+#include "util/mutex.h"
 
 namespace kiln::block {
 
 class MemoryChunkIndex final : public ChunkIndex {
   public:
-    explicit MemoryChunkIndex(io::Scheduler& scheduler) : scheduler_(scheduler) {}
+    struct Pack {
+        PackHeader header;
+        std::uint64_t bytes = 0;  // 0: begun only
+        std::vector<PackEntry> entries;
+    };
+    struct Rows {
+        using Key = std::pair<DomainId, ChunkId>;
+        Mutex mutex;
+        std::map<PackId, Pack> packs GUARDED_BY(mutex);
+        std::map<Key, std::map<PackId, PackEntry>> places GUARDED_BY(mutex);
+        std::set<PackId> condemned GUARDED_BY(mutex);
+    };
+    explicit MemoryChunkIndex(io::Scheduler& scheduler,
+                              std::shared_ptr<Rows> rows = std::make_shared<Rows>())
+        : scheduler_(scheduler), rows_(std::move(rows)) {}
 
     void lookup(const DomainId& domain, std::vector<ChunkId> ids, LookupFor purpose,
                 io::Callback<Result<Located>> done) override;
@@ -22,21 +39,12 @@ class MemoryChunkIndex final : public ChunkIndex {
     void remove(const PackId& pack, Done done) override;
 
     // From now on the pack serves no deduplication.
-    void condemn(const PackId& pack) { condemned_.insert(pack); }
-
-    struct Pack {
-        PackHeader header;
-        std::uint64_t bytes = 0;  // 0: begun only
-        std::vector<PackEntry> entries;
-    };
-    const std::map<PackId, Pack>& packs() const { return packs_; }
+    void condemn(const PackId& pack);
+    std::map<PackId, Pack> packs() const;
 
   private:
-    using Key = std::pair<DomainId, ChunkId>;
     io::Scheduler& scheduler_;
-    std::map<PackId, Pack> packs_;
-    std::map<Key, std::map<PackId, PackEntry>> places_;
-    std::set<PackId> condemned_;
+    const std::shared_ptr<Rows> rows_;
 };
 
 }  // namespace kiln::block

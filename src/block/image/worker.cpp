@@ -13,20 +13,17 @@ void InlineWorker::run(io::Callback<> work, io::Callback<> done) {
     });
 }
 
-PoolWorker::PoolWorker(io::Scheduler& scheduler, std::size_t threads)
-    : scheduler_(scheduler), threads_(threads), executor_("image-worker", threads, 2 * threads) {}
-
 void PoolWorker::run(io::Callback<> work, io::Callback<> done) {
     waiting_.push_back(std::make_shared<Job>(Job{std::move(work), std::move(done)}));
     pump();
 }
 
 void PoolWorker::pump() {
-    while (running_ < threads_ && !waiting_.empty()) {
+    while (running_ < most_ && !waiting_.empty()) {
         const std::shared_ptr<Job> job = waiting_.front();
         waiting_.pop_front();
         ++running_;
-        const Status taken = executor_.submit([this, job] {
+        const Status taken = threads_.submit([this, job] {
             // Linux keeps priorities per thread; 0 is the calling one. Repeating it costs nothing
             // beside the work.
             (void)::setpriority(PRIO_PROCESS, 0, 10);
@@ -37,7 +34,7 @@ void PoolWorker::pump() {
                 job->done();
             });
         });
-        INVARIANT(taken);  // never more than `threads` are submitted
+        INVARIANT(taken);  // never more than `most` are submitted
     }
 }
 

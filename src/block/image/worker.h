@@ -29,11 +29,14 @@ class InlineWorker final : public Worker {
     io::Scheduler& scheduler_;
 };
 
-// On threads of its own with low priority, so that guests' I/O goes first. Destroyed when nothing
-// is in flight, or when the scheduler's loop has stopped for good; what did not start is dropped.
+// A reactor's way to threads of low priority, so that guests' I/O goes first. `threads`, an
+// executor that several reactors share, has room for `most` of each; what is more waits here.
+// Destroyed when nothing is in flight, or when the scheduler's loop and the threads have stopped
+// for good; what did not start is dropped.
 class PoolWorker final : public Worker {
   public:
-    PoolWorker(io::Scheduler& scheduler, std::size_t threads);
+    PoolWorker(io::Scheduler& scheduler, Executor& threads, std::size_t most)
+        : scheduler_(scheduler), threads_(threads), most_(most) {}
     void run(io::Callback<> work, io::Callback<> done) override;
 
   private:
@@ -44,10 +47,10 @@ class PoolWorker final : public Worker {
     void pump();
 
     io::Scheduler& scheduler_;
-    const std::size_t threads_;
+    Executor& threads_;
+    const std::size_t most_;
     std::size_t running_ = 0;
     std::deque<std::shared_ptr<Job>> waiting_;
-    Executor executor_;  // last: its threads end first
 };
 
 }  // namespace kiln::block

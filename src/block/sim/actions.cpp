@@ -130,13 +130,12 @@ void History::open(const VolumeRef& volume) {
     note("open " + volume->id.str() + " (active " + volume->active.str() + ", base " +
          volume->base.str() + ")");
     volume->state = State::opening;
-    process_->owner.open(
-        VolumeSpec{.id = volume->id,
-                   .size_bytes = volume->size_bytes,
-                   .base = volume->base,
-                   .active = volume->active,
-                   .create_active = true},
-        mine([this, volume](Status status) { opened(volume, std::move(status)); }));
+    process_->open(VolumeSpec{.id = volume->id,
+                              .size_bytes = volume->size_bytes,
+                              .base = volume->base,
+                              .active = volume->active,
+                              .create_active = true},
+                   mine([this, volume](Status status) { opened(volume, std::move(status)); }));
 }
 
 void History::opened(const VolumeRef& volume, Status status) {
@@ -158,7 +157,7 @@ void History::opened(const VolumeRef& volume, Status status) {
 void History::verify(const VolumeRef& volume, std::function<void(bool)> then) {
     INVARIANT(volume->changes_in_flight == 0);
     volume->reading = true;
-    Volume& open = **process_->owner.find(volume->id);
+    Volume& open = process_->volume(volume->id);
     auto buffer = std::make_shared<io::Buffer>(open.size_bytes());
     const MutableByteView into = buffer->mutable_view();
     open.read(0, into, mine([this, volume, buffer, then = std::move(then)](Status status) {
@@ -214,17 +213,16 @@ bool History::close_volume() {
 void History::close(const VolumeRef& volume, std::function<void()> then) {
     note("close " + volume->id.str());
     volume->state = State::closing;
-    process_->owner.close(volume->id, false,
-                          mine([this, volume, then = std::move(then)](Status status) {
-                              note("closed " + volume->id.str() + ": " + outcome(status));
-                              volume->state = State::closed;
-                              if (!status) {
-                                  judge("close " + volume->id.str(), status.error());
-                              } else if (volume->oracle) {
-                                  volume->oracle->flushed(volume->oracle->moment());
-                              }
-                              then();
-                          }));
+    process_->close(volume->id, false, mine([this, volume, then = std::move(then)](Status status) {
+                        note("closed " + volume->id.str() + ": " + outcome(status));
+                        volume->state = State::closed;
+                        if (!status) {
+                            judge("close " + volume->id.str(), status.error());
+                        } else if (volume->oracle) {
+                            volume->oracle->flushed(volume->oracle->moment());
+                        }
+                        then();
+                    }));
 }
 
 bool History::delete_volume() {
@@ -247,7 +245,7 @@ bool History::delete_volume() {
 std::pair<std::uint64_t, std::uint64_t> History::random_cells(const SimVolume& volume,
                                                               bool blocks) {
     const std::uint64_t unit = blocks ? kCellsPerBlock : 1;
-    const std::uint64_t size = (*process_->owner.find(volume.id))->size_bytes();
+    const std::uint64_t size = process_->volume(volume.id).size_bytes();
     const std::uint64_t all = size / kCellBytes / unit;
     const std::uint64_t most = blocks ? (random_.one_in(8) ? 40 : 4) : random_.one_in(4) ? 64 : 6;
     const std::uint64_t first = random_.below(all);
@@ -275,7 +273,7 @@ void History::write_cells(const VolumeRef& volume, std::uint64_t first, std::uin
     const std::string what = "write " + std::to_string(value) + " to " + volume->id.str() + " " +
                              span_text(first, count) + (durable ? " durable" : "");
     note(what);
-    Volume& open = **process_->owner.find(volume->id);
+    Volume& open = process_->volume(volume->id);
     open.write(
         first * kCellBytes, buffer->view(), durable,
         mine([this, volume, buffer, change, durable, what, asked = ask(*volume)](Status status) {
@@ -306,7 +304,7 @@ void History::zero_cells(const VolumeRef& volume, std::uint64_t first, std::uint
     const std::string what =
         "zero " + volume->id.str() + " " + span_text(first, count) + (durable ? " durable" : "");
     note(what);
-    Volume& open = **process_->owner.find(volume->id);
+    Volume& open = process_->volume(volume->id);
     open.zero(first * kCellBytes, count * kCellBytes, durable,
               mine([this, volume, change, durable, what, asked = ask(*volume)](Status status) {
                   note(what + ": " + outcome(status));
@@ -334,7 +332,7 @@ void History::flush_volume(const VolumeRef& volume) {
     const std::uint64_t begun = volume->oracle->moment();
     note("flush " + volume->id.str());
     const Asked asked = ask(*volume);
-    (*process_->owner.find(volume->id))->flush(mine([this, volume, begun, asked](Status status) {
+    process_->volume(volume->id).flush(mine([this, volume, begun, asked](Status status) {
         note("flushed " + volume->id.str() + ": " + outcome(status));
         judge_answer("flush of " + volume->id.str(), asked, status, true);
         if (status) {

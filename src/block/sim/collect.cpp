@@ -33,7 +33,7 @@ void History::mark(std::function<void(PackUses)> then) {
             const MarkLimits limits{
                 .remembered_nodes = random_.one_in(2) ? 4U : 1000U,
                 .counted_entries = !process_->thorough && random_.one_in(4) ? 20U : kMarkCounted};
-            Marker::start(process_->store, *roots, mine([this, then](Result<PackUses> reached) {
+            Marker::start(process_->store(), *roots, mine([this, then](Result<PackUses> reached) {
                               if (!reached) {
                                   judge("mark", reached.error());
                                   process_->collecting = false;

@@ -62,16 +62,19 @@ void History::forget(std::function<void()> change, std::function<void()> then) {
 
 // Somebody may still use it: then it is tried again later.
 void History::drop(const LayerId& layer) {
-    process_->owner.drop_layer(layer, mine([this, layer](Status status) {
-                                   note("dropped " + layer.str() + ": " + outcome(status));
-                                   if (status) {
-                                       return;
-                                   }
-                                   process_->unnamed.insert(layer);
-                                   if (status.error().code() != Code::failed_precondition) {
-                                       judge("drop " + layer.str(), status.error());
-                                   }
-                               }));
+    auto dropped = mine([this, layer](Status status) {
+        note("dropped " + layer.str() + ": " + outcome(status));
+        if (status) {
+            return;
+        }
+        process_->unnamed.insert(layer);
+        if (status.error().code() != Code::failed_precondition) {
+            judge("drop " + layer.str(), status.error());
+        }
+    });
+    process_->call_first([layer, dropped = std::move(dropped)](VolumeOwner& owner) mutable {
+        owner.drop_layer(layer, std::move(dropped));
+    });
 }
 
 bool History::drop_layers() {
@@ -123,16 +126,16 @@ void History::look_at(const ContentId& id) {
             ++report_.counts["contents verified"];
         }
         note("looked at " + id.str() + ": " + outcome(status));
-        process_->owner.close(name, false, mine([this, name, lease](Status closed) {
-                                  if (!closed) {
-                                      judge("close " + name.str(), closed.error());
-                                  }
-                                  look_ended(name, lease);
-                              }));
+        process_->close(name, false, mine([this, name, lease](Status closed) {
+                            if (!closed) {
+                                judge("close " + name.str(), closed.error());
+                            }
+                            look_ended(name, lease);
+                        }));
     };
     const auto opened = [this, id, name, lease, buffer, read](Status status) {
         if (status) {
-            Volume& view = **process_->owner.find(name);
+            Volume& view = process_->volume(name);
             if (random_.one_in(2)) {
                 view.read(0, buffer->mutable_view(), mine(read));
             } else {
@@ -152,7 +155,10 @@ void History::look_at(const ContentId& id) {
             *unguarded = process->collecting;
         },
         mine([this, id, name, opened](Status) {
-            process_->owner.open_content(name, id, mine(opened));
+            process_->call(process_->group.place(name),
+                           [name, id, opened = mine(opened)](VolumeOwner& owner) mutable {
+                               owner.open_content(name, id, std::move(opened));
+                           });
         }));
 }
 
@@ -185,10 +191,13 @@ void History::run_destage(const ContentId& content) {
             catalog_.leases[lease] = {catalog_.epoch, true};
         },
         mine([this, content, lease](Status) {
-            process_->owner.destage(content, catalog_.epoch,
-                                    mine([this, content, lease](Result<DestagedContent> result) {
-                                        destaged(content, lease, std::move(result));
-                                    }));
+            auto ended = mine([this, content, lease](Result<DestagedContent> result) {
+                destaged(content, lease, std::move(result));
+            });
+            process_->call_first([content, epoch = catalog_.epoch,
+                                  ended = std::move(ended)](VolumeOwner& owner) mutable {
+                owner.destage(content, epoch, std::move(ended));
+            });
         }));
 }
 
@@ -243,7 +252,7 @@ bool History::cancel_destage() {
         return false;
     }
     process_->cancelled = true;
-    process_->owner.cancel_destage();
+    process_->call_first([](VolumeOwner& owner) { owner.cancel_destage(); });
     return true;
 }
 
@@ -262,7 +271,7 @@ void History::settle(const ContentId& id, bool give_up_layers) {
 }
 
 void History::tell_rooted(const ContentId& id, std::function<void()> then) {
-    process_->owner.content_rooted(id, mine([this, id, then = std::move(then)](Status status) {
+    process_->group.content_rooted(id, mine([this, id, then = std::move(then)](Status status) {
                                        note(id.str() + " told: " + outcome(status));
                                        if (status) {
                                            then();
@@ -315,10 +324,13 @@ bool History::merge_layers() {
     note("merge " + std::to_string(merge.layers.size()) + " layers of " + id.str() + " into " +
          merge.target.str());
     process_->merging = true;
-    process_->owner.merge(merge, mine([this, id, merge](Status status) {
-                              process_->merging = false;
-                              merged(id, merge, std::move(status));
-                          }));
+    auto ended = mine([this, id, merge](Status status) {
+        process_->merging = false;
+        merged(id, merge, std::move(status));
+    });
+    process_->call_first([merge, ended = std::move(ended)](VolumeOwner& owner) mutable {
+        owner.merge(merge, std::move(ended));
+    });
     return true;
 }
 
@@ -354,7 +366,7 @@ void History::tell_merged(std::shared_ptr<std::vector<ContentId>> changed,
     }
     const ContentId id = changed->back();
     changed->pop_back();
-    process_->owner.content_rooted(id, mine([this, id, changed, unnamed](Status told) {
+    process_->group.content_rooted(id, mine([this, id, changed, unnamed](Status told) {
                                        if (told) {
                                            tell_merged(changed, unnamed);
                                        } else {

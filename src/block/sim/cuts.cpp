@@ -78,7 +78,7 @@ void History::start_cut(std::uint64_t number, const std::vector<VolumeRef>& volu
         ++volume->cuts;
     }
     note("set-" + std::to_string(number) + " is written down");
-    process_->owner.cut(std::move(members), "set-" + std::to_string(number),
+    process_->group.cut(std::move(members), "set-" + std::to_string(number),
                         mine([this, number, volumes](Status status) {
                             cut_ended(number, volumes, std::move(status));
                         }));
@@ -116,33 +116,35 @@ void History::take_back(std::uint64_t number, const std::vector<VolumeRef>& volu
     for (const VolumeRef& volume : volumes) {
         ++volume->taken_back;
     }
-    process_->owner.drop_layer(
-        successor, mine([this, number, volumes](Status status) {
-            note("take set-" + std::to_string(number) + " back: " + outcome(status));
-            if (!status) {
-                process_->last_step = std::min(process_->last_step, process_->steps + 200);
-                return;
-            }
-            auto unnamed = std::make_shared<std::vector<LayerId>>();
-            catalog_.commit(
-                [this, number, volumes, unnamed] {
-                    const SimSet set = catalog_.sets.at(number);
-                    catalog_.sets.erase(number);
-                    for (std::size_t i = 0; i < volumes.size(); ++i) {
-                        forget_cut(*volumes[i], set.members[i]);
-                        unnamed->push_back(set.members[i].successor);
-                    }
-                },
-                mine([this, volumes, unnamed](Status) {
-                    ++report_.counts["sets taken back"];
-                    for (const LayerId& layer : *unnamed) {
-                        drop(layer);
-                    }
-                    for (const VolumeRef& volume : volumes) {
-                        volume->broken = --volume->taken_back > 0;
-                    }
-                }));
-        }));
+    auto dropped = mine([this, number, volumes](Status status) {
+        note("take set-" + std::to_string(number) + " back: " + outcome(status));
+        if (!status) {
+            process_->last_step = std::min(process_->last_step, process_->steps + 200);
+            return;
+        }
+        auto unnamed = std::make_shared<std::vector<LayerId>>();
+        catalog_.commit(
+            [this, number, volumes, unnamed] {
+                const SimSet set = catalog_.sets.at(number);
+                catalog_.sets.erase(number);
+                for (std::size_t i = 0; i < volumes.size(); ++i) {
+                    forget_cut(*volumes[i], set.members[i]);
+                    unnamed->push_back(set.members[i].successor);
+                }
+            },
+            mine([this, volumes, unnamed](Status) {
+                ++report_.counts["sets taken back"];
+                for (const LayerId& layer : *unnamed) {
+                    drop(layer);
+                }
+                for (const VolumeRef& volume : volumes) {
+                    volume->broken = --volume->taken_back > 0;
+                }
+            }));
+    });
+    process_->call_first([successor, dropped = std::move(dropped)](VolumeOwner& owner) mutable {
+        owner.drop_layer(successor, std::move(dropped));
+    });
 }
 
 // A later cut that was written down meanwhile stands on what was before this one.
@@ -211,7 +213,7 @@ void History::seal_volume(const VolumeRef& volume) {
     catalog_.commit([volume, content] { volume->sealing = content; },
                     mine([this, volume, sealed](Status) {
                         volume->state = State::closing;
-                        process_->owner.close(volume->id, true, mine(sealed));
+                        process_->close(volume->id, true, mine(sealed));
                     }));
 }
 

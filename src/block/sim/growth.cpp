@@ -21,21 +21,25 @@ bool History::grow_volume() {
     const std::uint64_t size = volume->size_bytes + more * kBlockBytes;
     note("grow " + volume->id.str() + " to " + std::to_string(size) + " bytes");
     volume->growing = true;
-    process_->owner.prepare_growth(
-        volume->id, size, mine([this, volume, size](Status status) {
-            note("room in " + volume->active.str() + ": " + outcome(status));
-            if (!status) {
-                volume->growing = false;
-                judge("grow " + volume->id.str(), status.error());
-                return;
-            }
-            catalog_.commit(
-                [volume, size] {
-                    volume->size_bytes = size;
-                    volume->oracle->grow(size / kCellBytes);
-                },
-                mine([this, volume, size](Status) { grow_prepared(volume, size); }));
-        }));
+    auto prepared = mine([this, volume, size](Status status) {
+        note("room in " + volume->active.str() + ": " + outcome(status));
+        if (!status) {
+            volume->growing = false;
+            judge("grow " + volume->id.str(), status.error());
+            return;
+        }
+        catalog_.commit(
+            [volume, size] {
+                volume->size_bytes = size;
+                volume->oracle->grow(size / kCellBytes);
+            },
+            mine([this, volume, size](Status) { grow_prepared(volume, size); }));
+    });
+    process_->call(
+        process_->group.of(volume->id),
+        [id = volume->id, size, prepared = std::move(prepared)](VolumeOwner& owner) mutable {
+            owner.prepare_growth(id, size, std::move(prepared));
+        });
     return true;
 }
 
@@ -44,7 +48,7 @@ void History::grow_prepared(const VolumeRef& volume, std::uint64_t size_bytes) {
     if (volume->state != State::open) {
         return;  // the process is ending; the next opening has the new size
     }
-    const Status grown = process_->owner.grow(volume->id, size_bytes);
+    const Status grown = process_->group.of(volume->id).owner.grow(volume->id, size_bytes);
     note("grown " + volume->id.str() + ": " + outcome(grown));
     if (!grown) {
         fail("grow " + volume->id.str() + ": " + grown.error().to_string());

@@ -12,10 +12,37 @@ constexpr std::size_t kKeptSteps = 60;
 // Nothing that was asked for takes more events than this to complete.
 constexpr std::uint64_t kPatience = 200'000;
 
+std::vector<OwnerGroup::Seat> make_seats(Process& process, SimCatalog& catalog,
+                                         const SimSizes& sizes) {
+    std::vector<OwnerGroup::Seat> seats;
+    for (std::size_t number = 0; number < sizes.owners; ++number) {
+        const auto& core = process.cores.emplace_back(
+            std::make_unique<Process::Core>(process, number, catalog, sizes));
+        seats.push_back({core->owner, core->scheduler});
+    }
+    return seats;
+}
+
 }  // namespace
 
+Process::Core::Core(Process& process, std::size_t number, SimCatalog& catalog,
+                    const SimSizes& sizes)
+    : scheduler(process.turns, number),
+      store(process.images),
+      owner(process.shared, number, process.reactor.sockets(), catalog,
+            LayerContext{.io = process.reactor,
+                         .scheduler = scheduler,
+                         .rng = process.rng,
+                         .directory = "/store",
+                         .store_uuid = "simulated-store",
+                         .boot_id = process.boot_id,
+                         .geometry = sizes.layers,
+                         .space = &process.space},
+            ImageSide{store, sizes.trees, sizes.read_ahead}) {}
+
 Process::Process(io::SimMachine& machine, SimCatalog& catalog, const SimSizes& sizes)
-    : rng(machine.random),
+    : boot_id(machine.boot_id()),
+      rng(machine.random),
       reactor(machine),
       objects(reactor, reactor, {.directory = "/objects", .durable = true, .open_files = 4}),
       remote(objects, reactor, machine.random),
@@ -30,17 +57,9 @@ Process::Process(io::SimMachine& machine, SimCatalog& catalog, const SimSizes& s
              .cache = cache,
              .store_uuid = "simulated-store",
              .pack_target_bytes = sizes.pack_bytes},
-      store(images),
-      owner(reactor.sockets(), catalog,
-            LayerContext{.io = reactor,
-                         .scheduler = reactor,
-                         .rng = rng,
-                         .directory = "/store",
-                         .store_uuid = "simulated-store",
-                         .boot_id = machine.boot_id(),
-                         .geometry = sizes.layers,
-                         .space = &space},
-            ImageSide{store, sizes.trees, sizes.read_ahead}) {
+      shared(sizes.owners),
+      turns(reactor, machine.random, sizes.owners),
+      group(shared.directory, make_seats(*this, catalog, sizes)) {
     catalog.set_scheduler(reactor);
 }
 
@@ -67,6 +86,7 @@ History::History(const HistoryOptions& options)
     geometry.checkpoint_bytes = 256U << 2 * random_.below(4);
     geometry.directory_pages = 1U << random_.below(3);
     geometry.layers_asked = options.seed % 2 == 0 ? 1 : geometry.layers_asked;
+    sizes_.owners = 1 + options.seed / 2 % 3;
     // Up to 2 MiB.
     sizes_.trees =
         random_.one_in(2)
@@ -240,7 +260,7 @@ void History::drain() {
 // --- the end of a process ---
 
 void History::end_process() {
-    const AheadCounters& ahead = process_->cache.ahead();
+    const AheadCounters ahead = process_->cache.ahead();
     report_.counts["bytes read ahead"] += ahead.bytes;
     report_.counts["bytes read ahead and used"] += ahead.used;
     if (machine_.disk.failed_syncs() > 0) {
@@ -277,7 +297,7 @@ void History::crash(io::Crash kind) {
     catalog_.crash();
     settle_volumes(power);
     bool closed = false;
-    process_->owner.close_all([&closed] { closed = true; });
+    process_->group.close_all([&closed] { closed = true; });
     std::uint64_t patience = kPatience;
     while (process_->reactor.step() && --patience > 0) {
     }

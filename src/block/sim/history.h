@@ -14,9 +14,10 @@
 #include <string>
 #include <string_view>
 
-#include "block/detail/volume_owner.h"
+#include "block/detail/owner_group.h"
 #include "block/image/repack.h"
 #include "block/sim/catalog.h"
+#include "block/sim/cores.h"
 #include "block/sim/remote.h"
 #include "io/sim_reactor.h"
 #include "objects/file_object_store.h"
@@ -50,12 +51,14 @@ struct SimSizes {
     std::uint32_t pack_bytes = 0;
     std::size_t cache_bytes = 0;
     ReadAheadLimits read_ahead{};
+    std::size_t owners = 1;
 };
 
 // One process: everything that ends with it.
 struct Process {
     static constexpr std::uint64_t kEndless = 1ULL << 50;
     Process(io::SimMachine& machine, SimCatalog& catalog, const SimSizes& sizes);
+    const std::string boot_id;
     io::SimRng rng;
     io::SimReactor reactor;
     objects::FileObjectStore objects;
@@ -64,10 +67,42 @@ struct Process {
     InlineWorker worker;
     ImageCache cache;
     ImageContext images;
-    ChunkStore store;
     Space room{kEndless, kEndless};  // what is left beside the reserve
     SpaceReserve space{[this] { return room; }, {0, 0}};
-    VolumeOwner owner;
+    struct Core {
+        Core(Process& process, std::size_t number, SimCatalog& catalog, const SimSizes& sizes);
+        CoreScheduler scheduler;
+        ChunkStore store;
+        VolumeOwner owner;
+    };
+    EngineShared shared;
+    Turns turns;
+    std::vector<std::unique_ptr<Core>> cores;
+    OwnerGroup group;
+    ChunkStore& store() { return cores.front()->store; }
+    // For those who are on its thread.
+    VolumeOwner& first() { return group.first().owner; }
+    Volume& volume(const VolumeId& id) { return **group.of(id).owner.find(id); }
+    // As an engine's calls: on the owner's thread, behind what was asked of it before.
+    template <class Work>
+    void call(const OwnerGroup::Seat& seat, Work work) {
+        seat.scheduler.post(
+            [&owner = seat.owner, work = std::move(work)]() mutable { work(owner); });
+    }
+    template <class Work>
+    void call_first(Work work) {
+        call(group.first(), std::move(work));
+    }
+    void open(const VolumeSpec& spec, Done done) {
+        call(group.place(spec.id), [spec, done = std::move(done)](VolumeOwner& owner) mutable {
+            owner.open(spec, std::move(done));
+        });
+    }
+    void close(const VolumeId& id, bool seal, Done done) {
+        call(group.of(id), [id, seal, done = std::move(done)](VolumeOwner& owner) mutable {
+            owner.close(id, seal, std::move(done));
+        });
+    }
     bool alive = true;
     bool recovered = false;
     bool faulty = false;    // operations may fail for no reason of their own

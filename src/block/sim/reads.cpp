@@ -27,7 +27,7 @@ bool History::stream() {
 
 void History::stream_on(const VolumeRef& volume, std::uint64_t cell, std::uint64_t left) {
     const std::uint64_t cells = volume->state == State::open && !volume->planned
-                                    ? (*process_->owner.find(volume->id))->size_bytes() / kCellBytes
+                                    ? process_->volume(volume->id).size_bytes() / kCellBytes
                                     : 0;
     if (left == 0 || cell >= cells) {
         return;
@@ -45,24 +45,24 @@ void History::read_cells(const VolumeRef& volume, std::uint64_t first, std::uint
     const auto window = volume->oracle->watch(first, count);
     const std::uint64_t begun = volume->oracle->moment();
     const MutableByteView into = buffer->mutable_view();
-    (*process_->owner.find(volume->id))
-        ->read(first * kCellBytes, into,
-               mine([this, volume, buffer, window, begun,
-                     then = std::move(then)](Status status) mutable {
-                   if (!status) {
-                       judge("read " + volume->id.str(), status.error());
-                       return;
-                   }
-                   const std::string wrong =
-                       volume->doubtful
-                           ? implausible(volume->lineage, window->first(), buffer->view())
-                           : window->check(buffer->view(), begun, volume->oracle->moment());
-                   if (!wrong.empty()) {
-                       fail("racing read of " + volume->id.str() + ": " + wrong);
-                   }
-                   ++report_.counts["racing reads judged"];
-                   then();
-               }));
+    process_->volume(volume->id)
+        .read(first * kCellBytes, into,
+              mine([this, volume, buffer, window, begun,
+                    then = std::move(then)](Status status) mutable {
+                  if (!status) {
+                      judge("read " + volume->id.str(), status.error());
+                      return;
+                  }
+                  const std::string wrong =
+                      volume->doubtful
+                          ? implausible(volume->lineage, window->first(), buffer->view())
+                          : window->check(buffer->view(), begun, volume->oracle->moment());
+                  if (!wrong.empty()) {
+                      fail("racing read of " + volume->id.str() + ": " + wrong);
+                  }
+                  ++report_.counts["racing reads judged"];
+                  then();
+              }));
 }
 
 void History::read_in_order(Volume& volume, MutableByteView into, std::uint64_t offset, Done done) {

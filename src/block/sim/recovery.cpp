@@ -118,7 +118,7 @@ bool History::recover_set(std::uint64_t number) {
 std::optional<bool> History::sealed_for(const LayerId& layer, const std::string& set,
                                         bool& missing) {
     const auto freeze = await<std::optional<Freeze>>(
-        [&](auto done) { process_->owner.freeze_of(layer, std::move(done)); });
+        [&](auto done) { process_->first().freeze_of(layer, std::move(done)); });
     if (!freeze) {
         return std::nullopt;
     }
@@ -142,27 +142,27 @@ bool History::seal_member(const SimSet::Member& member, bool missing) {
     const SimContent& content = catalog_.contents.at(member.content);
     if (!missing) {
         return expect("seal " + member.layer.str(), await<void>([&](Done done) {
-                          process_->owner.seal_layer(member.layer, content.record.size_bytes,
-                                                     std::move(done));
+                          process_->first().seal_layer(member.layer, content.record.size_bytes,
+                                                       std::move(done));
                       }));
     }
     const auto made = await<void>([&](Done done) {
-        process_->owner.open({.id = member.volume,
-                              .size_bytes = content.record.size_bytes,
-                              .base = content.record.parent,
-                              .active = member.layer,
-                              .create_active = true},
-                             std::move(done));
+        process_->open({.id = member.volume,
+                        .size_bytes = content.record.size_bytes,
+                        .base = content.record.parent,
+                        .active = member.layer,
+                        .create_active = true},
+                       std::move(done));
     });
     return expect("make " + member.layer.str(), made) &&
            expect("seal " + member.layer.str(), await<void>([&](Done done) {
-                      process_->owner.close(member.volume, true, std::move(done));
+                      process_->close(member.volume, true, std::move(done));
                   }));
 }
 
 bool History::recover_sealing(const VolumeRef& volume) {
     const auto freeze = await<std::optional<Freeze>>(
-        [&](auto done) { process_->owner.freeze_of(volume->active, std::move(done)); });
+        [&](auto done) { process_->first().freeze_of(volume->active, std::move(done)); });
     if (!freeze) {
         return false;
     }
@@ -207,7 +207,7 @@ bool History::remove_left_packs() {
 bool History::drop_unnamed() {
     for (const bool again : {false, true}) {
         auto layers = await<std::vector<LayerId>>(
-            [&](auto done) { process_->owner.list_layers(std::move(done)); });
+            [&](auto done) { process_->first().list_layers(std::move(done)); });
         if (!layers) {
             return false;
         }
@@ -223,7 +223,7 @@ bool History::drop_unnamed() {
         for (const LayerId& layer : **layers) {
             note("recovery drops layer " + layer.str());
             if (!expect("drop " + layer.str(), await<void>([&](Done done) {
-                            process_->owner.drop_layer(layer, std::move(done));
+                            process_->first().drop_layer(layer, std::move(done));
                         }))) {
                 return false;
             }

@@ -36,6 +36,7 @@ class SimRemote final : public objects::ObjectStore {
                               io::Callback<Result<objects::Tail>> done) override;
     objects::CallPtr remove(std::string name, objects::CallOptions options,
                             io::Callback<Status> done) override;
+    void forget(const std::string& name) override { below_.forget(name); }
 
   private:
     using Done = io::Callback<Status>;

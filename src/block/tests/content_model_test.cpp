@@ -16,7 +16,8 @@ constexpr std::uint64_t kMost = 64 * kBlockBytes;  // a tiny tree has 128 blocks
 
 class Model {
   public:
-    explicit Model(std::uint64_t seed) : reactor_(seed), owner_(reactor_), random_(seed) {
+    explicit Model(std::uint64_t seed)
+        : reactor_(seed), owner_(reactor_, 1 + seed % 3), random_(seed) {
         owner_.gate.skip_syncs = true;
         create();
     }
@@ -155,8 +156,8 @@ class Model {
         }
         const auto pending = owner_.begin_cut(members, name("set-"));
         if (random_() % 2 == 0) {
-            const std::uint64_t before = owner_->counters().cuts;
-            REQUIRE(reactor_->run_until([&] { return owner_->counters().cuts > before; }, soon()));
+            const std::uint64_t before = owner_.cuts();
+            REQUIRE(reactor_->run_until([&] { return owner_.cuts() > before; }, soon()));
             change();  // while it is being sealed
         }
         owner_.settle();

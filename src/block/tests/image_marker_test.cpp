@@ -77,6 +77,7 @@ class Collected final : public objects::ObjectStore {
     objects::CallPtr remove(std::string name, objects::CallOptions options, Done done) override {
         return store.remove(std::move(name), options, std::move(done));
     }
+    void forget(const std::string& name) override { store.forget(name); }
     objects::MemoryObjectStore store;
     std::function<void(const std::string&)> before_get;
 };

@@ -295,7 +295,8 @@ TEST_CASE(
 
 TEST_CASE("a cancelled destage ends as cancelled; threads give the same root as the owner") {
     TestReactor reactor;
-    PoolWorker pool(reactor->scheduler(), 2);
+    Executor threads("image-worker", 2, 4);
+    PoolWorker pool(reactor->scheduler(), threads, 2);
     TestTier tier(reactor, nullptr, 1 << 20, &pool);
     FlatSource content(reactor, 512 << 10);
     content.fill(0, 512 << 10, 3);

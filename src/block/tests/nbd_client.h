@@ -193,6 +193,7 @@ class TestEngine {
         options.backend = backend;
         options.geometry = geometry;
         options.boot_id = "boot-1";
+        options.reactors = 2;
         start();
     }
     void start() {

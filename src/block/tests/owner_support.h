@@ -3,7 +3,10 @@
 // VolumeOwner, an image tier on tiny geometry, contents in memory. Thread model: one owner thread.
 #pragma once
 
-#include "block/detail/volume_owner.h"
+#include <deque>
+#include <numeric>
+
+#include "block/detail/owner_group.h"
 #include "block/tests/image_support.h"
 
 namespace kiln::block::testing {
@@ -22,31 +25,46 @@ inline bool writes(const io::Op& op, std::string_view text) {
 
 class TestOwner {
   public:
-    explicit TestOwner(TestReactor& with)
-        : reactor(with), gate(with->io(), with->scheduler()), tier(with) {
+    // With several owners they share the thread; a new volume goes to the one with the fewest.
+    explicit TestOwner(TestReactor& with, std::size_t how_many = 1)
+        : reactor(with), count(how_many), gate(with->io(), with->scheduler()), tier(with) {
         start();
     }
     ~TestOwner() { stop(); }
     void start() {
-        owner.emplace(reactor->sockets(), contents,
-                      LayerContext{.io = gate,
-                                   .scheduler = reactor->scheduler(),
-                                   .rng = rng,
-                                   .directory = "/store",
-                                   .store_uuid = "store",
-                                   .boot_id = "boot-1",
-                                   .geometry = kSmall},
-                      ImageSide{tier.store, kTiny});
+        shared.emplace(count);
+        std::vector<OwnerGroup::Seat> seats;
+        for (std::size_t number = 0; number < count; ++number) {
+            owners.emplace_back(*shared, number, reactor->sockets(), contents,
+                                LayerContext{.io = gate,
+                                             .scheduler = reactor->scheduler(),
+                                             .rng = rng,
+                                             .directory = "/store",
+                                             .store_uuid = "store",
+                                             .boot_id = "boot-1",
+                                             .geometry = kSmall},
+                                ImageSide{tier.store, kTiny});
+            seats.push_back({owners.back(), reactor->scheduler()});
+        }
+        group.emplace(shared->directory, std::move(seats));
     }
     void stop() {
         bool closed = false;
-        owner->close_all([&closed] { closed = true; });
+        group->close_all([&closed] { closed = true; });
         REQUIRE(reactor->run_until([&closed] { return closed; }, soon()));
-        owner.reset();
+        group.reset();
+        owners.clear();
     }
-    VolumeOwner* operator->() { return &*owner; }
+    VolumeOwner* operator->() { return &owners.front(); }
+    VolumeOwner& of(const std::string& id) { return group->of(VolumeId(id)).owner; }
+    std::uint64_t cuts() const {
+        return std::accumulate(owners.begin(), owners.end(), std::uint64_t{0},
+                               [](std::uint64_t sum, const VolumeOwner& owner) {
+                                   return sum + owner.counters().cuts;
+                               });
+    }
     Volume& volume(const std::string& id) {
-        const auto found = owner->find(VolumeId(id));
+        const auto found = of(id).find(VolumeId(id));
         REQUIRE_MESSAGE(found, found.error().to_string());
         return **found;
     }
@@ -75,27 +93,29 @@ class TestOwner {
         return begin([&](Done done) { volume(id).flush(std::move(done)); });
     }
     Pending begin_cut(std::vector<CutMember> members, const std::string& set) {
-        return begin([&](Done done) { owner->cut(std::move(members), set, std::move(done)); });
+        return begin([&](Done done) { group->cut(std::move(members), set, std::move(done)); });
     }
     Pending begin_close(const std::string& id) {
-        return begin([&](Done done) { owner->close(VolumeId(id), false, std::move(done)); });
+        return begin([&](Done done) { of(id).close(VolumeId(id), false, std::move(done)); });
     }
 
     Status open(const std::string& id, std::uint64_t bytes, const std::string& base,
                 const std::string& active) {
         return reactor.await<void>([&](Done done) {
-            owner->open({VolumeId(id), bytes, ContentId(base), LayerId(active), true},
-                        std::move(done));
+            group->place(VolumeId(id))
+                .owner.open({VolumeId(id), bytes, ContentId(base), LayerId(active), true},
+                            std::move(done));
         });
     }
     Status view(const std::string& name, const std::string& content) {
         return reactor.await<void>([&](Done done) {
-            owner->open_content(VolumeId(name), ContentId(content), std::move(done));
+            group->place(VolumeId(name))
+                .owner.open_content(VolumeId(name), ContentId(content), std::move(done));
         });
     }
     Status close(const std::string& id) {
         return reactor.await<void>(
-            [&](Done done) { owner->close(VolumeId(id), false, std::move(done)); });
+            [&](Done done) { of(id).close(VolumeId(id), false, std::move(done)); });
     }
     Status write(const std::string& id, std::uint64_t block, std::uint8_t value) {
         const auto pending = begin_write(id, block, value);
@@ -117,29 +137,29 @@ class TestOwner {
     Status cut(const std::string& id, const std::string& successor, const std::string& content,
                const std::string& set) {
         return reactor.await<void>([&](Done done) {
-            owner->cut({{VolumeId(id), LayerId(successor), ContentId(content)}}, set,
+            group->cut({{VolumeId(id), LayerId(successor), ContentId(content)}}, set,
                        std::move(done));
         });
     }
     Result<std::optional<Freeze>> freeze_of(const std::string& layer) {
         return reactor.await<std::optional<Freeze>>(
-            [&](auto done) { owner->freeze_of(LayerId(layer), std::move(done)); });
+            [&](auto done) { owners.front().freeze_of(LayerId(layer), std::move(done)); });
     }
     Status seal_layer(const std::string& layer, std::uint64_t bytes) {
         return reactor.await<void>(
-            [&](Done done) { owner->seal_layer(LayerId(layer), bytes, std::move(done)); });
+            [&](Done done) { owners.front().seal_layer(LayerId(layer), bytes, std::move(done)); });
     }
     Status drop(const std::string& layer) {
         return reactor.await<void>(
-            [&](Done done) { owner->drop_layer(LayerId(layer), std::move(done)); });
+            [&](Done done) { owners.front().drop_layer(LayerId(layer), std::move(done)); });
     }
     Result<DestagedContent> destage(const std::string& content) {
         return reactor.await<DestagedContent>(
-            [&](auto done) { owner->destage(ContentId(content), 1, std::move(done)); });
+            [&](auto done) { owners.front().destage(ContentId(content), 1, std::move(done)); });
     }
     Status rooted(const std::string& content) {
         return reactor.await<void>(
-            [&](Done done) { owner->content_rooted(ContentId(content), std::move(done)); });
+            [&](Done done) { group->content_rooted(ContentId(content), std::move(done)); });
     }
     // The row of a content.
     void add_content(const std::string& id, const std::string& parent, const std::string& layer,
@@ -160,11 +180,14 @@ class TestOwner {
     }
 
     TestReactor& reactor;
+    const std::size_t count;
     TestRng rng;
     GateIo gate;
     TestTier tier;
     TestContents contents;
-    std::optional<VolumeOwner> owner;
+    std::optional<EngineShared> shared;
+    std::deque<VolumeOwner> owners;
+    std::optional<OwnerGroup> group;
 };
 
 }  // namespace kiln::block::testing

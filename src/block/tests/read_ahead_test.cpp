@@ -46,6 +46,7 @@ class WatchedStore final : public objects::ObjectStore {
                             io::Callback<Status> done) override {
         return below_.remove(std::move(name), options, std::move(done));
     }
+    void forget(const std::string& name) override { below_.forget(name); }
     void release() {
         hold = false;
         auto all = std::move(held);
@@ -111,7 +112,7 @@ struct World {
     void close(Volume& volume) {
         CHECK(reactor.await<void>([&](Done done) { volume.close(std::move(done)); }));
     }
-    const AheadCounters& ahead() const { return tier.cache.ahead(); }
+    AheadCounters ahead() const { return tier.cache.ahead(); }
     std::uint64_t ahead_chunks() const { return ahead().bytes / kChunk; }
     int most_gets() const {
         int most = 0;

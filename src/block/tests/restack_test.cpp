@@ -31,7 +31,7 @@ void root_it(TestOwner& owner) {
 
 TestOwner::Pending begin_rooted(TestOwner& owner) {
     return owner.begin(
-        [&](Done done) { owner->content_rooted(ContentId("content-1"), std::move(done)); });
+        [&](Done done) { owner.group->content_rooted(ContentId("content-1"), std::move(done)); });
 }
 
 }  // namespace
@@ -108,7 +108,7 @@ TEST_CASE("one destage at a time; it uses its layers, is cancelled, and ends wit
         CHECK(tree->error().code() == Code::cancelled);
         begin();
         bool closed = false;
-        owner->close_all([&closed] { closed = true; });
+        owner.group->close_all([&closed] { closed = true; });
         owner.settle();
         CHECK(!closed);
         owner.gate.release();
@@ -166,8 +166,10 @@ TEST_CASE(
         REQUIRE(owner.close("vol-1"));
         owner.contents.late = true;
         const auto opened = owner.begin([&](Done done) {
-            owner->open({VolumeId("vol-2"), kBytes, ContentId("content-1"), LayerId("l-9"), true},
-                        std::move(done));
+            owner.group->place(VolumeId("vol-2"))
+                .owner.open(
+                    {VolumeId("vol-2"), kBytes, ContentId("content-1"), LayerId("l-9"), true},
+                    std::move(done));
         });
         owner.settle();
         REQUIRE(owner.contents.waiting.size() == 1);

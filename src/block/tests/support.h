@@ -214,77 +214,62 @@ class KeptImages {
             return std::make_unique<Objects>(state, scheduler);
         };
         made.index = [state = state_](io::Scheduler& scheduler) {
-            return std::make_unique<Index>(state, scheduler);
+            return std::make_unique<MemoryChunkIndex>(scheduler, state->rows);
         };
         made.geometry = geometry;
         return made;
     }
-    // Of the last engine that ended.
-    std::map<std::string, objects::SharedBytes>& objects() { return state_->objects; }
-    std::map<PackId, MemoryChunkIndex::Pack>& packs() { return state_->packs; }
 
   private:
     struct State {
-        std::map<std::string, objects::SharedBytes> objects;
-        std::map<PackId, MemoryChunkIndex::Pack> packs;
+        Mutex mutex;
+        std::map<std::string, objects::SharedBytes> objects GUARDED_BY(mutex);
+        const std::shared_ptr<MemoryChunkIndex::Rows> rows =
+            std::make_shared<MemoryChunkIndex::Rows>();
     };
+    // A store of one reactor over what all of them, and the engines before, have put.
     class Objects final : public objects::ObjectStore {
       public:
         Objects(std::shared_ptr<State> state, io::Scheduler& scheduler)
-            : state_(std::move(state)), store_(scheduler) {
-            store_.contents = state_->objects;
-        }
-        ~Objects() override { state_->objects = store_.contents; }
+            : state_(std::move(state)), store_(scheduler) {}
         objects::CallPtr put(std::string name, objects::SharedBytes content,
                              objects::CallOptions options, Done done) override {
-            return store_.put(std::move(name), std::move(content), options, std::move(done));
+            return with_objects([&] {
+                return store_.put(std::move(name), std::move(content), options, std::move(done));
+            });
         }
         objects::CallPtr get(std::string name, std::uint64_t offset, std::uint64_t length,
                              objects::CallOptions options,
                              io::Callback<Result<Bytes>> done) override {
-            return store_.get(std::move(name), offset, length, options, std::move(done));
+            return with_objects([&] {
+                return store_.get(std::move(name), offset, length, options, std::move(done));
+            });
         }
         objects::CallPtr get_tail(std::string name, std::uint64_t length,
                                   objects::CallOptions options,
                                   io::Callback<Result<objects::Tail>> done) override {
-            return store_.get_tail(std::move(name), length, options, std::move(done));
+            return with_objects(
+                [&] { return store_.get_tail(std::move(name), length, options, std::move(done)); });
         }
         objects::CallPtr remove(std::string name, objects::CallOptions options,
                                 Done done) override {
-            return store_.remove(std::move(name), options, std::move(done));
+            return with_objects(
+                [&] { return store_.remove(std::move(name), options, std::move(done)); });
         }
+        void forget(const std::string& name) override { store_.forget(name); }
 
       private:
+        // The store works on its own map inside the call, and answers later.
+        template <class Call>
+        objects::CallPtr with_objects(Call call) {
+            MutexLock lock(state_->mutex);
+            store_.contents.swap(state_->objects);
+            objects::CallPtr pending = call();
+            store_.contents.swap(state_->objects);
+            return pending;
+        }
         const std::shared_ptr<State> state_;
         objects::MemoryObjectStore store_;
-    };
-    class Index final : public ChunkIndex {
-      public:
-        Index(std::shared_ptr<State> state, io::Scheduler& scheduler)
-            : state_(std::move(state)), index_(scheduler) {
-            for (const auto& [id, pack] : state_->packs) {
-                index_.insert(pack.header, pack.bytes, pack.entries, [](Status) {});
-            }
-        }
-        ~Index() override { state_->packs = index_.packs(); }
-        void lookup(const DomainId& domain, std::vector<ChunkId> ids, LookupFor purpose,
-                    io::Callback<Result<Located>> done) override {
-            index_.lookup(domain, std::move(ids), purpose, std::move(done));
-        }
-        void begin_pack(const PackHeader& pack, Done done) override {
-            index_.begin_pack(pack, std::move(done));
-        }
-        void insert(const PackHeader& pack, std::uint64_t pack_bytes,
-                    std::vector<PackEntry> entries, Done done) override {
-            index_.insert(pack, pack_bytes, std::move(entries), std::move(done));
-        }
-        void remove(const PackId& pack, Done done) override {
-            index_.remove(pack, std::move(done));
-        }
-
-      private:
-        const std::shared_ptr<State> state_;
-        MemoryChunkIndex index_;
     };
     const std::shared_ptr<State> state_ = std::make_shared<State>();
 };

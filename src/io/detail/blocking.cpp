@@ -64,6 +64,7 @@ Result<std::uint64_t> do_open(const Op& op) {
 
 Result<std::uint64_t> do_transfer(const Op& op) {
     std::uint64_t moved = 0;
+    unsigned refused = 0;
     const int fd = static_cast<int>(op.file.value);
     while (moved < op.length) {
         const auto offset = static_cast<off_t>(op.offset + moved);
@@ -71,6 +72,9 @@ Result<std::uint64_t> do_transfer(const Op& op) {
                               ? ::pread(fd, op.data + moved, op.length - moved, offset)
                               : ::pwrite(fd, op.data + moved, op.length - moved, offset);
         if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n < 0 && errno == ENOSPC && op.kind == OpKind::write && ++refused < kFullAttempts) {
             continue;
         }
         if (n < 0) {

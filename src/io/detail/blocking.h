@@ -15,6 +15,10 @@
 
 namespace kiln::io {
 
+// A write is out of space when the file system says so this often. ext4 without a journal says it
+// now and then although there is room, while other writers hold blocks ready that they give back.
+inline constexpr unsigned kFullAttempts = 4;
+
 Result<std::uint64_t> execute_blocking(const Op& op);
 // The error of a failed operation, naming it.
 Error op_error(const Op& op, int err);

@@ -78,6 +78,7 @@ class UringReactor final : public Loop, public Io, public Sockets {
         std::variant<std::monostate, IoDone, AcceptDone, ReceivedDone, SendDone> done;
         Op op{.kind = OpKind::read};
         std::uint64_t moved = 0;
+        unsigned refused = 0;  // for want of space (kFullAttempts)
         SocketId socket{};
         MutableByteView into{};
         std::vector<iovec> parts{};

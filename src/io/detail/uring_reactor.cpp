@@ -74,6 +74,7 @@ UringReactor::Pending* UringReactor::take_pending(Kind kind) {
 void UringReactor::recycle(Pending* pending) {
     pending->done = std::monostate{};
     pending->moved = 0;
+    pending->refused = 0;
     pending->socket = SocketId{};
     pending->parts.clear();
     pending->descriptor = -1;
@@ -265,7 +266,9 @@ void UringReactor::complete(Pending* pending, int result) {
 void UringReactor::complete_file(Pending* pending, int result) {
     const Op& op = pending->op;
     const bool transfer = op.kind == OpKind::read || op.kind == OpKind::write;
-    const bool retry = result == -EINTR || result == -EAGAIN;
+    const bool full = op.kind == OpKind::write && result == -ENOSPC;
+    const bool retry =
+        result == -EINTR || result == -EAGAIN || (full && ++pending->refused < kFullAttempts);
     if (!dropping_ && retry) {
         prepare_file(pending);
         return;
