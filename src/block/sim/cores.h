@@ -14,23 +14,51 @@ namespace kiln::block::sim {
 class Turns {
   public:
     Turns(io::SimReactor& reactor, io::SimRandom& random, std::size_t cores)
-        : reactor_(reactor), random_(random), tasks_(cores) {}
+        : reactor_(reactor), random_(random), cores_(cores) {}
 
     io::SimReactor& reactor() { return reactor_; }
     void post(std::size_t core, io::Callback<> task) {
-        tasks_[core].push_back(std::move(task));
+        Core& to = cores_[core];
+        to.tasks.push_back(std::move(task));
+        if (to.busy) {
+            return;
+        }
+        // Now and then a thread has something else to do, while the others and the disk go on.
+        if (cores_.size() > 1 && random_.one_in(kSeldom)) {
+            to.busy = true;
+            reactor_.after(random_.below(kLong) * std::chrono::microseconds(1),
+                           [this, &to] { go_on(to); });
+            return;
+        }
         reactor_.post([this] { take_one(); });
     }
 
   private:
+    static constexpr std::uint64_t kSeldom = 50;
+    static constexpr std::uint64_t kLong = 3000;  // some tens of operations of the disk
+    struct Core {
+        std::deque<io::Callback<>> tasks{};
+        bool busy = false;
+    };
+
+    void go_on(Core& core) {
+        core.busy = false;
+        for (std::size_t i = 0; i < core.tasks.size(); ++i) {
+            reactor_.post([this] { take_one(); });
+        }
+    }
+    // Finds nothing when who had something became busy.
     void take_one() {
-        std::vector<std::deque<io::Callback<>>*> waiting;
-        for (auto& tasks : tasks_) {
-            if (!tasks.empty()) {
-                waiting.push_back(&tasks);
+        std::vector<Core*> waiting;
+        for (Core& core : cores_) {
+            if (!core.tasks.empty() && !core.busy) {
+                waiting.push_back(&core);
             }
         }
-        auto& tasks = *waiting[waiting.size() == 1 ? 0 : random_.below(waiting.size())];
+        if (waiting.empty()) {
+            return;
+        }
+        auto& tasks = waiting[waiting.size() == 1 ? 0 : random_.below(waiting.size())]->tasks;
         io::Callback<> task = std::move(tasks.front());
         tasks.pop_front();
         task();
@@ -38,7 +66,7 @@ class Turns {
 
     io::SimReactor& reactor_;
     io::SimRandom& random_;
-    std::vector<std::deque<io::Callback<>>> tasks_;
+    std::vector<Core> cores_;
 };
 
 class CoreScheduler final : public io::Scheduler {
