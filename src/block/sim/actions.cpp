@@ -25,7 +25,8 @@ const History::Action History::kActions[] = {
     {"delete volume", 1, &History::delete_volume},
     {"grow volume", 4, &History::grow_volume},
     {"delete snapshot", 3, &History::delete_snapshot},
-    {"write", 80, &History::write},
+    {"write", 76, &History::write},
+    {"chain of writes", 4, &History::chain},
     {"zero", 25, &History::zero},
     {"flush", 12, &History::flush},
     {"check", 4, &History::check_read},
@@ -263,8 +264,23 @@ bool History::write() {
     return true;
 }
 
+// Writes to any volumes, each begun when the one before was acknowledged.
+bool History::chain() {
+    chain_on(random_.between(4, 16));
+    return true;
+}
+
+void History::chain_on(std::uint64_t left) {
+    const VolumeRef volume = left > 0 ? pick(State::open) : nullptr;
+    if (!volume || volume->reading || volume->changes_in_flight >= kMostChanges) {
+        return;
+    }
+    const auto [first, count] = random_cells(*volume, true);
+    write_cells(volume, first, count, next_value_++, false, [this, left] { chain_on(left - 1); });
+}
+
 void History::write_cells(const VolumeRef& volume, std::uint64_t first, std::uint64_t count,
-                          Value value, bool durable) {
+                          Value value, bool durable, io::Callback<> then) {
     auto buffer = std::make_shared<io::Buffer>(count * kCellBytes);
     fill_cells(buffer->mutable_view(), first, value);
     const auto change = volume->oracle->begin(first, count, value);
@@ -274,17 +290,19 @@ void History::write_cells(const VolumeRef& volume, std::uint64_t first, std::uin
                              span_text(first, count) + (durable ? " durable" : "");
     note(what);
     Volume& open = process_->volume(volume->id);
-    open.write(
-        first * kCellBytes, buffer->view(), durable,
-        mine([this, volume, buffer, change, durable, what, asked = ask(*volume)](Status status) {
-            note(what + ": " + outcome(status));
-            judge_answer(what, asked, status, durable);
-            --volume->changes_in_flight;
-            volume->oracle->end(change, status.has_value(), durable);
-            if (!status) {
-                judge(what, status.error());
-            }
-        }));
+    open.write(first * kCellBytes, buffer->view(), durable,
+               mine([this, volume, buffer, change, durable, what, asked = ask(*volume),
+                     then = std::move(then)](Status status) mutable {
+                   note(what + ": " + outcome(status));
+                   judge_answer(what, asked, status, durable);
+                   --volume->changes_in_flight;
+                   volume->oracle->end(change, status.has_value(), durable);
+                   if (!status) {
+                       judge(what, status.error());
+                   } else if (then) {
+                       then();
+                   }
+               }));
 }
 
 bool History::zero() {

@@ -230,7 +230,9 @@ class History {
     std::string verified(const VolumeRef& volume, ByteView bytes);
     void close(const VolumeRef& volume, std::function<void()> then);
     void write_cells(const VolumeRef& volume, std::uint64_t first, std::uint64_t count, Value value,
-                     bool durable);
+                     bool durable, io::Callback<> then = {});
+    bool chain();
+    void chain_on(std::uint64_t left);
     std::pair<std::uint64_t, std::uint64_t> random_cells(const SimVolume& volume, bool blocks);
 
     // reads.cpp
