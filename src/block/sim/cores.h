@@ -34,8 +34,8 @@ class Turns {
     }
 
   private:
-    static constexpr std::uint64_t kSeldom = 50;
-    static constexpr std::uint64_t kLong = 3000;  // some tens of operations of the disk
+    static constexpr std::uint64_t kSeldom = 8;
+    static constexpr std::uint64_t kLong = 20000;  // some hundreds of operations of the disk
     struct Core {
         std::deque<io::Callback<>> tasks{};
         bool busy = false;
