@@ -118,22 +118,37 @@ void LocalLayer::check_reads() {
 
 // The check sums are read beside the data, where they are not at hand.
 void LocalLayer::read_checked(BlockRange range, MutableByteView into, Done done) {
+    if (auto page = crcs_->at_hand(range)) {
+        transfer_all(false, range, into.data(),
+                     [this, range, into, page = std::move(page),
+                      done = std::move(done)](Status status) mutable {
+                         done(status ? compare(range, into, {&page, 1}) : told(std::move(status)));
+                     });
+        return;
+    }
     auto pages = std::make_shared<DataCrcs::Pages>();
     auto& place = *pages;
     const auto join = Join::create([this, range, into, pages = std::move(pages),
                                     done = std::move(done)](Status status) mutable {
-        if (status) {
-            status = crcs_->check(range, into, *pages);
-        }
-        if (!status && status.error().code() == Code::data_loss && !mismatch_told_) {
-            mismatch_told_ = true;
-            log_error("block", status.error().message());
-        }
-        done(std::move(status));
+        done(status ? compare(range, into, *pages) : told(std::move(status)));
     });
     crcs_->fetch(range, place, join->arm());
     transfer_all(false, range, into.data(), join->arm());
     join->ready();
+}
+
+Status LocalLayer::compare(BlockRange range, ByteView bytes,
+                           std::span<const DataCrcs::PageRef> pages) {
+    return told(crcs_->check(range, bytes, pages));
+}
+
+// The first damage of a layer stands in the log.
+Status LocalLayer::told(Status status) {
+    if (!status && status.error().code() == Code::data_loss && !mismatch_told_) {
+        mismatch_told_ = true;
+        log_error("block", status.error().message());
+    }
+    return status;
 }
 
 void LocalLayer::write(BlockRange range, ByteView from, Done done) {

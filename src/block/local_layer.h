@@ -91,6 +91,8 @@ class LocalLayer final : public Layer {
     void transfer(bool write, const ShardSet::Part& part, std::uint8_t* data, Done done);
     void transfer_all(bool write, BlockRange range, std::uint8_t* data, Done done);
     void read_checked(BlockRange range, MutableByteView into, Done done);
+    Status compare(BlockRange range, ByteView bytes, std::span<const DataCrcs::PageRef> pages);
+    Status told(Status status);
     // False when the range needs new blocks and there is no space for them.
     bool take_space(BlockRange range);
     void data_written(BlockRange range, const std::optional<Bytes>& copy, Status status, Done done);

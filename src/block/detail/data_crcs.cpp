@@ -85,6 +85,16 @@ void DataCrcs::opened(Status status) {
     }
 }
 
+DataCrcs::PageRef DataCrcs::at_hand(BlockRange range) {
+    const std::uint64_t number = data_crc_page_of(range.first);
+    const auto found = kept_.find(number);
+    if (found == kept_.end() || data_crc_page_of(range.end() - 1) != number) {
+        return nullptr;
+    }
+    found->second.used = ++uses_;
+    return found->second.page;
+}
+
 void DataCrcs::fetch(BlockRange range, Pages& into, Done done) {
     const std::uint64_t first = data_crc_page_of(range.first);
     const std::uint64_t last = data_crc_page_of(range.end() - 1);
@@ -102,7 +112,7 @@ void DataCrcs::fetch(BlockRange range, Pages& into, Done done) {
     join->ready();
 }
 
-Status DataCrcs::check(BlockRange range, ByteView bytes, const Pages& pages) const {
+Status DataCrcs::check(BlockRange range, ByteView bytes, std::span<const PageRef> pages) const {
     const std::uint64_t first_page = data_crc_page_of(range.first);
     for (std::uint64_t block = range.first; block < range.end(); ++block) {
         const ByteView data = bytes.subspan((block - range.first) * kBlockBytes, kBlockBytes);

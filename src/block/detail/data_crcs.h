@@ -10,6 +10,8 @@
 
 #include <map>
 #include <memory>
+#include <span>
+#include <unordered_map>
 #include <vector>
 
 #include "block/detail/data_crc_format.h"
@@ -24,8 +26,9 @@ DataCrcHeader data_crcs_of(const Superblock& superblock);
 
 class DataCrcs {
   public:
+    using PageRef = std::shared_ptr<const io::Buffer>;
     // The pages that speak for a range, in order.
-    using Pages = std::vector<std::shared_ptr<const io::Buffer>>;
+    using Pages = std::vector<PageRef>;
 
     // `expected`: whose data it must be.
     DataCrcs(const LayerContext& context, LayerId layer, DataCrcHeader expected)
@@ -33,14 +36,15 @@ class DataCrcs {
 
     // Opens the file and looks at its header. fetch() does so by itself.
     void open(Done done);
+    // The page that speaks for all of the range, where it is one and was read before.
+    PageRef at_hand(BlockRange range);
     // `into` stays until completion.
     void fetch(BlockRange range, Pages& into, Done done);
     // The bytes that were read from there.
-    Status check(BlockRange range, ByteView bytes, const Pages& pages) const;
+    Status check(BlockRange range, ByteView bytes, std::span<const PageRef> pages) const;
     void close(Done done);
 
   private:
-    using PageRef = Pages::value_type;
     struct Kept {
         PageRef page;
         std::uint64_t used = 0;
@@ -62,7 +66,7 @@ class DataCrcs {
     io::Buffer header_;  // while it is opened
     std::vector<Done> opening_;
     std::map<std::uint64_t, std::vector<io::Callback<Result<PageRef>>>> reading_;
-    std::map<std::uint64_t, Kept> kept_;
+    std::unordered_map<std::uint64_t, Kept> kept_;
     std::uint64_t uses_ = 0;
 };
 
