@@ -6,6 +6,9 @@
 #include <openssl/evp.h>
 #include <openssl/params.h>
 
+#include <algorithm>
+
+#include "crypto/detail/sha256_lanes.h"
 #include "util/check.h"
 #include "util/encoding.h"
 
@@ -84,6 +87,28 @@ Digest256 sha256(ByteView data) {
     INVARIANT(EVP_DigestUpdate(context.get(), data.data(), data.size()) == 1);
     INVARIANT(EVP_DigestFinal_ex(context.get(), digest.data(), nullptr) == 1);
     return digest;
+}
+
+void sha256_each(std::span<const ByteView> messages, std::span<Digest256> digests) {
+    using detail::kSha256Lanes;
+    INVARIANT(messages.size() == digests.size());
+    static const bool has_lanes = detail::has_sha256_lanes();
+    std::size_t at = 0;
+    while (at < messages.size()) {
+        const auto rest = messages.subspan(at);
+        const auto same_length = [&rest](ByteView message) {
+            return message.size() == rest[0].size();
+        };
+        if (has_lanes && rest.size() >= kSha256Lanes &&
+            std::ranges::all_of(rest.first(kSha256Lanes), same_length)) {
+            detail::sha256_lanes(rest.first<kSha256Lanes>(),
+                                 digests.subspan(at).first<kSha256Lanes>());
+            at += kSha256Lanes;
+        } else {
+            digests[at] = sha256(rest[0]);
+            ++at;
+        }
+    }
 }
 
 std::string sha256_hex(ByteView data) {

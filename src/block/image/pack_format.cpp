@@ -156,18 +156,24 @@ std::string pack_name(const std::string& store_uuid, const PackId& pack) {
 }
 
 Bytes encode_entry(const PackEntry& entry, ByteView stored) {
-    INVARIANT(stored.size() == entry.stored_bytes && entry.encryption == Encryption::none);
-    Bytes bytes(kEntryHeaderBytes, 0);
+    Bytes bytes;
     bytes.reserve(kEntryHeaderBytes + stored.size());
-    std::uint8_t* at = bytes.data();
-    std::memcpy(at, entry.id.bytes.data(), ChunkId::kBytes);
-    at[32] = static_cast<std::uint8_t>(entry.type);
-    at[33] = static_cast<std::uint8_t>(entry.codec);
-    put_le(at + 36, entry.stored_bytes);
-    put_le(at + 40, entry.plain_bytes);
-    bytes.insert(bytes.end(), stored.begin(), stored.end());
-    put_le(bytes.data() + 56, crc_without(bytes, 56));
+    append_entry(entry, stored, bytes);
     return bytes;
+}
+
+void append_entry(const PackEntry& entry, ByteView stored, Bytes& to) {
+    INVARIANT(stored.size() == entry.stored_bytes && entry.encryption == Encryption::none);
+    const std::size_t start = to.size();
+    to.resize(start + kEntryHeaderBytes);
+    std::uint8_t* const header = &to[start];
+    std::memcpy(header, entry.id.bytes.data(), ChunkId::kBytes);
+    header[32] = static_cast<std::uint8_t>(entry.type);
+    header[33] = static_cast<std::uint8_t>(entry.codec);
+    put_le(header + 36, entry.stored_bytes);
+    put_le(header + 40, entry.plain_bytes);
+    to.insert(to.end(), stored.begin(), stored.end());
+    put_le(&to[start + 56], crc_without(ByteView(to).subspan(start), 56));
 }
 
 Result<Bytes> open_entry(const PackEntry& expected, ByteView bytes) {

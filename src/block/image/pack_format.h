@@ -52,6 +52,7 @@ std::string pack_name(const std::string& store_uuid, const PackId& pack);
 
 // One entry as it lies in a pack: header and stored bytes. entry.offset is not used.
 Bytes encode_entry(const PackEntry& entry, ByteView stored);
+void append_entry(const PackEntry& entry, ByteView stored, Bytes& to);
 // Checks header, crc and that it is the entry expected, decodes, checks the digest: what this
 // returns is the plaintext of expected.id.
 Result<Bytes> open_entry(const PackEntry& expected, ByteView bytes);

@@ -70,11 +70,15 @@ Status TreeWriter::check(const std::vector<ChunkChange>& changes) {
 template <class Work, class Then>
 void TreeWriter::in_worker(Work work, Then then) {
     const auto join = Join::create([self = shared_from_this(), then](Status) { then(self.get()); });
-    const auto items = items_;
-    for (std::size_t first = 0; first < items->size(); first += kSlice) {
-        const std::size_t count = std::min(kSlice, items->size() - first);
+    const auto batch = batch_;
+    batch->encoded.resize(std::max(batch->encoded.size(), batch->items.size() / kSlice + 1));
+    for (std::size_t first = 0; first < batch->items.size(); first += kSlice) {
+        const std::size_t count = std::min(kSlice, batch->items.size() - first);
         store_.context().worker.run(
-            [items, first, count, work] { work(std::span<Item>(*items).subspan(first, count)); },
+            [batch, first, count, work] {
+                work(std::span<Item>(batch->items).subspan(first, count),
+                     batch->encoded[first / kSlice]);
+            },
             [done = join->arm()]() mutable { done(ok()); });
     }
     join->ready();
@@ -84,12 +88,12 @@ void TreeWriter::add(std::vector<ChunkChange> changes, Done done) {
     INVARIANT(!batch_done_);
     status_ = check(changes);
     batch_done_ = std::move(done);
-    items_ = std::make_shared<Items>();
+    batch_->items.clear();
     applied_ = 0;
     for (const ChunkChange& change : changes) {
-        items_->push_back({change, {}});
+        batch_->items.push_back({change, {}});
     }
-    if (!status_ || items_->empty()) {
+    if (!status_ || batch_->items.empty()) {
         store_.context().scheduler.post(
             [self = shared_from_this()] { self->end_batch(self->status_); });
         return;
@@ -99,9 +103,19 @@ void TreeWriter::add(std::vector<ChunkChange> changes, Done done) {
 
 void TreeWriter::hash() {
     in_worker(
-        [](std::span<Item> items) {
+        [](std::span<Item> items, Bytes&) {
+            std::vector<Item*> named;
+            std::vector<ByteView> bytes;
             for (Item& item : items) {
-                item.id = all_zero(item.change.bytes) ? ChunkId{} : plain_id(item.change.bytes);
+                if (!all_zero(item.change.bytes)) {
+                    named.push_back(&item);
+                    bytes.push_back(item.change.bytes);
+                }
+            }
+            std::vector<crypto::Digest256> digests(named.size());
+            crypto::sha256_each(bytes, digests);
+            for (std::size_t i = 0; i < named.size(); ++i) {
+                named[i]->id = ChunkId{digests[i]};
             }
         },
         [](TreeWriter* self) { self->deduplicate(); });
@@ -111,8 +125,8 @@ void TreeWriter::deduplicate() {
     std::vector<std::size_t> asked;
     std::vector<ChunkId> ids;
     std::unordered_set<ChunkId> seen;
-    for (std::size_t i = 0; i < items_->size(); ++i) {
-        const ChunkId& id = (*items_)[i].id;
+    for (std::size_t i = 0; i < batch_->items.size(); ++i) {
+        const ChunkId& id = batch_->items[i].id;
         if (id.zero()) {
             ++written_.chunks_zero;
         } else if (data_->holds(id) || !seen.insert(id).second) {
@@ -141,7 +155,7 @@ void TreeWriter::deduplicated(const std::vector<std::size_t>& asked, const Locat
             written_.packs_hit.insert(found[i]->pack);
         } else {
             ++written_.chunks_written;
-            (*items_)[asked[i]].miss = true;
+            batch_->items[asked[i]].miss = true;
         }
     }
     encode();
@@ -149,8 +163,10 @@ void TreeWriter::deduplicated(const std::vector<std::size_t>& asked, const Locat
 
 void TreeWriter::encode() {
     in_worker(
-        [codec = options_.codec, pool = encoders_](std::span<Item> items) {
+        [codec = options_.codec, pool = encoders_](std::span<Item> items, Bytes& to) {
             auto encoder = pool->take();
+            to.clear();
+            to.reserve(items.size() * (kEntryHeaderBytes + items.front().change.bytes.size()));
             for (Item& item : items) {
                 if (!item.miss) {
                     continue;
@@ -160,7 +176,8 @@ void TreeWriter::encode() {
                               .stored_bytes = static_cast<std::uint32_t>(encoded.bytes.size()),
                               .plain_bytes = static_cast<std::uint32_t>(item.change.bytes.size()),
                               .codec = encoded.codec};
-                item.encoded = encode_entry(item.entry, encoded.bytes);
+                item.place = to.size();
+                append_entry(item.entry, encoded.bytes, to);
             }
             pool->give(std::move(encoder));
         },
@@ -168,10 +185,12 @@ void TreeWriter::encode() {
 }
 
 void TreeWriter::encoded() {
-    for (Item& item : *items_) {
+    for (std::size_t i = 0; i < batch_->items.size(); ++i) {
+        const Item& item = batch_->items[i];
         if (item.miss) {
-            data_->add(item.entry, item.encoded);
-            item.encoded = {};
+            const ByteView slice = batch_->encoded[i / kSlice];
+            data_->add(item.entry,
+                       slice.subspan(item.place, kEntryHeaderBytes + item.entry.stored_bytes));
         }
     }
     data_->when_at_most(kPacksInFlight, [self = shared_from_this()](Status status) {
@@ -184,8 +203,8 @@ void TreeWriter::encoded() {
 }
 
 void TreeWriter::apply() {
-    while (applied_ < items_->size()) {
-        const Item& item = (*items_)[applied_];
+    while (applied_ < batch_->items.size()) {
+        const Item& item = batch_->items[applied_];
         if (!open_path(item.change.chunk / options_.geometry.leaf_chunks)) {
             return;  // goes on here after a fetch, or has ended
         }
@@ -322,7 +341,6 @@ void TreeWriter::end_batch(Status status) {
     if (!status && status_) {
         status_ = status;
     }
-    items_.reset();
     Done done = std::move(batch_done_);
     done(std::move(status));
 }

@@ -59,9 +59,14 @@ class TreeWriter : public std::enable_shared_from_this<TreeWriter> {
         ChunkId id;  // zeros: a chunk of zeros
         bool miss = false;
         PackEntry entry{};
-        Bytes encoded{};
+        std::size_t place = 0;  // of what becomes of it, among that of its slice
     };
-    using Items = std::vector<Item>;
+    // Its memory is used again for the next: what a worker allocated for each chunk the owner
+    // thread would have to free, and wait for the worker's allocator.
+    struct Batch {
+        std::vector<Item> items;
+        std::vector<Bytes> encoded;  // entries of each slice that were misses
+    };
     struct Open {
         Node node;
         std::uint64_t index = 0;  // of the node among those of its level
@@ -100,7 +105,7 @@ class TreeWriter : public std::enable_shared_from_this<TreeWriter> {
     ChunkId top_;
     std::uint64_t next_chunk_ = 0;  // the least that may come
     const std::shared_ptr<EncoderPool> encoders_ = std::make_shared<EncoderPool>();
-    std::shared_ptr<Items> items_;
+    const std::shared_ptr<Batch> batch_ = std::make_shared<Batch>();
     std::size_t applied_ = 0;
     Done batch_done_;
     std::vector<Open> path_;  // from the top

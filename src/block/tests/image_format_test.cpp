@@ -98,6 +98,24 @@ TEST_CASE("chunks come back from every codec, and what does not shrink by 1/16 i
     }
 }
 
+TEST_CASE("entries that follow each other in one piece of memory are those they are alone") {
+    Bytes together;
+    Bytes apart;
+    for (std::uint64_t seed = 0; seed < 3; ++seed) {
+        const Bytes plain = pattern(100 + seed, seed, false);
+        const auto size = static_cast<std::uint32_t>(plain.size());
+        const PackEntry entry{.id = plain_id(plain), .stored_bytes = size, .plain_bytes = size};
+        const std::size_t start = together.size();
+        append_entry(entry, plain, together);
+        const Bytes alone = encode_entry(entry, plain);
+        apart.insert(apart.end(), alone.begin(), alone.end());
+        const auto opened = open_entry(entry, ByteView(together).subspan(start));
+        REQUIRE_MESSAGE(opened, opened.error().to_string());
+        CHECK(*opened == plain);
+    }
+    CHECK(together == apart);
+}
+
 TEST_CASE("packs of version 1 have the golden bytes, and the golden ones open") {
     Encoder encoder;
     for (const Codec codec : {Codec::none, Codec::lz4, Codec::zstd}) {

@@ -3,6 +3,7 @@
 
 #include <doctest/doctest.h>
 
+#include "crypto/detail/sha256_lanes.h"
 #include "util/encoding.h"
 
 using namespace kiln;
@@ -31,6 +32,62 @@ TEST_CASE(
               "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
     }
     CHECK(hash.finish() == sha256({}));
+}
+
+TEST_CASE("messages hashed together have the digests they have alone") {
+    // What OpenSSL says of them is tested above.
+    const auto check = [](const std::vector<Bytes>& messages) {
+        const std::vector<ByteView> views(messages.begin(), messages.end());
+        std::vector<Digest256> digests(views.size());
+        sha256_each(views, digests);
+        for (std::size_t i = 0; i < views.size(); ++i) {
+            INFO("message ", i, " of ", views.size(), ", bytes: ", views[i].size());
+            CHECK(digests[i] == sha256(views[i]));
+        }
+    };
+    std::uint64_t state = 1;
+    const auto message = [&state](std::size_t bytes) {
+        Bytes made(bytes);
+        for (std::uint8_t& byte : made) {
+            state = state * 6364136223846793005U + 1442695040888963407U;
+            byte = static_cast<std::uint8_t>(state >> 56);
+        }
+        return made;
+    };
+    SUBCASE("of every length that the padding sees differently") {
+        for (std::size_t bytes = 0; bytes <= 200; ++bytes) {
+            check({message(bytes), message(bytes), message(bytes), message(bytes)});
+        }
+    }
+    SUBCASE("of a chunk's length, any number of them") {
+        for (std::size_t count = 0; count <= 9; ++count) {
+            std::vector<Bytes> messages;
+            for (std::size_t i = 0; i < count; ++i) {
+                messages.push_back(message(65536));
+            }
+            check(messages);
+        }
+    }
+    SUBCASE("of different lengths") {
+        check({message(64), message(64), message(65), message(64), message(64), message(64),
+               message(64), message(0), message(0), message(0), message(0), message(3)});
+    }
+}
+
+TEST_CASE("the lanes are those of the processor, or not there at all") {
+    std::array<Digest256, detail::kSha256Lanes> digests;
+    const std::array<ByteView, detail::kSha256Lanes> messages = {as_bytes("abc"), as_bytes("abd"),
+                                                                 as_bytes("abe"), as_bytes("abf")};
+    if (!detail::has_sha256_lanes()) {
+        MESSAGE("this processor has no instructions for SHA");
+        return;
+    }
+    detail::sha256_lanes(messages, digests);
+    CHECK(hex_encode(digests[0]) ==
+          "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+    for (std::size_t i = 1; i < messages.size(); ++i) {
+        CHECK(digests[i] == sha256(messages[i]));
+    }
 }
 
 TEST_CASE("hmac_sha256 gives the values of RFC 4231, also with an empty and an over-long key") {
