@@ -99,7 +99,8 @@ bool LocalLayer::may_log() const {
     return map_.superblock().data_logged &&
            (checkpoint_ == Checkpoint::none || checkpoint_ == Checkpoint::writing) &&
            !in_place_wanted_ && retained_.complete() && !retained_.empty() &&
-           (journal_.last_change_seq() > through_seq_ || data_logged_) && shards_.files_durable();
+           (journal_.last_change_seq() > through_seq_ || data_logged_) && shards_.files_durable() &&
+           !retained_.may_hold_record();
 }
 
 // Half of the ring; while a checkpoint is under way more of it, but some is left to the changes.

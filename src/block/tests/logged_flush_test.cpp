@@ -377,3 +377,23 @@ TEST_CASE("a seal that comes with a flush that finds no room takes its own check
     s.layer = *s.store->open_sealed("l-1", kBytes);
     CHECK(*s.sync.read(*s.layer, 2) == 7);
 }
+
+TEST_CASE("data that looks like a record of a journal is never taken for one") {
+    Setup s;
+    Bytes forged;
+    JournalPosition at{.position = 0, .seq = 1ULL << 40, .prev_crc = 5};
+    append_record(RecordType::ckpt, Bytes(8, 0x7f), at, forged);
+    io::Buffer data(kBlockBytes);
+    std::copy(forged.begin(), forged.end(), data.mutable_view().begin() + 4000);
+    for (std::uint64_t block = 2; block < 48; ++block) {
+        REQUIRE(s.reactor.await<void>([&](Done done) {
+            s.layer->write({block, 1}, data.view(), std::move(done));
+        }));
+        REQUIRE(s.sync.flush(*s.layer));
+        copy_files(s.files, s.dir / "b");
+        TestStore other(s.reactor, s.dir / "b", block % 2 == 0 ? "boot-1" : "boot-2");
+        const auto found = other.open_active("l-1", kBytes, false);
+        REQUIRE_MESSAGE(found, found.error().to_string());
+        CHECK(s.sync.close(**found));
+    }
+}
