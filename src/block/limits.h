@@ -53,6 +53,16 @@ inline constexpr std::uint64_t journal_reserve(std::uint64_t ring_bytes) {
     return ring_bytes < 16384 ? ring_bytes / 4 : 4096;
 }
 inline constexpr std::uint64_t kMinJournalRing = 2048;
+// A ring that flushes fill with data grows by this factor, up to this size: then the changes alone
+// make it larger. Some 4000 flushes of a block fill it, so that what a checkpoint costs is small
+// beside them, and what one has to sync is bounded.
+inline constexpr std::uint64_t kDataGrowth = 8;
+inline constexpr std::uint64_t kDataRing = 16ULL << 20;
+// And a checkpoint is begun for them if it makes room for so many.
+inline constexpr std::uint64_t kFlushesPerCheckpoint = 8;
+// A larger ring is filled with zeros in pieces of this or what the ring had, each synced before the
+// next, since a flush that comes meanwhile waits for the piece.
+inline constexpr std::size_t kRingPiece = 256U << 10;
 // A journal of less than this is replayed in less time than a checkpoint takes: about 2000 records.
 inline constexpr std::uint64_t kShortReplayBytes = 64U << 10;
 // Pages of check sums that each open sealed layer keeps in memory, 4 KiB each; they speak for

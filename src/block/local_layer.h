@@ -100,7 +100,8 @@ class LocalLayer final : public Layer {
     void punch(const std::vector<BlockRange>& ranges, Done done);
 
     void start_flush();
-    bool can_log() const;
+    bool may_log() const;
+    bool room_to_log();
     void log_data(std::uint64_t version, std::uint64_t through_seq);
     // As flush(), and the data files have it all.
     void flush_in_place(Done done);
@@ -116,7 +117,10 @@ class LocalLayer final : public Layer {
     void start_checkpoint(bool grow, Done done);
     void begin_checkpoint_later();
     void checkpoint_flushed(Status status);
+    bool may_grow() const;
     void grow_ring();
+    void fill_ring(std::uint64_t from, std::uint64_t to);
+    void put_larger_in_force(std::uint64_t to);
     void put_in_force(std::uint64_t ring_bytes);
     void checkpoint_in_force(std::uint64_t ring_bytes, Status status);
     void finish_checkpoint(Status status);
@@ -156,10 +160,14 @@ class LocalLayer final : public Layer {
     RetainedWrites retained_;
     bool data_logged_ = false;      // the journal has data that is perhaps not durable in its place
     bool in_place_wanted_ = false;  // by the next flush
+    bool log_full_ = false;         // a flush found no room for its data
+    bool ending_ = false;           // seal, close or drop take the checkpoints they want
     std::vector<FlushWaiter> flush_waiters_;
     std::vector<FlushWaiter> flushing_waiters_;
     Checkpoint checkpoint_ = Checkpoint::none;
     bool grow_ = false;               // the checkpoint may enlarge the ring
+    bool grow_for_data_ = false;      // since flushes with data fill it
+    std::uint64_t filled_ring_ = 0;   // the file has zeros up to there, for a larger ring
     std::optional<Error> not_grown_;  // why it could not
     JournalPosition covered_;         // the checkpoint covers the records before
     bool device_full_ = false;        // the last checkpoint found it so

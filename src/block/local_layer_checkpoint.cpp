@@ -24,7 +24,8 @@ void LocalLayer::maybe_checkpoint() {
         return;
     }
     // On a full device only a change that cannot do without tries again.
-    if (journal_.waiting() || (!device_full_ && journal_.used() >= checkpoint_at())) {
+    const bool full = (log_full_ && !ending_) || journal_.used() >= checkpoint_at();
+    if (journal_.waiting() || (!device_full_ && full)) {
         start_checkpoint(true, [](Status) {});
     }
 }
@@ -33,6 +34,7 @@ void LocalLayer::start_checkpoint(bool grow, Done done) {
     INVARIANT(checkpoint_ == Checkpoint::none);
     checkpoint_ = Checkpoint::wanted;
     grow_ = grow;
+    grow_for_data_ = std::exchange(log_full_, false);
     not_grown_.reset();
     checkpoint_done_ = std::move(done);
     if (!flushing_) {
@@ -64,7 +66,7 @@ void LocalLayer::checkpoint_flushed(Status status) {
     map_.write_pages(presence_, [this](Status written) {
         if (!written) {
             finish_checkpoint(std::move(written));
-        } else if (grow_ && journal_.ring_bytes() < map_.superblock().max_ring_bytes) {
+        } else if (grow_ && may_grow() && journal_.in_lap(covered_.position)) {
             grow_ring();
         } else {
             put_in_force(journal_.ring_bytes());
@@ -72,30 +74,62 @@ void LocalLayer::checkpoint_flushed(Status status) {
     });
 }
 
+bool LocalLayer::may_grow() const {
+    const Superblock& superblock = map_.superblock();
+    return journal_.ring_bytes() < superblock.max_ring_bytes && !not_grown_;
+}
+
 // Without the space, or where the records that stay lie across the ring's end, it keeps its size.
 void LocalLayer::grow_ring() {
     const std::uint64_t from = journal_.ring_bytes();
-    const std::uint64_t to = journal_.larger_ring();
-    const auto put_larger_in_force = [this, from, to] {
-        put_in_force(journal_.stay_in_lap(covered_.position) ? to : from);
-    };
+    const std::uint64_t to = journal_.larger_ring(grow_for_data_);
+    if (to <= filled_ring_) {
+        put_larger_in_force(to);  // it lay across the end the last time
+        return;
+    }
     context_.io.submit(io::Op::allocate(journal_file_, kJournalHeaderBytes + from, to - from),
-                       [this, from, put_larger_in_force](Result<std::uint64_t> result) {
+                       [this, from, to](Result<std::uint64_t> result) {
                            if (!result && result.error().code() != Code::unsupported) {
                                not_grown_ = std::move(result.error());
                                put_in_force(from);
-                           } else if (!result || !context_.durable) {
-                               put_larger_in_force();
+                           } else if (!context_.durable) {
+                               put_larger_in_force(to);
                            } else {
-                               journal_.sync([this, put_larger_in_force](Status synced) {
-                                   if (synced) {
-                                       put_larger_in_force();
-                                   } else {
-                                       finish_checkpoint(std::move(synced));
-                                   }
-                               });
+                               fill_ring(from, to);
                            }
                        });
+}
+
+// With zeros, as the first ring is: what is merely allocated makes each sync of it dearer, later.
+void LocalLayer::fill_ring(std::uint64_t from, std::uint64_t to) {
+    if (from == to) {
+        filled_ring_ = to;
+        put_larger_in_force(to);
+        return;
+    }
+    static const Bytes zeros(kRingPiece, 0);
+    const std::size_t bytes =
+        std::min({std::uint64_t{kRingPiece}, journal_.ring_bytes(), to - from});
+    context_.io.submit(
+        io::Op::write(journal_file_, kJournalHeaderBytes + from, ByteView(zeros).first(bytes)),
+        [this, from, to, bytes](Result<std::uint64_t> written) {
+            if (!written) {
+                not_grown_ = std::move(written.error());
+                put_in_force(journal_.ring_bytes());
+                return;
+            }
+            journal_.sync([this, from, to, bytes](Status synced) {
+                if (synced) {
+                    fill_ring(from + bytes, to);
+                } else {
+                    finish_checkpoint(std::move(synced));
+                }
+            });
+        });
+}
+
+void LocalLayer::put_larger_in_force(std::uint64_t to) {
+    put_in_force(journal_.stay_in_lap(covered_.position) ? to : journal_.ring_bytes());
 }
 
 void LocalLayer::put_in_force(std::uint64_t ring_bytes) {

@@ -10,6 +10,7 @@ void LocalLayer::seal(Freeze evidence, Done done) {
     if (refuse(done, true)) {
         return;
     }
+    ending_ = true;
     when_quiet([this, evidence = std::move(evidence), done = std::move(done)]() mutable {
         if (failed_ || !replay_is_long()) {
             freeze(std::move(evidence), std::move(done));
@@ -77,6 +78,7 @@ void LocalLayer::give_back_ring(Done done) {
 
 void LocalLayer::close(Done done) {
     INVARIANT(!closed_);
+    ending_ = true;
     when_quiet([this, done = std::move(done)]() mutable {
         if (!writable_ || failed_ || sealed_ || !replay_is_long()) {
             write_floor(std::move(done));
@@ -128,6 +130,7 @@ void LocalLayer::write_floor(Done done) {
 }
 
 void LocalLayer::drop(Done done) {
+    ending_ = true;
     when_quiet([this, done = std::move(done)]() mutable {
         close_files([this, done = std::move(done)](Status closed) mutable {
             if (!closed) {

@@ -2,6 +2,7 @@
 // LocalLayer::flush: data first, then the FLUSHED record, then the journal; or, where little was
 // written, that data and all in one record of the journal, which is then the only file to sync. One
 // flush runs at a time; those that come meanwhile share the next one.
+#include "block/limits.h"
 #include "block/local_layer.h"
 
 namespace kiln::block {
@@ -44,7 +45,7 @@ void LocalLayer::start_flush() {
         context_.scheduler.post([this, version] { finish_flush(version, ok()); });
         return;
     }
-    if (can_log()) {
+    if (may_log() && room_to_log()) {
         log_data(version, journal_.mark());
         return;
     }
@@ -91,13 +92,29 @@ void LocalLayer::flush_record(std::uint64_t version, std::uint64_t through_seq) 
     });
 }
 
-// Where a record is due anyway, and is not much larger with the data in it. A checkpoint and a seal
-// want the data in its place, and so does whoever opens the layer next, of files that are there.
-bool LocalLayer::can_log() const {
-    return map_.superblock().data_logged && checkpoint_ == Checkpoint::none && !in_place_wanted_ &&
-           retained_.complete() && !retained_.empty() &&
+// Where a record is due anyway, and is not much larger with the data in it. What a checkpoint
+// covers and what is sealed needs its data in its place, and so does whoever opens the layer next,
+// of files that are there. Behind what a checkpoint covers, while it is written down, this goes on.
+bool LocalLayer::may_log() const {
+    return map_.superblock().data_logged &&
+           (checkpoint_ == Checkpoint::none || checkpoint_ == Checkpoint::writing) &&
+           !in_place_wanted_ && retained_.complete() && !retained_.empty() &&
            (journal_.last_change_seq() > through_seq_ || data_logged_) && shards_.files_durable() &&
-           journal_.used() + record_bytes(logged_payload(retained_.blocks())) < checkpoint_at();
+           !retained_.may_hold_record();
+}
+
+// Half of the ring; while a checkpoint is under way more of it, but some is left to the changes.
+// Without room this flush goes the other way, and a checkpoint follows if it makes room for many.
+bool LocalLayer::room_to_log() {
+    const std::uint64_t bytes = record_bytes(logged_payload(retained_.blocks()));
+    const bool none = checkpoint_ == Checkpoint::none;
+    const std::uint64_t most =
+        none ? checkpoint_at() : std::min(2 * checkpoint_at(), journal_.room() / 8 * 7);
+    if (journal_.used() + bytes < most) {
+        return true;
+    }
+    log_full_ = none && (kFlushesPerCheckpoint * bytes <= checkpoint_at() || may_grow());
+    return false;
 }
 
 void LocalLayer::log_data(std::uint64_t version, std::uint64_t through_seq) {
@@ -148,6 +165,8 @@ void LocalLayer::finish_flush(std::uint64_t version, Status status) {
         checkpoint_flushed(status);
     } else if (checkpoint_ == Checkpoint::wanted) {
         begin_checkpoint_later();
+    } else if (log_full_) {
+        maybe_checkpoint();
     }
     start_flush();
     for (FlushWaiter& waiter : waiters) {

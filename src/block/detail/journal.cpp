@@ -57,22 +57,28 @@ bool Journal::fits(std::size_t bytes, bool change) const {
     return end + reserve <= head_ + ring_bytes_ && (lap_end_ == 0 || end + reserve <= lap_end_);
 }
 
-std::uint64_t Journal::larger_ring() const {
+std::uint64_t Journal::larger_ring(bool data) const {
     const std::uint64_t needed =
         waiting_.empty() ? 0 : 2 * record_bytes(8 * waiting_.front().runs.size());
     std::uint64_t ring = 2 * ring_bytes_;
+    if (data) {
+        ring = std::max(ring, std::min(kDataGrowth * ring_bytes_, kDataRing));
+    }
     while (ring < needed) {
         ring *= 2;
     }
     return std::min(ring, max_ring_bytes_);
 }
 
+bool Journal::in_lap(std::uint64_t head) const {
+    return written_.position + queued_bytes_ + journal_reserve(ring_bytes_) <= lap_end(head);
+}
+
 bool Journal::stay_in_lap(std::uint64_t head) {
-    const std::uint64_t end = head - place(head) + ring_bytes_;
-    if (written_.position + queued_bytes_ + journal_reserve(ring_bytes_) > end) {
+    if (!in_lap(head)) {
         return false;
     }
-    lap_end_ = end;
+    lap_end_ = lap_end(head);
     return true;
 }
 

@@ -48,9 +48,12 @@ class Journal {
     std::uint64_t used() const { return written_.position - head_ + queued_bytes_; }
     std::uint64_t room() const;
     bool waiting() const { return !waiting_.empty(); }
-    // The next larger ring: twice this one, and enough for what waits.
-    std::uint64_t larger_ring() const;
-    // True if no record from `head` on lies across the ring's end; then none will until advance().
+    // The next larger ring: twice this one, and enough for what waits. With `data`, where the ring
+    // is filled by it, more at a time.
+    std::uint64_t larger_ring(bool data) const;
+    // Whether the records from `head` on, and the reserve, lie before the ring's end.
+    bool in_lap(std::uint64_t head) const;
+    // The same; if so, none will come behind the end until advance().
     bool stay_in_lap(std::uint64_t head);
     bool staying_in_lap() const { return lap_end_ != 0; }
     // Frees what lies before `head`. Another ring size only after stay_in_lap().
@@ -91,6 +94,7 @@ class Journal {
     void batch_written(Result<std::uint64_t> result);
     void fail_all(const Error& error);
     void start_sync();
+    std::uint64_t lap_end(std::uint64_t head) const { return head - place(head) + ring_bytes_; }
 
     io::Io& io_;
     io::Scheduler& scheduler_;

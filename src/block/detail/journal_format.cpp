@@ -260,6 +260,25 @@ void append_record(RecordType type, ByteView payload, JournalPosition& at, Bytes
     at.prev_crc = crc;
 }
 
+bool may_hold_record(ByteView data) {
+    int alike = 0;
+    for (std::size_t at = 0; at + 16 <= data.size(); at += 8) {
+        const auto payload = get_le<std::uint32_t>(&data[at + 8]);
+        const auto type = get_le<std::uint32_t>(&data[at + 12]);  // and what is reserved
+        if (type == 0 || type > static_cast<std::uint32_t>(RecordType::logged) ||
+            payload % 8 != 0 || payload > kMaxRecordPayload ||
+            get_le<std::uint64_t>(&data[at]) == 0) {
+            continue;
+        }
+        const ByteView rest = data.subspan(at);
+        // Check sums of many would take long.
+        if (record_bytes(payload) > rest.size() || ++alike > 8 || parse_raw(rest)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 Result<JournalEnd> scan_journal(ByteView ring, const JournalPosition& head,
                                 std::uint64_t layer_blocks,
                                 const std::function<Status(const Record&)>& visit) {

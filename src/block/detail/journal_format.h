@@ -70,6 +70,11 @@ inline std::size_t record_bytes(std::size_t payload) {
     return kRecordHeaderBytes + payload;
 }
 
+// Whether these bytes of a guest, in a record, might be taken for a record themselves, or for the
+// beginning of one: a reader that looks for what a crash left looks at each multiple of 8. A few
+// other bytes are as well.
+bool may_hold_record(ByteView data);
+
 struct JournalEnd {
     JournalPosition next;  // where the next record goes
     std::uint64_t leftovers_end =

@@ -11,6 +11,7 @@
 // Thread model: one owner thread.
 #pragma once
 
+#include <algorithm>
 #include <map>
 #include <optional>
 
@@ -21,7 +22,9 @@ namespace kiln::block {
 class RetainedWrites {
   public:
     std::optional<Bytes> hold(BlockRange range, ByteView data) {
-        if (!complete_ || held_ + range.count > kMaxLoggedBlocks) {
+        // The number of a block above is not to be taken for the middle of a record's header.
+        constexpr std::uint64_t kEnd = 1ULL << 32;
+        if (!complete_ || held_ + range.count > kMaxLoggedBlocks || range.end() > kEnd) {
             return std::nullopt;
         }
         held_ += range.count;
@@ -43,6 +46,10 @@ class RetainedWrites {
     // Whether the copies are all that was written since begin() or take().
     bool complete() const { return complete_; }
     bool empty() const { return blocks_.empty(); }
+    bool may_hold_record() const {
+        return std::ranges::any_of(
+            blocks_, [](const auto& one) { return block::may_hold_record(one.second); });
+    }
     std::size_t blocks() const { return blocks_.size(); }
     std::map<std::uint64_t, Bytes> take() {
         held_ -= blocks_.size();

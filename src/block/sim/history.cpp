@@ -84,6 +84,11 @@ History::History(const HistoryOptions& options)
     geometry.journal_first_bytes =
         std::min<std::uint64_t>(geometry.journal_bytes, (2U << 10) << random_.below(8));
     geometry.checkpoint_bytes = 256U << 2 * random_.below(4);
+    if (options.seed % 3 == 0) {
+        // Such as flushes fill with data.
+        geometry.journal_bytes = std::max<std::uint64_t>(geometry.journal_bytes, 64U << 10);
+        geometry.checkpoint_bytes = 64U << 10;
+    }
     geometry.directory_pages = 1U << random_.below(3);
     geometry.layers_asked = options.seed % 2 == 0 ? 1 : geometry.layers_asked;
     sizes_.owners = 1 + options.seed / 2 % 3;

@@ -307,7 +307,7 @@ class History {
                             ByteView bytes) const;
 
     // sweep.cpp
-    void set_up_sweep();
+    void set_up_sweep(std::uint64_t first_ring);
     bool rest(std::uint64_t until, const std::function<bool()>& done);
     void begin(Work work);
 

@@ -1,12 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "block/sim/sweep.h"
 
+#include <algorithm>
+#include <span>
+
 namespace kiln::block::sim {
 namespace {
 
 constexpr const char* kNames[] = {"write",   "subwrite", "trim",   "flush",  "cut",
                                   "destage", "clone",    "delete", "collect"};
 constexpr std::size_t kWorks = std::size(kNames);
+// The last is one that flushes put data in, and the one before grows to it for that. Only for what
+// has a flush.
+constexpr std::uint64_t kRings[] = {kSweepRing, 8 << 10, kDataSweepRing};
 // Nothing in a case takes longer.
 constexpr std::uint64_t kMostPoints = 5000;
 constexpr std::optional<io::SimFate> kEnds[] = {std::nullopt, io::SimFate::lost, io::SimFate::kept,
@@ -32,11 +38,15 @@ class Sweep {
             for (std::uint64_t number = 0; number < sequences; ++number) {
                 const auto work = sequence(number, length);
                 ++report_.sequences;
-                points({.work = work, .together = false});
-                if (length > 1) {
-                    points({.work = work, .together = true});
+                const bool flushes = std::ranges::find(work, Work::flush) != work.end();
+                const std::span<const std::uint64_t> rings(kRings);
+                for (const std::uint64_t ring : rings.first(flushes ? rings.size() : 1)) {
+                    points({.work = work, .together = false, .first_ring = ring});
+                    if (length > 1) {
+                        points({.work = work, .together = true, .first_ring = ring});
+                    }
+                    full_disks({.work = work, .together = false, .first_ring = ring});
                 }
-                full_disks({.work = work, .together = false});
             }
         }
         return std::move(report_);
@@ -104,6 +114,9 @@ std::string SweepCase::text() const {
     } else {
         text += "; end after event " + std::to_string(crash_at);
     }
+    if (first_ring != kSweepRing) {
+        text += "; ring of " + std::to_string(first_ring);
+    }
     return text +
            (power ? std::string(", power lost, ") + kFates[static_cast<int>(*power)] : ", killed");
 }
@@ -129,13 +142,14 @@ bool later(const ContentId& one, const ContentId& other) {
 }  // namespace
 
 // Small, and by nothing but the case: what is played must not depend on a seed.
-void History::set_up_sweep() {
+void History::set_up_sweep(std::uint64_t first_ring) {
+    const bool data = first_ring != kSweepRing;
     sizes_.layers = {.shard_bytes = 16 << 10,
                      .page_blocks = 64,
                      .directory_pages = 1,
-                     .journal_bytes = 8 << 10,
-                     .journal_first_bytes = 2 << 10,
-                     .checkpoint_bytes = 256,
+                     .journal_bytes = data ? kDataSweepRing : 8 << 10,
+                     .journal_first_bytes = first_ring,
+                     .checkpoint_bytes = data ? kDataSweepRing : 256,
                      .layers_asked = 0};
     sizes_.trees = {.chunk_bytes = 4096, .leaf_chunks = 2, .fan_out = 4, .height = 2};
     sizes_.pack_bytes = 16 << 10;
@@ -161,6 +175,10 @@ void History::set_up_sweep() {
     drain();
     plan_cut({volume});
     drain();
+    if (data) {  // both files of the layer are there, and durable
+        write_cells(volume, 0, cells, next_value_++, false);
+        drain();
+    }
     write_cells(volume, 4 * cells, 2 * cells, next_value_++, true);
     drain();
 }
@@ -176,7 +194,7 @@ bool History::rest(std::uint64_t until, const std::function<bool()>& done) {
 }
 
 HistoryReport History::play(const SweepCase& which, bool& reached) {
-    set_up_sweep();
+    set_up_sweep(which.first_ring);
     const std::uint64_t until = process_->reactor.events() + which.crash_at;
     if (which.full_at > 0) {
         process_->faulty = true;

@@ -16,6 +16,10 @@
 
 namespace kiln::block::sim {
 
+// First rings of the layers: what has room for small records alone, and what has for data.
+inline constexpr std::uint64_t kSweepRing = 2 << 10;
+inline constexpr std::uint64_t kDataSweepRing = 64 << 10;
+
 struct SweepCase {
     std::vector<Work> work;
     // All begun at once; else each when the one before has come to rest.
@@ -27,6 +31,7 @@ struct SweepCase {
     // The device is full for this allocation (from 1), or from it on; 0: never.
     std::uint64_t full_at = 0;
     bool stays_full = false;
+    std::uint64_t first_ring = kSweepRing;
 
     std::string text() const;
 };

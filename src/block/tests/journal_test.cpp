@@ -5,6 +5,7 @@
 
 #include <doctest/doctest.h>
 
+#include "block/detail/retained_writes.h"
 #include "block/tests/support.h"
 #include "util/fs.h"
 
@@ -151,7 +152,7 @@ TEST_CASE("records go on at the ring's start, and read back across its end") {
 
 TEST_CASE("the ring grows only where the records that stay do not lie across its end") {
     Setup s;
-    CHECK(s.journal->larger_ring() == 4096);
+    CHECK(s.journal->larger_ring(false) == 4096);
     s.fill(40);
     CHECK(s.journal->stay_in_lap(30 * kRecord));
     CHECK(s.journal->staying_in_lap());
@@ -188,4 +189,45 @@ TEST_CASE("a change that no ring could hold is refused at once") {
         refused = !status && status.error().code() == Code::out_of_space;
     });
     CHECK(s.reactor->run_until([&] { return refused; }, soon()));
+}
+
+TEST_CASE("what might be taken for a record is told from other bytes") {
+    Bytes block(kBlockBytes, 0);
+    CHECK(!may_hold_record(block));
+    CHECK(!may_hold_record(Bytes(kBlockBytes, 0x01)));
+    CHECK(!may_hold_record(Bytes(kBlockBytes, 0xff)));
+    Bytes record;
+    JournalPosition next{.position = 0, .seq = 9, .prev_crc = 5};
+    append_record(RecordType::flushed, Bytes(16, 3), next, record);
+    const auto with = [&](std::size_t at, ByteView part) {
+        Bytes one = block;
+        std::copy(part.begin(), part.end(), one.begin() + static_cast<std::ptrdiff_t>(at));
+        return may_hold_record(one);
+    };
+    for (const std::size_t at : {std::size_t{0}, std::size_t{8}, kBlockBytes - record.size()}) {
+        CHECK(with(at, record));
+    }
+    CHECK(!with(4, record));
+    // The rest of it might be in what follows.
+    CHECK(with(kBlockBytes - 24, ByteView(record).first(24)));
+    CHECK(with(kBlockBytes - 16, ByteView(record).first(16)));
+    Bytes wrong = record;
+    wrong[30] ^= 1;
+    CHECK(!with(0, wrong));
+    // Too many to look at them all.
+    block.clear();
+    while (block.size() < kBlockBytes) {
+        block.insert(block.end(), wrong.begin(), wrong.end());
+    }
+    block.resize(kBlockBytes, 0);
+    CHECK(may_hold_record(block));
+}
+
+TEST_CASE(
+    "a block whose number might be taken for a part of a record is not kept for the journal") {
+    RetainedWrites kept;
+    kept.begin();
+    const Bytes data(2 * kBlockBytes, 1);
+    CHECK(kept.hold({(1ULL << 32) - 2, 2}, data));
+    CHECK(!kept.hold({(1ULL << 32) - 1, 2}, data));
 }
