@@ -7,12 +7,12 @@ namespace kiln::block {
 
 void LayerRegister::join(LayerUses& owner) {
     MutexLock lock(mutex_);
-    owners_.insert(&owner);
+    owners_.push_back(&owner);
 }
 
 void LayerRegister::leave(LayerUses& owner) {
     MutexLock lock(mutex_);
-    owners_.erase(&owner);
+    std::erase(owners_, &owner);
 }
 
 void LayerRegister::pin(const LayerId& layer) {

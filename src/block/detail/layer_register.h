@@ -9,7 +9,7 @@
 #pragma once
 
 #include <map>
-#include <set>
+#include <vector>
 
 #include "block/ids.h"
 #include "util/mutex.h"
@@ -51,7 +51,7 @@ class LayerRegister {
     };
     mutable Mutex mutex_;
     std::map<LayerId, Count> layers_ GUARDED_BY(mutex_);
-    std::set<LayerUses*> owners_ GUARDED_BY(mutex_);
+    std::vector<LayerUses*> owners_ GUARDED_BY(mutex_);  // as they came
 };
 
 }  // namespace kiln::block

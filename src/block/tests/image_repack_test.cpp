@@ -130,7 +130,7 @@ TEST_CASE("a mark counts each entry that is reached once, however often it is na
     const auto both = store.mark({all, half});
     std::uint64_t sum = 0;
     for (const auto& [id, use] : both) {
-        const auto& pack = store.tier.index.packs().at(id);
+        const auto pack = store.tier.index.packs().at(id);
         CHECK(use.counted);
         CHECK(use.entries.size() == pack.entries.size());
         CHECK(use.bytes == pack.bytes - kFixed);
