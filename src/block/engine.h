@@ -125,6 +125,8 @@ struct EngineOptions {
     // Writes that need new blocks are out_of_space when it refuses them. Outlives the engine; none:
     // without limit.
     SpaceReserve* space = nullptr;
+    // How fast the exports of all volumes together may be; their rates alone, 0: without limit.
+    VolumeLimits host_limits{};
 };
 
 class Engine {

@@ -16,8 +16,17 @@ double as_double(std::uint64_t value) {
 
 }  // namespace
 
-Throttle::Throttle(io::Scheduler& scheduler, io::Clock& clock, const VolumeLimits& limits)
-    : scheduler_(scheduler), clock_(clock), limits_(limits) {
+double moments_worth(double rate) {
+    return std::max(1.0, kMoment * rate);
+}
+
+double operations_of(std::uint64_t bytes, std::uint32_t operation_bytes) {
+    return as_double(std::max<std::uint64_t>(1, (bytes + operation_bytes - 1) / operation_bytes));
+}
+
+Throttle::Throttle(io::Scheduler& scheduler, io::Clock& clock, const VolumeLimits& limits,
+                   HostLimit* host)
+    : scheduler_(scheduler), clock_(clock), limits_(limits), host_(host) {
     change(limits);
 }
 
@@ -26,7 +35,7 @@ Throttle::~Throttle() {
     scheduler_.cancel(timer_);
 }
 
-void Throttle::set(Pair& pair, const RateLimit& limit, double least) {
+void Throttle::set(Pair& pair, const RateLimit& limit) {
     const auto now = clock_.monotonic();
     const auto put = [&](std::optional<TokenBucket>& bucket, double rate, double capacity) {
         if (rate == 0 || capacity == 0) {
@@ -38,16 +47,16 @@ void Throttle::set(Pair& pair, const RateLimit& limit, double least) {
         }
     };
     const double highest = as_double(std::max(limit.rate, limit.burst_rate));
-    put(pair.moment, limit.credits == 0 ? as_double(limit.rate) : highest,
-        std::max(least, kMoment * (limit.credits == 0 ? as_double(limit.rate) : highest)));
+    const double at_most = limit.credits == 0 ? as_double(limit.rate) : highest;
+    put(pair.moment, at_most, moments_worth(at_most));
     put(pair.credits, as_double(limit.rate), as_double(limit.credits));
 }
 
 void Throttle::change(const VolumeLimits& limits) {
     INVARIANT(limits.operation_bytes > 0);
     limits_ = limits;
-    set(operations_, limits.operations, 1);
-    set(bytes_, limits.bytes, 1);
+    set(operations_, limits.operations);
+    set(bytes_, limits.bytes);
     if (!waiting_.empty()) {
         arm(std::chrono::nanoseconds(0));
     }
@@ -82,18 +91,33 @@ void Throttle::take(double operations, double bytes) {
 }
 
 void Throttle::admit(const void* who, std::uint64_t bytes, io::Callback<> go) {
-    const std::uint64_t unit = limits_.operation_bytes;
-    const double operations = as_double(std::max<std::uint64_t>(1, (bytes + unit - 1) / unit));
+    Waiting request{who, bytes, std::move(go)};
     if (waiting_.empty()) {
-        const auto delay = wait(operations, as_double(bytes));
+        const auto delay = claim(request);
         if (delay.count() == 0) {
-            take(operations, as_double(bytes));
-            go();
+            request.go();
             return;
         }
         arm(delay);
     }
-    waiting_.push_back({who, operations, as_double(bytes), std::move(go)});
+    waiting_.push_back(std::move(request));
+}
+
+// The host is asked for what the volume may have: a place in its order is kept.
+std::chrono::nanoseconds Throttle::claim(Waiting& request) {
+    if (!request.goes_at) {
+        const double operations = operations_of(request.bytes, limits_.operation_bytes);
+        const auto delay = wait(operations, as_double(request.bytes));
+        if (delay.count() > 0) {
+            return delay;
+        }
+        take(operations, as_double(request.bytes));
+        if (host_ == nullptr) {
+            return delay;
+        }
+        request.goes_at = clock_.monotonic() + host_->take(request.bytes);
+    }
+    return std::max(std::chrono::nanoseconds(0), *request.goes_at - clock_.monotonic());
 }
 
 void Throttle::arm(std::chrono::nanoseconds delay) {
@@ -110,14 +134,12 @@ void Throttle::arm(std::chrono::nanoseconds delay) {
 // In order: a small request behind a large one waits for it, else the large one never had its turn.
 void Throttle::run() {
     while (!waiting_.empty()) {
-        Waiting& first = waiting_.front();
-        const auto delay = wait(first.operations, first.bytes);
+        const auto delay = claim(waiting_.front());
         if (delay.count() > 0) {
             arm(delay);
             return;
         }
-        take(first.operations, first.bytes);
-        io::Callback<> go = std::move(first.go);
+        io::Callback<> go = std::move(waiting_.front().go);
         waiting_.pop_front();
         go();  // may ask for more, which goes behind the others
     }

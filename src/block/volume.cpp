@@ -309,6 +309,11 @@ void Volume::limit(io::Clock& clock, const VolumeLimits& limits) {
     }
 }
 
+void Volume::share(HostLimit& host) {
+    INVARIANT(!throttle_);
+    throttle_ = std::make_unique<Throttle>(scheduler_, host.clock(), VolumeLimits{}, &host);
+}
+
 void Volume::read_ahead(const ReadAheadLimits& limits) {
     INVARIANT(!ahead_);
     ahead_ = std::make_unique<ReadAhead>(limits);

@@ -71,6 +71,8 @@ class Volume {
 
     // From now on exports let requests through by these limits. `clock` outlives the volume.
     void limit(io::Clock& clock, const VolumeLimits& limits);
+    // From the beginning, where all volumes together have limits.
+    void share(HostLimit& host);
     // None: without limits. Exports ask it before they read, write or zero; what the volume is
     // asked to do itself is done at once.
     Throttle* throttle() const { return throttle_.get(); }

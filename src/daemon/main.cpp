@@ -13,6 +13,8 @@
 
 namespace {
 
+constexpr std::uint64_t kMostTotalRate = 1'000'000'000;  // no machine's; a product fits 64 bits
+
 void add_serve(CLI::App& app, kiln::daemon::ServeOptions& options, std::function<int()>* run) {
     CLI::App* command = app.add_subcommand("serve", "run the service");
     CLI::Option* data = command->add_option("--data", options.data_directory, "data directory");
@@ -92,6 +94,18 @@ void add_serve(CLI::App& app, kiln::daemon::ServeOptions& options, std::function
     command->add_flag("--enforce-volume-limits", options.enforce_volume_limits,
                       "volumes are as fast as EC2's of their types (IOPS, throughput, bursts), "
                       "and no faster");
+    command
+        ->add_option("--total-iops", options.total_iops,
+                     "reads and writes a second of all guests' disks together, one of more than "
+                     "256 KiB counting as several (0: as many as the host can)")
+        ->check(CLI::Range(std::uint64_t{0}, kMostTotalRate))
+        ->capture_default_str();
+    command
+        ->add_option("--total-throughput", options.total_mib_per_second,
+                     "MiB a second that all guests' disks together read and write (0: as many as "
+                     "the host can)")
+        ->check(CLI::Range(std::uint64_t{0}, kMostTotalRate))
+        ->capture_default_str();
     command->add_option("--tls-certificate", options.tls_certificate,
                         "PEM file: with --tls-key the API speaks HTTPS alone");
     command->add_option("--tls-key", options.tls_key, "PEM file of its private key");

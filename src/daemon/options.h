@@ -34,6 +34,8 @@ struct ServeOptions {
     std::uint32_t scrub_period_s = 7 * 24 * 3600;
     std::uint32_t scrub_mib_per_second = 16;
     bool enforce_volume_limits = false;
+    std::uint64_t total_iops = 0;  // of all guests' disks together; 0: no limit
+    std::uint64_t total_mib_per_second = 0;
     std::uint32_t compact_mib_per_second = 32;
     std::string tls_certificate;  // PEM files; both or neither
     std::string tls_key;

@@ -140,6 +140,8 @@ Status Server::open_engine() {
     engine.store_uuid = store_->uuid();
     engine.durable = !options_.ephemeral;
     engine.space = space_.get();
+    engine.host_limits.operations.rate = options_.total_iops;
+    engine.host_limits.bytes.rate = options_.total_mib_per_second << 20;
     const std::size_t processors = std::max(std::thread::hardware_concurrency(), 1U);
     engine.reactors =
         options_.reactors > 0 ? options_.reactors : std::min(processors, block::kMaxReactors);

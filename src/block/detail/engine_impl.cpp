@@ -24,6 +24,9 @@ Engine::Impl::Impl(std::vector<Part> parts, ImageTier images, ContentStore& cont
       workers_("image-worker", images_.worker_threads, 2 * images_.worker_threads * parts.size()),
       cores_(make_cores(std::move(parts), contents, rng)),
       group_(shared_.directory, seats()) {
+    if (options_.host_limits.operations.rate > 0 || options_.host_limits.bytes.rate > 0) {
+        shared_.host_limit.emplace(options_.host_limits, clock_);
+    }
     for (const auto& core : cores_) {
         threads_.emplace_back([&reactor = core->reactor()] { reactor.run(); });
     }

@@ -59,7 +59,7 @@ EngineCounters VolumeOwner::counters() const {
 // volume is here.
 Status VolumeOwner::refuse_new(const VolumeId& id, Error error) {
     if (!volumes_.contains(id)) {
-        directory_.release(id, number_);
+        shared_.directory.release(id, number_);
     }
     return error;
 }
@@ -70,7 +70,7 @@ Result<OpenVolume*> VolumeOwner::enter(const VolumeId& id) {
                                     "a volume or layer id must be 1-63 of a-z, 0-9 and '-'"))
             .error();
     }
-    if (volumes_.contains(id) || !directory_.claim(id, number_)) {
+    if (volumes_.contains(id) || !shared_.directory.claim(id, number_)) {
         return Error(Code::failed_precondition, "volume " + id.str() + " is open");
     }
     auto& volume = volumes_[id];
@@ -138,6 +138,9 @@ void VolumeOwner::opened(const VolumeId& id, std::uint64_t size_bytes, Result<Op
     volume.volume = std::make_unique<Volume>(
         context_.scheduler, id, size_bytes, std::make_shared<const Stack>(std::move(stack->stack)));
     volume.volume->read_ahead(parts_.images.read_ahead);
+    if (shared_.host_limit) {
+        volume.volume->share(*shared_.host_limit);
+    }
     volume.state = State::open;
     auto settled = std::move(volume.settled);
     volume.settled.clear();
@@ -152,7 +155,7 @@ void VolumeOwner::opened(const VolumeId& id, std::uint64_t size_bytes, Result<Op
 void VolumeOwner::close_exports(OpenVolume& volume, io::Callback<> done) {
     auto join = Join::create([this, &volume, done = std::move(done)](Status) mutable {
         for (const auto& [path, server] : volume.exports) {
-            directory_.release_path(path);
+            shared_.directory.release_path(path);
         }
         volume.exports.clear();
         done();
@@ -214,7 +217,7 @@ void VolumeOwner::erase(const VolumeId& id) {
     const auto found = volumes_.find(id);
     auto settled = std::move(found->second->settled);
     volumes_.erase(found);
-    directory_.release(id, number_);
+    shared_.directory.release(id, number_);
     for (io::Callback<>& callback : settled) {
         callback();
     }
@@ -272,13 +275,13 @@ void VolumeOwner::add_export(const VolumeId& id, const std::string& socket_path,
         done(Error(Code::failed_precondition, "volume " + id.str() + " is a content, read-only"));
         return;
     }
-    if (const auto other = directory_.claim_path(socket_path, id)) {
+    if (const auto other = shared_.directory.claim_path(socket_path, id)) {
         done(Error(Code::failed_precondition, socket_path + " exports volume " + other->str()));
         return;
     }
     auto server = make(**volume);
     if (!server) {
-        directory_.release_path(socket_path);
+        shared_.directory.release_path(socket_path);
         done(std::move(server.error()).with("export volume " + id.str()));
         return;
     }
@@ -300,7 +303,7 @@ void VolumeOwner::remove_export(const VolumeId& id, const std::string& socket_pa
     }
     std::shared_ptr<VolumeExport> server = std::move(found->second);
     exports.erase(found);
-    directory_.release_path(socket_path);
+    shared_.directory.release_path(socket_path);
     VolumeExport& closing = *server;
     closing.close([server = std::move(server), done = std::move(done)]() mutable { done(ok()); });
 }

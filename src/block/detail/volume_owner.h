@@ -30,6 +30,7 @@ struct EngineShared {
     explicit EngineShared(std::size_t owners) : directory(owners) {}
     OwnerDirectory directory;
     LayerRegister layers;
+    std::optional<HostLimit> host_limit;  // none: as fast as they can
 };
 
 // The part of a cut that one owner has.
@@ -45,7 +46,7 @@ class VolumeOwner {
     // `number`: in the directory.
     VolumeOwner(EngineShared& shared, std::size_t number, io::Sockets& sockets,
                 ContentStore& contents, LayerContext context, ImageSide images)
-        : directory_(shared.directory),
+        : shared_(shared),
           number_(number),
           sockets_(sockets),
           context_(std::move(context)),
@@ -133,7 +134,7 @@ class VolumeOwner {
     void restack(OpenVolume& volume, Done done);
     void take_stack(OpenVolume& volume, OpenedStack opened, Done done);
 
-    OwnerDirectory& directory_;
+    EngineShared& shared_;
     const std::size_t number_;
     io::Sockets& sockets_;
     const LayerContext context_;

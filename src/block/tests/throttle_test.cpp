@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Throttle on a simulated clock, where a second takes no time and rates are exact; and what an
-// export makes of it.
+// Throttle and HostLimit on a simulated clock, where a second takes no time and rates are exact;
+// and what an export makes of them.
 #include "block/throttle.h"
 
 #include <doctest/doctest.h>
@@ -183,5 +183,89 @@ TEST_CASE("an export obeys its volume's limits; a flush does not wait, nor the e
             other.request(nbd::Command::write, 0, 4096, cookie, 0, Bytes(4096, 4));
         }
         CHECK(engine->close_volume(VolumeId("vol-1"), soon()));  // does not wait for them
+    }
+}
+
+TEST_CASE("volumes share what the host allows, however much one of them asks") {
+    TestReactor reactor(7);
+    HostLimit host(operations(1000), reactor.clock());
+    Throttle one(reactor->scheduler(), reactor.clock(), {}, &host);
+    Throttle other(reactor->scheduler(), reactor.clock(), {}, &host);
+    Load few(reactor, one, 4096, 2);
+    Load many(reactor, other, 4096, 200);
+    const std::uint64_t all = few.in(10s) + many.done;
+    check_between(all, 9'990, 10'120);
+    check_between(few.done, 4'850, 5'150);
+}
+
+TEST_CASE("what a volume's own limit does not let it use of the host's is the others'") {
+    TestReactor reactor(7);
+    HostLimit host(operations(1000), reactor.clock());
+    Throttle slow(reactor->scheduler(), reactor.clock(), operations(100), &host);
+    Throttle fast(reactor->scheduler(), reactor.clock(), {}, &host);
+    Load little(reactor, slow, 4096, 8);
+    Load much(reactor, fast, 4096, 8);
+    (void)little.in(10s);
+    check_between(little.done, 990, 1012);
+    check_between(much.done, 8'980, 9'115);
+    fast.change(operations(10));
+    (void)much.in(10s);
+    check_between(much.in(10s), 99, 101);
+}
+
+TEST_CASE("the host's limit of bytes, and a large request counts as several of its operations") {
+    TestReactor reactor(7);
+    VolumeLimits limits = operations(100);
+    limits.bytes.rate = 10'000'000;
+    HostLimit host(limits, reactor.clock());
+    Throttle throttle(reactor->scheduler(), reactor.clock(), {}, &host);
+    {
+        Load load(reactor, throttle, 1U << 20, 4);  // by bytes 9.5 a second, as operations 25
+        (void)load.in(10s);
+        check_between(load.in(40s), 380, 383);
+    }
+    Load load(reactor, throttle, 300'000, 4);  // two operations each
+    (void)load.in(10s);
+    check_between(load.in(40s), 1333, 1335);
+}
+
+TEST_CASE("who goes away while it has a place among the host's leaves the others in order") {
+    TestReactor reactor(7);
+    HostLimit host(operations(10), reactor.clock());
+    Throttle throttle(reactor->scheduler(), reactor.clock(), {}, &host);
+    Load stays(reactor, throttle, 4096, 1);
+    {
+        Load goes(reactor, throttle, 4096, 3);
+        check_between(stays.in(10s), 24, 27);
+    }
+    check_between(stays.in(10s), 99, 101);
+    CHECK(throttle.waiting() == 1);
+}
+
+TEST_CASE("exports of volumes on different reactors keep within what the host allows together") {
+    for (const io::Backend backend : backends()) {
+        TestEngine engine(backend);
+        engine.options.host_limits.operations.rate = 1;
+        engine.restart();
+        std::vector<std::unique_ptr<NbdClient>> clients;
+        for (const std::string id : {"vol-1", "vol-2"}) {
+            const std::string socket = engine.dir / id;
+            REQUIRE(engine.open(id, 64 * kBlockBytes));
+            REQUIRE(engine->export_volume(VolumeId(id), socket, false, soon()));
+            clients.push_back(std::make_unique<NbdClient>(socket));
+            clients.back()->ready();
+        }
+        CHECK(clients[0]->write(0, Bytes(4096, 3)).error() == 0);  // the moment's worth of both
+        for (std::uint64_t cookie = 100; cookie < 150; ++cookie) {
+            clients[1]->request(nbd::Command::read, 0, 4096, cookie);
+        }
+        clients[1]->request(nbd::Command::flush, 0, 0, 7);
+        int reads = 0;
+        while (clients[1]->chunk().cookie != 7) {
+            ++reads;
+        }
+        CHECK(reads < 50);
+        CHECK(engine->close_volume(VolumeId("vol-2"), soon()));
+        CHECK(clients[0]->read(0, 1) == Bytes(1, 3));  // its turn comes, behind one place of theirs
     }
 }
