@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """VOL-16: with --enforce-volume-limits a volume is no faster than its type and performance say, also after they were modified;
-without it nothing is held back. What is counted is what a client got done in a time, as an upper bound alone: how near a busy
+without it nothing is held back. HOST-IO-1: with --total-iops and --total-throughput all volumes together are no faster than that. What is counted is what a client got done in a time, as an upper bound alone: how near a busy
 machine comes to it is nobody's promise (src/block/tests/throttle_test.cpp has that, on a simulated clock)."""
 
 import json
@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
 import kiln_test  # noqa: E402
@@ -19,6 +20,13 @@ SECONDS = 4
 BLOCK = 4096
 # What may come at one moment: a tenth of a second's worth.
 MOMENT = 0.1
+
+
+def fio_together(paths, **arguments):
+    """The same, of clients of several volumes at once."""
+    with ThreadPoolExecutor(len(paths)) as clients:
+        done, took = zip(*clients.map(lambda path: fio(path, **arguments), paths))
+    return done, max(took)
 
 
 def fio(path, seconds=SECONDS, block=BLOCK):
@@ -68,6 +76,17 @@ def test_VOL_16_without_the_option_nothing_is_counted():
             return done > 100 * (took + MOMENT) + 1
 
         wait_until(faster, 60, "more is done than the limit would let")
+
+
+def test_HOST_IO_1_all_volumes_together_are_no_faster_than_the_host_may_be():
+    with kiln_test.api_service("--total-iops", "300") as kiln:
+        paths = [launch(kiln, kiln.image)[1] for _ in range(2)]
+        done, took = fio_together(paths)
+        assert all(done) and sum(done) <= 300 * (took + MOMENT) + 1, (done, took)
+    with kiln_test.api_service("--total-throughput", "50") as kiln:
+        paths = [launch(kiln, kiln.image)[1] for _ in range(2)]
+        done, took = fio_together(paths, block=1 << 20)
+        assert all(done) and sum(done) <= 50 * (took + MOMENT) + 2, (done, took)  # a request larger than the bucket each
 
 
 if __name__ == "__main__":
