@@ -159,10 +159,12 @@ Status Engine::flush(const VolumeId& id, Deadline deadline) {
                               [](Volume& volume, Done done) { volume.flush(std::move(done)); });
 }
 
-Status Engine::cut_volumes(std::vector<CutMember> members, std::string set_id, Deadline deadline) {
-    return impl_->call_group<void>(deadline, [&](OwnerGroup& group, Done done) {
-        group.cut(std::move(members), std::move(set_id), std::move(done));
+CutEnd Engine::cut_volumes(std::vector<CutMember> members, std::string set_id, Deadline deadline) {
+    auto end = impl_->call_group<CutEnd>(deadline, [&](OwnerGroup& group, auto done) {
+        group.cut(std::move(members), std::move(set_id),
+                  [done = std::move(done)](CutEnd how) mutable { done(std::move(how)); });
     });
+    return end ? *std::move(end) : CutEnd{std::move(end).error()};
 }
 
 Status Engine::prepare_growth(const VolumeId& id, std::uint64_t size_bytes, Deadline deadline) {

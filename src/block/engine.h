@@ -60,6 +60,15 @@ struct CutMember {
     LayerId layer{};
 };
 
+// How a cut ended. Its instant either came for all members, or for none.
+struct CutEnd {
+    Status status = ok();
+    // The volumes write to their successors, and what was below them is a content; with an error
+    // one of those is not sealed. False: nothing changed but that successors may have files; with
+    // deadline_exceeded, unless the instant comes later.
+    bool happened = false;
+};
+
 // What destage made of a content. The caller commits `root_digest` in the transaction that checks
 // that no pack of `packs_written` and `packs_hit` is condemned.
 struct DestagedContent {
@@ -175,13 +184,13 @@ class Engine {
     // new requests to all members, lets reads and writes in flight end, and puts the successors on
     // top: memory only, no flush inside. After that the sealing: data, FREEZE{set, successor} and
     // journal durable. Completes when every member is sealed; the catalog has named the successors
-    // before (create_active would make them at the next opening). On an error before the instant
-    // nothing changed but that successors may have files; after it the stacks have the successors
-    // and at least one member is not sealed: freeze_of() tells which, once the volume is closed.
+    // before (create_active would make them at the next opening). After an error freeze_of() tells
+    // what is not sealed, once the volume is closed: one that was sealed may be closed before the
+    // cut is over.
     // Cuts of one volume take effect, and are sealed, in the order of the calls; after a failed
     // sealing the volume is not cut any more (failed_precondition) until it was closed and the
     // layer sealed by seal_layer().
-    Status cut_volumes(std::vector<CutMember> members, std::string set_id, Deadline deadline);
+    CutEnd cut_volumes(std::vector<CutMember> members, std::string set_id, Deadline deadline);
     // Two steps, so that the caller's catalog can say the new size between them and is never ahead
     // of the files: prepare_growth() makes room in the active layer, durably; the volume keeps its
     // size. Then grow_volume() gives it the size, at once: what is new reads as zeros, and the

@@ -44,9 +44,10 @@ Result<std::vector<model::Snapshot>> Cuts::cut_held(const VolumeHold& hold,
     TRY_ASSIGN(const Set set, parts_.store.run([&](catalog::Transaction& tx) {
         return write_pending(tx, volumes, begin);
     }));
-    Status cut = parts_.engine.cut_volumes(set.members, set.id.str(), Deadline::after(kCutTime));
-    if (!cut) {
-        TRY(after_failure(set, std::move(cut).error()));
+    block::CutEnd cut =
+        parts_.engine.cut_volumes(set.members, set.id.str(), Deadline::after(kCutTime));
+    if (!cut.status) {
+        TRY(after_failure(set, std::move(cut)));
         return set.snapshots;
     }
     const Status completed = parts_.store.run(
@@ -102,16 +103,17 @@ Result<block::CutMember> Cuts::write_member(catalog::Transaction& tx, model::Sna
     return block::CutMember{block_id(volume.id), block_id(successor.id), block_id(content.id)};
 }
 
-Status Cuts::after_failure(const Set& set, Error error) {
+Status Cuts::after_failure(const Set& set, block::CutEnd cut) {
+    Error error = std::move(cut.status).error();
     if (error.code() == Code::deadline_exceeded) {
         // It may still happen. The volumes work on either way; the next start finds out.
         log_error("snapshots", fmt::format("the cut {} hangs and stays pending", set.id.str()));
         return ok();
     }
-    TRY_ASSIGN(const bool happened, swapped(set));
-    if (!happened) {
+    if (!cut.happened) {
         TRY(parts_.store.run([&](catalog::Transaction& tx) { return take_back(tx, set); }),
             "take back " + set.id.str());
+        drop_successors(set);
         return error;
     }
     log_error("snapshots", fmt::format("the cut {} failed: {}", set.id.str(), error.to_string()));
@@ -123,25 +125,16 @@ Status Cuts::after_failure(const Set& set, Error error) {
     });
 }
 
-// Before the instant no volume uses a successor, and dropping one only takes back what the cut had
-// prepared; after it all of them are in use.
-Result<bool> Cuts::swapped(const Set& set) {
+// That never were: files that no row names would go at the next start.
+void Cuts::drop_successors(const Set& set) {
     for (const block::CutMember& member : set.members) {
-        Status dropped = parts_.engine.drop_layer(member.successor, Deadline::after(kOpenTime));
-        if (dropped) {
-            continue;
+        if (const Status dropped =
+                parts_.engine.drop_layer(member.successor, Deadline::after(kOpenTime));
+            !dropped) {
+            log_warn("snapshots", fmt::format("{} is left over: {}", member.successor.str(),
+                                              dropped.error().to_string()));
         }
-        if (dropped.error().code() == Code::failed_precondition) {
-            return true;
-        }
-        if (dropped.error().code() == Code::deadline_exceeded) {
-            return std::move(dropped).error();
-        }
-        // Not in use, and not removed either: files that no row names go at the next start.
-        log_warn("snapshots", fmt::format("{} is left over: {}", member.successor.str(),
-                                          dropped.error().to_string()));
     }
-    return false;
 }
 
 Status Cuts::take_back(catalog::Transaction& tx, const Set& set) {

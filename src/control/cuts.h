@@ -55,9 +55,8 @@ class Cuts {
     Result<Set> write_pending(catalog::Transaction& tx, const std::vector<model::VolumeId>& volumes,
                               const Begin& begin);
     Result<block::CutMember> write_member(catalog::Transaction& tx, model::Snapshot& snapshot);
-    Status after_failure(const Set& set, Error error);
-    // Whether the cut took effect before it failed.
-    Result<bool> swapped(const Set& set);
+    Status after_failure(const Set& set, block::CutEnd cut);
+    void drop_successors(const Set& set);
     static Status take_back(catalog::Transaction& tx, const Set& set);
 
     const Parts parts_;

@@ -23,6 +23,8 @@ namespace kiln::block {
 
 class Cut : public std::enable_shared_from_this<Cut> {
   public:
+    // Of `instant`, to which all parts come: when all is prepared, and when requests are held back.
+    static constexpr std::size_t kMeetings = 2;
     struct Member {
         OpenVolume& volume;
         LayerId successor;

@@ -33,6 +33,7 @@ class Meeting {
             }
             others = std::exchange(waiting_, {});
             status = std::exchange(status_, ok());
+            agreed_ += status ? 1 : 0;
         }
         for (Waiting& other : others) {
             other.scheduler.post(
@@ -41,15 +42,22 @@ class Meeting {
         go_on(std::move(status));
     }
 
+    // How many rounds all came to without an error.
+    std::size_t agreed() const EXCLUDES(mutex_) {
+        MutexLock lock(mutex_);
+        return agreed_;
+    }
+
   private:
     struct Waiting {
         io::Scheduler& scheduler;
         Done go_on;
     };
     const std::size_t parts_;
-    Mutex mutex_;
+    mutable Mutex mutex_;
     std::vector<Waiting> waiting_ GUARDED_BY(mutex_);
     Status status_ GUARDED_BY(mutex_) = ok();
+    std::size_t agreed_ GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace kiln::block

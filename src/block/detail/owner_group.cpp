@@ -51,10 +51,12 @@ void OwnerGroup::everywhere(Work work, Done done) {
     }
 }
 
-void OwnerGroup::cut(std::vector<CutMember> members, std::string set_id, Done done) {
+void OwnerGroup::cut(std::vector<CutMember> members, std::string set_id,
+                     io::Callback<CutEnd> done) {
     if (Status fine = check_members(members, set_id); !fine) {
-        first().scheduler.post(
-            [fine = std::move(fine), done = std::move(done)]() mutable { done(std::move(fine)); });
+        first().scheduler.post([fine = std::move(fine), done = std::move(done)]() mutable {
+            done(CutEnd{std::move(fine)});
+        });
         return;
     }
     std::map<const Seat*, std::vector<CutMember>> parts;
@@ -63,11 +65,14 @@ void OwnerGroup::cut(std::vector<CutMember> members, std::string set_id, Done do
     }
     const auto instant = std::make_shared<Meeting>(parts.size());
     const auto end = std::make_shared<Meeting>(parts.size());
+    Done all_ended = [instant, done = std::move(done)](Status status) mutable {
+        done(CutEnd{std::move(status), instant->agreed() == Cut::kMeetings});
+    };
     bool leads = true;
     MutexLock lock(cuts_);
     for (auto& [seat, mine] : parts) {
         CutPart part{std::move(mine), set_id, instant, leads};
-        Done whole = leads ? std::move(done) : Done();
+        Done whole = leads ? std::move(all_ended) : Done();
         leads = false;
         seat->scheduler.post([&owner = seat->owner, part = std::move(part),
                               ended = part_of(end, seat->scheduler, std::move(whole))]() mutable {

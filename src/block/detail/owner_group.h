@@ -29,7 +29,8 @@ class OwnerGroup {
     const Seat& place(const VolumeId& id) { return seats_[directory_.place(id)]; }
     const Seat& first() const { return seats_.front(); }
 
-    void cut(std::vector<CutMember> members, std::string set_id, Done done) EXCLUDES(cuts_);
+    void cut(std::vector<CutMember> members, std::string set_id, io::Callback<CutEnd> done)
+        EXCLUDES(cuts_);
     void content_rooted(const ContentId& content, Done done);
     void counters(io::Callback<Result<EngineCounters>> done);
     void close_all(io::Callback<> done);

@@ -118,9 +118,11 @@ VolumeRef History::clone(const SimContent& content, std::uint64_t more_bytes) {
 }
 
 bool History::open_volume() {
-    // After a failed sync a layer that is opened anew cannot know what it lost.
+    // After a failed sync a layer that is opened anew cannot know what it lost. Until a cut is over
+    // the catalog may name a layer that will not have been.
     const VolumeRef volume = pick(State::closed);
-    if (!volume || volume->broken || volume->sealing || machine_.disk.failed_syncs() > 0) {
+    if (!volume || volume->broken || volume->sealing || volume->cuts > 0 ||
+        machine_.disk.failed_syncs() > 0) {
         return false;
     }
     open(volume);

@@ -78,15 +78,15 @@ void History::start_cut(std::uint64_t number, const std::vector<VolumeRef>& volu
         ++volume->cuts;
     }
     note("set-" + std::to_string(number) + " is written down");
-    process_->group.cut(std::move(members), "set-" + std::to_string(number),
-                        mine([this, number, volumes](Status status) {
-                            cut_ended(number, volumes, std::move(status));
-                        }));
+    process_->group.cut(
+        std::move(members), "set-" + std::to_string(number),
+        mine([this, number, volumes](CutEnd end) { cut_ended(number, volumes, std::move(end)); }));
 }
 
-void History::cut_ended(std::uint64_t number, const std::vector<VolumeRef>& volumes,
-                        Status status) {
-    note("cut set-" + std::to_string(number) + ": " + outcome(status));
+void History::cut_ended(std::uint64_t number, const std::vector<VolumeRef>& volumes, CutEnd end) {
+    const Status& status = end.status;
+    note("cut set-" + std::to_string(number) + ": " + outcome(status) +
+         (end.happened ? "" : ", not done"));
     SimSet& set = catalog_.sets.at(number);
     set.truth->answered();
     set.promised = status.has_value();
@@ -100,7 +100,11 @@ void History::cut_ended(std::uint64_t number, const std::vector<VolumeRef>& volu
     }
     if (!status) {
         judge("cut", status.error());
-        take_back(number, volumes);
+        if (end.happened) {
+            process_->last_step = std::min(process_->last_step, process_->steps + 200);
+        } else {
+            take_back(number, volumes);
+        }
         return;
     }
     catalog_.commit([this, number] { complete_set(number); }, mine([this, number](Status) {
@@ -109,42 +113,31 @@ void History::cut_ended(std::uint64_t number, const std::vector<VolumeRef>& volu
                     }));
 }
 
-// Before the instant no stack has a successor, and all of them can be dropped: the set has never
-// been. After it they are in use, and what is below them is settled when the volumes are closed.
+// The set has never been; no stack has a successor. What cannot be dropped goes at the next start.
 void History::take_back(std::uint64_t number, const std::vector<VolumeRef>& volumes) {
-    const LayerId successor = catalog_.sets.at(number).members.front().successor;
     for (const VolumeRef& volume : volumes) {
         ++volume->taken_back;
     }
-    auto dropped = mine([this, number, volumes](Status status) {
-        note("take set-" + std::to_string(number) + " back: " + outcome(status));
-        if (!status) {
-            process_->last_step = std::min(process_->last_step, process_->steps + 200);
-            return;
-        }
-        auto unnamed = std::make_shared<std::vector<LayerId>>();
-        catalog_.commit(
-            [this, number, volumes, unnamed] {
-                const SimSet set = catalog_.sets.at(number);
-                catalog_.sets.erase(number);
-                for (std::size_t i = 0; i < volumes.size(); ++i) {
-                    forget_cut(*volumes[i], set.members[i]);
-                    unnamed->push_back(set.members[i].successor);
-                }
-            },
-            mine([this, volumes, unnamed](Status) {
-                ++report_.counts["sets taken back"];
-                for (const LayerId& layer : *unnamed) {
-                    drop(layer);
-                }
-                for (const VolumeRef& volume : volumes) {
-                    volume->broken = --volume->taken_back > 0;
-                }
-            }));
-    });
-    process_->call_first([successor, dropped = std::move(dropped)](VolumeOwner& owner) mutable {
-        owner.drop_layer(successor, std::move(dropped));
-    });
+    auto unnamed = std::make_shared<std::vector<LayerId>>();
+    catalog_.commit(
+        [this, number, volumes, unnamed] {
+            const SimSet set = catalog_.sets.at(number);
+            catalog_.sets.erase(number);
+            for (std::size_t i = 0; i < volumes.size(); ++i) {
+                forget_cut(*volumes[i], set.members[i]);
+                unnamed->push_back(set.members[i].successor);
+            }
+        },
+        mine([this, number, volumes, unnamed](Status) {
+            note("set-" + std::to_string(number) + " is taken back");
+            ++report_.counts["sets taken back"];
+            for (const LayerId& layer : *unnamed) {
+                drop(layer);
+            }
+            for (const VolumeRef& volume : volumes) {
+                volume->broken = --volume->taken_back > 0;
+            }
+        }));
 }
 
 // A later cut that was written down meanwhile stands on what was before this one.

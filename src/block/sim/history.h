@@ -248,7 +248,7 @@ class History {
     bool cut();
     void plan_cut(const std::vector<VolumeRef>& volumes);
     void start_cut(std::uint64_t number, const std::vector<VolumeRef>& volumes);
-    void cut_ended(std::uint64_t number, const std::vector<VolumeRef>& volumes, Status status);
+    void cut_ended(std::uint64_t number, const std::vector<VolumeRef>& volumes, CutEnd end);
     void take_back(std::uint64_t number, const std::vector<VolumeRef>& volumes);
     void forget_cut(SimVolume& volume, const SimSet::Member& member);
     void complete_set(std::uint64_t number);

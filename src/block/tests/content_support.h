@@ -62,8 +62,11 @@ class ContentWorld {
         contents[content] = volume.bytes;
         volume.base = content;
         volume.layer = "l-" + std::to_string(++layers_);
-        const Status status = engine->cut_volumes(
-            {{VolumeId(id), LayerId(volume.layer), ContentId(content)}}, "set-" + content, soon());
+        const Status status =
+            engine
+                ->cut_volumes({{VolumeId(id), LayerId(volume.layer), ContentId(content)}},
+                              "set-" + content, soon())
+                .status;
         REQUIRE_MESSAGE(status, status.error().to_string());
     }
     DestagedContent destage(const std::string& content) {

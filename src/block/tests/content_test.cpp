@@ -84,7 +84,8 @@ TEST_CASE("opening, cutting and cloning 64 TiB touches as many files and objects
         good(engine->write(one, 0, Bytes(4096, 1), soon()));
         good(engine->write(one, kFar, Bytes(70'000, 2), soon()));
         row("content-1", "", "l-1");
-        good(engine->cut_volumes({{one, LayerId("l-2"), ContentId("content-1")}}, "set-1", soon()));
+        good(engine->cut_volumes({{one, LayerId("l-2"), ContentId("content-1")}}, "set-1", soon())
+                 .status);
         good(engine->open_volume({two, bytes, ContentId("content-1"), LayerId("l-3"), true},
                                  soon()));
         CHECK(engine->read(two, kFar + 69'999, 1, soon()).value() == Bytes{2});
@@ -104,7 +105,8 @@ TEST_CASE("opening, cutting and cloning 64 TiB touches as many files and objects
         good(engine->zero(two, 0, bytes, soon()));
         CHECK(engine->read(two, 0, 1, soon()).value() == Bytes{0});
         row("content-2", "content-1", "l-3");
-        good(engine->cut_volumes({{two, LayerId("l-4"), ContentId("content-2")}}, "set-2", soon()));
+        good(engine->cut_volumes({{two, LayerId("l-4"), ContentId("content-2")}}, "set-2", soon())
+                 .status);
         const auto second = engine->destage(ContentId("content-2"), 1, soon());
         REQUIRE_MESSAGE(second, second.error().to_string());
         CHECK(second->chunks_written == 0);
@@ -175,7 +177,7 @@ TEST_CASE("a content is looked at without changing it, and stays while somebody 
     CHECK(code(engine->zero(view, 0, 4096, soon())) == Code::failed_precondition);
     CHECK(engine->flush(view, soon()));
     CHECK(code(engine->seal_volume(view, soon())) == Code::failed_precondition);
-    CHECK(code(engine->cut_volumes({{view, LayerId("l-x"), ContentId("c")}}, "s", soon())) ==
+    CHECK(code(engine->cut_volumes({{view, LayerId("l-x"), ContentId("c")}}, "s", soon()).status) ==
           Code::failed_precondition);
     CHECK(code(engine->export_volume(view, engine.dir / "s", false, soon())) ==
           Code::failed_precondition);

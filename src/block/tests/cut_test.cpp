@@ -221,6 +221,7 @@ TEST_CASE("a layer that cannot be sealed keeps its volume from further cuts unti
         CHECK(code(cut) == Code::io_error);
         owner.gate.fail = nullptr;
         CHECK(owner.cuts() == 1);  // the instant was
+        CHECK(owner.cut_happened);
         CHECK(owner.write("vol-1", 1, 'b'));
         const auto flush = owner.begin_flush("vol-1");
         owner.settle();
@@ -229,6 +230,7 @@ TEST_CASE("a layer that cannot be sealed keeps its volume from further cuts unti
         owner.settle();
         CHECK(code(again) == Code::failed_precondition);
         CHECK(owner.cuts() == 1);
+        CHECK_FALSE(owner.cut_happened);
         CHECK(owner.freeze_of("l-1").error().code() == Code::failed_precondition);
         CHECK(owner.seal_layer("l-1", kBytes).error().code() == Code::failed_precondition);
         CHECK(owner.drop("l-1").error().code() == Code::failed_precondition);

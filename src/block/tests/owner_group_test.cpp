@@ -114,6 +114,7 @@ TEST_CASE(
             owner.settle();
             CHECK(code(cut) == expected);
             CHECK(owner.cuts() == 0);
+            CHECK_FALSE(owner.cut_happened);
             CHECK(owner.volume("vol-1").stack()->sealed.empty());
             CHECK(owner.drop("l-3"));
             CHECK(owner.write("vol-1", 1, 'b'));
@@ -122,6 +123,28 @@ TEST_CASE(
             {member("vol-1", "l-3", "content-1"), member("vol-2", "l-3", "content-2")}, "set-1");
         owner.settle();
         CHECK(code(twice) == Code::invalid_argument);
+    }
+}
+
+TEST_CASE("a cut tells that it happened, though what it sealed was closed before it was over") {
+    for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+        CAPTURE(seed);
+        TestReactor reactor(seed);
+        TestOwner owner(reactor, 2);
+        REQUIRE(owner.open("vol-1", kSize, "", "l-1"));
+        REQUIRE(owner.open("vol-2", kSize, "", "l-2"));
+        owner.gate.hold = [](const io::Op& op) { return writes(op, "set-1") && writes(op, "l-4"); };
+        const auto cut = owner.begin_cut(
+            {member("vol-1", "l-3", "content-1"), member("vol-2", "l-4", "content-2")}, "set-1");
+        owner.settle();
+        CHECK(owner.write("vol-1", 1, 'b'));
+        CHECK(owner.close("vol-1"));
+        CHECK(!cut->has_value());
+        owner.gate.fail = is_sync;
+        owner.gate.release();
+        owner.settle();
+        CHECK(code(cut) == Code::io_error);
+        CHECK(owner.cut_happened);  // l-3 is nobody's now, and has what was written
     }
 }
 
@@ -275,7 +298,8 @@ TEST_CASE("threads: a cut of volumes of several reactors keeps the order of what
             engine.contents.records[record.id] = record;
             members.push_back({volume, LayerId("l-" + name), record.id});
         }
-        const Status done = engine->cut_volumes(members, "set-" + std::to_string(cut), soon());
+        const Status done =
+            engine->cut_volumes(members, "set-" + std::to_string(cut), soon()).status;
         REQUIRE_MESSAGE(done, done.error().to_string());
     }
     stop = true;

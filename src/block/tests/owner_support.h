@@ -93,7 +93,12 @@ class TestOwner {
         return begin([&](Done done) { volume(id).flush(std::move(done)); });
     }
     Pending begin_cut(std::vector<CutMember> members, const std::string& set) {
-        return begin([&](Done done) { group->cut(std::move(members), set, std::move(done)); });
+        return begin([&](Done done) {
+            group->cut(std::move(members), set, [this, done = std::move(done)](CutEnd end) mutable {
+                cut_happened = end.happened;
+                done(std::move(end.status));
+            });
+        });
     }
     Pending begin_close(const std::string& id) {
         return begin([&](Done done) { of(id).close(VolumeId(id), false, std::move(done)); });
@@ -136,10 +141,9 @@ class TestOwner {
     }
     Status cut(const std::string& id, const std::string& successor, const std::string& content,
                const std::string& set) {
-        return reactor.await<void>([&](Done done) {
-            group->cut({{VolumeId(id), LayerId(successor), ContentId(content)}}, set,
-                       std::move(done));
-        });
+        const auto cut = begin_cut({{VolumeId(id), LayerId(successor), ContentId(content)}}, set);
+        REQUIRE(reactor->run_until([&] { return cut->has_value(); }, soon()));
+        return **cut;
     }
     Result<std::optional<Freeze>> freeze_of(const std::string& layer) {
         return reactor.await<std::optional<Freeze>>(
@@ -188,6 +192,7 @@ class TestOwner {
     std::optional<EngineShared> shared;
     std::deque<VolumeOwner> owners;
     std::optional<OwnerGroup> group;
+    bool cut_happened = false;  // of the last that ended
 };
 
 }  // namespace kiln::block::testing

@@ -174,8 +174,10 @@ model::ContentId FlipStore::cut() {
         volume.active_layer = next;
         return tx.volumes().update(volume);
     }));
-    must(engine_->cut_volumes({{block_id(volume_), block_id(next), block_id(content.id)}}, "set-1",
-                              soon()));
+    must(engine_
+             ->cut_volumes({{block_id(volume_), block_id(next), block_id(content.id)}}, "set-1",
+                           soon())
+             .status);
     sealed_.push_back(active_);
     active_ = next;
     base_ = content.id;

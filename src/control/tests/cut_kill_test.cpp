@@ -176,8 +176,10 @@ TEST_CASE("D7: a cut that one layer never sealed ends in error as a whole, and l
         spec.size_bytes = kGiB;
         spec.active = block_id(content.layer);
         REQUIRE(service.engine->open_volume(spec, soon()));
-        REQUIRE(service.engine->cut_volumes(
-            {{spec.id, block_id(volume.active_layer), block_id(content.id)}}, set.str(), soon()));
+        REQUIRE(service.engine
+                    ->cut_volumes({{spec.id, block_id(volume.active_layer), block_id(content.id)}},
+                                  set.str(), soon())
+                    .status);
         // A write after the instant lies in the successor.
         service.write(volumes.first, 2, "after");
         REQUIRE(service.engine->close_volume(spec.id, soon()));
