@@ -22,10 +22,13 @@
 #include "control/networks.h"
 #include "control/provided_images.h"
 #include "control/public_parameters.h"
+#include "control/region_settings.h"
 #include "control/resource_tags.h"
 #include "control/roles.h"
 #include "control/security_groups.h"
 #include "control/sessions.h"
+#include "control/snapshot_copies.h"
+#include "control/snapshot_sharing.h"
 #include "control/snapshots.h"
 #include "control/topology.h"
 #include "control/verifications.h"
@@ -54,6 +57,9 @@ struct Services {
     control::ResourceTags& tags;
     control::KeyPairs& key_pairs;
     control::Snapshots& snapshots;
+    control::SnapshotSharing& snapshot_sharing;
+    control::SnapshotCopies& snapshot_copies;
+    control::RegionChoices& region_choices;
     control::Gc& gc;
     control::PublicParameters& parameters;
     control::ProvidedImages& provided;

@@ -20,6 +20,7 @@
 #include "model/job.h"
 #include "model/key_pair.h"
 #include "model/network.h"
+#include "model/region_settings.h"
 #include "model/role.h"
 #include "model/snapshot.h"
 #include "model/volume.h"
@@ -87,6 +88,11 @@ struct SnapshotQuery {
     std::vector<model::VolumeId> volumes{};
     std::optional<model::ContentId> content{};
     std::optional<model::SnapshotSetId> set{};
+    // Own, public, or shared with this account.
+    std::optional<model::AccountId> visible_to{};
+    // Shared with any of these accounts, or, if set so, public.
+    std::vector<model::AccountId> shared_with{};
+    bool or_shared_with_all = false;
     std::vector<TagCondition> tags{};
     Page page{};
 };
@@ -139,6 +145,12 @@ struct InstanceProfileQuery {
     std::vector<model::AccountId> owners{};
     std::vector<std::string> names{};
     std::optional<model::RoleId> role{};
+    Page page{};
+};
+
+struct RegionSettingsQuery {
+    std::vector<model::RegionSettingsId> ids{};
+    std::vector<model::AccountId> accounts{};
     Page page{};
 };
 

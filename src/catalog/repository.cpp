@@ -103,7 +103,8 @@ Status erase_links(SqlSession& session, const std::string& id) {
 
 // The others save the statement.
 template <class T>
-constexpr bool kHasLinks = std::same_as<T, model::Image> || std::same_as<T, model::Content>;
+constexpr bool kHasLinks = std::same_as<T, model::Image> || std::same_as<T, model::Snapshot> ||
+                           std::same_as<T, model::Content>;
 
 std::string id_text(const auto& value) {
     if constexpr (requires { value.id(); }) {
@@ -219,6 +220,7 @@ template class Repository<model::Volume>;
 template class Repository<model::Instance>;
 template class Repository<model::KeyPair>;
 template class Repository<model::Role>;
+template class Repository<model::RegionSettings>;
 template class Repository<model::InstanceProfile>;
 template class Repository<model::Vpc>;
 template class Repository<model::Subnet>;

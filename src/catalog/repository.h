@@ -70,6 +70,11 @@ struct Entity<model::InstanceProfile> {
     using Query = InstanceProfileQuery;
 };
 template <>
+struct Entity<model::RegionSettings> {
+    using Id = model::RegionSettingsId;
+    using Query = RegionSettingsQuery;
+};
+template <>
 struct Entity<model::Vpc> {
     using Id = model::VpcId;
     using Query = VpcQuery;

@@ -69,6 +69,9 @@ class Transaction {
     Repository<model::InstanceProfile> instance_profiles() {
         return Repository<model::InstanceProfile>(session_);
     }
+    Repository<model::RegionSettings> region_settings() {
+        return Repository<model::RegionSettings>(session_);
+    }
     Repository<model::Vpc> vpcs() { return Repository<model::Vpc>(session_); }
     Repository<model::Subnet> subnets() { return Repository<model::Subnet>(session_); }
     Repository<model::SecurityGroup> security_groups() {

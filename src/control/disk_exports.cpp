@@ -6,6 +6,7 @@
 #include "control/api_errors.h"
 #include "control/data_runs.h"
 #include "control/images.h"
+#include "control/snapshot_access.h"
 
 namespace kiln::control {
 namespace {

@@ -4,6 +4,7 @@
 
 #include "control/api_errors.h"
 #include "control/images.h"
+#include "control/region_settings.h"
 
 namespace kiln::control {
 namespace {
@@ -76,7 +77,7 @@ Status check_change(const ImageChange& change) {
     return ok();
 }
 
-Status check_may_be_public(const model::Image& image) {  // LP-7
+Status check_may_be_public(catalog::Transaction& tx, const model::Image& image) {  // LP-7
     const bool encrypted = std::any_of(
         image.block_device_mappings.begin(), image.block_device_mappings.end(),
         [](const auto& mapping) { return mapping.ebs && mapping.ebs->encrypted.value_or(false); });
@@ -86,11 +87,18 @@ Status check_may_be_public(const model::Image& image) {  // LP-7
                                       "cannot be public.",
                                       image.id.str()));
     }
+    TRY_ASSIGN(const auto settings, region_settings(tx, image.owner_id, image.region));
+    if (settings.image_access != model::ImageBlockPublicAccess::unblocked) {  // LP-12
+        return Error::api(Code::permission_denied, "OperationNotPermitted",
+                          fmt::format("Block public access for AMIs is '{}' in this region: the "
+                                      "image {} cannot be public.",
+                                      model::to_string(settings.image_access), image.id.str()));
+    }
     return ok();
 }
 
-Status make_public(model::Image& image) {
-    TRY(check_may_be_public(image));
+Status make_public(catalog::Transaction& tx, model::Image& image) {
+    TRY(check_may_be_public(tx, image));
     const UnixMillis last = last_deprecation_of_public(image);  // LP-13
     if (!image.deprecation_time || *image.deprecation_time > last) {
         image.deprecation_time = last;
@@ -100,7 +108,7 @@ Status make_public(model::Image& image) {
 }
 
 // LP-3: additions, then removals. LP-4: what is there already or not there is no error.
-Status apply_permissions(const ImageChange& change, model::Image& image) {
+Status apply_permissions(catalog::Transaction& tx, const ImageChange& change, model::Image& image) {
     std::set<model::AccountId> accounts(image.launch_permissions.accounts.begin(),
                                         image.launch_permissions.accounts.end());
     const bool was_public = image.launch_permissions.everybody;
@@ -127,7 +135,7 @@ Status apply_permissions(const ImageChange& change, model::Image& image) {
     }
     image.launch_permissions.accounts.assign(accounts.begin(), accounts.end());
     image.launch_permissions.everybody = everybody;
-    return everybody && !was_public ? make_public(image) : ok();
+    return everybody && !was_public ? make_public(tx, image) : ok();
 }
 
 bool is_for_owners(ImageAttribute attribute) {  // LP-14
@@ -180,12 +188,12 @@ Status Images::change(const Caller& caller, const ImageRef& ref, model::ImageEve
 Status Images::modify(const Caller& caller, const ImageRef& ref, const ImageChange& change) {
     TRY(check_change(change));
     return this->change(caller, ref, model::ImageEvent::modify,
-                        [&](catalog::Transaction&, model::Image& image) -> Status {
+                        [&](catalog::Transaction& tx, model::Image& image) -> Status {
                             if (change.description) {
                                 image.description = *change.description;
                             }
                             image.imds_v2 = image.imds_v2 || change.imds_support.has_value();
-                            return apply_permissions(change, image);
+                            return apply_permissions(tx, change, image);
                         });
 }
 
@@ -195,6 +203,27 @@ Status Images::reset_launch_permission(const Caller& caller, const ImageRef& ref
                       image.launch_permissions = {};
                       return ok();
                   });
+}
+
+Status Images::cancel_launch_permission(const Caller& caller, const ImageRef& ref) {
+    return store_.run([&](catalog::Transaction& tx) -> Status {
+        TRY_ASSIGN(auto image, tx.images().find(ref.id));
+        if (!image || image->region != caller.region || !may_use(*image, caller.account)) {
+            return errors::images_not_found({ref.id.str()});
+        }
+        TRY(model::next(image->state, model::ImageEvent::use_attribute, ref.id));
+        auto& accounts = image->launch_permissions.accounts;
+        if (std::erase(accounts, caller.account) == 0) {
+            return Error::api(Code::permission_denied, "OperationNotPermitted",
+                              fmt::format("The image {} is not shared with the account {} itself: "
+                                          "it is the account's own, or public.",
+                                          ref.id.str(), caller.account.str()));
+        }
+        if (ref.dry_run) {
+            return errors::dry_run();
+        }
+        return tx.images().update(*image);
+    });
 }
 
 }  // namespace kiln::control

@@ -10,41 +10,39 @@
 #include "control/image_rules.h"
 #include "control/images.h"
 #include "control/public_parameters.h"
+#include "control/snapshot_access.h"
+#include "control/snapshot_copies.h"
 #include "control/space.h"
 #include "util/strings.h"
 
 namespace kiln::control {
 namespace {
 
-// Of a time-based copy.
-constexpr std::int64_t kMinutesStep = 15;
-constexpr std::int64_t kMostMinutes = 48 * 60;
-
 Status check(const CopyImageInput& input, const Topology& topology) {
     TRY(Images::check_name(input.name));
     TRY(check_image_description(input.description.value_or("")));
     TRY(check_tag_specifications(input.tags, {"image", "snapshot"}));
-    if (topology.find(input.source_region) == nullptr) {
-        return errors::invalid_parameter_value(
-            fmt::format("Invalid source region '{}'. DescribeRegions lists the regions there are.",
-                        input.source_region));
-    }
-    const std::int64_t minutes = input.completion_minutes.value_or(kMinutesStep);
-    if (minutes < kMinutesStep || minutes > kMostMinutes || minutes % kMinutesStep != 0) {
-        return errors::invalid_parameter_value(
-            fmt::format("SnapshotCopyCompletionDurationMinutes is a multiple of {} from {} to {}.",
-                        kMinutesStep, kMinutesStep, kMostMinutes));
-    }
+    TRY(check_source_region(topology, input.source_region));
+    TRY(check_completion_minutes(input.completion_minutes,
+                                 "SnapshotCopyCompletionDurationMinutes"));
     return ok();
 }
 
 // CP-2. What a service offers to everybody may be read by everybody.
-Status check_storage(const Caller& caller, const model::Image& source) {
-    const bool provided =
-        source.owner_alias == kProviderAlias && source.launch_permissions.everybody;
-    if (source.owner_id != caller.account && !provided) {
-        return Error::api(Code::permission_denied, "InvalidRequest",
-                          "You do not have permission to access the storage of this ami");
+Status check_storage(catalog::Transaction& tx, const Caller& caller, const model::Image& source) {
+    if (source.owner_alias == kProviderAlias && source.launch_permissions.everybody) {
+        return ok();
+    }
+    for (const model::BlockDeviceMapping& mapping : source.block_device_mappings) {
+        if (!mapping.ebs || mapping.ebs->snapshot_id.empty()) {
+            continue;
+        }
+        TRY_ASSIGN(const auto snapshot, tx.snapshots().get(mapping.ebs->snapshot_id));
+        TRY_ASSIGN(const bool readable, may_read(tx, snapshot, caller.account));
+        if (!readable) {
+            return Error::api(Code::permission_denied, "InvalidRequest",
+                              "You do not have permission to access the storage of this ami");
+        }
     }
     return ok();
 }
@@ -110,8 +108,7 @@ Result<std::vector<model::Tag>> image_tags(catalog::Transaction& tx, const Calle
 
 }  // namespace
 
-Status copy_snapshots(catalog::Transaction& tx, io::Rng& rng, model::Image& image,
-                      const std::function<Status(model::Snapshot&)>& adapt) {
+Status copy_snapshots(catalog::Transaction& tx, model::Image& image, const CopyOf& copy_of) {
     std::map<model::SnapshotId, model::SnapshotId> copies;  // a mapping may name one twice
     for (model::BlockDeviceMapping& mapping : image.block_device_mappings) {
         if (!mapping.ebs || mapping.ebs->snapshot_id.empty()) {
@@ -119,12 +116,10 @@ Status copy_snapshots(catalog::Transaction& tx, io::Rng& rng, model::Image& imag
         }
         model::SnapshotId& copy = copies[mapping.ebs->snapshot_id];
         if (copy.empty()) {
-            TRY_ASSIGN(model::Snapshot snapshot, tx.snapshots().get(mapping.ebs->snapshot_id));
-            copy = model::make_id<model::SnapshotId>(rng);
-            TRY(adapt(snapshot));
-            snapshot.id = copy;
-            snapshot.set = {};
-            TRY(tx.snapshots().insert(snapshot));
+            TRY_ASSIGN(const auto source, tx.snapshots().get(mapping.ebs->snapshot_id));
+            TRY_ASSIGN(const model::Snapshot made, copy_of(source));
+            copy = made.id;
+            TRY(tx.snapshots().insert(made));
         }
         mapping.ebs->snapshot_id = copy;
     }
@@ -155,7 +150,7 @@ Result<model::ImageId> ImageCopies::copy(catalog::Transaction& tx, const Caller&
     there.region = input.source_region;
     TRY_ASSIGN(const model::Image source,
                Images::find_launchable(tx, there, input.source_image_id));
-    TRY(check_storage(caller, source));
+    TRY(check_storage(tx, caller, source));
     TRY(Images::check_name_is_free(tx, caller, input.name));
     const UnixMillis now = parts_.clock.now();
     model::Image copy = begin_copy(source, now);
@@ -168,20 +163,18 @@ Result<model::ImageId> ImageCopies::copy(catalog::Transaction& tx, const Caller&
     copy.location = image_location(owner, input.name);
     copy.description = input.description ? *input.description : default_description(input, source);
     const auto snapshot_tags = tags_for(input.tags, "snapshot");
-    TRY(copy_snapshots(tx, parts_.rng, copy, [&](model::Snapshot& snapshot) -> Status {
-        TRY(model::next(snapshot.state, model::SnapshotEvent::read, snapshot.id));
+    const auto copy_of = [&](const model::Snapshot& from) -> Result<model::Snapshot> {
+        TRY(model::next(from.state, model::SnapshotEvent::read, from.id));
+        model::Snapshot snapshot =
+            begin_snapshot_copy(parts_, caller, from, input.completion_minutes);
         snapshot.description = fmt::format(
             "Copied for DestinationAmi {} from SourceAmi {} for SourceSnapshot {}. Task created on "
             "{}.",
-            copy.id.str(), source.id.str(), snapshot.id.str(), with_thousands(now.value));
-        snapshot.owner_id = caller.account;
+            copy.id.str(), source.id.str(), from.id.str(), with_thousands(now.value));
         snapshot.owner_alias = owner.alias;
-        snapshot.region = caller.region;
-        snapshot.volume_id = model::VolumeId(std::string(model::kPlaceholderVolumeId));
-        snapshot.created = now;
-        snapshot.completed = now;
-        return ok();
-    }));
+        return snapshot;
+    };
+    TRY(copy_snapshots(tx, copy, copy_of));
     TRY(tx.images().insert(copy));
     for (const model::BlockDeviceMapping& mapping : copy.block_device_mappings) {
         if (mapping.ebs && !mapping.ebs->snapshot_id.empty()) {

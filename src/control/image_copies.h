@@ -45,9 +45,8 @@ class ImageCopies {
     const Parts parts_;
 };
 
-// Gives `image` snapshots of its own, over the contents of those it names. `adapt` makes the row of
-// one what it shall be, but for its id.
-Status copy_snapshots(catalog::Transaction& tx, io::Rng& rng, model::Image& image,
-                      const std::function<Status(model::Snapshot&)>& adapt);
+// Gives `image` snapshots of its own instead of those it names: `copy_of` each.
+using CopyOf = std::function<Result<model::Snapshot>(const model::Snapshot& source)>;
+Status copy_snapshots(catalog::Transaction& tx, model::Image& image, const CopyOf& copy_of);
 
 }  // namespace kiln::control

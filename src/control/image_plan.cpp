@@ -86,7 +86,7 @@ Result<BlockDeviceMapping> new_volume(catalog::Transaction& tx, const Caller& ca
                         "a snapshot.",
                         over.device_name));
     }
-    TRY_ASSIGN(const VolumePlan plan, plan_volume(tx, caller, *over.ebs, false));
+    TRY_ASSIGN(const VolumePlan plan, plan_volume(tx, caller, *over.ebs));
     BlockDeviceMapping mapping = over;
     mapping.ebs = plan.ebs;
     mapping.ebs->encrypted = false;

@@ -6,6 +6,7 @@
 #include "control/api_errors.h"
 #include "control/device_mappings.h"
 #include "control/image_search.h"
+#include "control/snapshot_access.h"
 #include "control/space.h"
 
 namespace kiln::control {
@@ -271,16 +272,6 @@ Result<model::Image> find_own_image(catalog::Transaction& tx, const Caller& call
 Result<Page<ImageView>> Images::describe(const Caller& caller, const DescribeImagesInput& input) {
     TRY_ASSIGN(const ImageSearch search, ImageSearch::create(caller, input, clock_.now()));
     return store_.read([&](catalog::Transaction& tx) { return search.run(tx); });
-}
-
-Result<model::Snapshot> find_readable_snapshot(catalog::Transaction& tx, const Caller& caller,
-                                               const model::SnapshotId& id) {
-    TRY_ASSIGN(const auto snapshot, tx.snapshots().find(id));
-    if (!snapshot || snapshot->region != caller.region || snapshot->owner_id != caller.account) {
-        return errors::snapshot_not_found(id);  // ERR-3
-    }
-    TRY(model::next(snapshot->state, model::SnapshotEvent::read, id));
-    return *snapshot;
 }
 
 }  // namespace kiln::control

@@ -113,6 +113,8 @@ class Images {
     Status modify(const Caller& caller, const ImageRef& image, const ImageChange& change);
     // LP-10.
     Status reset_launch_permission(const Caller& caller, const ImageRef& image);
+    // LP-10: the caller's own, of another's image.
+    Status cancel_launch_permission(const Caller& caller, const ImageRef& image);
 
     // DR-1 .. DR-5. The image stays as a tombstone, its snapshots stay.
     // The snapshots of its mapping, each once.
@@ -146,9 +148,5 @@ class Images {
 // (ERR-2, DR-4).
 Result<model::Image> find_own_image(catalog::Transaction& tx, const Caller& caller,
                                     const model::ImageId& id);
-
-// The snapshot, if the caller may make volumes or images of it (ERR-3, RI-3, SNP-12).
-Result<model::Snapshot> find_readable_snapshot(catalog::Transaction& tx, const Caller& caller,
-                                               const model::SnapshotId& id);
 
 }  // namespace kiln::control

@@ -75,7 +75,8 @@ Result<std::vector<VolumePlan>> Launch::plan_volumes(
                         [&](const auto& entry) {
                             return entry.ebs && entry.ebs->snapshot_id == mapping.ebs->snapshot_id;
                         });
-        TRY_ASSIGN(VolumePlan plan, plan_volume(tx, caller_, *mapping.ebs, of_image));
+        TRY_ASSIGN(VolumePlan plan,
+                   plan_volume(tx, caller_, *mapping.ebs, of_image ? &image : nullptr));
         plan.device = mapping.device_name;
         const bool root = model::same_device(mapping.device_name, image.root_device_name);
         plan.ebs.delete_on_termination = plan.ebs.delete_on_termination.value_or(root);  // BDM-8

@@ -224,9 +224,11 @@ Status ProvidedImages::spread(const model::Image& image) {
             copy.id = model::make_id<model::ImageId>(parts_.rng);
             copy.region = region.name;
             copy.created = parts_.clock.now();
-            TRY(copy_snapshots(tx, parts_.rng, copy, [&](model::Snapshot& snapshot) {
+            TRY(copy_snapshots(tx, copy, [&](model::Snapshot snapshot) -> Result<model::Snapshot> {
+                snapshot.id = model::make_id<model::SnapshotId>(parts_.rng);
+                snapshot.set = {};
                 snapshot.region = region.name;
-                return ok();
+                return snapshot;
             }));
             TRY(tx.images().insert(copy));
         }

@@ -36,8 +36,10 @@ FilterTable<SnapshotView> make_table() {
         return one(std::string(model::to_string(view.snapshot.state)));
     };
     getters["storage-tier"] = [](const SnapshotView&) { return one("standard"); };
-    // Only copies have one, and they are not built.
-    getters["transfer-type"] = [](const SnapshotView&) { return Values{}; };
+    getters["transfer-type"] = [](const SnapshotView& view) {
+        const auto& transfer = view.snapshot.transfer_type;
+        return transfer ? one(std::string(model::to_string(*transfer))) : Values{};
+    };
     getters["volume-id"] = [](const SnapshotView& view) {
         return one(view.snapshot.volume_id.str());
     };

@@ -7,26 +7,18 @@
 
 #include "control/api_errors.h"
 #include "control/cut_sets.h"
+#include "control/image_rules.h"
 #include "control/instances.h"
+#include "control/snapshot_access.h"
 #include "control/space.h"
 #include "control/volumes.h"
 
 namespace kiln::control {
 namespace {
 
-constexpr PageLimits kLimits{5, 1000};         // PAG-2
-constexpr std::size_t kMaxDescription = 255;   // SNP-10
 constexpr std::size_t kMaxExcluded = 40;       // SNP-8
 constexpr std::size_t kMaxPending = 5;         // SNP-9, of one volume
 constexpr std::size_t kMaxPendingOfDisks = 1;  // of st1 and sc1
-
-Status check(const std::string& description, const std::vector<TagSpecification>& tags) {
-    if (description.size() > kMaxDescription) {
-        return errors::invalid_parameter_value(
-            fmt::format("The description is longer than {} characters.", kMaxDescription));
-    }
-    return check_tag_specifications(tags, {"snapshot"});
-}
 
 Status check_exclusions(catalog::Transaction& tx, const Caller& caller,
                         const model::Instance& instance, const CreateSnapshotsInput& input) {
@@ -118,45 +110,24 @@ Result<std::vector<model::Tag>> tags_with_volume(catalog::Transaction& tx, const
     return tags;
 }
 
-Error snapshots_not_found(const std::vector<model::SnapshotId>& ids) {
-    if (ids.size() == 1) {
-        return errors::snapshot_not_found(ids.front());
-    }
-    std::string list;
-    for (const model::SnapshotId& id : ids) {
-        list += (list.empty() ? "" : ", ") + id.str();
-    }
-    return Error::api(Code::not_found, "InvalidSnapshot.NotFound",
-                      "The snapshots '" + list + "' do not exist.");
-}
-
-// DI-2 for snapshots: nothing when the owners that are asked for can have none here.
-Result<bool> owned_by(const Caller& caller, const std::vector<std::string>& owners) {
-    bool mine = owners.empty();
-    for (const std::string& owner : owners) {
-        if (owner == "self" || owner == caller.account.str()) {
-            mine = true;
-        } else if (owner != "amazon" && owner != "aws-marketplace" && owner != "aws-backup-vault") {
-            TRY(model::parse_account_id(owner));
-        }
-    }
-    return mine;
-}
-
-// Nothing is shared yet: what anybody can restore from is their own.
-Result<bool> restorable(const Caller& caller, const std::vector<std::string>& users) {
-    bool mine = users.empty();
-    for (const std::string& user : users) {
-        if (user == "self" || user == caller.account.str()) {
-            mine = true;
-        } else if (user != "all") {
-            TRY(model::parse_account_id(user));
-        }
-    }
-    return mine;
+// SNP-20. An image that others made of it is nobody else's business.
+Error in_use(const Caller& caller, const model::SnapshotId& id, const model::Image& image) {
+    return Error::api(Code::failed_precondition, "InvalidSnapshot.InUse",
+                      fmt::format("The snapshot {} is currently in use by {}", id.str(),
+                                  may_use(image, caller.account) ? image.id.str()
+                                                                 : "an image of another account"));
 }
 
 }  // namespace
+
+Status check_snapshot_request(const std::string& description,
+                              const std::vector<TagSpecification>& tags) {
+    if (description.size() > kMaxSnapshotDescription) {
+        return errors::invalid_parameter_value(
+            fmt::format("The description is longer than {} characters.", kMaxSnapshotDescription));
+    }
+    return check_tag_specifications(tags, {"snapshot"});
+}
 
 Status check_cuttable(catalog::Transaction& tx, const Parts& parts, const model::Volume& volume) {
     TRY(model::next(volume.state, model::VolumeEvent::snapshot, volume.id));
@@ -220,7 +191,7 @@ Result<std::vector<SnapshotView>> Snapshots::cut(const Caller& caller,
 }
 
 Result<SnapshotView> Snapshots::create(const Caller& caller, const CreateSnapshotInput& input) {
-    TRY(check(input.description, input.tags));
+    TRY(check_snapshot_request(input.description, input.tags));
     TRY(parts_.store.read([&](catalog::Transaction& tx) -> Status {
         TRY_ASSIGN(const model::Volume volume, find_volume(tx, caller, input.volume_id));
         return check_cuttable(tx, parts_, volume);
@@ -242,7 +213,7 @@ Result<SnapshotView> Snapshots::create(const Caller& caller, const CreateSnapsho
 
 Result<std::vector<SnapshotView>> Snapshots::create_set(const Caller& caller,
                                                         const CreateSnapshotsInput& input) {
-    TRY(check(input.description, input.tags));
+    TRY(check_snapshot_request(input.description, input.tags));
     TRY_ASSIGN(const auto found, parts_.store.read([&](catalog::Transaction& tx) {
         return volumes_of(tx, caller, input);
     }));
@@ -258,98 +229,17 @@ Result<std::vector<SnapshotView>> Snapshots::create_set(const Caller& caller,
                });
 }
 
-Result<std::vector<model::Snapshot>> Snapshots::select(catalog::Transaction& tx,
-                                                       const Caller& caller,
-                                                       const DescribeSnapshotsInput& input,
-                                                       const PageStart& start) {
-    TRY_ASSIGN(const bool owned, owned_by(caller, input.owners));
-    TRY_ASSIGN(const bool readable, restorable(caller, input.restorable_by));
-    std::vector<model::Snapshot> found;
-    if (!input.ids.empty()) {
-        catalog::SnapshotQuery query;
-        query.region = caller.region;
-        query.ids = input.ids;
-        query.page.after = start.after;
-        query.page.newest_first = true;  // PAG-7
-        query.states = {model::SnapshotState::pending, model::SnapshotState::completed,
-                        model::SnapshotState::error};
-        catalog::SnapshotQuery all = query;
-        all.page = {};
-        TRY_ASSIGN(const auto existing, tx.snapshots().list(all));
-        std::set<model::SnapshotId> known;
-        for (const model::Snapshot& snapshot : existing) {
-            known.insert(snapshot.id);
-        }
-        std::vector<model::SnapshotId> missing;
-        for (const model::SnapshotId& id : input.ids) {
-            if (known.insert(id).second) {
-                missing.push_back(id);
-            }
-        }
-        if (!missing.empty()) {  // IDL-2
-            return snapshots_not_found(missing);
-        }
-        TRY_ASSIGN(found, tx.snapshots().list(query));
-        // SNP-13: one that exists and is another's is left out.
-        std::erase_if(found,
-                      [&](const auto& snapshot) { return snapshot.owner_id != caller.account; });
-    }
-    if (!owned || !readable) {
-        return std::vector<model::Snapshot>();
-    }
-    if (input.ids.empty()) {
-        catalog::SnapshotQuery query;
-        query.region = caller.region;
-        query.owners = {caller.account};
-        query.states = {model::SnapshotState::pending, model::SnapshotState::completed,
-                        model::SnapshotState::error};
-        query.page.after = start.after;
-        query.page.newest_first = true;  // PAG-7
-        query.page.limit = start.limit.value_or(0);
-        TRY_ASSIGN(found, tx.snapshots().list(query));
-    }
-    return found;
-}
-
 Result<Page<SnapshotView>> Snapshots::describe(const Caller& caller,
                                                const DescribeSnapshotsInput& input) {
-    TRY(snapshot_filters().check(input.filters));
-    TRY_ASSIGN(const PageStart start, open_page(caller, input.page, kLimits));
-    const auto cursor = [](const model::Snapshot& snapshot) {
-        return catalog::Cursor{snapshot.created, snapshot.id.str()};
-    };
-    return parts_.store.read([&](catalog::Transaction& tx) -> Result<Page<SnapshotView>> {
-        const auto shown =
-            [&](std::vector<model::Snapshot> snapshots) -> Result<std::vector<SnapshotView>> {
-            TRY_ASSIGN(auto views, load_views(tx, caller, std::move(snapshots)));
-            std::erase_if(views, [&](const SnapshotView& view) {
-                return !snapshot_filters().matches(input.filters, view);
-            });
-            return views;
-        };
-        const auto list = [&](const PageStart& piece) { return select(tx, caller, input, piece); };
-        std::vector<SnapshotView> found;
-        if (input.ids.empty()) {
-            TRY_ASSIGN(found,
-                       read_page<SnapshotView>(start, !input.filters.empty(), list, cursor, shown));
-        } else {
-            TRY_ASSIGN(auto named, list(start));
-            TRY_ASSIGN(found, shown(std::move(named)));
-        }
-        return cut_page(caller, input.page, start, std::move(found),
-                        [&](const SnapshotView& view) { return cursor(view.snapshot); });
-    });
+    TRY_ASSIGN(const auto search, SnapshotSearch::create(caller, input));
+    return parts_.store.read([&](catalog::Transaction& tx) { return search.run(tx); });
 }
 
 Status Snapshots::remove(const Caller& caller, const model::SnapshotId& id, bool dry_run) {
     const Status removed = parts_.store.run([&](catalog::Transaction& tx) -> Status {
-        TRY_ASSIGN(auto snapshot, tx.snapshots().find(id));
-        if (!snapshot || snapshot->region != caller.region ||
-            snapshot->owner_id != caller.account) {
-            return errors::snapshot_not_found(id);  // ERR-3
-        }
-        const model::SnapshotState before = snapshot->state;
-        TRY_ASSIGN(snapshot->state, model::next(before, model::SnapshotEvent::remove, id));
+        TRY_ASSIGN(auto snapshot, find_own_snapshot(tx, caller, id));
+        const model::SnapshotState before = snapshot.state;
+        TRY_ASSIGN(snapshot.state, model::next(before, model::SnapshotEvent::remove, id));
         catalog::ImageQuery users;  // SNP-20, RACE-3
         users.uses_snapshot = id;
         users.states = {model::ImageState::pending, model::ImageState::available,
@@ -358,20 +248,18 @@ Status Snapshots::remove(const Caller& caller, const model::SnapshotId& id, bool
         users.page.limit = 1;
         TRY_ASSIGN(const auto images, tx.images().list(users));
         if (!images.empty()) {
-            return Error::api(Code::failed_precondition, "InvalidSnapshot.InUse",
-                              fmt::format("The snapshot {} is currently in use by {}", id.str(),
-                                          images.front().id.str()));
+            return in_use(caller, id, images.front());
         }
         if (dry_run) {
             return errors::dry_run();
         }
         TRY(tx.tags().erase_resource(id.str()));
         if (before == model::SnapshotState::pending) {  // SNP-22: whoever cuts it finishes it
-            TRY(tx.snapshots().update(*snapshot));
+            TRY(tx.snapshots().update(snapshot));
             return complete_waiting_sets(tx, parts_);
         }
         TRY(tx.snapshots().erase(id));
-        return release_content(tx, parts_, snapshot->content);
+        return release_content(tx, parts_, snapshot.content);
     });
     work_added_();
     return removed;

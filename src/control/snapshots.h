@@ -9,8 +9,7 @@
 
 #include "control/caller.h"
 #include "control/cuts.h"
-#include "control/pagination.h"
-#include "control/snapshot_views.h"
+#include "control/snapshot_search.h"
 #include "control/tagging.h"
 
 namespace kiln::control {
@@ -33,13 +32,9 @@ struct CreateSnapshotsInput {
     bool dry_run = false;
 };
 
-struct DescribeSnapshotsInput {
-    std::vector<model::SnapshotId> ids;
-    std::vector<std::string> owners;         // account ids, `self`, aliases
-    std::vector<std::string> restorable_by;  // account ids, `self`, `all`
-    std::vector<Filter> filters;
-    PageRequest page;
-};
+inline constexpr std::size_t kMaxSnapshotDescription = 255;  // SNP-10
+Status check_snapshot_request(const std::string& description,
+                              const std::vector<TagSpecification>& tags);
 
 // SNP-2, SNP-9: whether a snapshot of it may be begun.
 Status check_cuttable(catalog::Transaction& tx, const Parts& parts, const model::Volume& volume);
@@ -81,10 +76,6 @@ class Snapshots {
     Result<std::vector<model::Snapshot>> draft(catalog::Transaction& tx, const Caller& caller,
                                                const std::vector<model::Volume>& volumes,
                                                const Draft& draft);
-    Result<std::vector<model::Snapshot>> select(catalog::Transaction& tx, const Caller& caller,
-                                                const DescribeSnapshotsInput& input,
-                                                const PageStart& start);
-
     const Parts parts_;
     Cuts& cuts_;
     const std::function<void()> work_added_;

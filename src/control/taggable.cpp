@@ -5,6 +5,7 @@
 #include "control/image_rules.h"
 #include "control/instance_views.h"
 #include "control/security_groups.h"
+#include "control/snapshot_access.h"
 
 namespace kiln::control {
 namespace {
@@ -30,9 +31,12 @@ Status check_instance(catalog::Transaction& tx, const Caller& caller, const std:
 
 Status check_snapshot(catalog::Transaction& tx, const Caller& caller, const std::string& id) {
     TRY_ASSIGN(const auto snapshot, tx.snapshots().find(model::SnapshotId(id)));
-    return is_own(snapshot, caller) && snapshot->state != model::SnapshotState::deleted
-               ? ok()
-               : Status(errors::snapshot_not_found(model::SnapshotId(id)));
+    bool usable = snapshot && snapshot->region == caller.region &&
+                  snapshot->state != model::SnapshotState::deleted;
+    if (usable) {
+        TRY_ASSIGN(usable, may_read(tx, *snapshot, caller.account));
+    }
+    return usable ? ok() : Status(errors::snapshot_not_found(model::SnapshotId(id)));
 }
 
 Status check_volume(catalog::Transaction& tx, const Caller& caller, const std::string& id) {

@@ -8,6 +8,7 @@
 #include "control/api_errors.h"
 #include "control/content_view.h"
 #include "control/images.h"
+#include "control/snapshot_access.h"
 #include "util/log.h"
 
 namespace kiln::control {

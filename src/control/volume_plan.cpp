@@ -5,7 +5,7 @@
 
 #include "control/api_errors.h"
 #include "control/device_mappings.h"
-#include "control/images.h"
+#include "control/snapshot_access.h"
 
 namespace kiln::control {
 namespace {
@@ -18,22 +18,28 @@ model::LayerRecord fresh_layer(io::Rng& rng, UnixMillis now, std::uint64_t size_
     return layer;
 }
 
+Result<model::Snapshot> find_snapshot_of(catalog::Transaction& tx, const Caller& caller,
+                                         const model::SnapshotId& id, const model::Image* image) {
+    if (image != nullptr) {
+        TRY_ASSIGN(const auto snapshot, tx.snapshots().get(id));
+        if (snapshot.owner_id == image->owner_id) {
+            return snapshot;
+        }
+    }
+    return find_readable_snapshot(tx, caller, id);
+}
+
 }  // namespace
 
 Result<VolumePlan> plan_volume(catalog::Transaction& tx, const Caller& caller,
-                               model::EbsBlockDevice ebs, bool any_snapshot) {
+                               model::EbsBlockDevice ebs, const model::Image* image) {
     if (ebs.encrypted.value_or(false) || !ebs.kms_key_id.empty()) {
         return errors::unsupported(
             "Encrypted volumes are not built yet; leave out Encrypted and KmsKeyId.");
     }
     VolumePlan plan;
     if (!ebs.snapshot_id.empty()) {
-        model::Snapshot snapshot;
-        if (any_snapshot) {
-            TRY_ASSIGN(snapshot, tx.snapshots().get(ebs.snapshot_id));
-        } else {
-            TRY_ASSIGN(snapshot, find_readable_snapshot(tx, caller, ebs.snapshot_id));
-        }
+        TRY_ASSIGN(const auto snapshot, find_snapshot_of(tx, caller, ebs.snapshot_id, image));
         ebs.volume_size_gib = ebs.volume_size_gib.value_or(snapshot.volume_size_gib);
         if (*ebs.volume_size_gib < snapshot.volume_size_gib) {  // BDM-12
             return errors::invalid_mapping(fmt::format(

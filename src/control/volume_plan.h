@@ -8,6 +8,7 @@
 #include "control/caller.h"
 #include "control/parts.h"
 #include "model/block_device.h"
+#include "model/image.h"
 #include "model/volume.h"
 
 namespace kiln::control {
@@ -21,9 +22,11 @@ struct VolumePlan {
 // An instance takes this many volumes (BDM-13); also what its machine has slots for.
 inline constexpr std::size_t kMaxDevices = 28;
 
-// `any_snapshot`: whether the caller may read the snapshot was settled before.
+// `image`: what names the snapshot, if the caller has it by an image. Those of the image's owner
+// are read on the caller's behalf (LP-8); another's only by who may read it, else an image of what
+// one was given would give it to others.
 Result<VolumePlan> plan_volume(catalog::Transaction& tx, const Caller& caller,
-                               model::EbsBlockDevice ebs, bool any_snapshot);
+                               model::EbsBlockDevice ebs, const model::Image* image = nullptr);
 // Adds the row of its fresh layer; the volume itself, `available`, is the caller's to insert.
 Result<model::Volume> make_volume(catalog::Transaction& tx, const Parts& parts,
                                   const Caller& caller, const VolumePlan& plan,

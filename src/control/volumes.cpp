@@ -69,7 +69,7 @@ Result<VolumeView> Volumes::create(const Caller& caller, const CreateVolumeInput
             TRY_ASSIGN(auto views, load_views(tx, caller, {std::move(volume)}));
             return std::move(views.front());
         }
-        TRY_ASSIGN(const VolumePlan plan, plan_volume(tx, caller, input.ebs, false));
+        TRY_ASSIGN(const VolumePlan plan, plan_volume(tx, caller, input.ebs));
         TRY(check_space(parts_.space, SpaceFor::data, "a volume"));  // SPC-1
         if (input.dry_run) {
             return errors::dry_run();

@@ -126,6 +126,9 @@ class Server {
     std::unique_ptr<control::Volumes> volume_requests_;
     std::unique_ptr<control::CreateImages> create_images_;
     std::unique_ptr<control::ImageCopies> image_copies_;
+    std::unique_ptr<control::SnapshotCopies> snapshot_copies_;
+    std::unique_ptr<control::SnapshotSharing> snapshot_sharing_;
+    std::unique_ptr<control::RegionChoices> region_choices_;
     std::unique_ptr<control::InstancePower> power_;
     std::unique_ptr<control::InstanceAttributes> attributes_;
     std::unique_ptr<control::InstanceStatuses> statuses_;

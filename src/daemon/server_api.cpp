@@ -60,6 +60,9 @@ Status Server::open_api() {
                                  .tags = *tags_,
                                  .key_pairs = *key_pairs_,
                                  .snapshots = *snapshots_,
+                                 .snapshot_sharing = *snapshot_sharing_,
+                                 .snapshot_copies = *snapshot_copies_,
+                                 .region_choices = *region_choices_,
                                  .gc = *gc_,
                                  .parameters = *parameters_,
                                  .provided = *provided_,
@@ -85,6 +88,8 @@ Status Server::open_api() {
     api::add_region_handlers(registry_, services);
     api::add_key_pair_handlers(registry_, services);
     api::add_snapshot_handlers(registry_, services);
+    api::add_snapshot_sharing_handlers(registry_, services);
+    api::add_public_access_handlers(registry_, services);
     api::add_role_handlers(registry_, services);
     api::add_instance_profile_handlers(registry_, services);
     api::add_ssm_handlers(registry_, services);

@@ -30,6 +30,9 @@ void Server::make_use_cases() {
     create_images_ = std::make_unique<control::CreateImages>(*parts_, *cuts_, *worker_, poke);
     create_images_->install(*jobs_);
     image_copies_ = std::make_unique<control::ImageCopies>(*parts_);
+    snapshot_copies_ = std::make_unique<control::SnapshotCopies>(*parts_);
+    snapshot_sharing_ = std::make_unique<control::SnapshotSharing>(*parts_);
+    region_choices_ = std::make_unique<control::RegionChoices>(*parts_);
     attachments_ = std::make_unique<control::AttachmentWorker>(*parts_, *volumes_, poke);
     attachments_->install(*jobs_);
     modifications_ = std::make_unique<control::VolumeModifications>(*parts_, *volumes_, poke);

@@ -16,6 +16,7 @@
 #include "model/ids.h"
 #include "model/machine.h"
 #include "model/names.h"
+#include "model/sharing.h"
 #include "model/transition.h"
 #include "util/time.h"
 
@@ -82,13 +83,6 @@ constexpr auto enum_names(DeregistrationProtection) {
          {DeregistrationProtection::with_cooldown, "enabled-with-cooldown"}});
 }
 
-// Who may launch, besides the owner.
-struct LaunchPermissions {
-    bool everybody = false;  // group "all"
-    std::vector<AccountId> accounts{};
-    friend bool operator==(const LaunchPermissions&, const LaunchPermissions&) = default;
-};
-
 struct Image {
     ImageId id;
     AccountId owner_id;
@@ -99,7 +93,7 @@ struct Image {
     ImageState state = ImageState::pending;
     std::optional<StateReason> state_reason;
     std::string owner_alias;
-    LaunchPermissions launch_permissions;
+    Sharing launch_permissions;
 
     Architecture architecture = Architecture::i386;  // RI-4: the old defaults are kept
     ImageType type = ImageType::machine;

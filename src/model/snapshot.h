@@ -13,6 +13,7 @@
 
 #include "model/ids.h"
 #include "model/names.h"
+#include "model/sharing.h"
 #include "model/transition.h"
 #include "util/time.h"
 
@@ -41,6 +42,13 @@ constexpr auto enum_names(SnapshotEvent) {
                                                    {SnapshotEvent::remove, "remove"}});
 }
 
+// How a copy came about; others have none.
+enum class SnapshotTransfer { standard, time_based };
+constexpr auto enum_names(SnapshotTransfer) {
+    return std::to_array<EnumName<SnapshotTransfer>>(
+        {{SnapshotTransfer::standard, "standard"}, {SnapshotTransfer::time_based, "time-based"}});
+}
+
 struct Snapshot {
     SnapshotId id;
     AccountId owner_id;
@@ -59,6 +67,9 @@ struct Snapshot {
     UnixMillis created;  // startTime: the instant of the cut (SNP-6)
     std::optional<UnixMillis> completed;
     std::optional<std::uint64_t> full_size_bytes;  // SNP-6; known once counted
+    Sharing volume_permissions;                    // SS-1: createVolumePermission
+    std::optional<SnapshotTransfer> transfer_type;
+    std::optional<std::int64_t> completion_minutes;  // as the copy was asked for
     friend bool operator==(const Snapshot&, const Snapshot&) = default;
 };
 

@@ -25,5 +25,7 @@ void add_region_handlers(Registry& registry, Services services);
 void add_tag_handlers(Registry& registry, Services services);
 void add_key_pair_handlers(Registry& registry, Services services);
 void add_snapshot_handlers(Registry& registry, Services services);
+void add_snapshot_sharing_handlers(Registry& registry, Services services);
+void add_public_access_handlers(Registry& registry, Services services);
 
 }  // namespace kiln::api

@@ -7,6 +7,7 @@
 #include "api/ec2/convert.h"
 #include "api/ec2/handlers.h"
 #include "api/ec2/image_convert.h"
+#include "api/generated/ec2/cancel_image_launch_permission.h"
 #include "api/generated/ec2/modify_image_attribute.h"
 #include "api/generated/ec2/reset_image_attribute.h"
 #include "control/api_errors.h"
@@ -154,6 +155,15 @@ void add_image_attribute_handlers(Registry& registry, Services services) {
             TRY_ASSIGN(const ImageChange change, to_change(request));
             TRY(services.images.modify(context.caller, image, change));
             return Void{};
+        });
+    registry.add<ops::CancelImageLaunchPermission>(
+        [services](Context& context, const CancelImageLaunchPermissionRequest& request)
+            -> Result<CancelImageLaunchPermissionResult> {
+            TRY_ASSIGN(const auto image, to_image_ref(request));
+            TRY(services.images.cancel_launch_permission(context.caller, image));
+            CancelImageLaunchPermissionResult result;
+            result.return_ = true;
+            return result;
         });
     registry.add<ops::ResetImageAttribute>(
         [services](Context& context, const ResetImageAttributeRequest& request) -> Result<Void> {

@@ -106,7 +106,7 @@ List<ProductCode> from_product_codes(const model::Image& image) {
     return list;
 }
 
-List<LaunchPermission> from_permissions(const model::LaunchPermissions& permissions) {
+List<LaunchPermission> from_permissions(const model::Sharing& permissions) {
     List<LaunchPermission> list;
     if (permissions.everybody) {
         list.emplace_back().group = "all";

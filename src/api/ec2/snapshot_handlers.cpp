@@ -65,6 +65,12 @@ Snapshot from_snapshot(const control::SnapshotView& view) {
     if (from.full_size_bytes) {
         to.full_snapshot_size_in_bytes = static_cast<std::int64_t>(*from.full_size_bytes);
     }
+    if (from.transfer_type) {
+        to.transfer_type = std::string(model::to_string(*from.transfer_type));
+    }
+    if (from.completion_minutes) {
+        to.completion_duration_minutes = static_cast<std::int32_t>(*from.completion_minutes);
+    }
     to.tags = from_tags(view.tags);
     return to;
 }

@@ -3,7 +3,9 @@
 #include "api/generated/ec2/attach_volume.h"
 #include "api/generated/ec2/authorize_security_group_egress.h"
 #include "api/generated/ec2/authorize_security_group_ingress.h"
+#include "api/generated/ec2/cancel_image_launch_permission.h"
 #include "api/generated/ec2/copy_image.h"
+#include "api/generated/ec2/copy_snapshot.h"
 #include "api/generated/ec2/create_image.h"
 #include "api/generated/ec2/create_key_pair.h"
 #include "api/generated/ec2/create_security_group.h"
@@ -31,6 +33,7 @@
 #include "api/generated/ec2/describe_regions.h"
 #include "api/generated/ec2/describe_security_group_rules.h"
 #include "api/generated/ec2/describe_security_groups.h"
+#include "api/generated/ec2/describe_snapshot_attribute.h"
 #include "api/generated/ec2/describe_snapshots.h"
 #include "api/generated/ec2/describe_subnets.h"
 #include "api/generated/ec2/describe_tags.h"
@@ -40,21 +43,29 @@
 #include "api/generated/ec2/describe_vpcs.h"
 #include "api/generated/ec2/detach_volume.h"
 #include "api/generated/ec2/disable_image.h"
+#include "api/generated/ec2/disable_image_block_public_access.h"
 #include "api/generated/ec2/disable_image_deprecation.h"
 #include "api/generated/ec2/disable_image_deregistration_protection.h"
+#include "api/generated/ec2/disable_snapshot_block_public_access.h"
 #include "api/generated/ec2/enable_image.h"
+#include "api/generated/ec2/enable_image_block_public_access.h"
 #include "api/generated/ec2/enable_image_deprecation.h"
 #include "api/generated/ec2/enable_image_deregistration_protection.h"
+#include "api/generated/ec2/enable_snapshot_block_public_access.h"
 #include "api/generated/ec2/get_console_output.h"
 #include "api/generated/ec2/get_console_screenshot.h"
+#include "api/generated/ec2/get_image_block_public_access_state.h"
+#include "api/generated/ec2/get_snapshot_block_public_access_state.h"
 #include "api/generated/ec2/import_key_pair.h"
 #include "api/generated/ec2/modify_image_attribute.h"
 #include "api/generated/ec2/modify_instance_attribute.h"
 #include "api/generated/ec2/modify_instance_metadata_options.h"
+#include "api/generated/ec2/modify_snapshot_attribute.h"
 #include "api/generated/ec2/modify_volume.h"
 #include "api/generated/ec2/reboot_instances.h"
 #include "api/generated/ec2/register_image.h"
 #include "api/generated/ec2/reset_image_attribute.h"
+#include "api/generated/ec2/reset_snapshot_attribute.h"
 #include "api/generated/ec2/revoke_security_group_egress.h"
 #include "api/generated/ec2/revoke_security_group_ingress.h"
 #include "api/generated/ec2/run_instances.h"
@@ -149,7 +160,7 @@ constexpr OperationInfo kEc2Operations[] = {
     {&kEc2Service, "CancelConversionTask", 3, "instance", nullptr, nullptr},
     {&kEc2Service, "CancelDeclarativePoliciesReport", 0, "", nullptr, nullptr},
     {&kEc2Service, "CancelExportTask", 3, "instance", nullptr, nullptr},
-    {&kEc2Service, "CancelImageLaunchPermission", 2, "image", nullptr, nullptr},
+    {&kEc2Service, "CancelImageLaunchPermission", 2, "image", &ec2::tables::kCancelImageLaunchPermissionRequest, &ec2::tables::kCancelImageLaunchPermissionResult},
     {&kEc2Service, "CancelImportTask", 2, "instance", nullptr, nullptr},
     {&kEc2Service, "CancelReservedInstancesListing", 0, "", nullptr, nullptr},
     {&kEc2Service, "CancelSpotFleetRequests", 0, "", nullptr, nullptr},
@@ -157,7 +168,7 @@ constexpr OperationInfo kEc2Operations[] = {
     {&kEc2Service, "ConfirmProductInstance", 2, "image", nullptr, nullptr},
     {&kEc2Service, "CopyFpgaImage", 3, "image", nullptr, nullptr},
     {&kEc2Service, "CopyImage", 1, "image", &ec2::tables::kCopyImageRequest, &ec2::tables::kCopyImageResult},
-    {&kEc2Service, "CopySnapshot", 1, "snapshot", nullptr, nullptr},
+    {&kEc2Service, "CopySnapshot", 1, "snapshot", &ec2::tables::kCopySnapshotRequest, &ec2::tables::kCopySnapshotResult},
     {&kEc2Service, "CopyVolumes", 2, "volume", nullptr, nullptr},
     {&kEc2Service, "CreateApplicationStatusCheck", 0, "", nullptr, nullptr},
     {&kEc2Service, "CreateCapacityManagerDataExport", 0, "", nullptr, nullptr},
@@ -521,7 +532,7 @@ constexpr OperationInfo kEc2Operations[] = {
     {&kEc2Service, "DescribeSecurityGroupVpcAssociations", 0, "", nullptr, nullptr},
     {&kEc2Service, "DescribeSecurityGroups", 1, "network", &ec2::tables::kDescribeSecurityGroupsRequest, &ec2::tables::kDescribeSecurityGroupsResult},
     {&kEc2Service, "DescribeServiceLinkVirtualInterfaces", 0, "", nullptr, nullptr},
-    {&kEc2Service, "DescribeSnapshotAttribute", 1, "snapshot", nullptr, nullptr},
+    {&kEc2Service, "DescribeSnapshotAttribute", 1, "snapshot", &ec2::tables::kDescribeSnapshotAttributeRequest, &ec2::tables::kDescribeSnapshotAttributeResult},
     {&kEc2Service, "DescribeSnapshotTierStatus", 2, "snapshot", nullptr, nullptr},
     {&kEc2Service, "DescribeSnapshots", 1, "snapshot", &ec2::tables::kDescribeSnapshotsRequest, &ec2::tables::kDescribeSnapshotsResult},
     {&kEc2Service, "DescribeSpotDatafeedSubscription", 0, "", nullptr, nullptr},
@@ -594,7 +605,7 @@ constexpr OperationInfo kEc2Operations[] = {
     {&kEc2Service, "DisableFastLaunch", 2, "image", nullptr, nullptr},
     {&kEc2Service, "DisableFastSnapshotRestores", 2, "snapshot", nullptr, nullptr},
     {&kEc2Service, "DisableImage", 2, "image", &ec2::tables::kDisableImageRequest, &ec2::tables::kDisableImageResult},
-    {&kEc2Service, "DisableImageBlockPublicAccess", 1, "image", nullptr, nullptr},
+    {&kEc2Service, "DisableImageBlockPublicAccess", 1, "image", &ec2::tables::kDisableImageBlockPublicAccessRequest, &ec2::tables::kDisableImageBlockPublicAccessResult},
     {&kEc2Service, "DisableImageDeprecation", 1, "image", &ec2::tables::kDisableImageDeprecationRequest, &ec2::tables::kDisableImageDeprecationResult},
     {&kEc2Service, "DisableImageDeregistrationProtection", 1, "image", &ec2::tables::kDisableImageDeregistrationProtectionRequest, &ec2::tables::kDisableImageDeregistrationProtectionResult},
     {&kEc2Service, "DisableInstanceSqlHaStandbyDetections", 0, "", nullptr, nullptr},
@@ -602,7 +613,7 @@ constexpr OperationInfo kEc2Operations[] = {
     {&kEc2Service, "DisableIpamPolicy", 0, "", nullptr, nullptr},
     {&kEc2Service, "DisableRouteServerPropagation", 0, "", nullptr, nullptr},
     {&kEc2Service, "DisableSerialConsoleAccess", 3, "instance", nullptr, nullptr},
-    {&kEc2Service, "DisableSnapshotBlockPublicAccess", 2, "snapshot", nullptr, nullptr},
+    {&kEc2Service, "DisableSnapshotBlockPublicAccess", 2, "snapshot", &ec2::tables::kDisableSnapshotBlockPublicAccessRequest, &ec2::tables::kDisableSnapshotBlockPublicAccessResult},
     {&kEc2Service, "DisableTransitGatewayRouteTablePropagation", 0, "", nullptr, nullptr},
     {&kEc2Service, "DisableVgwRoutePropagation", 0, "", nullptr, nullptr},
     {&kEc2Service, "DisableVpcClassicLink", 0, "", nullptr, nullptr},
@@ -637,7 +648,7 @@ constexpr OperationInfo kEc2Operations[] = {
     {&kEc2Service, "EnableFastLaunch", 2, "image", nullptr, nullptr},
     {&kEc2Service, "EnableFastSnapshotRestores", 2, "snapshot", nullptr, nullptr},
     {&kEc2Service, "EnableImage", 2, "image", &ec2::tables::kEnableImageRequest, &ec2::tables::kEnableImageResult},
-    {&kEc2Service, "EnableImageBlockPublicAccess", 1, "image", nullptr, nullptr},
+    {&kEc2Service, "EnableImageBlockPublicAccess", 1, "image", &ec2::tables::kEnableImageBlockPublicAccessRequest, &ec2::tables::kEnableImageBlockPublicAccessResult},
     {&kEc2Service, "EnableImageDeprecation", 1, "image", &ec2::tables::kEnableImageDeprecationRequest, &ec2::tables::kEnableImageDeprecationResult},
     {&kEc2Service, "EnableImageDeregistrationProtection", 1, "image", &ec2::tables::kEnableImageDeregistrationProtectionRequest, &ec2::tables::kEnableImageDeregistrationProtectionResult},
     {&kEc2Service, "EnableInstanceSqlHaStandbyDetections", 0, "", nullptr, nullptr},
@@ -647,7 +658,7 @@ constexpr OperationInfo kEc2Operations[] = {
     {&kEc2Service, "EnableReachabilityAnalyzerOrganizationSharing", 0, "", nullptr, nullptr},
     {&kEc2Service, "EnableRouteServerPropagation", 0, "", nullptr, nullptr},
     {&kEc2Service, "EnableSerialConsoleAccess", 3, "instance", nullptr, nullptr},
-    {&kEc2Service, "EnableSnapshotBlockPublicAccess", 2, "snapshot", nullptr, nullptr},
+    {&kEc2Service, "EnableSnapshotBlockPublicAccess", 2, "snapshot", &ec2::tables::kEnableSnapshotBlockPublicAccessRequest, &ec2::tables::kEnableSnapshotBlockPublicAccessResult},
     {&kEc2Service, "EnableTransitGatewayRouteTablePropagation", 0, "", nullptr, nullptr},
     {&kEc2Service, "EnableVgwRoutePropagation", 0, "", nullptr, nullptr},
     {&kEc2Service, "EnableVolumeIO", 2, "volume", nullptr, nullptr},
@@ -682,7 +693,7 @@ constexpr OperationInfo kEc2Operations[] = {
     {&kEc2Service, "GetGroupsForCapacityReservation", 0, "", nullptr, nullptr},
     {&kEc2Service, "GetHostReservationPurchasePreview", 0, "", nullptr, nullptr},
     {&kEc2Service, "GetImageAncestry", 2, "image", nullptr, nullptr},
-    {&kEc2Service, "GetImageBlockPublicAccessState", 1, "image", nullptr, nullptr},
+    {&kEc2Service, "GetImageBlockPublicAccessState", 1, "image", &ec2::tables::kGetImageBlockPublicAccessStateRequest, &ec2::tables::kGetImageBlockPublicAccessStateResult},
     {&kEc2Service, "GetImageFindings", 3, "image", nullptr, nullptr},
     {&kEc2Service, "GetInstanceMetadataDefaults", 2, "instance", nullptr, nullptr},
     {&kEc2Service, "GetInstanceTpmEkPub", 3, "instance", nullptr, nullptr},
@@ -721,7 +732,7 @@ constexpr OperationInfo kEc2Operations[] = {
     {&kEc2Service, "GetRouteServerRoutingDatabase", 0, "", nullptr, nullptr},
     {&kEc2Service, "GetSecurityGroupsForVpc", 0, "", nullptr, nullptr},
     {&kEc2Service, "GetSerialConsoleAccessStatus", 3, "instance", nullptr, nullptr},
-    {&kEc2Service, "GetSnapshotBlockPublicAccessState", 2, "snapshot", nullptr, nullptr},
+    {&kEc2Service, "GetSnapshotBlockPublicAccessState", 2, "snapshot", &ec2::tables::kGetSnapshotBlockPublicAccessStateRequest, &ec2::tables::kGetSnapshotBlockPublicAccessStateResult},
     {&kEc2Service, "GetSpotPlacementScores", 0, "", nullptr, nullptr},
     {&kEc2Service, "GetSubnetCidrReservations", 0, "", nullptr, nullptr},
     {&kEc2Service, "GetTransitGatewayAttachmentNatConfiguration", 0, "", nullptr, nullptr},
@@ -800,7 +811,7 @@ constexpr OperationInfo kEc2Operations[] = {
     {&kEc2Service, "ModifyReservedInstances", 0, "", nullptr, nullptr},
     {&kEc2Service, "ModifyRouteServer", 0, "", nullptr, nullptr},
     {&kEc2Service, "ModifySecurityGroupRules", 2, "network", nullptr, nullptr},
-    {&kEc2Service, "ModifySnapshotAttribute", 1, "snapshot", nullptr, nullptr},
+    {&kEc2Service, "ModifySnapshotAttribute", 1, "snapshot", &ec2::tables::kModifySnapshotAttributeRequest, nullptr},
     {&kEc2Service, "ModifySnapshotTier", 2, "snapshot", nullptr, nullptr},
     {&kEc2Service, "ModifySpotFleetRequest", 0, "", nullptr, nullptr},
     {&kEc2Service, "ModifySubnetAttribute", 2, "network", nullptr, nullptr},
@@ -886,7 +897,7 @@ constexpr OperationInfo kEc2Operations[] = {
     {&kEc2Service, "ResetImageAttribute", 1, "image", &ec2::tables::kResetImageAttributeRequest, nullptr},
     {&kEc2Service, "ResetInstanceAttribute", 2, "instance", nullptr, nullptr},
     {&kEc2Service, "ResetNetworkInterfaceAttribute", 0, "", nullptr, nullptr},
-    {&kEc2Service, "ResetSnapshotAttribute", 1, "snapshot", nullptr, nullptr},
+    {&kEc2Service, "ResetSnapshotAttribute", 1, "snapshot", &ec2::tables::kResetSnapshotAttributeRequest, nullptr},
     {&kEc2Service, "RestoreAddressToClassic", 0, "", nullptr, nullptr},
     {&kEc2Service, "RestoreImageFromRecycleBin", 2, "image", nullptr, nullptr},
     {&kEc2Service, "RestoreManagedPrefixListVersion", 0, "", nullptr, nullptr},
@@ -1299,8 +1310,14 @@ const OperationInfo& ec2::ops::AuthorizeSecurityGroupEgress::info() {
 const OperationInfo& ec2::ops::AuthorizeSecurityGroupIngress::info() {
     return kEc2Operations[48];
 }
+const OperationInfo& ec2::ops::CancelImageLaunchPermission::info() {
+    return kEc2Operations[57];
+}
 const OperationInfo& ec2::ops::CopyImage::info() {
     return kEc2Operations[64];
+}
+const OperationInfo& ec2::ops::CopySnapshot::info() {
+    return kEc2Operations[65];
 }
 const OperationInfo& ec2::ops::CreateImage::info() {
     return kEc2Operations[88];
@@ -1383,6 +1400,9 @@ const OperationInfo& ec2::ops::DescribeSecurityGroupRules::info() {
 const OperationInfo& ec2::ops::DescribeSecurityGroups::info() {
     return kEc2Operations[427];
 }
+const OperationInfo& ec2::ops::DescribeSnapshotAttribute::info() {
+    return kEc2Operations[429];
+}
 const OperationInfo& ec2::ops::DescribeSnapshots::info() {
     return kEc2Operations[431];
 }
@@ -1410,14 +1430,23 @@ const OperationInfo& ec2::ops::DetachVolume::info() {
 const OperationInfo& ec2::ops::DisableImage::info() {
     return kEc2Operations[501];
 }
+const OperationInfo& ec2::ops::DisableImageBlockPublicAccess::info() {
+    return kEc2Operations[502];
+}
 const OperationInfo& ec2::ops::DisableImageDeprecation::info() {
     return kEc2Operations[503];
 }
 const OperationInfo& ec2::ops::DisableImageDeregistrationProtection::info() {
     return kEc2Operations[504];
 }
+const OperationInfo& ec2::ops::DisableSnapshotBlockPublicAccess::info() {
+    return kEc2Operations[510];
+}
 const OperationInfo& ec2::ops::EnableImage::info() {
     return kEc2Operations[544];
+}
+const OperationInfo& ec2::ops::EnableImageBlockPublicAccess::info() {
+    return kEc2Operations[545];
 }
 const OperationInfo& ec2::ops::EnableImageDeprecation::info() {
     return kEc2Operations[546];
@@ -1425,11 +1454,20 @@ const OperationInfo& ec2::ops::EnableImageDeprecation::info() {
 const OperationInfo& ec2::ops::EnableImageDeregistrationProtection::info() {
     return kEc2Operations[547];
 }
+const OperationInfo& ec2::ops::EnableSnapshotBlockPublicAccess::info() {
+    return kEc2Operations[555];
+}
 const OperationInfo& ec2::ops::GetConsoleOutput::info() {
     return kEc2Operations[579];
 }
 const OperationInfo& ec2::ops::GetConsoleScreenshot::info() {
     return kEc2Operations[580];
+}
+const OperationInfo& ec2::ops::GetImageBlockPublicAccessState::info() {
+    return kEc2Operations[590];
+}
+const OperationInfo& ec2::ops::GetSnapshotBlockPublicAccessState::info() {
+    return kEc2Operations[629];
 }
 const OperationInfo& ec2::ops::ImportKeyPair::info() {
     return kEc2Operations[651];
@@ -1443,6 +1481,9 @@ const OperationInfo& ec2::ops::ModifyInstanceAttribute::info() {
 const OperationInfo& ec2::ops::ModifyInstanceMetadataOptions::info() {
     return kEc2Operations[683];
 }
+const OperationInfo& ec2::ops::ModifySnapshotAttribute::info() {
+    return kEc2Operations[708];
+}
 const OperationInfo& ec2::ops::ModifyVolume::info() {
     return kEc2Operations[730];
 }
@@ -1454,6 +1495,9 @@ const OperationInfo& ec2::ops::RegisterImage::info() {
 }
 const OperationInfo& ec2::ops::ResetImageAttribute::info() {
     return kEc2Operations[791];
+}
+const OperationInfo& ec2::ops::ResetSnapshotAttribute::info() {
+    return kEc2Operations[794];
 }
 const OperationInfo& ec2::ops::RevokeSecurityGroupEgress::info() {
     return kEc2Operations[802];

@@ -159,6 +159,16 @@ void fields(V& v, T& x) {
     v.field("kms_key", x.kms_key_id);
     v.field("completed", x.completed);
     v.field("full_size", x.full_size_bytes);
+    v.field("volume_everybody", x.volume_permissions.everybody);
+    v.field("volume_accounts", x.volume_permissions.accounts);
+    v.field("transfer", x.transfer_type);
+    v.field("completion_minutes", x.completion_minutes);
+    if constexpr (V::kWrites) {
+        for (const auto& account : x.volume_permissions.accounts) {
+            v.link("snapshot.volume_account", account.str());
+        }
+        v.link("snapshot.volume_group", x.volume_permissions.everybody ? "all" : "");
+    }
 }
 
 template <class V, Is<model::Volume> T>
@@ -377,6 +387,8 @@ template <>
 inline constexpr std::string_view kTable<model::Role> = "roles";
 template <>
 inline constexpr std::string_view kTable<model::InstanceProfile> = "instance_profiles";
+template <>
+inline constexpr std::string_view kTable<model::RegionSettings> = "region_settings";
 template <>
 inline constexpr std::string_view kTable<model::Vpc> = "vpcs";
 template <>

@@ -32,6 +32,16 @@ void fields(V& v, T& x) {
     v.field("state", x.state);
 }
 
+template <class V, Is<model::RegionSettings> T>
+void fields(V& v, T& x) {
+    v.derived("id", x.id());
+    v.column("account", x.account);
+    v.column("region", x.region);
+    v.column("created", x.created);
+    v.field("image_access", x.image_access);
+    v.field("snapshot_access", x.snapshot_access);
+}
+
 template <class V, Is<model::KeyPair> T>
 void fields(V& v, T& x) {
     v.column("id", x.id);

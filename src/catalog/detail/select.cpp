@@ -129,18 +129,31 @@ std::vector<Statement> either_owner(const ImageQuery& query) {
     return either;
 }
 
-// DI-3
-std::vector<Statement> either_permission(const ImageQuery& query) {
+constexpr std::string_view kPublicSnapshot =
+    "id IN (SELECT source FROM links WHERE kind = 'snapshot.volume_group' AND target = 'all')";
+
+// DI-3, SNP-13. `kind` is of the links to accounts, `everybody` what is true of a public one.
+template <class Query>
+std::vector<Statement> either_permission(const Query& query, std::string_view kind,
+                                         std::string_view everybody) {
     std::vector<Statement> either;
     if (!query.shared_with.empty()) {
-        either.push_back(one_of(
-            "id IN (SELECT source FROM links WHERE kind = 'image.launch_account' AND target IN ",
-            query.shared_with, ")"));
+        either.push_back(one_of("id IN (SELECT source FROM links WHERE kind = '" +
+                                    std::string(kind) + "' AND target IN ",
+                                query.shared_with, ")"));
     }
     if (query.or_shared_with_all) {
-        either.push_back({"everybody = 1", {}});
+        either.push_back({std::string(everybody), {}});
     }
     return either;
+}
+
+void add_visible(Conditions& where, const std::optional<model::AccountId>& account,
+                 std::string_view kind, std::string_view everybody) {
+    if (account) {
+        where.raw("(owner = ? OR " + std::string(everybody) + " OR " + std::string(kLinked) + ")",
+                  {account->str(), std::string(kind), account->str()});
+    }
 }
 
 }  // namespace
@@ -158,12 +171,8 @@ Conditions conditions(const ImageQuery& query) {
     where.any_of("name", query.names);
     where.prefix("name", query.name_prefix);
     where.equal("everybody", query.everybody);
-    if (query.visible_to) {
-        const std::string& account = query.visible_to->str();
-        where.raw("(owner = ? OR everybody = 1 OR " + std::string(kLinked) + ")",
-                  {account, std::string("image.launch_account"), account});
-    }
-    where.either(either_permission(query));
+    add_visible(where, query.visible_to, "image.launch_account", "everybody = 1");
+    where.either(either_permission(query, "image.launch_account", "everybody = 1"));
     if (query.uses_snapshot) {
         where.link("image.snapshot", query.uses_snapshot->str());
     }
@@ -180,6 +189,8 @@ Conditions conditions(const SnapshotQuery& query) {
     where.any_of("volume", query.volumes);
     where.equal("content", query.content);
     where.equal("cut", query.set);
+    add_visible(where, query.visible_to, "snapshot.volume_account", kPublicSnapshot);
+    where.either(either_permission(query, "snapshot.volume_account", kPublicSnapshot));
     where.tags(query.tags);
     return where;
 }
@@ -220,6 +231,13 @@ Conditions conditions(const KeyPairQuery& query) {
     where.any_of("owner", query.owners);
     where.any_of("name", query.names);
     where.tags(query.tags);
+    return where;
+}
+
+Conditions conditions(const RegionSettingsQuery& query) {
+    Conditions where;
+    where.any_of("id", query.ids);
+    where.any_of("account", query.accounts);
     return where;
 }
 

@@ -26,6 +26,7 @@ ROWS(Instance, instances)
 ROWS(KeyPair, key_pairs)
 ROWS(Role, roles)
 ROWS(InstanceProfile, instance_profiles)
+ROWS(RegionSettings, region_settings)
 ROWS(Vpc, vpcs)
 ROWS(Subnet, subnets)
 ROWS(SecurityGroup, security_groups)
@@ -36,7 +37,7 @@ ROWS(IdempotencyToken, tokens)
 
 template <class T>
 typename Entity<T>::Id id_of_value(const T& value) {
-    if constexpr (std::same_as<T, IdempotencyToken>) {
+    if constexpr (requires { value.id(); }) {
         return value.id();
     } else {
         return value.id;
@@ -108,6 +109,7 @@ TEST_CASE_TEMPLATE("every kind of value lives: inserted, read, listed, changed, 
     check_life(*store, full_key_pair(), [](KeyPair& x) { x.fingerprint.clear(); });
     check_life(*store, full_role(), [](Role& x) { x.policies.clear(); });
     check_life(*store, full_instance_profile(), [](InstanceProfile& x) { x.tags.clear(); });
+    check_life(*store, full_region_settings(), [](RegionSettings& x) { x.image_access = {}; });
     check_life(*store, full_vpc(), [](Vpc& x) { x.is_default = false; });
     check_life(*store, full_subnet(), [](Subnet& x) { x.map_public_ip = false; });
     check_life(*store, full_security_group(), [](SecurityGroup& x) { x.rules.clear(); });
@@ -280,6 +282,42 @@ TEST_CASE_TEMPLATE("images are selected by owner, region, state, name, snapshot 
     REQUIRE(
         store->run([&](Transaction& tx) { return tx.images().erase(everybodys.id); }).has_value());
     CHECK(ids(*store, {.uses_snapshot = SnapshotId("snap-2")}).empty());
+}
+
+TEST_CASE_TEMPLATE("snapshots are selected by whom they are shared with", Backend,
+                   KILN_STORE_BACKENDS) {
+    Backend backend;
+    auto store = backend.open();
+    const auto add = [&](unsigned number, const AccountId& owner, Sharing sharing) {
+        Snapshot snapshot = full_snapshot();
+        snapshot.id = SnapshotId(id_of("snap", number));
+        snapshot.owner_id = owner;
+        snapshot.volume_permissions = std::move(sharing);
+        REQUIRE(insert(*store, snapshot).has_value());
+        return snapshot;
+    };
+    add(1, kAlice, {});
+    Snapshot shared = add(2, kBob, {false, {kAlice, kCarol}});
+    add(3, kBob, {});
+    add(4, kCarol, {true, {}});
+    const auto found = [&](const SnapshotQuery& query) {
+        const auto rows = store->read([&](Transaction& tx) { return tx.snapshots().list(query); });
+        REQUIRE(rows.has_value());
+        std::string numbers;
+        for (const Snapshot& snapshot : *rows) {
+            numbers += snapshot.id.str().back();
+        }
+        return numbers;
+    };
+    CHECK(found({.visible_to = kAlice}) == "124");
+    CHECK(found({.visible_to = kBob}) == "234");
+    CHECK(found({.owners = {kBob}, .visible_to = kAlice}) == "2");
+    CHECK(found({.shared_with = {kCarol}}) == "2");
+    CHECK(found({.shared_with = {kBob}, .or_shared_with_all = true}) == "4");
+    shared.volume_permissions = {};
+    REQUIRE(store->run([&](Transaction& tx) { return tx.snapshots().update(shared); }).has_value());
+    CHECK(found({.visible_to = kAlice}) == "14");
+    CHECK(found({.shared_with = {kCarol}}).empty());
 }
 
 TEST_CASE_TEMPLATE("PAG-5: pages neither repeat nor hide what was created or erased in between",

@@ -106,6 +106,9 @@ Snapshot full_snapshot() {
     snapshot.created = UnixMillis{10};
     snapshot.completed = UnixMillis{11};
     snapshot.full_size_bytes = 1ULL << 46;
+    snapshot.volume_permissions = {true, {kBob, kCarol}};
+    snapshot.transfer_type = SnapshotTransfer::time_based;
+    snapshot.completion_minutes = 15;
     return snapshot;
 }
 
@@ -230,6 +233,11 @@ InstanceProfile full_instance_profile() {
     profile.tags = {{"team", "images"}};
     profile.created = UnixMillis{16};
     return profile;
+}
+
+RegionSettings full_region_settings() {
+    return {kAlice, "us-east-1", ImageBlockPublicAccess::block_new_sharing,
+            SnapshotBlockPublicAccess::block_all_sharing, UnixMillis{17}};
 }
 
 Vpc full_vpc() {

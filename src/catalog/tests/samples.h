@@ -30,6 +30,7 @@ model::Volume full_volume();
 model::Instance full_instance();
 model::KeyPair full_key_pair();
 model::Role full_role();
+model::RegionSettings full_region_settings();
 model::InstanceProfile full_instance_profile();
 model::Vpc full_vpc();
 model::Subnet full_subnet();

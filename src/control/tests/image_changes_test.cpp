@@ -57,7 +57,7 @@ TEST_CASE("LP-1 LP-3 LP-4 LP-11: permissions come and go, and launching obeys at
     CHECK(launch(world, kBob, id) == "AuthFailure");
     CHECK(launch(world, kCarol, id) == "");
     CHECK(code_of(world.images.reset_launch_permission(kAlice, {id})) == "");
-    CHECK(world.get(id).launch_permissions == model::LaunchPermissions{});
+    CHECK(world.get(id).launch_permissions == model::Sharing{});
 }
 
 TEST_CASE("LP-5 LP-6: bad entries and too many of them change nothing") {
@@ -88,7 +88,7 @@ TEST_CASE("LP-5 LP-6: bad entries and too many of them change nothing") {
         many.push_back(user(model::make_account_id(static_cast<std::uint64_t>(n)).str()));
     }
     CHECK(refused(many).api_code() == "ResourceLimitExceeded");
-    CHECK(world.get(id).launch_permissions == model::LaunchPermissions{});
+    CHECK(world.get(id).launch_permissions == model::Sharing{});
     CHECK(code_of(world.images.modify(kAlice, {id}, add(many))) == "");
     CHECK(world.get(id).launch_permissions.accounts.size() == 1000);
 }

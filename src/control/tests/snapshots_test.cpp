@@ -2,6 +2,7 @@
 #include "control/snapshots.h"
 
 #include "control/launch.h"
+#include "control/snapshot_access.h"
 #include "control/tests/test_service.h"
 
 using namespace kiln;

@@ -9,6 +9,7 @@
 #include "api/generated/ec2/authorize_security_group_ingress.h"
 #include "api/generated/ec2/block_device_mapping.h"
 #include "api/generated/ec2/block_public_access_states.h"
+#include "api/generated/ec2/cancel_image_launch_permission.h"
 #include "api/generated/ec2/copy_image.h"
 #include "api/generated/ec2/describe_account_attributes.h"
 #include "api/generated/ec2/describe_availability_zones.h"
@@ -94,6 +95,11 @@ constexpr std::string_view kImageAttributeNameValues[] = {
     "deregistrationProtection",
 };
 constinit const EnumInfo kImageAttributeNameEnum{"ImageAttributeName", kImageAttributeNameValues};
+
+constexpr std::string_view kImageBlockPublicAccessEnabledStateValues[] = {
+    "block-new-sharing",
+};
+constinit const EnumInfo kImageBlockPublicAccessEnabledStateEnum{"ImageBlockPublicAccessEnabledState", kImageBlockPublicAccessEnabledStateValues};
 
 constexpr std::string_view kImdsSupportValuesValues[] = {
     "v2.0",
@@ -213,6 +219,19 @@ constexpr std::string_view kShutdownBehaviorValues[] = {
     "terminate",
 };
 constinit const EnumInfo kShutdownBehaviorEnum{"ShutdownBehavior", kShutdownBehaviorValues};
+
+constexpr std::string_view kSnapshotAttributeNameValues[] = {
+    "productCodes",
+    "createVolumePermission",
+};
+constinit const EnumInfo kSnapshotAttributeNameEnum{"SnapshotAttributeName", kSnapshotAttributeNameValues};
+
+constexpr std::string_view kSnapshotBlockPublicAccessStateValues[] = {
+    "block-all-sharing",
+    "block-new-sharing",
+    "unblocked",
+};
+constinit const EnumInfo kSnapshotBlockPublicAccessStateEnum{"SnapshotBlockPublicAccessState", kSnapshotBlockPublicAccessStateValues};
 
 constexpr std::string_view kSnapshotLocationEnumValues[] = {
     "regional",
@@ -492,6 +511,17 @@ constexpr MemberInfo kBlockPublicAccessStatesMembers[] = {
 };
 constinit const StructInfo kBlockPublicAccessStates = struct_info<BlockPublicAccessStates, Roles{.member = true}>("BlockPublicAccessStates", kBlockPublicAccessStatesMembers);
 
+constexpr MemberInfo kCancelImageLaunchPermissionRequestMembers[] = {
+    {"ImageId", "ImageId", "ImageId", {.kind = Kind::string}, offsetof(CancelImageLaunchPermissionRequest, image_id), true, false},
+    {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(CancelImageLaunchPermissionRequest, dry_run), false, false},
+};
+constinit const StructInfo kCancelImageLaunchPermissionRequest = struct_info<CancelImageLaunchPermissionRequest, Roles{.root = true}>("CancelImageLaunchPermissionRequest", kCancelImageLaunchPermissionRequestMembers);
+
+constexpr MemberInfo kCancelImageLaunchPermissionResultMembers[] = {
+    {"Return", "Return", "return", {.kind = Kind::boolean}, offsetof(CancelImageLaunchPermissionResult, return_), false, false},
+};
+constinit const StructInfo kCancelImageLaunchPermissionResult = struct_info<CancelImageLaunchPermissionResult, Roles{.root = true}>("CancelImageLaunchPermissionResult", kCancelImageLaunchPermissionResultMembers);
+
 constexpr MemberInfo kCapacityReservationSpecificationMembers[] = {
     {"CapacityReservationPreference", "CapacityReservationPreference", "CapacityReservationPreference", {.kind = Kind::string, .values = &kCapacityReservationPreferenceEnum}, offsetof(CapacityReservationSpecification, capacity_reservation_preference), false, false},
     {"CapacityReservationTarget", "CapacityReservationTarget", "CapacityReservationTarget", {.kind = Kind::structure, .structure = &kCapacityReservationTarget}, offsetof(CapacityReservationSpecification, capacity_reservation_target), false, false},
@@ -559,21 +589,5 @@ constexpr MemberInfo kCopyImageResultMembers[] = {
     {"ImageId", "ImageId", "imageId", {.kind = Kind::string}, offsetof(CopyImageResult, image_id), false, false},
 };
 constinit const StructInfo kCopyImageResult = struct_info<CopyImageResult, Roles{.root = true}>("CopyImageResult", kCopyImageResultMembers);
-
-constexpr MemberInfo kCpuOptionsMembers[] = {
-    {"CoreCount", "CoreCount", "coreCount", {.kind = Kind::integer}, offsetof(CpuOptions, core_count), false, false},
-    {"ThreadsPerCore", "ThreadsPerCore", "threadsPerCore", {.kind = Kind::integer}, offsetof(CpuOptions, threads_per_core), false, false},
-    {"AmdSevSnp", "AmdSevSnp", "amdSevSnp", {.kind = Kind::string, .values = &kAmdSevSnpSpecificationEnum}, offsetof(CpuOptions, amd_sev_snp), false, false},
-    {"NestedVirtualization", "NestedVirtualization", "nestedVirtualization", {.kind = Kind::string, .values = &kNestedVirtualizationSpecificationEnum}, offsetof(CpuOptions, nested_virtualization), false, false},
-};
-constinit const StructInfo kCpuOptions = struct_info<CpuOptions, Roles{.member = true}>("CpuOptions", kCpuOptionsMembers);
-
-constexpr MemberInfo kCpuOptionsRequestMembers[] = {
-    {"CoreCount", "CoreCount", "CoreCount", {.kind = Kind::integer}, offsetof(CpuOptionsRequest, core_count), false, false},
-    {"ThreadsPerCore", "ThreadsPerCore", "ThreadsPerCore", {.kind = Kind::integer}, offsetof(CpuOptionsRequest, threads_per_core), false, false},
-    {"AmdSevSnp", "AmdSevSnp", "AmdSevSnp", {.kind = Kind::string, .values = &kAmdSevSnpSpecificationEnum}, offsetof(CpuOptionsRequest, amd_sev_snp), false, false},
-    {"NestedVirtualization", "NestedVirtualization", "NestedVirtualization", {.kind = Kind::string, .values = &kNestedVirtualizationSpecificationEnum}, offsetof(CpuOptionsRequest, nested_virtualization), false, false},
-};
-constinit const StructInfo kCpuOptionsRequest = struct_info<CpuOptionsRequest, Roles{.member = true}>("CpuOptionsRequest", kCpuOptionsRequestMembers);
 
 }  // namespace kiln::api::ec2::tables

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: Apache-2.0
+// What accounts have chosen for a region, and the choices there are: whether images and snapshots
+// may be public (LP-12, SS-4). A choice is in force when it is answered. Thread-safe, blocking.
+#pragma once
+
+#include "catalog/store.h"
+#include "control/caller.h"
+#include "control/parts.h"
+#include "model/region_settings.h"
+
+namespace kiln::control {
+
+// The defaults, where nothing was chosen.
+Result<model::RegionSettings> region_settings(catalog::Transaction& tx,
+                                              const model::AccountId& account,
+                                              const std::string& region);
+
+class RegionChoices {
+  public:
+    explicit RegionChoices(const Parts& parts) : parts_(parts) {}
+
+    Result<model::RegionSettings> get(const Caller& caller, bool dry_run);
+    Status set(const Caller& caller, model::ImageBlockPublicAccess access, bool dry_run);
+    Status set(const Caller& caller, model::SnapshotBlockPublicAccess access, bool dry_run);
+
+  private:
+    template <class Edit>
+    Status change(const Caller& caller, bool dry_run, Edit edit);
+
+    const Parts parts_;
+};
+
+}  // namespace kiln::control

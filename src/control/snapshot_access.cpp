@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "control/snapshot_access.h"
+
+#include <map>
+
+#include "control/api_errors.h"
+#include "control/region_settings.h"
+
+namespace kiln::control {
+namespace {
+
+// SS-4: those that are public already are hidden, and come back.
+Result<bool> may_be_public(catalog::Transaction& tx, const model::Snapshot& snapshot) {
+    TRY_ASSIGN(const auto settings, region_settings(tx, snapshot.owner_id, snapshot.region));
+    return settings.snapshot_access != model::SnapshotBlockPublicAccess::block_all_sharing;
+}
+
+}  // namespace
+
+Result<bool> may_read(catalog::Transaction& tx, const model::Snapshot& snapshot,
+                      const model::AccountId& account) {
+    if (snapshot.owner_id == account || snapshot.volume_permissions.names(account)) {
+        return true;
+    }
+    return snapshot.volume_permissions.everybody ? may_be_public(tx, snapshot)
+                                                 : Result<bool>(false);
+}
+
+Status keep_readable(catalog::Transaction& tx, const model::AccountId& account,
+                     std::vector<model::Snapshot>& snapshots) {
+    std::map<model::AccountId, bool> shows;  // of owners, in the one region of a request
+    std::vector<model::Snapshot> kept;
+    for (model::Snapshot& snapshot : snapshots) {
+        const model::Sharing& sharing = snapshot.volume_permissions;
+        bool readable = snapshot.owner_id == account || sharing.names(account);
+        if (!readable && sharing.everybody) {
+            const auto known = shows.find(snapshot.owner_id);
+            if (known == shows.end()) {
+                TRY_ASSIGN(readable, may_be_public(tx, snapshot));
+                shows[snapshot.owner_id] = readable;
+            } else {
+                readable = known->second;
+            }
+        }
+        if (readable) {
+            kept.push_back(std::move(snapshot));
+        }
+    }
+    snapshots = std::move(kept);
+    return ok();
+}
+
+Result<model::Snapshot> find_readable_snapshot(catalog::Transaction& tx, const Caller& caller,
+                                               const model::SnapshotId& id) {
+    TRY_ASSIGN(const auto snapshot, tx.snapshots().find(id));
+    if (!snapshot || snapshot->region != caller.region) {
+        return errors::snapshot_not_found(id);
+    }
+    TRY_ASSIGN(const bool readable, may_read(tx, *snapshot, caller.account));
+    if (!readable) {
+        return errors::snapshot_not_found(id);  // ERR-3
+    }
+    TRY(model::next(snapshot->state, model::SnapshotEvent::read, id));
+    return *snapshot;
+}
+
+Result<model::Snapshot> find_own_snapshot(catalog::Transaction& tx, const Caller& caller,
+                                          const model::SnapshotId& id) {
+    TRY_ASSIGN(const auto snapshot, tx.snapshots().find(id));
+    if (!snapshot || snapshot->region != caller.region || snapshot->owner_id != caller.account ||
+        snapshot->state == model::SnapshotState::deleted) {
+        return errors::snapshot_not_found(id);  // ERR-3
+    }
+    return *snapshot;
+}
+
+}  // namespace kiln::control

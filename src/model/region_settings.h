@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+// RegionSettings: what an account has chosen for one region. An account without a row has the
+// defaults. Thread model: plain value.
+#pragma once
+
+#include <string>
+
+#include "model/ids.h"
+#include "model/names.h"
+#include "util/time.h"
+
+namespace kiln::model {
+
+enum class ImageBlockPublicAccess { unblocked, block_new_sharing };  // LP-12
+constexpr auto enum_names(ImageBlockPublicAccess) {
+    return std::to_array<EnumName<ImageBlockPublicAccess>>(
+        {{ImageBlockPublicAccess::unblocked, "unblocked"},
+         {ImageBlockPublicAccess::block_new_sharing, "block-new-sharing"}});
+}
+
+enum class SnapshotBlockPublicAccess { unblocked, block_new_sharing, block_all_sharing };  // SS-4
+constexpr auto enum_names(SnapshotBlockPublicAccess) {
+    return std::to_array<EnumName<SnapshotBlockPublicAccess>>(
+        {{SnapshotBlockPublicAccess::unblocked, "unblocked"},
+         {SnapshotBlockPublicAccess::block_new_sharing, "block-new-sharing"},
+         {SnapshotBlockPublicAccess::block_all_sharing, "block-all-sharing"}});
+}
+
+struct RegionSettingsIdTag {};
+using RegionSettingsId = StrongId<RegionSettingsIdTag>;
+
+struct RegionSettings {
+    AccountId account;
+    std::string region;
+    ImageBlockPublicAccess image_access = ImageBlockPublicAccess::unblocked;
+    SnapshotBlockPublicAccess snapshot_access = SnapshotBlockPublicAccess::unblocked;
+    UnixMillis created;  // when the first was chosen
+    RegionSettingsId id() const { return RegionSettingsId(account.str() + "/" + region); }
+    friend bool operator==(const RegionSettings&, const RegionSettings&) = default;
+};
+
+}  // namespace kiln::model
