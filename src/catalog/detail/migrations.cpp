@@ -41,6 +41,7 @@ std::span<const Migration> migrations() {
         {7, "spare layers", k0007SpareLayers},
         {8, "volume modifications", k0008VolumeModifications},
         {9, "disk transport", k0009DiskTransport},
+        {10, "launch templates", k0010LaunchTemplates},
     };
     return kSteps;
 }
