@@ -59,6 +59,7 @@ Status Server::open_api() {
                                  .topology = topology_,
                                  .tags = *tags_,
                                  .key_pairs = *key_pairs_,
+                                 .templates = *templates_,
                                  .snapshots = *snapshots_,
                                  .gc = *gc_,
                                  .parameters = *parameters_,
@@ -84,6 +85,8 @@ Status Server::open_api() {
     api::add_security_group_handlers(registry_, services);
     api::add_region_handlers(registry_, services);
     api::add_key_pair_handlers(registry_, services);
+    api::add_launch_template_handlers(registry_, services);
+    api::add_launch_template_data_handler(registry_, services);
     api::add_snapshot_handlers(registry_, services);
     api::add_role_handlers(registry_, services);
     api::add_instance_profile_handlers(registry_, services);

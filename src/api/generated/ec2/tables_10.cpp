@@ -3,179 +3,318 @@
 #include <cstddef>
 
 #include "api/generated/ec2/describe_instance_types.h"
-#include "api/generated/ec2/describe_vpcs.h"
-#include "api/generated/ec2/ip_permission.h"
+#include "api/generated/ec2/describe_network_interfaces.h"
+#include "api/generated/ec2/launch_template_version.h"
+#include "api/generated/ec2/modify_image_attribute.h"
+#include "api/generated/ec2/modify_instance_attribute.h"
+#include "api/generated/ec2/modify_instance_metadata_options.h"
+#include "api/generated/ec2/modify_launch_template.h"
+#include "api/generated/ec2/modify_volume.h"
+#include "api/generated/ec2/request_launch_template_data.h"
+#include "api/generated/ec2/reservation.h"
+#include "api/generated/ec2/response_launch_template_data.h"
+#include "api/generated/ec2/run_instances.h"
 #include "api/generated/ec2/tables.h"
-#include "api/generated/ec2/volume.h"
-#include "api/generated/ec2/volume_attachment.h"
-#include "api/generated/ec2/volume_modification.h"
 
 namespace kiln::api::ec2::tables {
 
-constinit const ListInfo kUserIdGroupPairListList = list_info<UserIdGroupPair>("item", {.kind = Kind::structure, .structure = &kUserIdGroupPair});
+constinit const ListInfo kLaunchTemplateTagSpecificationListList = list_info<LaunchTemplateTagSpecification>("item", {.kind = Kind::structure, .structure = &kLaunchTemplateTagSpecification});
 
-constinit const ListInfo kVolumeAttachmentListList = list_info<VolumeAttachment>("item", {.kind = Kind::structure, .structure = &kVolumeAttachment});
+constinit const ListInfo kLaunchTemplateTagSpecificationRequestListList = list_info<LaunchTemplateTagSpecificationRequest>("LaunchTemplateTagSpecificationRequest", {.kind = Kind::structure, .structure = &kLaunchTemplateTagSpecificationRequest});
 
-constinit const ListInfo kVolumeListList = list_info<Volume>("item", {.kind = Kind::structure, .structure = &kVolume});
+constinit const ListInfo kLaunchTemplateVersionSetList = list_info<LaunchTemplateVersion>("item", {.kind = Kind::structure, .structure = &kLaunchTemplateVersion});
 
-constinit const ListInfo kVolumeModificationListList = list_info<VolumeModification>("item", {.kind = Kind::structure, .structure = &kVolumeModification});
+constinit const ListInfo kLicenseListList = list_info<LicenseConfiguration>("item", {.kind = Kind::structure, .structure = &kLicenseConfiguration});
 
-constinit const ListInfo kVpcCidrBlockAssociationSetList = list_info<VpcCidrBlockAssociation>("item", {.kind = Kind::structure, .structure = &kVpcCidrBlockAssociation});
+constinit const ListInfo kLicenseSpecificationListRequestList = list_info<LicenseConfigurationRequest>("item", {.kind = Kind::structure, .structure = &kLicenseConfigurationRequest});
 
-constinit const ListInfo kVpcIpv6CidrBlockAssociationSetList = list_info<VpcIpv6CidrBlockAssociation>("item", {.kind = Kind::structure, .structure = &kVpcIpv6CidrBlockAssociation});
+constinit const ListInfo kMediaDeviceInfoListList = list_info<MediaDeviceInfo>("item", {.kind = Kind::structure, .structure = &kMediaDeviceInfo});
 
-constinit const ListInfo kVpcListList = list_info<Vpc>("item", {.kind = Kind::structure, .structure = &kVpc});
+constinit const ListInfo kNetworkCardInfoListList = list_info<NetworkCardInfo>("item", {.kind = Kind::structure, .structure = &kNetworkCardInfo});
 
-constexpr MemberInfo kUserIdGroupPairMembers[] = {
-    {"Description", "Description", "description", {.kind = Kind::string}, offsetof(UserIdGroupPair, description), false, false},
-    {"UserId", "UserId", "userId", {.kind = Kind::string}, offsetof(UserIdGroupPair, user_id), false, false},
-    {"GroupName", "GroupName", "groupName", {.kind = Kind::string}, offsetof(UserIdGroupPair, group_name), false, false},
-    {"GroupId", "GroupId", "groupId", {.kind = Kind::string}, offsetof(UserIdGroupPair, group_id), false, false},
-    {"VpcId", "VpcId", "vpcId", {.kind = Kind::string}, offsetof(UserIdGroupPair, vpc_id), false, false},
-    {"VpcPeeringConnectionId", "VpcPeeringConnectionId", "vpcPeeringConnectionId", {.kind = Kind::string}, offsetof(UserIdGroupPair, vpc_peering_connection_id), false, false},
-    {"PeeringStatus", "PeeringStatus", "peeringStatus", {.kind = Kind::string}, offsetof(UserIdGroupPair, peering_status), false, false},
+constinit const ListInfo kNetworkInterfaceListList = list_info<NetworkInterface>("item", {.kind = Kind::structure, .structure = &kNetworkInterface});
+
+constexpr MemberInfo kLaunchTemplateTagSpecificationMembers[] = {
+    {"ResourceType", "ResourceType", "resourceType", {.kind = Kind::string}, offsetof(LaunchTemplateTagSpecification, resource_type), false, false},
+    {"Tags", "TagSet", "tagSet", {.kind = Kind::list, .list = &kTagListList}, offsetof(LaunchTemplateTagSpecification, tags), false, false},
 };
-constinit const StructInfo kUserIdGroupPair = struct_info<UserIdGroupPair, Roles{}>("UserIdGroupPair", kUserIdGroupPairMembers);
+constinit const StructInfo kLaunchTemplateTagSpecification = struct_info<LaunchTemplateTagSpecification, Roles{}>("LaunchTemplateTagSpecification", kLaunchTemplateTagSpecificationMembers);
 
-constexpr MemberInfo kVCpuInfoMembers[] = {
-    {"DefaultVCpus", "DefaultVCpus", "defaultVCpus", {.kind = Kind::integer}, offsetof(VCpuInfo, default_v_cpus), false, false},
-    {"DefaultCores", "DefaultCores", "defaultCores", {.kind = Kind::integer}, offsetof(VCpuInfo, default_cores), false, false},
-    {"DefaultThreadsPerCore", "DefaultThreadsPerCore", "defaultThreadsPerCore", {.kind = Kind::integer}, offsetof(VCpuInfo, default_threads_per_core), false, false},
-    {"ValidCores", "ValidCores", "validCores", {.kind = Kind::list, .list = &kCoreCountListList}, offsetof(VCpuInfo, valid_cores), false, false},
-    {"ValidThreadsPerCore", "ValidThreadsPerCore", "validThreadsPerCore", {.kind = Kind::list, .list = &kThreadsPerCoreListList}, offsetof(VCpuInfo, valid_threads_per_core), false, false},
+constexpr MemberInfo kLaunchTemplateTagSpecificationRequestMembers[] = {
+    {"ResourceType", "ResourceType", "ResourceType", {.kind = Kind::string}, offsetof(LaunchTemplateTagSpecificationRequest, resource_type), false, false},
+    {"Tags", "Tag", "Tag", {.kind = Kind::list, .list = &kTagListList}, offsetof(LaunchTemplateTagSpecificationRequest, tags), false, false},
 };
-constinit const StructInfo kVCpuInfo = struct_info<VCpuInfo, Roles{.member = true}>("VCpuInfo", kVCpuInfoMembers);
+constinit const StructInfo kLaunchTemplateTagSpecificationRequest = struct_info<LaunchTemplateTagSpecificationRequest, Roles{}>("LaunchTemplateTagSpecificationRequest", kLaunchTemplateTagSpecificationRequestMembers);
 
-constexpr MemberInfo kVolumeMembers[] = {
-    {"AvailabilityZoneId", "AvailabilityZoneId", "availabilityZoneId", {.kind = Kind::string}, offsetof(Volume, availability_zone_id), false, false},
-    {"OutpostArn", "OutpostArn", "outpostArn", {.kind = Kind::string}, offsetof(Volume, outpost_arn), false, false},
-    {"SourceVolumeId", "SourceVolumeId", "sourceVolumeId", {.kind = Kind::string}, offsetof(Volume, source_volume_id), false, false},
-    {"Iops", "Iops", "iops", {.kind = Kind::integer}, offsetof(Volume, iops), false, false},
-    {"Tags", "TagSet", "tagSet", {.kind = Kind::list, .list = &kTagListList}, offsetof(Volume, tags), false, false},
-    {"VolumeType", "VolumeType", "volumeType", {.kind = Kind::string}, offsetof(Volume, volume_type), false, false},
-    {"FastRestored", "FastRestored", "fastRestored", {.kind = Kind::boolean}, offsetof(Volume, fast_restored), false, false},
-    {"MultiAttachEnabled", "MultiAttachEnabled", "multiAttachEnabled", {.kind = Kind::boolean}, offsetof(Volume, multi_attach_enabled), false, false},
-    {"Throughput", "Throughput", "throughput", {.kind = Kind::integer}, offsetof(Volume, throughput), false, false},
-    {"SseType", "SseType", "sseType", {.kind = Kind::string}, offsetof(Volume, sse_type), false, false},
-    {"Operator", "Operator", "operator", {.kind = Kind::structure, .structure = &kOperatorResponse}, offsetof(Volume, operator_), false, false},
-    {"VolumeInitializationRate", "VolumeInitializationRate", "volumeInitializationRate", {.kind = Kind::integer}, offsetof(Volume, volume_initialization_rate), false, false},
-    {"VolumeArn", "VolumeArn", "volumeArn", {.kind = Kind::string}, offsetof(Volume, volume_arn), false, false},
-    {"OwnerId", "OwnerId", "ownerId", {.kind = Kind::string}, offsetof(Volume, owner_id), false, false},
-    {"VolumeId", "VolumeId", "volumeId", {.kind = Kind::string}, offsetof(Volume, volume_id), false, false},
-    {"Size", "Size", "size", {.kind = Kind::integer}, offsetof(Volume, size), false, false},
-    {"SnapshotId", "SnapshotId", "snapshotId", {.kind = Kind::string}, offsetof(Volume, snapshot_id), false, false},
-    {"AvailabilityZone", "AvailabilityZone", "availabilityZone", {.kind = Kind::string}, offsetof(Volume, availability_zone), false, false},
-    {"State", "Status", "status", {.kind = Kind::string}, offsetof(Volume, state), false, false},
-    {"CreateTime", "CreateTime", "createTime", {.kind = Kind::timestamp}, offsetof(Volume, create_time), false, false},
-    {"Attachments", "AttachmentSet", "attachmentSet", {.kind = Kind::list, .list = &kVolumeAttachmentListList}, offsetof(Volume, attachments), false, false},
-    {"Encrypted", "Encrypted", "encrypted", {.kind = Kind::boolean}, offsetof(Volume, encrypted), false, false},
-    {"KmsKeyId", "KmsKeyId", "kmsKeyId", {.kind = Kind::string}, offsetof(Volume, kms_key_id), false, false},
+constexpr MemberInfo kLaunchTemplateVersionMembers[] = {
+    {"LaunchTemplateId", "LaunchTemplateId", "launchTemplateId", {.kind = Kind::string}, offsetof(LaunchTemplateVersion, launch_template_id), false, false},
+    {"LaunchTemplateName", "LaunchTemplateName", "launchTemplateName", {.kind = Kind::string}, offsetof(LaunchTemplateVersion, launch_template_name), false, false},
+    {"VersionNumber", "VersionNumber", "versionNumber", {.kind = Kind::long_}, offsetof(LaunchTemplateVersion, version_number), false, false},
+    {"VersionDescription", "VersionDescription", "versionDescription", {.kind = Kind::string}, offsetof(LaunchTemplateVersion, version_description), false, false},
+    {"CreateTime", "CreateTime", "createTime", {.kind = Kind::timestamp}, offsetof(LaunchTemplateVersion, create_time), false, false},
+    {"CreatedBy", "CreatedBy", "createdBy", {.kind = Kind::string}, offsetof(LaunchTemplateVersion, created_by), false, false},
+    {"DefaultVersion", "DefaultVersion", "defaultVersion", {.kind = Kind::boolean}, offsetof(LaunchTemplateVersion, default_version), false, false},
+    {"LaunchTemplateData", "LaunchTemplateData", "launchTemplateData", {.kind = Kind::structure, .structure = &kResponseLaunchTemplateData}, offsetof(LaunchTemplateVersion, launch_template_data), false, false},
+    {"Operator", "Operator", "operator", {.kind = Kind::structure, .structure = &kOperatorResponse}, offsetof(LaunchTemplateVersion, operator_), false, false},
 };
-constinit const StructInfo kVolume = struct_info<Volume, Roles{.root = true}>("Volume", kVolumeMembers);
+constinit const StructInfo kLaunchTemplateVersion = struct_info<LaunchTemplateVersion, Roles{.member = true}>("LaunchTemplateVersion", kLaunchTemplateVersionMembers);
 
-constexpr MemberInfo kVolumeAttachmentMembers[] = {
-    {"DeleteOnTermination", "DeleteOnTermination", "deleteOnTermination", {.kind = Kind::boolean}, offsetof(VolumeAttachment, delete_on_termination), false, false},
-    {"AssociatedResource", "AssociatedResource", "associatedResource", {.kind = Kind::string}, offsetof(VolumeAttachment, associated_resource), false, false},
-    {"InstanceOwningService", "InstanceOwningService", "instanceOwningService", {.kind = Kind::string}, offsetof(VolumeAttachment, instance_owning_service), false, false},
-    {"EbsCardIndex", "EbsCardIndex", "ebsCardIndex", {.kind = Kind::integer}, offsetof(VolumeAttachment, ebs_card_index), false, false},
-    {"VolumeId", "VolumeId", "volumeId", {.kind = Kind::string}, offsetof(VolumeAttachment, volume_id), false, false},
-    {"InstanceId", "InstanceId", "instanceId", {.kind = Kind::string}, offsetof(VolumeAttachment, instance_id), false, false},
-    {"Device", "Device", "device", {.kind = Kind::string}, offsetof(VolumeAttachment, device), false, false},
-    {"State", "Status", "status", {.kind = Kind::string}, offsetof(VolumeAttachment, state), false, false},
-    {"AttachTime", "AttachTime", "attachTime", {.kind = Kind::timestamp}, offsetof(VolumeAttachment, attach_time), false, false},
+constexpr MemberInfo kLaunchTemplatesMonitoringMembers[] = {
+    {"Enabled", "Enabled", "enabled", {.kind = Kind::boolean}, offsetof(LaunchTemplatesMonitoring, enabled), false, false},
+    {"MetricCategoryIds", "MetricCategoryIdSet", "metricCategoryIdSet", {.kind = Kind::list, .list = &kMetricCategoryIdListList}, offsetof(LaunchTemplatesMonitoring, metric_category_ids), false, false},
 };
-constinit const StructInfo kVolumeAttachment = struct_info<VolumeAttachment, Roles{.root = true}>("VolumeAttachment", kVolumeAttachmentMembers);
+constinit const StructInfo kLaunchTemplatesMonitoring = struct_info<LaunchTemplatesMonitoring, Roles{.member = true}>("LaunchTemplatesMonitoring", kLaunchTemplatesMonitoringMembers);
 
-constexpr MemberInfo kVolumeModificationMembers[] = {
-    {"VolumeId", "VolumeId", "volumeId", {.kind = Kind::string}, offsetof(VolumeModification, volume_id), false, false},
-    {"ModificationState", "ModificationState", "modificationState", {.kind = Kind::string}, offsetof(VolumeModification, modification_state), false, false},
-    {"StatusMessage", "StatusMessage", "statusMessage", {.kind = Kind::string}, offsetof(VolumeModification, status_message), false, false},
-    {"TargetSize", "TargetSize", "targetSize", {.kind = Kind::integer}, offsetof(VolumeModification, target_size), false, false},
-    {"TargetIops", "TargetIops", "targetIops", {.kind = Kind::integer}, offsetof(VolumeModification, target_iops), false, false},
-    {"TargetVolumeType", "TargetVolumeType", "targetVolumeType", {.kind = Kind::string}, offsetof(VolumeModification, target_volume_type), false, false},
-    {"TargetThroughput", "TargetThroughput", "targetThroughput", {.kind = Kind::integer}, offsetof(VolumeModification, target_throughput), false, false},
-    {"TargetMultiAttachEnabled", "TargetMultiAttachEnabled", "targetMultiAttachEnabled", {.kind = Kind::boolean}, offsetof(VolumeModification, target_multi_attach_enabled), false, false},
-    {"OriginalSize", "OriginalSize", "originalSize", {.kind = Kind::integer}, offsetof(VolumeModification, original_size), false, false},
-    {"OriginalIops", "OriginalIops", "originalIops", {.kind = Kind::integer}, offsetof(VolumeModification, original_iops), false, false},
-    {"OriginalVolumeType", "OriginalVolumeType", "originalVolumeType", {.kind = Kind::string}, offsetof(VolumeModification, original_volume_type), false, false},
-    {"OriginalThroughput", "OriginalThroughput", "originalThroughput", {.kind = Kind::integer}, offsetof(VolumeModification, original_throughput), false, false},
-    {"OriginalMultiAttachEnabled", "OriginalMultiAttachEnabled", "originalMultiAttachEnabled", {.kind = Kind::boolean}, offsetof(VolumeModification, original_multi_attach_enabled), false, false},
-    {"Progress", "Progress", "progress", {.kind = Kind::long_}, offsetof(VolumeModification, progress), false, false},
-    {"StartTime", "StartTime", "startTime", {.kind = Kind::timestamp}, offsetof(VolumeModification, start_time), false, false},
-    {"EndTime", "EndTime", "endTime", {.kind = Kind::timestamp}, offsetof(VolumeModification, end_time), false, false},
-    {"Operator", "Operator", "operator", {.kind = Kind::structure, .structure = &kOperatorResponse}, offsetof(VolumeModification, operator_), false, false},
+constexpr MemberInfo kLaunchTemplatesMonitoringRequestMembers[] = {
+    {"Enabled", "Enabled", "Enabled", {.kind = Kind::boolean}, offsetof(LaunchTemplatesMonitoringRequest, enabled), false, false},
+    {"MetricCategoryIds", "MetricCategoryId", "MetricCategoryId", {.kind = Kind::list, .list = &kMetricCategoryIdListList}, offsetof(LaunchTemplatesMonitoringRequest, metric_category_ids), false, false},
 };
-constinit const StructInfo kVolumeModification = struct_info<VolumeModification, Roles{.member = true}>("VolumeModification", kVolumeModificationMembers);
+constinit const StructInfo kLaunchTemplatesMonitoringRequest = struct_info<LaunchTemplatesMonitoringRequest, Roles{.member = true}>("LaunchTemplatesMonitoringRequest", kLaunchTemplatesMonitoringRequestMembers);
 
-constexpr MemberInfo kVpcMembers[] = {
-    {"OwnerId", "OwnerId", "ownerId", {.kind = Kind::string}, offsetof(Vpc, owner_id), false, false},
-    {"InstanceTenancy", "InstanceTenancy", "instanceTenancy", {.kind = Kind::string, .values = &kTenancyEnum}, offsetof(Vpc, instance_tenancy), false, false},
-    {"Ipv6CidrBlockAssociationSet", "Ipv6CidrBlockAssociationSet", "ipv6CidrBlockAssociationSet", {.kind = Kind::list, .list = &kVpcIpv6CidrBlockAssociationSetList}, offsetof(Vpc, ipv6_cidr_block_association_set), false, false},
-    {"CidrBlockAssociationSet", "CidrBlockAssociationSet", "cidrBlockAssociationSet", {.kind = Kind::list, .list = &kVpcCidrBlockAssociationSetList}, offsetof(Vpc, cidr_block_association_set), false, false},
-    {"IsDefault", "IsDefault", "isDefault", {.kind = Kind::boolean}, offsetof(Vpc, is_default), false, false},
-    {"EncryptionControl", "EncryptionControl", "encryptionControl", {.kind = Kind::structure, .structure = &kVpcEncryptionControl}, offsetof(Vpc, encryption_control), false, false},
-    {"Tags", "TagSet", "tagSet", {.kind = Kind::list, .list = &kTagListList}, offsetof(Vpc, tags), false, false},
-    {"BlockPublicAccessStates", "BlockPublicAccessStates", "blockPublicAccessStates", {.kind = Kind::structure, .structure = &kBlockPublicAccessStates}, offsetof(Vpc, block_public_access_states), false, false},
-    {"VpcId", "VpcId", "vpcId", {.kind = Kind::string}, offsetof(Vpc, vpc_id), false, false},
-    {"State", "State", "state", {.kind = Kind::string}, offsetof(Vpc, state), false, false},
-    {"CidrBlock", "CidrBlock", "cidrBlock", {.kind = Kind::string}, offsetof(Vpc, cidr_block), false, false},
-    {"DhcpOptionsId", "DhcpOptionsId", "dhcpOptionsId", {.kind = Kind::string}, offsetof(Vpc, dhcp_options_id), false, false},
+constexpr MemberInfo kLicenseConfigurationMembers[] = {
+    {"LicenseConfigurationArn", "LicenseConfigurationArn", "licenseConfigurationArn", {.kind = Kind::string}, offsetof(LicenseConfiguration, license_configuration_arn), false, false},
 };
-constinit const StructInfo kVpc = struct_info<Vpc, Roles{}>("Vpc", kVpcMembers);
+constinit const StructInfo kLicenseConfiguration = struct_info<LicenseConfiguration, Roles{}>("LicenseConfiguration", kLicenseConfigurationMembers);
 
-constexpr MemberInfo kVpcCidrBlockAssociationMembers[] = {
-    {"AssociationId", "AssociationId", "associationId", {.kind = Kind::string}, offsetof(VpcCidrBlockAssociation, association_id), false, false},
-    {"CidrBlock", "CidrBlock", "cidrBlock", {.kind = Kind::string}, offsetof(VpcCidrBlockAssociation, cidr_block), false, false},
-    {"CidrBlockState", "CidrBlockState", "cidrBlockState", {.kind = Kind::structure, .structure = &kVpcCidrBlockState}, offsetof(VpcCidrBlockAssociation, cidr_block_state), false, false},
+constexpr MemberInfo kLicenseConfigurationRequestMembers[] = {
+    {"LicenseConfigurationArn", "LicenseConfigurationArn", "LicenseConfigurationArn", {.kind = Kind::string}, offsetof(LicenseConfigurationRequest, license_configuration_arn), false, false},
 };
-constinit const StructInfo kVpcCidrBlockAssociation = struct_info<VpcCidrBlockAssociation, Roles{}>("VpcCidrBlockAssociation", kVpcCidrBlockAssociationMembers);
+constinit const StructInfo kLicenseConfigurationRequest = struct_info<LicenseConfigurationRequest, Roles{}>("LicenseConfigurationRequest", kLicenseConfigurationRequestMembers);
 
-constexpr MemberInfo kVpcCidrBlockStateMembers[] = {
-    {"State", "State", "state", {.kind = Kind::string}, offsetof(VpcCidrBlockState, state), false, false},
-    {"StatusMessage", "StatusMessage", "statusMessage", {.kind = Kind::string}, offsetof(VpcCidrBlockState, status_message), false, false},
+constexpr MemberInfo kMediaAcceleratorInfoMembers[] = {
+    {"Accelerators", "Accelerators", "accelerators", {.kind = Kind::list, .list = &kMediaDeviceInfoListList}, offsetof(MediaAcceleratorInfo, accelerators), false, false},
+    {"TotalMediaMemoryInMiB", "TotalMediaMemoryInMiB", "totalMediaMemoryInMiB", {.kind = Kind::integer}, offsetof(MediaAcceleratorInfo, total_media_memory_in_mi_b), false, false},
 };
-constinit const StructInfo kVpcCidrBlockState = struct_info<VpcCidrBlockState, Roles{.member = true}>("VpcCidrBlockState", kVpcCidrBlockStateMembers);
+constinit const StructInfo kMediaAcceleratorInfo = struct_info<MediaAcceleratorInfo, Roles{.member = true}>("MediaAcceleratorInfo", kMediaAcceleratorInfoMembers);
 
-constexpr MemberInfo kVpcEncryptionControlMembers[] = {
-    {"VpcId", "VpcId", "vpcId", {.kind = Kind::string}, offsetof(VpcEncryptionControl, vpc_id), false, false},
-    {"VpcEncryptionControlId", "VpcEncryptionControlId", "vpcEncryptionControlId", {.kind = Kind::string}, offsetof(VpcEncryptionControl, vpc_encryption_control_id), false, false},
-    {"Mode", "Mode", "mode", {.kind = Kind::string}, offsetof(VpcEncryptionControl, mode), false, false},
-    {"State", "State", "state", {.kind = Kind::string}, offsetof(VpcEncryptionControl, state), false, false},
-    {"StateMessage", "StateMessage", "stateMessage", {.kind = Kind::string}, offsetof(VpcEncryptionControl, state_message), false, false},
-    {"ResourceExclusions", "ResourceExclusions", "resourceExclusions", {.kind = Kind::structure, .structure = &kVpcEncryptionControlExclusions}, offsetof(VpcEncryptionControl, resource_exclusions), false, false},
-    {"Tags", "TagSet", "tagSet", {.kind = Kind::list, .list = &kTagListList}, offsetof(VpcEncryptionControl, tags), false, false},
+constexpr MemberInfo kMediaDeviceInfoMembers[] = {
+    {"Count", "Count", "count", {.kind = Kind::integer}, offsetof(MediaDeviceInfo, count), false, false},
+    {"Name", "Name", "name", {.kind = Kind::string}, offsetof(MediaDeviceInfo, name), false, false},
+    {"Manufacturer", "Manufacturer", "manufacturer", {.kind = Kind::string}, offsetof(MediaDeviceInfo, manufacturer), false, false},
+    {"MemoryInfo", "MemoryInfo", "memoryInfo", {.kind = Kind::structure, .structure = &kMediaDeviceMemoryInfo}, offsetof(MediaDeviceInfo, memory_info), false, false},
 };
-constinit const StructInfo kVpcEncryptionControl = struct_info<VpcEncryptionControl, Roles{.member = true}>("VpcEncryptionControl", kVpcEncryptionControlMembers);
+constinit const StructInfo kMediaDeviceInfo = struct_info<MediaDeviceInfo, Roles{}>("MediaDeviceInfo", kMediaDeviceInfoMembers);
 
-constexpr MemberInfo kVpcEncryptionControlExclusionMembers[] = {
-    {"State", "State", "state", {.kind = Kind::string}, offsetof(VpcEncryptionControlExclusion, state), false, false},
-    {"StateMessage", "StateMessage", "stateMessage", {.kind = Kind::string}, offsetof(VpcEncryptionControlExclusion, state_message), false, false},
+constexpr MemberInfo kMediaDeviceMemoryInfoMembers[] = {
+    {"SizeInMiB", "SizeInMiB", "sizeInMiB", {.kind = Kind::integer}, offsetof(MediaDeviceMemoryInfo, size_in_mi_b), false, false},
 };
-constinit const StructInfo kVpcEncryptionControlExclusion = struct_info<VpcEncryptionControlExclusion, Roles{.member = true}>("VpcEncryptionControlExclusion", kVpcEncryptionControlExclusionMembers);
+constinit const StructInfo kMediaDeviceMemoryInfo = struct_info<MediaDeviceMemoryInfo, Roles{.member = true}>("MediaDeviceMemoryInfo", kMediaDeviceMemoryInfoMembers);
 
-constexpr MemberInfo kVpcEncryptionControlExclusionsMembers[] = {
-    {"InternetGateway", "InternetGateway", "internetGateway", {.kind = Kind::structure, .structure = &kVpcEncryptionControlExclusion}, offsetof(VpcEncryptionControlExclusions, internet_gateway), false, false},
-    {"EgressOnlyInternetGateway", "EgressOnlyInternetGateway", "egressOnlyInternetGateway", {.kind = Kind::structure, .structure = &kVpcEncryptionControlExclusion}, offsetof(VpcEncryptionControlExclusions, egress_only_internet_gateway), false, false},
-    {"NatGateway", "NatGateway", "natGateway", {.kind = Kind::structure, .structure = &kVpcEncryptionControlExclusion}, offsetof(VpcEncryptionControlExclusions, nat_gateway), false, false},
-    {"VirtualPrivateGateway", "VirtualPrivateGateway", "virtualPrivateGateway", {.kind = Kind::structure, .structure = &kVpcEncryptionControlExclusion}, offsetof(VpcEncryptionControlExclusions, virtual_private_gateway), false, false},
-    {"VpcPeering", "VpcPeering", "vpcPeering", {.kind = Kind::structure, .structure = &kVpcEncryptionControlExclusion}, offsetof(VpcEncryptionControlExclusions, vpc_peering), false, false},
-    {"Lambda", "Lambda", "lambda", {.kind = Kind::structure, .structure = &kVpcEncryptionControlExclusion}, offsetof(VpcEncryptionControlExclusions, lambda), false, false},
-    {"VpcLattice", "VpcLattice", "vpcLattice", {.kind = Kind::structure, .structure = &kVpcEncryptionControlExclusion}, offsetof(VpcEncryptionControlExclusions, vpc_lattice), false, false},
-    {"ElasticFileSystem", "ElasticFileSystem", "elasticFileSystem", {.kind = Kind::structure, .structure = &kVpcEncryptionControlExclusion}, offsetof(VpcEncryptionControlExclusions, elastic_file_system), false, false},
-    {"GlobalAccelerator", "GlobalAccelerator", "globalAccelerator", {.kind = Kind::structure, .structure = &kVpcEncryptionControlExclusion}, offsetof(VpcEncryptionControlExclusions, global_accelerator), false, false},
-    {"ApiGatewayV2", "ApiGatewayV2", "apiGatewayV2", {.kind = Kind::structure, .structure = &kVpcEncryptionControlExclusion}, offsetof(VpcEncryptionControlExclusions, api_gateway_v2), false, false},
+constexpr MemberInfo kMemoryGiBPerVCpuMembers[] = {
+    {"Min", "Min", "min", {.kind = Kind::double_}, offsetof(MemoryGiBPerVCpu, min), false, false},
+    {"Max", "Max", "max", {.kind = Kind::double_}, offsetof(MemoryGiBPerVCpu, max), false, false},
 };
-constinit const StructInfo kVpcEncryptionControlExclusions = struct_info<VpcEncryptionControlExclusions, Roles{.member = true}>("VpcEncryptionControlExclusions", kVpcEncryptionControlExclusionsMembers);
+constinit const StructInfo kMemoryGiBPerVCpu = struct_info<MemoryGiBPerVCpu, Roles{.member = true}>("MemoryGiBPerVCpu", kMemoryGiBPerVCpuMembers);
 
-constexpr MemberInfo kVpcIpv6CidrBlockAssociationMembers[] = {
-    {"AssociationId", "AssociationId", "associationId", {.kind = Kind::string}, offsetof(VpcIpv6CidrBlockAssociation, association_id), false, false},
-    {"Ipv6CidrBlock", "Ipv6CidrBlock", "ipv6CidrBlock", {.kind = Kind::string}, offsetof(VpcIpv6CidrBlockAssociation, ipv6_cidr_block), false, false},
-    {"Ipv6CidrBlockState", "Ipv6CidrBlockState", "ipv6CidrBlockState", {.kind = Kind::structure, .structure = &kVpcCidrBlockState}, offsetof(VpcIpv6CidrBlockAssociation, ipv6_cidr_block_state), false, false},
-    {"NetworkBorderGroup", "NetworkBorderGroup", "networkBorderGroup", {.kind = Kind::string}, offsetof(VpcIpv6CidrBlockAssociation, network_border_group), false, false},
-    {"Ipv6Pool", "Ipv6Pool", "ipv6Pool", {.kind = Kind::string}, offsetof(VpcIpv6CidrBlockAssociation, ipv6_pool), false, false},
-    {"Ipv6AddressAttribute", "Ipv6AddressAttribute", "ipv6AddressAttribute", {.kind = Kind::string}, offsetof(VpcIpv6CidrBlockAssociation, ipv6_address_attribute), false, false},
-    {"IpSource", "IpSource", "ipSource", {.kind = Kind::string}, offsetof(VpcIpv6CidrBlockAssociation, ip_source), false, false},
+constexpr MemberInfo kMemoryGiBPerVCpuRequestMembers[] = {
+    {"Min", "Min", "Min", {.kind = Kind::double_}, offsetof(MemoryGiBPerVCpuRequest, min), false, false},
+    {"Max", "Max", "Max", {.kind = Kind::double_}, offsetof(MemoryGiBPerVCpuRequest, max), false, false},
 };
-constinit const StructInfo kVpcIpv6CidrBlockAssociation = struct_info<VpcIpv6CidrBlockAssociation, Roles{}>("VpcIpv6CidrBlockAssociation", kVpcIpv6CidrBlockAssociationMembers);
+constinit const StructInfo kMemoryGiBPerVCpuRequest = struct_info<MemoryGiBPerVCpuRequest, Roles{.member = true}>("MemoryGiBPerVCpuRequest", kMemoryGiBPerVCpuRequestMembers);
+
+constexpr MemberInfo kMemoryInfoMembers[] = {
+    {"SizeInMiB", "SizeInMiB", "sizeInMiB", {.kind = Kind::long_}, offsetof(MemoryInfo, size_in_mi_b), false, false},
+};
+constinit const StructInfo kMemoryInfo = struct_info<MemoryInfo, Roles{.member = true}>("MemoryInfo", kMemoryInfoMembers);
+
+constexpr MemberInfo kMemoryMiBMembers[] = {
+    {"Min", "Min", "min", {.kind = Kind::integer}, offsetof(MemoryMiB, min), false, false},
+    {"Max", "Max", "max", {.kind = Kind::integer}, offsetof(MemoryMiB, max), false, false},
+};
+constinit const StructInfo kMemoryMiB = struct_info<MemoryMiB, Roles{.member = true}>("MemoryMiB", kMemoryMiBMembers);
+
+constexpr MemberInfo kMemoryMiBRequestMembers[] = {
+    {"Min", "Min", "Min", {.kind = Kind::integer}, offsetof(MemoryMiBRequest, min), true, false},
+    {"Max", "Max", "Max", {.kind = Kind::integer}, offsetof(MemoryMiBRequest, max), false, false},
+};
+constinit const StructInfo kMemoryMiBRequest = struct_info<MemoryMiBRequest, Roles{.member = true}>("MemoryMiBRequest", kMemoryMiBRequestMembers);
+
+constexpr MemberInfo kModifyImageAttributeRequestMembers[] = {
+    {"Attribute", "Attribute", "Attribute", {.kind = Kind::string}, offsetof(ModifyImageAttributeRequest, attribute), false, false},
+    {"Description", "Description", "Description", {.kind = Kind::structure, .structure = &kAttributeValue}, offsetof(ModifyImageAttributeRequest, description), false, false},
+    {"ImageId", "ImageId", "ImageId", {.kind = Kind::string}, offsetof(ModifyImageAttributeRequest, image_id), true, false},
+    {"LaunchPermission", "LaunchPermission", "LaunchPermission", {.kind = Kind::structure, .structure = &kLaunchPermissionModifications}, offsetof(ModifyImageAttributeRequest, launch_permission), false, false},
+    {"OperationType", "OperationType", "OperationType", {.kind = Kind::string, .values = &kOperationTypeEnum}, offsetof(ModifyImageAttributeRequest, operation_type), false, false},
+    {"ProductCodes", "ProductCode", "ProductCode", {.kind = Kind::list, .list = &kProductCodeStringListList}, offsetof(ModifyImageAttributeRequest, product_codes), false, false},
+    {"UserGroups", "UserGroup", "UserGroup", {.kind = Kind::list, .list = &kUserGroupStringListList}, offsetof(ModifyImageAttributeRequest, user_groups), false, false},
+    {"UserIds", "UserId", "UserId", {.kind = Kind::list, .list = &kUserIdStringListList}, offsetof(ModifyImageAttributeRequest, user_ids), false, false},
+    {"Value", "Value", "Value", {.kind = Kind::string}, offsetof(ModifyImageAttributeRequest, value), false, false},
+    {"OrganizationArns", "OrganizationArn", "OrganizationArn", {.kind = Kind::list, .list = &kOrganizationArnStringListList}, offsetof(ModifyImageAttributeRequest, organization_arns), false, false},
+    {"OrganizationalUnitArns", "OrganizationalUnitArn", "OrganizationalUnitArn", {.kind = Kind::list, .list = &kOrganizationalUnitArnStringListList}, offsetof(ModifyImageAttributeRequest, organizational_unit_arns), false, false},
+    {"ImdsSupport", "ImdsSupport", "ImdsSupport", {.kind = Kind::structure, .structure = &kAttributeValue}, offsetof(ModifyImageAttributeRequest, imds_support), false, false},
+    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(ModifyImageAttributeRequest, dry_run), false, false},
+};
+constinit const StructInfo kModifyImageAttributeRequest = struct_info<ModifyImageAttributeRequest, Roles{.root = true}>("ModifyImageAttributeRequest", kModifyImageAttributeRequestMembers);
+
+constexpr MemberInfo kModifyInstanceAttributeRequestMembers[] = {
+    {"SourceDestCheck", "SourceDestCheck", "SourceDestCheck", {.kind = Kind::structure, .structure = &kAttributeBooleanValue}, offsetof(ModifyInstanceAttributeRequest, source_dest_check), false, false},
+    {"EnclaveOptions", "EnclaveOptions", "EnclaveOptions", {.kind = Kind::structure, .structure = &kEnclaveOptionsRequest}, offsetof(ModifyInstanceAttributeRequest, enclave_options), false, false},
+    {"DisableApiStop", "DisableApiStop", "DisableApiStop", {.kind = Kind::structure, .structure = &kAttributeBooleanValue}, offsetof(ModifyInstanceAttributeRequest, disable_api_stop), false, false},
+    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(ModifyInstanceAttributeRequest, dry_run), false, false},
+    {"InstanceId", "InstanceId", "instanceId", {.kind = Kind::string}, offsetof(ModifyInstanceAttributeRequest, instance_id), true, false},
+    {"Attribute", "Attribute", "attribute", {.kind = Kind::string, .values = &kInstanceAttributeNameEnum}, offsetof(ModifyInstanceAttributeRequest, attribute), false, false},
+    {"Value", "Value", "value", {.kind = Kind::string}, offsetof(ModifyInstanceAttributeRequest, value), false, true},
+    {"BlockDeviceMappings", "BlockDeviceMapping", "blockDeviceMapping", {.kind = Kind::list, .list = &kInstanceBlockDeviceMappingSpecificationListList}, offsetof(ModifyInstanceAttributeRequest, block_device_mappings), false, false},
+    {"DisableApiTermination", "DisableApiTermination", "disableApiTermination", {.kind = Kind::structure, .structure = &kAttributeBooleanValue}, offsetof(ModifyInstanceAttributeRequest, disable_api_termination), false, false},
+    {"InstanceType", "InstanceType", "instanceType", {.kind = Kind::structure, .structure = &kAttributeValue}, offsetof(ModifyInstanceAttributeRequest, instance_type), false, false},
+    {"Kernel", "Kernel", "kernel", {.kind = Kind::structure, .structure = &kAttributeValue}, offsetof(ModifyInstanceAttributeRequest, kernel), false, false},
+    {"Ramdisk", "Ramdisk", "ramdisk", {.kind = Kind::structure, .structure = &kAttributeValue}, offsetof(ModifyInstanceAttributeRequest, ramdisk), false, false},
+    {"UserData", "UserData", "userData", {.kind = Kind::structure, .structure = &kSecureBlobAttributeValue}, offsetof(ModifyInstanceAttributeRequest, user_data), false, false},
+    {"InstanceInitiatedShutdownBehavior", "InstanceInitiatedShutdownBehavior", "instanceInitiatedShutdownBehavior", {.kind = Kind::structure, .structure = &kAttributeValue}, offsetof(ModifyInstanceAttributeRequest, instance_initiated_shutdown_behavior), false, false},
+    {"Groups", "GroupId", "GroupId", {.kind = Kind::list, .list = &kGroupIdStringListList}, offsetof(ModifyInstanceAttributeRequest, groups), false, false},
+    {"EbsOptimized", "EbsOptimized", "ebsOptimized", {.kind = Kind::structure, .structure = &kAttributeBooleanValue}, offsetof(ModifyInstanceAttributeRequest, ebs_optimized), false, false},
+    {"SriovNetSupport", "SriovNetSupport", "sriovNetSupport", {.kind = Kind::structure, .structure = &kAttributeValue}, offsetof(ModifyInstanceAttributeRequest, sriov_net_support), false, false},
+    {"EnaSupport", "EnaSupport", "enaSupport", {.kind = Kind::structure, .structure = &kAttributeBooleanValue}, offsetof(ModifyInstanceAttributeRequest, ena_support), false, false},
+};
+constinit const StructInfo kModifyInstanceAttributeRequest = struct_info<ModifyInstanceAttributeRequest, Roles{.root = true}>("ModifyInstanceAttributeRequest", kModifyInstanceAttributeRequestMembers);
+
+constexpr MemberInfo kModifyInstanceMetadataOptionsRequestMembers[] = {
+    {"InstanceId", "InstanceId", "InstanceId", {.kind = Kind::string}, offsetof(ModifyInstanceMetadataOptionsRequest, instance_id), true, false},
+    {"HttpTokens", "HttpTokens", "HttpTokens", {.kind = Kind::string, .values = &kHttpTokensStateEnum}, offsetof(ModifyInstanceMetadataOptionsRequest, http_tokens), false, false},
+    {"HttpPutResponseHopLimit", "HttpPutResponseHopLimit", "HttpPutResponseHopLimit", {.kind = Kind::integer}, offsetof(ModifyInstanceMetadataOptionsRequest, http_put_response_hop_limit), false, false},
+    {"HttpEndpoint", "HttpEndpoint", "HttpEndpoint", {.kind = Kind::string, .values = &kInstanceMetadataEndpointStateEnum}, offsetof(ModifyInstanceMetadataOptionsRequest, http_endpoint), false, false},
+    {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(ModifyInstanceMetadataOptionsRequest, dry_run), false, false},
+    {"HttpProtocolIpv6", "HttpProtocolIpv6", "HttpProtocolIpv6", {.kind = Kind::string, .values = &kInstanceMetadataProtocolStateEnum}, offsetof(ModifyInstanceMetadataOptionsRequest, http_protocol_ipv6), false, false},
+    {"InstanceMetadataTags", "InstanceMetadataTags", "InstanceMetadataTags", {.kind = Kind::string, .values = &kInstanceMetadataTagsStateEnum}, offsetof(ModifyInstanceMetadataOptionsRequest, instance_metadata_tags), false, false},
+};
+constinit const StructInfo kModifyInstanceMetadataOptionsRequest = struct_info<ModifyInstanceMetadataOptionsRequest, Roles{.root = true}>("ModifyInstanceMetadataOptionsRequest", kModifyInstanceMetadataOptionsRequestMembers);
+
+constexpr MemberInfo kModifyInstanceMetadataOptionsResultMembers[] = {
+    {"InstanceId", "InstanceId", "instanceId", {.kind = Kind::string}, offsetof(ModifyInstanceMetadataOptionsResult, instance_id), false, false},
+    {"InstanceMetadataOptions", "InstanceMetadataOptions", "instanceMetadataOptions", {.kind = Kind::structure, .structure = &kInstanceMetadataOptionsResponse}, offsetof(ModifyInstanceMetadataOptionsResult, instance_metadata_options), false, false},
+};
+constinit const StructInfo kModifyInstanceMetadataOptionsResult = struct_info<ModifyInstanceMetadataOptionsResult, Roles{.root = true}>("ModifyInstanceMetadataOptionsResult", kModifyInstanceMetadataOptionsResultMembers);
+
+constexpr MemberInfo kModifyLaunchTemplateRequestMembers[] = {
+    {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(ModifyLaunchTemplateRequest, dry_run), false, false},
+    {"ClientToken", "ClientToken", "ClientToken", {.kind = Kind::string}, offsetof(ModifyLaunchTemplateRequest, client_token), false, false},
+    {"LaunchTemplateId", "LaunchTemplateId", "LaunchTemplateId", {.kind = Kind::string}, offsetof(ModifyLaunchTemplateRequest, launch_template_id), false, false},
+    {"LaunchTemplateName", "LaunchTemplateName", "LaunchTemplateName", {.kind = Kind::string}, offsetof(ModifyLaunchTemplateRequest, launch_template_name), false, false},
+    {"DefaultVersion", "SetDefaultVersion", "SetDefaultVersion", {.kind = Kind::string}, offsetof(ModifyLaunchTemplateRequest, default_version), false, false},
+};
+constinit const StructInfo kModifyLaunchTemplateRequest = struct_info<ModifyLaunchTemplateRequest, Roles{.root = true}>("ModifyLaunchTemplateRequest", kModifyLaunchTemplateRequestMembers);
+
+constexpr MemberInfo kModifyLaunchTemplateResultMembers[] = {
+    {"LaunchTemplate", "LaunchTemplate", "launchTemplate", {.kind = Kind::structure, .structure = &kLaunchTemplate}, offsetof(ModifyLaunchTemplateResult, launch_template), false, false},
+};
+constinit const StructInfo kModifyLaunchTemplateResult = struct_info<ModifyLaunchTemplateResult, Roles{.root = true}>("ModifyLaunchTemplateResult", kModifyLaunchTemplateResultMembers);
+
+constexpr MemberInfo kModifyVolumeRequestMembers[] = {
+    {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(ModifyVolumeRequest, dry_run), false, false},
+    {"VolumeId", "VolumeId", "VolumeId", {.kind = Kind::string}, offsetof(ModifyVolumeRequest, volume_id), true, false},
+    {"Size", "Size", "Size", {.kind = Kind::integer}, offsetof(ModifyVolumeRequest, size), false, false},
+    {"VolumeType", "VolumeType", "VolumeType", {.kind = Kind::string}, offsetof(ModifyVolumeRequest, volume_type), false, false},
+    {"Iops", "Iops", "Iops", {.kind = Kind::integer}, offsetof(ModifyVolumeRequest, iops), false, false},
+    {"Throughput", "Throughput", "Throughput", {.kind = Kind::integer}, offsetof(ModifyVolumeRequest, throughput), false, false},
+    {"MultiAttachEnabled", "MultiAttachEnabled", "MultiAttachEnabled", {.kind = Kind::boolean}, offsetof(ModifyVolumeRequest, multi_attach_enabled), false, false},
+};
+constinit const StructInfo kModifyVolumeRequest = struct_info<ModifyVolumeRequest, Roles{.root = true}>("ModifyVolumeRequest", kModifyVolumeRequestMembers);
+
+constexpr MemberInfo kModifyVolumeResultMembers[] = {
+    {"VolumeModification", "VolumeModification", "volumeModification", {.kind = Kind::structure, .structure = &kVolumeModification}, offsetof(ModifyVolumeResult, volume_modification), false, false},
+};
+constinit const StructInfo kModifyVolumeResult = struct_info<ModifyVolumeResult, Roles{.root = true}>("ModifyVolumeResult", kModifyVolumeResultMembers);
+
+constexpr MemberInfo kMonitoringMembers[] = {
+    {"MetricCategoryIds", "MetricCategoryIdSet", "metricCategoryIdSet", {.kind = Kind::list, .list = &kMetricCategoryIdListList}, offsetof(Monitoring, metric_category_ids), false, false},
+    {"State", "State", "state", {.kind = Kind::string}, offsetof(Monitoring, state), false, false},
+};
+constinit const StructInfo kMonitoring = struct_info<Monitoring, Roles{.member = true}>("Monitoring", kMonitoringMembers);
+
+constexpr MemberInfo kNetworkBandwidthGbpsMembers[] = {
+    {"Min", "Min", "min", {.kind = Kind::double_}, offsetof(NetworkBandwidthGbps, min), false, false},
+    {"Max", "Max", "max", {.kind = Kind::double_}, offsetof(NetworkBandwidthGbps, max), false, false},
+};
+constinit const StructInfo kNetworkBandwidthGbps = struct_info<NetworkBandwidthGbps, Roles{.member = true}>("NetworkBandwidthGbps", kNetworkBandwidthGbpsMembers);
+
+constexpr MemberInfo kNetworkBandwidthGbpsRequestMembers[] = {
+    {"Min", "Min", "Min", {.kind = Kind::double_}, offsetof(NetworkBandwidthGbpsRequest, min), false, false},
+    {"Max", "Max", "Max", {.kind = Kind::double_}, offsetof(NetworkBandwidthGbpsRequest, max), false, false},
+};
+constinit const StructInfo kNetworkBandwidthGbpsRequest = struct_info<NetworkBandwidthGbpsRequest, Roles{.member = true}>("NetworkBandwidthGbpsRequest", kNetworkBandwidthGbpsRequestMembers);
+
+constexpr MemberInfo kNetworkCardInfoMembers[] = {
+    {"NetworkCardIndex", "NetworkCardIndex", "networkCardIndex", {.kind = Kind::integer}, offsetof(NetworkCardInfo, network_card_index), false, false},
+    {"NetworkPerformance", "NetworkPerformance", "networkPerformance", {.kind = Kind::string}, offsetof(NetworkCardInfo, network_performance), false, false},
+    {"MaximumNetworkInterfaces", "MaximumNetworkInterfaces", "maximumNetworkInterfaces", {.kind = Kind::integer}, offsetof(NetworkCardInfo, maximum_network_interfaces), false, false},
+    {"AdditionalFlexibleNetworkInterfaces", "AdditionalFlexibleNetworkInterfaces", "additionalFlexibleNetworkInterfaces", {.kind = Kind::integer}, offsetof(NetworkCardInfo, additional_flexible_network_interfaces), false, false},
+    {"BaselineBandwidthInGbps", "BaselineBandwidthInGbps", "baselineBandwidthInGbps", {.kind = Kind::double_}, offsetof(NetworkCardInfo, baseline_bandwidth_in_gbps), false, false},
+    {"PeakBandwidthInGbps", "PeakBandwidthInGbps", "peakBandwidthInGbps", {.kind = Kind::double_}, offsetof(NetworkCardInfo, peak_bandwidth_in_gbps), false, false},
+    {"DefaultEnaQueueCountPerInterface", "DefaultEnaQueueCountPerInterface", "defaultEnaQueueCountPerInterface", {.kind = Kind::integer}, offsetof(NetworkCardInfo, default_ena_queue_count_per_interface), false, false},
+    {"MaximumEnaQueueCount", "MaximumEnaQueueCount", "maximumEnaQueueCount", {.kind = Kind::integer}, offsetof(NetworkCardInfo, maximum_ena_queue_count), false, false},
+    {"MaximumEnaQueueCountPerInterface", "MaximumEnaQueueCountPerInterface", "maximumEnaQueueCountPerInterface", {.kind = Kind::integer}, offsetof(NetworkCardInfo, maximum_ena_queue_count_per_interface), false, false},
+    {"InterfaceTypes", "InterfaceTypeSet", "interfaceTypeSet", {.kind = Kind::list, .list = &kNetworkCardInterfaceTypeListList}, offsetof(NetworkCardInfo, interface_types), false, false},
+};
+constinit const StructInfo kNetworkCardInfo = struct_info<NetworkCardInfo, Roles{}>("NetworkCardInfo", kNetworkCardInfoMembers);
+
+constexpr MemberInfo kNetworkInfoMembers[] = {
+    {"NetworkPerformance", "NetworkPerformance", "networkPerformance", {.kind = Kind::string}, offsetof(NetworkInfo, network_performance), false, false},
+    {"MaximumNetworkInterfaces", "MaximumNetworkInterfaces", "maximumNetworkInterfaces", {.kind = Kind::integer}, offsetof(NetworkInfo, maximum_network_interfaces), false, false},
+    {"MaximumNetworkCards", "MaximumNetworkCards", "maximumNetworkCards", {.kind = Kind::integer}, offsetof(NetworkInfo, maximum_network_cards), false, false},
+    {"DefaultNetworkCardIndex", "DefaultNetworkCardIndex", "defaultNetworkCardIndex", {.kind = Kind::integer}, offsetof(NetworkInfo, default_network_card_index), false, false},
+    {"NetworkCards", "NetworkCards", "networkCards", {.kind = Kind::list, .list = &kNetworkCardInfoListList}, offsetof(NetworkInfo, network_cards), false, false},
+    {"Ipv4AddressesPerInterface", "Ipv4AddressesPerInterface", "ipv4AddressesPerInterface", {.kind = Kind::integer}, offsetof(NetworkInfo, ipv4_addresses_per_interface), false, false},
+    {"Ipv6AddressesPerInterface", "Ipv6AddressesPerInterface", "ipv6AddressesPerInterface", {.kind = Kind::integer}, offsetof(NetworkInfo, ipv6_addresses_per_interface), false, false},
+    {"Ipv6Supported", "Ipv6Supported", "ipv6Supported", {.kind = Kind::boolean}, offsetof(NetworkInfo, ipv6_supported), false, false},
+    {"EnaSupport", "EnaSupport", "enaSupport", {.kind = Kind::string}, offsetof(NetworkInfo, ena_support), false, false},
+    {"EfaSupported", "EfaSupported", "efaSupported", {.kind = Kind::boolean}, offsetof(NetworkInfo, efa_supported), false, false},
+    {"EfaInfo", "EfaInfo", "efaInfo", {.kind = Kind::structure, .structure = &kEfaInfo}, offsetof(NetworkInfo, efa_info), false, false},
+    {"EncryptionInTransitSupported", "EncryptionInTransitSupported", "encryptionInTransitSupported", {.kind = Kind::boolean}, offsetof(NetworkInfo, encryption_in_transit_supported), false, false},
+    {"EnaSrdSupported", "EnaSrdSupported", "enaSrdSupported", {.kind = Kind::boolean}, offsetof(NetworkInfo, ena_srd_supported), false, false},
+    {"BandwidthWeightings", "BandwidthWeightings", "bandwidthWeightings", {.kind = Kind::list, .list = &kBandwidthWeightingTypeListList}, offsetof(NetworkInfo, bandwidth_weightings), false, false},
+    {"FlexibleEnaQueuesSupport", "FlexibleEnaQueuesSupport", "flexibleEnaQueuesSupport", {.kind = Kind::string}, offsetof(NetworkInfo, flexible_ena_queues_support), false, false},
+    {"ConnectionTrackingConfiguration", "ConnectionTrackingConfiguration", "connectionTrackingConfiguration", {.kind = Kind::structure, .structure = &kDefaultConnectionTrackingConfiguration}, offsetof(NetworkInfo, connection_tracking_configuration), false, false},
+    {"SecondaryNetworkSupported", "SecondaryNetworkSupported", "secondaryNetworkSupported", {.kind = Kind::boolean}, offsetof(NetworkInfo, secondary_network_supported), false, false},
+    {"MaximumSecondaryNetworkInterfaces", "MaximumSecondaryNetworkInterfaces", "maximumSecondaryNetworkInterfaces", {.kind = Kind::integer}, offsetof(NetworkInfo, maximum_secondary_network_interfaces), false, false},
+    {"Ipv4AddressesPerSecondaryInterface", "Ipv4AddressesPerSecondaryInterface", "ipv4AddressesPerSecondaryInterface", {.kind = Kind::integer}, offsetof(NetworkInfo, ipv4_addresses_per_secondary_interface), false, false},
+};
+constinit const StructInfo kNetworkInfo = struct_info<NetworkInfo, Roles{.member = true}>("NetworkInfo", kNetworkInfoMembers);
+
+constexpr MemberInfo kNetworkInterfaceMembers[] = {
+    {"Association", "Association", "association", {.kind = Kind::structure, .structure = &kNetworkInterfaceAssociation}, offsetof(NetworkInterface, association), false, false},
+    {"Attachment", "Attachment", "attachment", {.kind = Kind::structure, .structure = &kNetworkInterfaceAttachment}, offsetof(NetworkInterface, attachment), false, false},
+    {"AvailabilityZone", "AvailabilityZone", "availabilityZone", {.kind = Kind::string}, offsetof(NetworkInterface, availability_zone), false, false},
+    {"ConnectionTrackingConfiguration", "ConnectionTrackingConfiguration", "connectionTrackingConfiguration", {.kind = Kind::structure, .structure = &kConnectionTrackingConfiguration}, offsetof(NetworkInterface, connection_tracking_configuration), false, false},
+    {"Description", "Description", "description", {.kind = Kind::string}, offsetof(NetworkInterface, description), false, false},
+    {"Groups", "GroupSet", "groupSet", {.kind = Kind::list, .list = &kGroupIdentifierListList}, offsetof(NetworkInterface, groups), false, false},
+    {"InterfaceType", "InterfaceType", "interfaceType", {.kind = Kind::string}, offsetof(NetworkInterface, interface_type), false, false},
+    {"Ipv6Addresses", "Ipv6AddressesSet", "ipv6AddressesSet", {.kind = Kind::list, .list = &kNetworkInterfaceIpv6AddressesListList}, offsetof(NetworkInterface, ipv6_addresses), false, false},
+    {"MacAddress", "MacAddress", "macAddress", {.kind = Kind::string}, offsetof(NetworkInterface, mac_address), false, false},
+    {"NetworkInterfaceId", "NetworkInterfaceId", "networkInterfaceId", {.kind = Kind::string}, offsetof(NetworkInterface, network_interface_id), false, false},
+    {"OutpostArn", "OutpostArn", "outpostArn", {.kind = Kind::string}, offsetof(NetworkInterface, outpost_arn), false, false},
+    {"OwnerId", "OwnerId", "ownerId", {.kind = Kind::string}, offsetof(NetworkInterface, owner_id), false, false},
+    {"PrivateDnsName", "PrivateDnsName", "privateDnsName", {.kind = Kind::string}, offsetof(NetworkInterface, private_dns_name), false, false},
+    {"PublicDnsName", "PublicDnsName", "publicDnsName", {.kind = Kind::string}, offsetof(NetworkInterface, public_dns_name), false, false},
+    {"PublicIpDnsNameOptions", "PublicIpDnsNameOptions", "publicIpDnsNameOptions", {.kind = Kind::structure, .structure = &kPublicIpDnsNameOptions}, offsetof(NetworkInterface, public_ip_dns_name_options), false, false},
+    {"PrivateIpAddress", "PrivateIpAddress", "privateIpAddress", {.kind = Kind::string}, offsetof(NetworkInterface, private_ip_address), false, false},
+    {"PrivateIpAddresses", "PrivateIpAddressesSet", "privateIpAddressesSet", {.kind = Kind::list, .list = &kNetworkInterfacePrivateIpAddressListList}, offsetof(NetworkInterface, private_ip_addresses), false, false},
+    {"Ipv4Prefixes", "Ipv4PrefixSet", "ipv4PrefixSet", {.kind = Kind::list, .list = &kIpv4PrefixesListList}, offsetof(NetworkInterface, ipv4_prefixes), false, false},
+    {"Ipv6Prefixes", "Ipv6PrefixSet", "ipv6PrefixSet", {.kind = Kind::list, .list = &kIpv6PrefixesListList}, offsetof(NetworkInterface, ipv6_prefixes), false, false},
+    {"RequesterId", "RequesterId", "requesterId", {.kind = Kind::string}, offsetof(NetworkInterface, requester_id), false, false},
+    {"RequesterManaged", "RequesterManaged", "requesterManaged", {.kind = Kind::boolean}, offsetof(NetworkInterface, requester_managed), false, false},
+    {"SourceDestCheck", "SourceDestCheck", "sourceDestCheck", {.kind = Kind::boolean}, offsetof(NetworkInterface, source_dest_check), false, false},
+    {"Status", "Status", "status", {.kind = Kind::string}, offsetof(NetworkInterface, status), false, false},
+    {"SubnetId", "SubnetId", "subnetId", {.kind = Kind::string}, offsetof(NetworkInterface, subnet_id), false, false},
+    {"TagSet", "TagSet", "tagSet", {.kind = Kind::list, .list = &kTagListList}, offsetof(NetworkInterface, tag_set), false, false},
+    {"VpcId", "VpcId", "vpcId", {.kind = Kind::string}, offsetof(NetworkInterface, vpc_id), false, false},
+    {"DenyAllIgwTraffic", "DenyAllIgwTraffic", "denyAllIgwTraffic", {.kind = Kind::boolean}, offsetof(NetworkInterface, deny_all_igw_traffic), false, false},
+    {"Ipv6Native", "Ipv6Native", "ipv6Native", {.kind = Kind::boolean}, offsetof(NetworkInterface, ipv6_native), false, false},
+    {"Ipv6Address", "Ipv6Address", "ipv6Address", {.kind = Kind::string}, offsetof(NetworkInterface, ipv6_address), false, false},
+    {"Operator", "Operator", "operator", {.kind = Kind::structure, .structure = &kOperatorResponse}, offsetof(NetworkInterface, operator_), false, false},
+    {"AssociatedSubnets", "AssociatedSubnetSet", "associatedSubnetSet", {.kind = Kind::list, .list = &kAssociatedSubnetListList}, offsetof(NetworkInterface, associated_subnets), false, false},
+    {"AvailabilityZoneId", "AvailabilityZoneId", "availabilityZoneId", {.kind = Kind::string}, offsetof(NetworkInterface, availability_zone_id), false, false},
+};
+constinit const StructInfo kNetworkInterface = struct_info<NetworkInterface, Roles{}>("NetworkInterface", kNetworkInterfaceMembers);
+
+constexpr MemberInfo kNetworkInterfaceAssociationMembers[] = {
+    {"AllocationId", "AllocationId", "allocationId", {.kind = Kind::string}, offsetof(NetworkInterfaceAssociation, allocation_id), false, false},
+    {"AssociationId", "AssociationId", "associationId", {.kind = Kind::string}, offsetof(NetworkInterfaceAssociation, association_id), false, false},
+    {"IpOwnerId", "IpOwnerId", "ipOwnerId", {.kind = Kind::string}, offsetof(NetworkInterfaceAssociation, ip_owner_id), false, false},
+    {"PublicDnsName", "PublicDnsName", "publicDnsName", {.kind = Kind::string}, offsetof(NetworkInterfaceAssociation, public_dns_name), false, false},
+    {"PublicIp", "PublicIp", "publicIp", {.kind = Kind::string}, offsetof(NetworkInterfaceAssociation, public_ip), false, false},
+    {"CustomerOwnedIp", "CustomerOwnedIp", "customerOwnedIp", {.kind = Kind::string}, offsetof(NetworkInterfaceAssociation, customer_owned_ip), false, false},
+    {"CarrierIp", "CarrierIp", "carrierIp", {.kind = Kind::string}, offsetof(NetworkInterfaceAssociation, carrier_ip), false, false},
+};
+constinit const StructInfo kNetworkInterfaceAssociation = struct_info<NetworkInterfaceAssociation, Roles{.member = true}>("NetworkInterfaceAssociation", kNetworkInterfaceAssociationMembers);
 
 }  // namespace kiln::api::ec2::tables
