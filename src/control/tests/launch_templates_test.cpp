@@ -189,3 +189,53 @@ TEST_CASE("LT-11: a template has at most 10,000 versions") {
                 .has_value());
     CHECK(templates.add(id).error().api_code() == "MaxTemplateVersionLimitExceeded");
 }
+
+TEST_CASE("LT-11: an account has at most 5000 templates in a region") {
+    Templates templates;
+    REQUIRE(templates.store()
+                .run([&](catalog::Transaction& tx) -> Status {
+                    for (int i = 0; i < 4'999; ++i) {
+                        model::LaunchTemplate one;
+                        one.id = model::LaunchTemplateId("lt-" + std::to_string(i));
+                        one.owner_id = caller().account;
+                        one.region = caller().region;
+                        one.name = "template-" + std::to_string(i);
+                        TRY(tx.launch_templates().insert(one));
+                    }
+                    return ok();
+                })
+                .has_value());
+    CHECK(templates.create("the-last").starts_with("lt-"));
+    CHECK(templates.create("one-more") == "MaxTemplateLimitExceeded");
+    CHECK(templates.create("the-last") == "InvalidLaunchTemplateName.AlreadyExistsException");
+    Caller elsewhere = caller();
+    elsewhere.region = "eu-west-1";
+    CHECK(templates.create("one-more", elsewhere).starts_with("lt-"));
+}
+
+TEST_CASE("LT-3: a template goes with all its versions and its tags") {
+    Templates templates;
+    const std::string id = templates.create("web");
+    REQUIRE(templates.store()
+                .run([&](catalog::Transaction& tx) -> Status {
+                    for (std::int64_t number = 2; number <= 2'000; ++number) {
+                        model::LaunchTemplateVersion version;
+                        version.template_id = model::LaunchTemplateId(id);
+                        version.number = number;
+                        TRY(tx.launch_template_versions().insert(version));
+                    }
+                    return tx.tags().put({caller().account, caller().region, "launch-template", id},
+                                         {{"team", "web"}});
+                })
+                .has_value());
+    const auto was = templates.use.remove(caller(), {"", "web"}, false);
+    REQUIRE(was.has_value());
+    CHECK(was->tags == std::vector<model::Tag>{{"team", "web"}});
+    const auto left = templates.store().read([&](catalog::Transaction& tx) -> Result<std::size_t> {
+        TRY_ASSIGN(const auto versions, tx.launch_template_versions().list({}));
+        TRY_ASSIGN(const auto tags, tx.tags().of(caller().account, {id}));
+        return versions.size() + tags.size();
+    });
+    REQUIRE(left.has_value());
+    CHECK(*left == 0);
+}
