@@ -97,6 +97,7 @@ std::vector<VersionRemoval> all_failed(const TemplateName& of,
                                        const std::vector<VersionName>& versions,
                                        const Error& error) {
     std::vector<VersionRemoval> removals;
+    removals.reserve(versions.size());
     for (const VersionName& version : versions) {
         removals.push_back(
             {of.id, of.name, version.number, std::string(removal_code(error)), error.message()});

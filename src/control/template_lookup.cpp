@@ -123,11 +123,13 @@ Result<model::LaunchTemplateVersion> find_version(catalog::Transaction& tx,
 Result<std::vector<LaunchTemplateView>> load_template_views(
     catalog::Transaction& tx, const Caller& caller, std::vector<model::LaunchTemplate> templates) {
     std::vector<std::string> ids;
+    ids.reserve(templates.size());
     for (const model::LaunchTemplate& one : templates) {
         ids.push_back(one.id.str());
     }
     TRY_ASSIGN(auto tags, tx.tags().of(caller.account, ids));
     std::vector<LaunchTemplateView> views;
+    views.reserve(templates.size());
     for (model::LaunchTemplate& one : templates) {
         auto& own = tags[one.id.str()];
         views.push_back({std::move(one), std::move(own)});
