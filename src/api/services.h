@@ -19,6 +19,7 @@
 #include "control/instance_status.h"
 #include "control/instances.h"
 #include "control/key_pairs.h"
+#include "control/launch_templates.h"
 #include "control/networks.h"
 #include "control/provided_images.h"
 #include "control/public_parameters.h"
@@ -56,6 +57,7 @@ struct Services {
     const control::Topology& topology;
     control::ResourceTags& tags;
     control::KeyPairs& key_pairs;
+    control::LaunchTemplates& templates;
     control::Snapshots& snapshots;
     control::SnapshotSharing& snapshot_sharing;
     control::SnapshotCopies& snapshot_copies;

@@ -19,6 +19,7 @@
 #include "model/instance.h"
 #include "model/job.h"
 #include "model/key_pair.h"
+#include "model/launch_template.h"
 #include "model/network.h"
 #include "model/region_settings.h"
 #include "model/role.h"
@@ -130,6 +131,22 @@ struct KeyPairQuery {
     std::vector<model::AccountId> owners{};
     std::vector<std::string> names{};
     std::vector<TagCondition> tags{};
+    Page page{};
+};
+
+struct LaunchTemplateQuery {
+    std::vector<model::LaunchTemplateId> ids{};
+    std::string region{};
+    std::vector<model::AccountId> owners{};
+    std::vector<std::string> names{};
+    Page page{};
+};
+
+struct LaunchTemplateVersionQuery {
+    std::optional<model::LaunchTemplateId> of{};
+    std::vector<std::int64_t> numbers{};
+    std::optional<std::int64_t> lowest{};   // and above
+    std::optional<std::int64_t> highest{};  // and below
     Page page{};
 };
 

@@ -219,6 +219,8 @@ template class Repository<model::Snapshot>;
 template class Repository<model::Volume>;
 template class Repository<model::Instance>;
 template class Repository<model::KeyPair>;
+template class Repository<model::LaunchTemplate>;
+template class Repository<model::LaunchTemplateVersion>;
 template class Repository<model::Role>;
 template class Repository<model::RegionSettings>;
 template class Repository<model::InstanceProfile>;

@@ -60,6 +60,16 @@ struct Entity<model::KeyPair> {
     using Query = KeyPairQuery;
 };
 template <>
+struct Entity<model::LaunchTemplate> {
+    using Id = model::LaunchTemplateId;
+    using Query = LaunchTemplateQuery;
+};
+template <>
+struct Entity<model::LaunchTemplateVersion> {
+    using Id = model::LaunchTemplateVersionId;
+    using Query = LaunchTemplateVersionQuery;
+};
+template <>
 struct Entity<model::Role> {
     using Id = model::RoleId;
     using Query = RoleQuery;

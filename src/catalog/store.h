@@ -65,6 +65,12 @@ class Transaction {
     Repository<model::Volume> volumes() { return Repository<model::Volume>(session_); }
     Repository<model::Instance> instances() { return Repository<model::Instance>(session_); }
     Repository<model::KeyPair> key_pairs() { return Repository<model::KeyPair>(session_); }
+    Repository<model::LaunchTemplate> launch_templates() {
+        return Repository<model::LaunchTemplate>(session_);
+    }
+    Repository<model::LaunchTemplateVersion> launch_template_versions() {
+        return Repository<model::LaunchTemplateVersion>(session_);
+    }
     Repository<model::Role> roles() { return Repository<model::Role>(session_); }
     Repository<model::InstanceProfile> instance_profiles() {
         return Repository<model::InstanceProfile>(session_);

@@ -92,6 +92,23 @@ Result<ReservationView> Instances::run(const Caller& caller, const RunInstancesI
     return group_by_reservation(std::move(views)).front();
 }
 
+Result<std::optional<ReservationView>> Instances::find_launched(const Caller& caller,
+                                                                const RunInstancesInput& input) {
+    using Found = std::optional<ReservationView>;
+    if (input.client_token.empty()) {
+        return Found();
+    }
+    Launch launch(parts_, caller, input);
+    return parts_.store.read([&](catalog::Transaction& tx) -> Result<Found> {
+        TRY_ASSIGN(auto known, launch.replay(tx));
+        if (!known) {
+            return Found();
+        }
+        TRY_ASSIGN(auto views, load_views(tx, caller, std::move(*known)));
+        return Found(group_by_reservation(std::move(views)).front());
+    });
+}
+
 Result<ReservationPage> Instances::describe(const Caller& caller,
                                             const DescribeInstancesInput& input) {
     TRY(instance_filters().check(input.filters));

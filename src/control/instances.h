@@ -22,6 +22,19 @@
 
 namespace kiln::control {
 
+// The launch template a launch's parameters came from, and which version of it.
+struct LaunchTemplateUse {
+    model::LaunchTemplateId id;  // empty: none
+    std::int64_t version = 0;
+};
+
+// Where a client token counts (IDM-6), by what the request itself says. A template's word does not
+// count: its next version may have another, and a repeated request must find what the first made.
+struct TokenPlace {
+    std::string availability_zone;
+    model::SubnetId subnet;
+};
+
 struct RunInstancesInput {
     model::ImageId image_id;
     std::string instance_type;  // empty: the default type (RUN-2)
@@ -39,7 +52,9 @@ struct RunInstancesInput {
     Bytes user_data;
     MetadataOptionsInput metadata_options;
     std::vector<TagSpecification> tags;
+    LaunchTemplateUse launch_template;
     std::string client_token;
+    TokenPlace token_place;
     std::string request_hash;  // of the other parameters (IDM-2)
     bool dry_run = false;
 };
@@ -75,6 +90,10 @@ class Instances {
         : parts_(parts), networks_(networks), work_added_(std::move(work_added)) {}
 
     Result<ReservationView> run(const Caller& caller, const RunInstancesInput& input);
+    // What a request with this token and hash launched before; nothing if it is new. Of `input`
+    // nothing else is looked at.
+    Result<std::optional<ReservationView>> find_launched(const Caller& caller,
+                                                         const RunInstancesInput& input);
     Result<ReservationPage> describe(const Caller& caller, const DescribeInstancesInput& input);
     Result<std::vector<StateChange>> terminate(const Caller& caller, const TerminateInput& input);
     Result<model::MetadataOptions> modify_metadata_options(const Caller& caller,

@@ -30,6 +30,15 @@ model::BootMode boot_mode_of(const model::Image& image, const InstanceType& type
     return model::BootMode::legacy_bios;
 }
 
+// LT-12: the service's own, which no request can set.
+std::vector<model::Tag> template_tags(const RunInstancesInput& input) {
+    if (input.launch_template.id.empty()) {
+        return {};
+    }
+    return {{"aws:ec2launchtemplate:id", input.launch_template.id.str()},
+            {"aws:ec2launchtemplate:version", std::to_string(input.launch_template.version)}};
+}
+
 }  // namespace
 
 Status Launch::check() const {
@@ -94,8 +103,8 @@ Result<std::vector<VolumePlan>> Launch::plan_volumes(
 }
 
 Result<ClientToken> Launch::client_token(catalog::Transaction& tx) const {
-    TRY_ASSIGN(auto scope, token_scope(tx, parts_, caller_, input_.availability_zone,
-                                       input_.network.subnet));  // IDM-6
+    TRY_ASSIGN(auto scope, token_scope(tx, parts_, caller_, input_.token_place.availability_zone,
+                                       input_.token_place.subnet));  // IDM-6
     return ClientToken{kAction, std::move(scope), input_.client_token, input_.request_hash};
 }
 
@@ -159,6 +168,7 @@ Status Launch::insert_instance(catalog::Transaction& tx, const model::Instance& 
                                const std::vector<VolumePlan>& volumes) const {
     TRY(tx.instances().insert(instance));
     TRY(put_tags(tx, caller_, "instance", instance.id.str(), tags_for(input_.tags, "instance")));
+    TRY(put_tags(tx, caller_, "instance", instance.id.str(), template_tags(input_)));
     TRY(put_tags(tx, caller_, "network-interface", instance.network_interface_id.str(),
                  tags_for(input_.tags, "network-interface")));
     for (const VolumePlan& plan : volumes) {

@@ -19,10 +19,11 @@ class Launch {
     // What can be said without the catalog.
     Status check() const;
     Result<std::vector<model::Instance>> run(catalog::Transaction& tx);
+    // What this token launched before; nothing if it is new (IDM-2, IDM-5).
+    Result<std::optional<std::vector<model::Instance>>> replay(catalog::Transaction& tx);
 
   private:
     Result<ClientToken> client_token(catalog::Transaction& tx) const;
-    Result<std::optional<std::vector<model::Instance>>> replay(catalog::Transaction& tx);
     Result<std::vector<VolumePlan>> plan_volumes(catalog::Transaction& tx,
                                                  const model::Image& image,
                                                  const model::BlockDeviceMappings& mappings) const;

@@ -4,6 +4,7 @@
 #include "control/api_errors.h"
 #include "control/image_rules.h"
 #include "control/instance_views.h"
+#include "control/launch_templates.h"
 #include "control/security_groups.h"
 #include "control/snapshot_access.h"
 
@@ -65,6 +66,12 @@ Status check_group(catalog::Transaction& tx, const Caller& caller, const std::st
     return is_own(group, caller) ? ok() : Status(group_not_found(model::SecurityGroupId(id)));
 }
 
+Status check_template(catalog::Transaction& tx, const Caller& caller, const std::string& id) {
+    TRY_ASSIGN(const auto found, tx.launch_templates().find(model::LaunchTemplateId(id)));
+    return is_own(found, caller) ? ok()
+                                 : Status(launch_template_not_found(model::LaunchTemplateId(id)));
+}
+
 Status check_rule(catalog::Transaction& tx, const Caller& caller, const std::string& id) {
     catalog::SecurityGroupQuery own;
     own.region = caller.region;
@@ -111,6 +118,7 @@ struct Kind {
 constexpr Kind kKinds[] = {
     {"ami-", "image", check_form<model::parse_image_id>, check_image},
     {"i-", "instance", check_form<model::parse_instance_id>, check_instance},
+    {"lt-", "launch-template", check_form<model::parse_launch_template_id>, check_template},
     {"snap-", "snapshot", check_form<model::parse_snapshot_id>, check_snapshot},
     {"vpc-", "vpc", check_form<model::parse_vpc_id>, check_vpc},
     {"subnet-", "subnet", check_form<model::parse_subnet_id>, check_subnet},

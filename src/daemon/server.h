@@ -139,6 +139,7 @@ class Server {
     std::unique_ptr<control::DiskInspections> disk_inspections_;
     std::unique_ptr<control::Inspector> inspector_;
     std::unique_ptr<control::KeyPairs> key_pairs_;
+    std::unique_ptr<control::LaunchTemplates> templates_;
     std::unique_ptr<control::Roles> roles_;
     std::unique_ptr<control::InstanceProfiles> profiles_;
     std::unique_ptr<control::Networks> networks_;

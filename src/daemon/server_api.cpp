@@ -59,6 +59,7 @@ Status Server::open_api() {
                                  .topology = topology_,
                                  .tags = *tags_,
                                  .key_pairs = *key_pairs_,
+                                 .templates = *templates_,
                                  .snapshots = *snapshots_,
                                  .snapshot_sharing = *snapshot_sharing_,
                                  .snapshot_copies = *snapshot_copies_,
@@ -87,6 +88,8 @@ Status Server::open_api() {
     api::add_security_group_handlers(registry_, services);
     api::add_region_handlers(registry_, services);
     api::add_key_pair_handlers(registry_, services);
+    api::add_launch_template_handlers(registry_, services);
+    api::add_launch_template_data_handler(registry_, services);
     api::add_snapshot_handlers(registry_, services);
     api::add_snapshot_sharing_handlers(registry_, services);
     api::add_public_access_handlers(registry_, services);

@@ -58,6 +58,7 @@ void Server::make_use_cases() {
     security_groups_ = std::make_unique<control::SecurityGroups>(*parts_, *instance_networks_);
     roles_ = std::make_unique<control::Roles>(*store_, *clock_, *rng_);
     profiles_ = std::make_unique<control::InstanceProfiles>(*store_, *clock_, *rng_);
+    templates_ = std::make_unique<control::LaunchTemplates>(*store_, *clock_, *rng_);
     key_pairs_ = std::make_unique<control::KeyPairs>(*store_, *clock_, *rng_);
     // Without it file systems are not looked into, and all the rest is as ever.
     disk_inspections_ = std::make_unique<control::DiskInspections>(

@@ -137,6 +137,10 @@ Result<SecurityGroupRuleId> parse_security_group_rule_id(std::string_view text) 
     return parse_expecting<SecurityGroupRuleId>(text, "InvalidSecurityGroupRuleId.Malformed");
 }
 
+Result<LaunchTemplateId> parse_launch_template_id(std::string_view text) {
+    return parse_expecting<LaunchTemplateId>(text, "InvalidLaunchTemplateId.Malformed");
+}
+
 Result<AccountId> parse_account_id(std::string_view text) {
     if (!is_well_formed_account(text)) {
         return Error::api(Code::invalid_argument, "InvalidUserID.Malformed",

@@ -51,6 +51,9 @@ struct SecurityGroupRuleIdTag {
 struct KeyPairIdTag {
     static constexpr std::string_view kPrefix = "key";
 };
+struct LaunchTemplateIdTag {
+    static constexpr std::string_view kPrefix = "lt";
+};
 // Not known to EC2: bytes (content), a file of them (layer), a cut over several volumes, a piece of
 // durable work.
 struct ContentIdTag {
@@ -83,6 +86,7 @@ using VpcId = StrongId<VpcIdTag>;
 using SecurityGroupId = StrongId<SecurityGroupIdTag>;
 using SecurityGroupRuleId = StrongId<SecurityGroupRuleIdTag>;
 using KeyPairId = StrongId<KeyPairIdTag>;
+using LaunchTemplateId = StrongId<LaunchTemplateIdTag>;
 using ContentId = StrongId<ContentIdTag>;
 using LayerId = StrongId<LayerIdTag>;
 using SnapshotSetId = StrongId<SnapshotSetIdTag>;
@@ -131,6 +135,7 @@ Result<NetworkInterfaceId> parse_network_interface_id(std::string_view text);
 Result<SecurityGroupId> parse_security_group_id(std::string_view text);
 Result<SecurityGroupRuleId> parse_security_group_rule_id(std::string_view text);
 Result<KeyPairId> parse_key_pair_id(std::string_view text);
+Result<LaunchTemplateId> parse_launch_template_id(std::string_view text);
 // InvalidUserID.Malformed
 Result<AccountId> parse_account_id(std::string_view text);
 

@@ -177,7 +177,7 @@ def test_RUN_the_mistakes_of_run_instances_leave_no_instance(service):
     refused("InvalidParameterValue", MinCount=0, MaxCount=0)
     refused("InvalidZone.NotFound", Placement={"AvailabilityZone": "eu-west-1a"})
     refused("InvalidKeyPair.NotFound", KeyName="mine")
-    refused("UnsupportedOperation", LaunchTemplate={"LaunchTemplateName": "t"})
+    refused("InvalidLaunchTemplateName.NotFoundException", LaunchTemplate={"LaunchTemplateName": "t"})
     resize = [{"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 0}}]
     refused("InvalidBlockDeviceMapping", BlockDeviceMappings=resize)
     refused("InvalidBlockDeviceMapping", BlockDeviceMappings=[{"DeviceName": "/dev/xvda", "NoDevice": ""}])

@@ -265,9 +265,22 @@ def test_IAM_6_what_a_call_does_besides_must_be_allowed_too(service):
     volume = {"AvailabilityZone": "us-east-1a", "Size": 1}
     message = expect("UnauthorizedOperation", ec2.create_volume, **volume, TagSpecifications=tags)
     assert "ec2:CreateTags" in message, message
+    # LT-6: what a launch template adds counts as well.
+    own = service.client("ec2")
+    for template, data in (("tags", {"TagSpecifications": tags}), ("alias", {"ImageId": "resolve:ssm:/x"}), ("role", {"IamInstanceProfile": {"Name": role}})):
+        own.create_launch_template(LaunchTemplateName=f"{role}.{template}", LaunchTemplateData=data)
+    missing = {"tags": "ec2:CreateTags", "alias": "ssm:GetParameters", "role": "iam:PassRole"}
+    for template, action in missing.items():
+        request = dict(run, LaunchTemplate={"LaunchTemplateName": f"{role}.{template}"})
+        if template == "alias":
+            del request["ImageId"]
+        message = expect("UnauthorizedOperation", ec2.run_instances, **request)
+        assert action in message, (template, message)
     iam.put_role_policy(RoleName=role, PolicyName="more", PolicyDocument=policy("iam:PassRole", "ec2:CreateTags"))
     ec2.create_volume(**volume, TagSpecifications=tags)
     ec2.run_instances(**run, IamInstanceProfile={"Name": role})
+    ec2.run_instances(**run, LaunchTemplate={"LaunchTemplateName": role + ".tags"})
+    ec2.run_instances(**run, LaunchTemplate={"LaunchTemplateName": role + ".role"})
 
 
 def test_IAM_12_IAM_13_wrong_and_ended_tokens(service):

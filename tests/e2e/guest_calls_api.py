@@ -54,7 +54,7 @@ def import_image(kiln, path, boot_mode):
 
 
 class Guest:
-    """An instance with a profile whose role may describe and tag, its key, and a group that lets ssh in."""
+    """An instance, launched by a template, with a profile whose role may describe and tag, its key, and a group that lets ssh in."""
 
     def __init__(self, kiln, image, user, instance_type="t3.nano"):
         self.kiln, self.ec2, self.user = kiln, kiln.client("ec2"), user
@@ -72,10 +72,14 @@ class Guest:
         self.group = self.ec2.create_security_group(GroupName="web", Description="of the test")["GroupId"]
         kiln.aws("ec2", "authorize-security-group-ingress", "--group-id", self.group, "--protocol", "tcp", "--port", "22",
                  "--cidr", "127.0.0.0/8")  # fmt: skip
-        self.id = self.ec2.run_instances(
-            ImageId=image, InstanceType=instance_type, MinCount=1, MaxCount=1, KeyName="me", SecurityGroupIds=[self.group],
-            IamInstanceProfile={"Name": "worker"}, MetadataOptions={"HttpTokens": "required"},
-        )["Instances"][0]["InstanceId"]  # fmt: skip
+        # LT-6: what the guest has and may do is what the template says.
+        data = {
+            "ImageId": image, "InstanceType": instance_type, "KeyName": "me", "SecurityGroupIds": [self.group],
+            "IamInstanceProfile": {"Name": "worker"}, "MetadataOptions": {"HttpTokens": "required"},
+        }  # fmt: skip
+        self.ec2.create_launch_template(LaunchTemplateName="worker", LaunchTemplateData=data)
+        by = {"LaunchTemplateName": "worker"}
+        self.id = self.ec2.run_instances(LaunchTemplate=by, MinCount=1, MaxCount=1)["Instances"][0]["InstanceId"]
 
     def options(self):
         return ["-o", f"UserKnownHostsFile={self.kiln.home}/known_hosts", "-o", "StrictHostKeyChecking=accept-new", "-i", self.key]
@@ -106,7 +110,7 @@ class Guest:
 
     def tag_of_itself(self):
         tags = self.ec2.describe_tags(Filters=[{"Name": "resource-id", "Values": [self.id]}])["Tags"]
-        return {tag["Key"]: tag["Value"] for tag in tags}
+        return {tag["Key"]: tag["Value"] for tag in tags if not tag["Key"].startswith("aws:")}
 
 
 def describe(guest):

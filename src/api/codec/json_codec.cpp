@@ -43,7 +43,9 @@ class Reader {
         if (!object.is_object()) {
             return wrong_type(path, "an object");
         }
-        for (const auto& [name, value] : object.items()) {
+        for (const auto& entry : object.items()) {
+            const std::string& name = entry.key();
+            const Json& value = entry.value();
             const auto member = std::find_if(info.members.begin(), info.members.end(),
                                              [&](const MemberInfo& m) { return m.name == name; });
             if (member == info.members.end()) {
@@ -175,26 +177,36 @@ class Reader {
     }
 };
 
-Json to_json(const TypeInfo& type, const void* value);
+// Whether "" says something a reader takes: a text of a closed set of values has no empty one.
+bool keeps_empty(const TypeInfo& type) {
+    return type.kind == Kind::list || (type.kind == Kind::string && type.values == nullptr);
+}
 
-Json members_of(const StructInfo& info, const void* object) {
+enum class Empty { write, leave_out };
+Json to_json(const TypeInfo& type, const void* value, Empty empty);
+
+Json members_of(const StructInfo& info, const void* object, Empty empty) {
     Json out = Json::object();
     for (const MemberInfo& member : info.members) {
         switch (presence(member, object)) {
             case Presence::absent:
                 break;
             case Presence::empty:
+                if (empty == Empty::leave_out && !keeps_empty(member.type)) {
+                    break;
+                }
                 out[std::string(member.name)] =
                     member.type.kind == Kind::list ? Json::array() : Json("");
                 break;
             case Presence::set:
-                out[std::string(member.name)] = to_json(member.type, value_of(member, object));
+                out[std::string(member.name)] =
+                    to_json(member.type, value_of(member, object), empty);
         }
     }
     return out;
 }
 
-Json to_json(const TypeInfo& type, const void* value) {
+Json to_json(const TypeInfo& type, const void* value, Empty empty) {
     switch (type.kind) {
         case Kind::string:
             return *static_cast<const std::string*>(value);
@@ -211,13 +223,13 @@ Json to_json(const TypeInfo& type, const void* value) {
         case Kind::blob:
             return base64_encode(*static_cast<const Bytes*>(value));
         case Kind::structure:
-            return members_of(*type.structure, value);
+            return members_of(*type.structure, value, empty);
         case Kind::list:
             break;
     }
     Json items = Json::array();
     for (std::size_t i = 0; i < type.list->size(value); ++i) {
-        items.push_back(to_json(type.list->item, type.list->at(value, i)));
+        items.push_back(to_json(type.list->item, type.list->at(value, i), empty));
     }
     return items;
 }
@@ -238,8 +250,25 @@ Status parse_json_request(const OperationInfo& operation, std::string_view body,
 }
 
 std::string write_json_response(const OperationInfo& operation, const void* response) {
-    return operation.response == nullptr ? "{}"
-                                         : text_of(members_of(*operation.response, response));
+    return operation.response == nullptr
+               ? "{}"
+               : text_of(members_of(*operation.response, response, Empty::write));
+}
+
+std::string write_json(const StructInfo& info, const void* object) {
+    return text_of(members_of(info, object, Empty::leave_out));
+}
+
+Status parse_json(const StructInfo& info, std::string_view text, void* object) {
+    const Json document = Json::parse(text, nullptr, false);
+    const Status read = document.is_discarded()
+                            ? Status(Error(Code::data_loss, "the text is not JSON"))
+                            : Reader::structure(document, {}, info, object);
+    if (!read) {
+        return Error(Code::data_loss,
+                     std::string(info.name) + " is not readable: " + read.error().message());
+    }
+    return ok();
 }
 
 std::string write_json_error(const WireError& error) {

@@ -24,6 +24,14 @@ inline constexpr std::string_view kJsonContentType = "application/x-amz-json-1.1
 Status parse_json_request(const OperationInfo& operation, std::string_view body, void* request);
 // `response` is a struct of the type `operation.response` describes; ignored where that is null.
 std::string write_json_response(const OperationInfo& operation, const void* response);
+
+// The same for a text of the service's own, by the descriptors of any struct. What was given empty
+// and is neither a plain text nor a list is left out, as if it were absent. Members stand in the
+// model's order: equal structs give equal texts.
+std::string write_json(const StructInfo& info, const void* object);
+// data_loss when it is nothing write_json could have written.
+Status parse_json(const StructInfo& info, std::string_view text, void* object);
+
 std::string write_json_error(const WireError& error);
 
 }  // namespace kiln::api

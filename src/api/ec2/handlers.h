@@ -24,6 +24,8 @@ void add_security_group_handlers(Registry& registry, Services services);
 void add_region_handlers(Registry& registry, Services services);
 void add_tag_handlers(Registry& registry, Services services);
 void add_key_pair_handlers(Registry& registry, Services services);
+void add_launch_template_handlers(Registry& registry, Services services);
+void add_launch_template_data_handler(Registry& registry, Services services);
 void add_snapshot_handlers(Registry& registry, Services services);
 void add_snapshot_sharing_handlers(Registry& registry, Services services);
 void add_public_access_handlers(Registry& registry, Services services);

@@ -2,9 +2,8 @@
 #include "api/context.h"
 #include "api/ec2/convert.h"
 #include "api/ec2/handlers.h"
-#include "api/ec2/launch_limits.h"
+#include "api/ec2/launch_request.h"
 #include "api/ec2/metadata_options.h"
-#include "api/ec2/network_convert.h"
 #include "api/generated/ec2/describe_instances.h"
 #include "api/generated/ec2/modify_instance_metadata_options.h"
 #include "api/generated/ec2/run_instances.h"
@@ -15,68 +14,6 @@ namespace kiln::api {
 namespace {
 
 using namespace ec2;
-
-Status take_placement(const RunInstancesRequest& request, control::RunInstancesInput& input) {
-    if (!request.placement) {
-        return ok();
-    }
-    const Placement& placement = *request.placement;
-    if (given(placement.host_id) || given(placement.group_name) || given(placement.group_id) ||
-        given(placement.affinity) || placement.partition_number.has_value() ||
-        given(placement.host_resource_group_arn)) {
-        return not_built("Placement (other than AvailabilityZone and AvailabilityZoneId)");
-    }
-    if (given(placement.tenancy) && *placement.tenancy != "default") {
-        return not_built("Placement.Tenancy");
-    }
-    if (given(placement.availability_zone) && given(placement.availability_zone_id)) {  // REG-2
-        return Error::api(Code::invalid_argument, "InvalidParameterCombination",
-                          "AvailabilityZone and AvailabilityZoneId may not be given together.");
-    }
-    input.availability_zone = given(placement.availability_zone)
-                                  ? *placement.availability_zone
-                                  : placement.availability_zone_id.value_or("");
-    return ok();
-}
-
-Result<control::RunInstancesInput> to_input(const Services& services, const Context& context,
-                                            const RunInstancesRequest& request) {
-    TRY(refuse_unbuilt(request));
-    control::RunInstancesInput input;
-    if (!given(request.image_id)) {
-        return Error::api(Code::invalid_argument, "MissingParameter",
-                          "The request must contain the parameter ImageId");
-    }
-    TRY_ASSIGN(const std::string image,
-               services.parameters.resolve(context.caller, *request.image_id));  // RUN-14
-    TRY_ASSIGN(input.image_id, model::parse_image_id(image));
-    input.instance_type = request.instance_type.value_or("");
-    input.min_count = request.min_count.value_or(0);
-    input.max_count = request.max_count.value_or(0);
-    TRY(take_placement(request, input));
-    TRY(take_network(request, input));
-    TRY_ASSIGN(input.block_device_mappings, to_mappings(request.block_device_mappings));
-    TRY_ASSIGN(input.shutdown_behavior,
-               to_enum(request.instance_initiated_shutdown_behavior,
-                       "InstanceInitiatedShutdownBehavior", model::ShutdownBehavior::stop));
-    input.disable_api_termination = request.disable_api_termination.value_or(false);
-    input.disable_api_stop = request.disable_api_stop.value_or(false);
-    input.ebs_optimized = request.ebs_optimized.value_or(false);
-    input.key_name = request.key_name.value_or("");
-    if (request.iam_instance_profile) {
-        input.profile.arn = request.iam_instance_profile->arn.value_or("");
-        input.profile.name = request.iam_instance_profile->name.value_or("");
-    }
-    TRY_ASSIGN(input.user_data, to_user_data(request.user_data));
-    if (request.metadata_options) {
-        TRY_ASSIGN(input.metadata_options, to_metadata_options(*request.metadata_options));
-    }
-    input.tags = to_tags(request.tag_specifications);
-    input.client_token = request.client_token.value_or("");
-    input.request_hash = context.request_hash;
-    input.dry_run = request.dry_run.value_or(false);
-    return input;
-}
 
 Result<DescribeInstancesResult> describe(const Services& services, const Context& context,
                                          const DescribeInstancesRequest& request) {
@@ -136,8 +73,7 @@ Result<ModifyInstanceMetadataOptionsResult> modify_metadata(
 void add_instance_handlers(Registry& registry, Services services) {
     registry.add<ops::RunInstances>(
         [services](Context& context, const RunInstancesRequest& request) -> Result<Reservation> {
-            TRY_ASSIGN(const auto input, to_input(services, context, request));
-            TRY_ASSIGN(const auto reservation, services.instances.run(context.caller, input));
+            TRY_ASSIGN(const auto reservation, launch(services, context, request));
             return from_reservation(reservation);
         });
     registry.add<ops::DescribeInstances>(

@@ -60,7 +60,6 @@ Status refuse_unbuilt(const RunInstancesRequest& request) {
         std::string_view name;
     };
     const Parameter parameters[] = {
-        {request.launch_template.has_value(), "LaunchTemplate"},
         {given(request.kernel_id), "KernelId"},
         {given(request.ramdisk_id), "RamdiskId"},
         {request.instance_market_options.has_value(), "InstanceMarketOptions"},

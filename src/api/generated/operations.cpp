@@ -8,12 +8,16 @@
 #include "api/generated/ec2/copy_snapshot.h"
 #include "api/generated/ec2/create_image.h"
 #include "api/generated/ec2/create_key_pair.h"
+#include "api/generated/ec2/create_launch_template.h"
+#include "api/generated/ec2/create_launch_template_version.h"
 #include "api/generated/ec2/create_security_group.h"
 #include "api/generated/ec2/create_snapshot.h"
 #include "api/generated/ec2/create_snapshots.h"
 #include "api/generated/ec2/create_tags.h"
 #include "api/generated/ec2/create_volume.h"
 #include "api/generated/ec2/delete_key_pair.h"
+#include "api/generated/ec2/delete_launch_template.h"
+#include "api/generated/ec2/delete_launch_template_versions.h"
 #include "api/generated/ec2/delete_security_group.h"
 #include "api/generated/ec2/delete_snapshot.h"
 #include "api/generated/ec2/delete_tags.h"
@@ -29,6 +33,8 @@
 #include "api/generated/ec2/describe_instance_types.h"
 #include "api/generated/ec2/describe_instances.h"
 #include "api/generated/ec2/describe_key_pairs.h"
+#include "api/generated/ec2/describe_launch_template_versions.h"
+#include "api/generated/ec2/describe_launch_templates.h"
 #include "api/generated/ec2/describe_network_interfaces.h"
 #include "api/generated/ec2/describe_regions.h"
 #include "api/generated/ec2/describe_security_group_rules.h"
@@ -55,11 +61,13 @@
 #include "api/generated/ec2/get_console_output.h"
 #include "api/generated/ec2/get_console_screenshot.h"
 #include "api/generated/ec2/get_image_block_public_access_state.h"
+#include "api/generated/ec2/get_launch_template_data.h"
 #include "api/generated/ec2/get_snapshot_block_public_access_state.h"
 #include "api/generated/ec2/import_key_pair.h"
 #include "api/generated/ec2/modify_image_attribute.h"
 #include "api/generated/ec2/modify_instance_attribute.h"
 #include "api/generated/ec2/modify_instance_metadata_options.h"
+#include "api/generated/ec2/modify_launch_template.h"
 #include "api/generated/ec2/modify_snapshot_attribute.h"
 #include "api/generated/ec2/modify_volume.h"
 #include "api/generated/ec2/reboot_instances.h"
@@ -209,8 +217,8 @@ constexpr OperationInfo kEc2Operations[] = {
     {&kEc2Service, "CreateIpamRoutingPolicyRegistration", 0, "", nullptr, nullptr},
     {&kEc2Service, "CreateIpamScope", 0, "", nullptr, nullptr},
     {&kEc2Service, "CreateKeyPair", 1, "keypair", &ec2::tables::kCreateKeyPairRequest, &ec2::tables::kKeyPair},
-    {&kEc2Service, "CreateLaunchTemplate", 1, "launch-template", nullptr, nullptr},
-    {&kEc2Service, "CreateLaunchTemplateVersion", 1, "launch-template", nullptr, nullptr},
+    {&kEc2Service, "CreateLaunchTemplate", 1, "launch-template", &ec2::tables::kCreateLaunchTemplateRequest, &ec2::tables::kCreateLaunchTemplateResult},
+    {&kEc2Service, "CreateLaunchTemplateVersion", 1, "launch-template", &ec2::tables::kCreateLaunchTemplateVersionRequest, &ec2::tables::kCreateLaunchTemplateVersionResult},
     {&kEc2Service, "CreateLocalGatewayRoute", 0, "", nullptr, nullptr},
     {&kEc2Service, "CreateLocalGatewayRouteTable", 0, "", nullptr, nullptr},
     {&kEc2Service, "CreateLocalGatewayRouteTableVirtualInterfaceGroupAssociation", 0, "", nullptr, nullptr},
@@ -312,8 +320,8 @@ constexpr OperationInfo kEc2Operations[] = {
     {&kEc2Service, "DeleteIpamRoutingPolicyRegistration", 0, "", nullptr, nullptr},
     {&kEc2Service, "DeleteIpamScope", 0, "", nullptr, nullptr},
     {&kEc2Service, "DeleteKeyPair", 1, "keypair", &ec2::tables::kDeleteKeyPairRequest, &ec2::tables::kDeleteKeyPairResult},
-    {&kEc2Service, "DeleteLaunchTemplate", 1, "launch-template", nullptr, nullptr},
-    {&kEc2Service, "DeleteLaunchTemplateVersions", 1, "launch-template", nullptr, nullptr},
+    {&kEc2Service, "DeleteLaunchTemplate", 1, "launch-template", &ec2::tables::kDeleteLaunchTemplateRequest, &ec2::tables::kDeleteLaunchTemplateResult},
+    {&kEc2Service, "DeleteLaunchTemplateVersions", 1, "launch-template", &ec2::tables::kDeleteLaunchTemplateVersionsRequest, &ec2::tables::kDeleteLaunchTemplateVersionsResult},
     {&kEc2Service, "DeleteLocalGatewayRoute", 0, "", nullptr, nullptr},
     {&kEc2Service, "DeleteLocalGatewayRouteTable", 0, "", nullptr, nullptr},
     {&kEc2Service, "DeleteLocalGatewayRouteTableVirtualInterfaceGroupAssociation", 0, "", nullptr, nullptr},
@@ -482,8 +490,8 @@ constexpr OperationInfo kEc2Operations[] = {
     {&kEc2Service, "DescribeIpams", 0, "", nullptr, nullptr},
     {&kEc2Service, "DescribeIpv6Pools", 0, "", nullptr, nullptr},
     {&kEc2Service, "DescribeKeyPairs", 1, "keypair", &ec2::tables::kDescribeKeyPairsRequest, &ec2::tables::kDescribeKeyPairsResult},
-    {&kEc2Service, "DescribeLaunchTemplateVersions", 1, "launch-template", nullptr, nullptr},
-    {&kEc2Service, "DescribeLaunchTemplates", 1, "launch-template", nullptr, nullptr},
+    {&kEc2Service, "DescribeLaunchTemplateVersions", 1, "launch-template", &ec2::tables::kDescribeLaunchTemplateVersionsRequest, &ec2::tables::kDescribeLaunchTemplateVersionsResult},
+    {&kEc2Service, "DescribeLaunchTemplates", 1, "launch-template", &ec2::tables::kDescribeLaunchTemplatesRequest, &ec2::tables::kDescribeLaunchTemplatesResult},
     {&kEc2Service, "DescribeLocalGatewayRouteTableVirtualInterfaceGroupAssociations", 0, "", nullptr, nullptr},
     {&kEc2Service, "DescribeLocalGatewayRouteTableVpcAssociations", 0, "", nullptr, nullptr},
     {&kEc2Service, "DescribeLocalGatewayRouteTables", 0, "", nullptr, nullptr},
@@ -718,7 +726,7 @@ constexpr OperationInfo kEc2Operations[] = {
     {&kEc2Service, "GetIpamRouteProtectionFindings", 0, "", nullptr, nullptr},
     {&kEc2Service, "GetIpamRoutingPolicyRegistrationDeltas", 0, "", nullptr, nullptr},
     {&kEc2Service, "GetIpamRoutingPolicyRegistrations", 0, "", nullptr, nullptr},
-    {&kEc2Service, "GetLaunchTemplateData", 2, "launch-template", nullptr, nullptr},
+    {&kEc2Service, "GetLaunchTemplateData", 2, "launch-template", &ec2::tables::kGetLaunchTemplateDataRequest, &ec2::tables::kGetLaunchTemplateDataResult},
     {&kEc2Service, "GetManagedPrefixListAssociations", 0, "", nullptr, nullptr},
     {&kEc2Service, "GetManagedPrefixListEntries", 0, "", nullptr, nullptr},
     {&kEc2Service, "GetManagedResourceVisibility", 0, "", nullptr, nullptr},
@@ -799,7 +807,7 @@ constexpr OperationInfo kEc2Operations[] = {
     {&kEc2Service, "ModifyIpamResourceDiscovery", 0, "", nullptr, nullptr},
     {&kEc2Service, "ModifyIpamRoutingPolicyRegistration", 0, "", nullptr, nullptr},
     {&kEc2Service, "ModifyIpamScope", 0, "", nullptr, nullptr},
-    {&kEc2Service, "ModifyLaunchTemplate", 1, "launch-template", nullptr, nullptr},
+    {&kEc2Service, "ModifyLaunchTemplate", 1, "launch-template", &ec2::tables::kModifyLaunchTemplateRequest, &ec2::tables::kModifyLaunchTemplateResult},
     {&kEc2Service, "ModifyLocalGatewayRoute", 0, "", nullptr, nullptr},
     {&kEc2Service, "ModifyManagedPrefixList", 0, "", nullptr, nullptr},
     {&kEc2Service, "ModifyManagedResourceVisibility", 0, "", nullptr, nullptr},
@@ -1325,6 +1333,12 @@ const OperationInfo& ec2::ops::CreateImage::info() {
 const OperationInfo& ec2::ops::CreateKeyPair::info() {
     return kEc2Operations[105];
 }
+const OperationInfo& ec2::ops::CreateLaunchTemplate::info() {
+    return kEc2Operations[106];
+}
+const OperationInfo& ec2::ops::CreateLaunchTemplateVersion::info() {
+    return kEc2Operations[107];
+}
 const OperationInfo& ec2::ops::CreateSecurityGroup::info() {
     return kEc2Operations[137];
 }
@@ -1342,6 +1356,12 @@ const OperationInfo& ec2::ops::CreateVolume::info() {
 }
 const OperationInfo& ec2::ops::DeleteKeyPair::info() {
     return kEc2Operations[208];
+}
+const OperationInfo& ec2::ops::DeleteLaunchTemplate::info() {
+    return kEc2Operations[209];
+}
+const OperationInfo& ec2::ops::DeleteLaunchTemplateVersions::info() {
+    return kEc2Operations[210];
 }
 const OperationInfo& ec2::ops::DeleteSecurityGroup::info() {
     return kEc2Operations[239];
@@ -1387,6 +1407,12 @@ const OperationInfo& ec2::ops::DescribeInstances::info() {
 }
 const OperationInfo& ec2::ops::DescribeKeyPairs::info() {
     return kEc2Operations[378];
+}
+const OperationInfo& ec2::ops::DescribeLaunchTemplateVersions::info() {
+    return kEc2Operations[379];
+}
+const OperationInfo& ec2::ops::DescribeLaunchTemplates::info() {
+    return kEc2Operations[380];
 }
 const OperationInfo& ec2::ops::DescribeNetworkInterfaces::info() {
     return kEc2Operations[401];
@@ -1466,6 +1492,9 @@ const OperationInfo& ec2::ops::GetConsoleScreenshot::info() {
 const OperationInfo& ec2::ops::GetImageBlockPublicAccessState::info() {
     return kEc2Operations[590];
 }
+const OperationInfo& ec2::ops::GetLaunchTemplateData::info() {
+    return kEc2Operations[615];
+}
 const OperationInfo& ec2::ops::GetSnapshotBlockPublicAccessState::info() {
     return kEc2Operations[629];
 }
@@ -1480,6 +1509,9 @@ const OperationInfo& ec2::ops::ModifyInstanceAttribute::info() {
 }
 const OperationInfo& ec2::ops::ModifyInstanceMetadataOptions::info() {
     return kEc2Operations[683];
+}
+const OperationInfo& ec2::ops::ModifyLaunchTemplate::info() {
+    return kEc2Operations[696];
 }
 const OperationInfo& ec2::ops::ModifySnapshotAttribute::info() {
     return kEc2Operations[708];

@@ -384,6 +384,10 @@ inline constexpr std::string_view kTable<model::Instance> = "instances";
 template <>
 inline constexpr std::string_view kTable<model::KeyPair> = "key_pairs";
 template <>
+inline constexpr std::string_view kTable<model::LaunchTemplate> = "launch_templates";
+template <>
+inline constexpr std::string_view kTable<model::LaunchTemplateVersion> = "launch_template_versions";
+template <>
 inline constexpr std::string_view kTable<model::Role> = "roles";
 template <>
 inline constexpr std::string_view kTable<model::InstanceProfile> = "instance_profiles";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The fields of accounts, keys, roles and what goes with them; fields.h says how to read this.
-// Thread model: pure functions.
+// The fields of accounts, keys, launch templates, roles and what goes with them; fields.h says how
+// to read this. Thread model: pure functions.
 #pragma once
 
 #include <concepts>
@@ -52,6 +52,31 @@ void fields(V& v, T& x) {
     v.field("type", x.type);
     v.field("fingerprint", x.fingerprint);
     v.field("public_key", x.public_key);
+}
+
+template <class V, Is<model::LaunchTemplate> T>
+void fields(V& v, T& x) {
+    v.column("id", x.id);
+    v.column("region", x.region);
+    v.column("owner", x.owner_id);
+    v.column("name", x.name);
+    v.column("created", x.created);
+    v.field("created_by", x.created_by);
+    v.field("default", x.default_version);
+    v.field("latest", x.latest_version);
+    v.field("last", x.last_number);
+    v.field("count", x.version_count);
+}
+
+template <class V, Is<model::LaunchTemplateVersion> T>
+void fields(V& v, T& x) {
+    v.derived("id", x.id());
+    v.column("template", x.template_id);
+    v.column("number", x.number);
+    v.column("created", x.created);
+    v.field("created_by", x.created_by);
+    v.field("description", x.description);
+    v.field("data", x.data);
 }
 
 template <class V, Is<model::Tag> T>

@@ -42,6 +42,7 @@ std::span<const Migration> migrations() {
         {8, "volume modifications", k0008VolumeModifications},
         {9, "disk transport", k0009DiskTransport},
         {10, "sharing", k0010Sharing},
+        {11, "launch templates", k0011LaunchTemplates},
     };
     return kSteps;
 }

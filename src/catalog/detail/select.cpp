@@ -241,6 +241,28 @@ Conditions conditions(const RegionSettingsQuery& query) {
     return where;
 }
 
+Conditions conditions(const LaunchTemplateQuery& query) {
+    Conditions where;
+    where.any_of("id", query.ids);
+    where.text("region", query.region);
+    where.any_of("owner", query.owners);
+    where.any_of("name", query.names);
+    return where;
+}
+
+Conditions conditions(const LaunchTemplateVersionQuery& query) {
+    Conditions where;
+    where.equal("template", query.of);
+    where.any_of("number", query.numbers);
+    if (query.lowest) {
+        where.raw("number >= ?", {*query.lowest});
+    }
+    if (query.highest) {
+        where.raw("number <= ?", {*query.highest});
+    }
+    return where;
+}
+
 Conditions conditions(const RoleQuery& query) {
     Conditions where;
     where.any_of("id", query.ids);

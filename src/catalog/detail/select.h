@@ -74,6 +74,8 @@ Conditions conditions(const VolumeQuery& query);
 Conditions conditions(const InstanceQuery& query);
 Conditions conditions(const KeyPairQuery& query);
 Conditions conditions(const RegionSettingsQuery& query);
+Conditions conditions(const LaunchTemplateQuery& query);
+Conditions conditions(const LaunchTemplateVersionQuery& query);
 Conditions conditions(const RoleQuery& query);
 Conditions conditions(const InstanceProfileQuery& query);
 Conditions conditions(const VpcQuery& query);

@@ -16,5 +16,6 @@ extern const std::string_view k0007SpareLayers;
 extern const std::string_view k0008VolumeModifications;
 extern const std::string_view k0009DiskTransport;
 extern const std::string_view k0010Sharing;
+extern const std::string_view k0011LaunchTemplates;
 
 }  // namespace kiln::catalog::detail

@@ -24,6 +24,8 @@ ROWS(Snapshot, snapshots)
 ROWS(Volume, volumes)
 ROWS(Instance, instances)
 ROWS(KeyPair, key_pairs)
+ROWS(LaunchTemplate, launch_templates)
+ROWS(LaunchTemplateVersion, launch_template_versions)
 ROWS(Role, roles)
 ROWS(InstanceProfile, instance_profiles)
 ROWS(RegionSettings, region_settings)
@@ -107,6 +109,9 @@ TEST_CASE_TEMPLATE("every kind of value lives: inserted, read, listed, changed, 
     check_life(*store, full_volume(), [](Volume& x) { x.attachment.reset(); });
     check_life(*store, full_instance(), [](Instance& x) { x.state_reason.reset(); });
     check_life(*store, full_key_pair(), [](KeyPair& x) { x.fingerprint.clear(); });
+    check_life(*store, full_launch_template(), [](LaunchTemplate& x) { x.latest_version = 9; });
+    check_life(*store, full_launch_template_version(),
+               [](LaunchTemplateVersion& x) { x.description.clear(); });
     check_life(*store, full_role(), [](Role& x) { x.policies.clear(); });
     check_life(*store, full_instance_profile(), [](InstanceProfile& x) { x.tags.clear(); });
     check_life(*store, full_region_settings(), [](RegionSettings& x) { x.image_access = {}; });
@@ -127,6 +132,8 @@ TEST_CASE_TEMPLATE("a value with nothing but defaults comes back as it was", Bac
     check_life(*store, Volume{}, [](Volume&) {});
     check_life(*store, Instance{}, [](Instance&) {});
     check_life(*store, KeyPair{}, [](KeyPair&) {});
+    check_life(*store, LaunchTemplate{}, [](LaunchTemplate&) {});
+    check_life(*store, LaunchTemplateVersion{}, [](LaunchTemplateVersion&) {});
     check_life(*store, Vpc{}, [](Vpc&) {});
     check_life(*store, Subnet{}, [](Subnet&) {});
     check_life(*store, SecurityGroup{}, [](SecurityGroup&) {});

@@ -208,6 +208,32 @@ KeyPair full_key_pair() {
     return pair;
 }
 
+LaunchTemplate full_launch_template() {
+    LaunchTemplate made;
+    made.id = LaunchTemplateId(id_of("lt", 1));
+    made.owner_id = kAlice;
+    made.region = "us-east-1";
+    made.name = "web";
+    made.created = UnixMillis{15};
+    made.created_by = "arn:aws:iam::111111111111:root";
+    made.default_version = 2;
+    made.latest_version = 3;
+    made.last_number = 4;
+    made.version_count = 5;
+    return made;
+}
+
+LaunchTemplateVersion full_launch_template_version() {
+    LaunchTemplateVersion version;
+    version.template_id = LaunchTemplateId(id_of("lt", 1));
+    version.number = 12;
+    version.created = UnixMillis{16};
+    version.created_by = "arn:aws:iam::111111111111:root";
+    version.description = "the second try";
+    version.data = R"({"ImageId":"ami-1"})";
+    return version;
+}
+
 Role full_role() {
     Role role;
     role.id = RoleId("AROA2222222222222222A");

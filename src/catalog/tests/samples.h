@@ -29,6 +29,8 @@ model::Snapshot full_snapshot();
 model::Volume full_volume();
 model::Instance full_instance();
 model::KeyPair full_key_pair();
+model::LaunchTemplate full_launch_template();
+model::LaunchTemplateVersion full_launch_template_version();
 model::Role full_role();
 model::RegionSettings full_region_settings();
 model::InstanceProfile full_instance_profile();

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "api/codec/value.h"
+#include "api/generated/ec2/capacity_reservation_target_response.h"
 #include "api/generated/ec2/enclave_options.h"
 #include "api/generated/ec2/group_identifier.h"
 #include "api/generated/ec2/instance_block_device_mapping.h"
@@ -113,11 +114,6 @@ struct CpuOptions {
     Scalar<std::int32_t> threads_per_core;
     std::optional<std::string> amd_sev_snp;  // enabled | disabled
     std::optional<std::string> nested_virtualization;  // enabled | disabled
-};
-
-struct CapacityReservationTargetResponse {
-    std::optional<std::string> capacity_reservation_id;
-    std::optional<std::string> capacity_reservation_resource_group_arn;
 };
 
 struct CapacityReservationSpecificationResponse {

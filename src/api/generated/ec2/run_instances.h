@@ -4,10 +4,18 @@
 
 #include "api/codec/operation.h"
 #include "api/generated/ec2/block_device_mapping.h"
+#include "api/generated/ec2/capacity_reservation_target.h"
+#include "api/generated/ec2/connection_tracking_specification_request.h"
+#include "api/generated/ec2/credit_specification_request.h"
+#include "api/generated/ec2/elastic_gpu_specification.h"
+#include "api/generated/ec2/ena_srd_specification_request.h"
 #include "api/generated/ec2/enclave_options_request.h"
 #include "api/generated/ec2/instance_ipv6_address.h"
+#include "api/generated/ec2/ipv4_prefix_specification_request.h"
+#include "api/generated/ec2/ipv6_prefix_specification_request.h"
 #include "api/generated/ec2/operator_request.h"
 #include "api/generated/ec2/placement.h"
+#include "api/generated/ec2/private_ip_address_specification.h"
 #include "api/generated/ec2/reservation.h"
 #include "api/generated/ec2/tag_specification.h"
 
@@ -16,10 +24,6 @@ namespace kiln::api::ec2 {
 struct RunInstancesMonitoringEnabled {
     List<std::string> metric_category_ids;
     Scalar<bool> enabled;  // required
-};
-
-struct ElasticGpuSpecification {
-    std::optional<std::string> type;  // required
 };
 
 struct ElasticInferenceAccelerator {
@@ -46,20 +50,11 @@ struct InstanceMarketOptionsRequest {
     std::optional<SpotMarketOptions> spot_options;
 };
 
-struct CreditSpecificationRequest {
-    std::optional<std::string> cpu_credits;  // required
-};
-
 struct CpuOptionsRequest {
     Scalar<std::int32_t> core_count;
     Scalar<std::int32_t> threads_per_core;
     std::optional<std::string> amd_sev_snp;  // enabled | disabled
     std::optional<std::string> nested_virtualization;  // enabled | disabled
-};
-
-struct CapacityReservationTarget {
-    std::optional<std::string> capacity_reservation_id;
-    std::optional<std::string> capacity_reservation_resource_group_arn;
 };
 
 struct CapacityReservationSpecification {
@@ -109,34 +104,6 @@ struct InstanceSecondaryInterfaceSpecificationRequest {
     std::optional<std::string> secondary_subnet_id;
     std::optional<std::string> interface_type;  // secondary
     Scalar<std::int32_t> network_card_index;
-};
-
-struct PrivateIpAddressSpecification {
-    Scalar<bool> primary;
-    std::optional<std::string> private_ip_address;
-};
-
-struct Ipv4PrefixSpecificationRequest {
-    std::optional<std::string> ipv4_prefix;
-};
-
-struct Ipv6PrefixSpecificationRequest {
-    std::optional<std::string> ipv6_prefix;
-};
-
-struct EnaSrdUdpSpecificationRequest {
-    Scalar<bool> ena_srd_udp_enabled;
-};
-
-struct EnaSrdSpecificationRequest {
-    Scalar<bool> ena_srd_enabled;
-    std::optional<EnaSrdUdpSpecificationRequest> ena_srd_udp_specification;
-};
-
-struct ConnectionTrackingSpecificationRequest {
-    Scalar<std::int32_t> tcp_established_timeout;
-    Scalar<std::int32_t> udp_stream_timeout;
-    Scalar<std::int32_t> udp_timeout;
 };
 
 struct InstanceNetworkInterfaceSpecification {

@@ -10,17 +10,57 @@
 #include "api/generated/ec2/block_device_mapping.h"
 #include "api/generated/ec2/block_public_access_states.h"
 #include "api/generated/ec2/cancel_image_launch_permission.h"
-#include "api/generated/ec2/copy_image.h"
 #include "api/generated/ec2/describe_account_attributes.h"
 #include "api/generated/ec2/describe_availability_zones.h"
 #include "api/generated/ec2/describe_instance_status.h"
 #include "api/generated/ec2/describe_network_interfaces.h"
-#include "api/generated/ec2/reservation.h"
+#include "api/generated/ec2/request_launch_template_data.h"
+#include "api/generated/ec2/response_launch_template_data.h"
 #include "api/generated/ec2/run_instances.h"
 #include "api/generated/ec2/snapshot.h"
 #include "api/generated/ec2/tables.h"
 
 namespace kiln::api::ec2::tables {
+
+constexpr std::string_view kAcceleratorManufacturerValues[] = {
+    "amazon-web-services",
+    "amd",
+    "nvidia",
+    "xilinx",
+    "habana",
+};
+constinit const EnumInfo kAcceleratorManufacturerEnum{"AcceleratorManufacturer", kAcceleratorManufacturerValues};
+
+constexpr std::string_view kAcceleratorNameValues[] = {
+    "a100",
+    "inferentia",
+    "k520",
+    "k80",
+    "m60",
+    "radeon-pro-v520",
+    "t4",
+    "vu9p",
+    "v100",
+    "a10g",
+    "h100",
+    "t4g",
+    "l40s",
+    "l4",
+    "gaudi-hl-205",
+    "inferentia2",
+    "trainium",
+    "trainium2",
+    "u30",
+};
+constinit const EnumInfo kAcceleratorNameEnum{"AcceleratorName", kAcceleratorNameValues};
+
+constexpr std::string_view kAcceleratorTypeValues[] = {
+    "gpu",
+    "fpga",
+    "inference",
+    "media",
+};
+constinit const EnumInfo kAcceleratorTypeEnum{"AcceleratorType", kAcceleratorTypeValues};
 
 constexpr std::string_view kAccountAttributeNameValues[] = {
     "supported-platforms",
@@ -43,6 +83,13 @@ constexpr std::string_view kArchitectureValuesValues[] = {
 };
 constinit const EnumInfo kArchitectureValuesEnum{"ArchitectureValues", kArchitectureValuesValues};
 
+constexpr std::string_view kBareMetalValues[] = {
+    "included",
+    "required",
+    "excluded",
+};
+constinit const EnumInfo kBareMetalEnum{"BareMetal", kBareMetalValues};
+
 constexpr std::string_view kBootModeOverrideValuesValues[] = {
     "uefi",
 };
@@ -55,6 +102,13 @@ constexpr std::string_view kBootModeValuesValues[] = {
 };
 constinit const EnumInfo kBootModeValuesEnum{"BootModeValues", kBootModeValuesValues};
 
+constexpr std::string_view kBurstablePerformanceValues[] = {
+    "included",
+    "required",
+    "excluded",
+};
+constinit const EnumInfo kBurstablePerformanceEnum{"BurstablePerformance", kBurstablePerformanceValues};
+
 constexpr std::string_view kCapacityReservationPreferenceValues[] = {
     "capacity-reservations-only",
     "open",
@@ -66,6 +120,14 @@ constexpr std::string_view kCopyTagsFromSourceValues[] = {
     "volume",
 };
 constinit const EnumInfo kCopyTagsFromSourceEnum{"CopyTagsFromSource", kCopyTagsFromSourceValues};
+
+constexpr std::string_view kCpuManufacturerValues[] = {
+    "intel",
+    "amd",
+    "amazon-web-services",
+    "apple",
+};
+constinit const EnumInfo kCpuManufacturerEnum{"CpuManufacturer", kCpuManufacturerValues};
 
 constexpr std::string_view kHostnameTypeValues[] = {
     "ip-name",
@@ -139,6 +201,12 @@ constexpr std::string_view kInstanceBandwidthWeightingValues[] = {
 };
 constinit const EnumInfo kInstanceBandwidthWeightingEnum{"InstanceBandwidthWeighting", kInstanceBandwidthWeightingValues};
 
+constexpr std::string_view kInstanceGenerationValues[] = {
+    "current",
+    "previous",
+};
+constinit const EnumInfo kInstanceGenerationEnum{"InstanceGeneration", kInstanceGenerationValues};
+
 constexpr std::string_view kInstanceInterruptionBehaviorValues[] = {
     "hibernate",
     "stop",
@@ -175,6 +243,49 @@ constexpr std::string_view kKeyTypeValues[] = {
     "ed25519",
 };
 constinit const EnumInfo kKeyTypeEnum{"KeyType", kKeyTypeValues};
+
+constexpr std::string_view kLaunchTemplateAutoRecoveryStateValues[] = {
+    "default",
+    "disabled",
+};
+constinit const EnumInfo kLaunchTemplateAutoRecoveryStateEnum{"LaunchTemplateAutoRecoveryState", kLaunchTemplateAutoRecoveryStateValues};
+
+constexpr std::string_view kLaunchTemplateHttpTokensStateValues[] = {
+    "optional",
+    "required",
+};
+constinit const EnumInfo kLaunchTemplateHttpTokensStateEnum{"LaunchTemplateHttpTokensState", kLaunchTemplateHttpTokensStateValues};
+
+constexpr std::string_view kLaunchTemplateInstanceMetadataEndpointStateValues[] = {
+    "disabled",
+    "enabled",
+};
+constinit const EnumInfo kLaunchTemplateInstanceMetadataEndpointStateEnum{"LaunchTemplateInstanceMetadataEndpointState", kLaunchTemplateInstanceMetadataEndpointStateValues};
+
+constexpr std::string_view kLaunchTemplateInstanceMetadataProtocolIpv6Values[] = {
+    "disabled",
+    "enabled",
+};
+constinit const EnumInfo kLaunchTemplateInstanceMetadataProtocolIpv6Enum{"LaunchTemplateInstanceMetadataProtocolIpv6", kLaunchTemplateInstanceMetadataProtocolIpv6Values};
+
+constexpr std::string_view kLaunchTemplateInstanceMetadataTagsStateValues[] = {
+    "disabled",
+    "enabled",
+};
+constinit const EnumInfo kLaunchTemplateInstanceMetadataTagsStateEnum{"LaunchTemplateInstanceMetadataTagsState", kLaunchTemplateInstanceMetadataTagsStateValues};
+
+constexpr std::string_view kLocalStorageValues[] = {
+    "included",
+    "required",
+    "excluded",
+};
+constinit const EnumInfo kLocalStorageEnum{"LocalStorage", kLocalStorageValues};
+
+constexpr std::string_view kLocalStorageTypeValues[] = {
+    "hdd",
+    "ssd",
+};
+constinit const EnumInfo kLocalStorageTypeEnum{"LocalStorageType", kLocalStorageTypeValues};
 
 constexpr std::string_view kLocationTypeValues[] = {
     "region",
@@ -264,7 +375,15 @@ constexpr std::string_view kVpcAttributeNameValues[] = {
 };
 constinit const EnumInfo kVpcAttributeNameEnum{"VpcAttributeName", kVpcAttributeNameValues};
 
+constinit const ListInfo kAcceleratorManufacturerSetList = list_info<std::string>("item", {.kind = Kind::string, .values = &kAcceleratorManufacturerEnum});
+
+constinit const ListInfo kAcceleratorNameSetList = list_info<std::string>("item", {.kind = Kind::string, .values = &kAcceleratorNameEnum});
+
+constinit const ListInfo kAcceleratorTypeSetList = list_info<std::string>("item", {.kind = Kind::string, .values = &kAcceleratorTypeEnum});
+
 constinit const ListInfo kAccountAttributeNameStringListList = list_info<std::string>("attributeName", {.kind = Kind::string, .values = &kAccountAttributeNameEnum});
+
+constinit const ListInfo kAllowedInstanceTypeSetList = list_info<std::string>("item", {.kind = Kind::string});
 
 constinit const ListInfo kArchitectureTypeListList = list_info<std::string>("item", {.kind = Kind::string});
 
@@ -278,6 +397,10 @@ constinit const ListInfo kBootModeTypeListList = list_info<std::string>("item", 
 
 constinit const ListInfo kCoreCountListList = list_info<std::int32_t>("item", {.kind = Kind::integer});
 
+constinit const ListInfo kCpuManufacturerSetList = list_info<std::string>("item", {.kind = Kind::string, .values = &kCpuManufacturerEnum});
+
+constinit const ListInfo kExcludedInstanceTypeSetList = list_info<std::string>("item", {.kind = Kind::string});
+
 constinit const ListInfo kExecutableByStringListList = list_info<std::string>("ExecutableBy", {.kind = Kind::string});
 
 constinit const ListInfo kGroupIdStringListList = list_info<std::string>("groupId", {.kind = Kind::string});
@@ -286,11 +409,19 @@ constinit const ListInfo kGroupNameStringListList = list_info<std::string>("Grou
 
 constinit const ListInfo kImageIdStringListList = list_info<std::string>("ImageId", {.kind = Kind::string});
 
+constinit const ListInfo kInstanceGenerationSetList = list_info<std::string>("item", {.kind = Kind::string, .values = &kInstanceGenerationEnum});
+
 constinit const ListInfo kInstanceIdStringListList = list_info<std::string>("InstanceId", {.kind = Kind::string});
 
 constinit const ListInfo kKeyNameStringListList = list_info<std::string>("KeyName", {.kind = Kind::string});
 
 constinit const ListInfo kKeyPairIdStringListList = list_info<std::string>("KeyPairId", {.kind = Kind::string});
+
+constinit const ListInfo kLaunchTemplateIdStringListList = list_info<std::string>("item", {.kind = Kind::string});
+
+constinit const ListInfo kLaunchTemplateNameStringListList = list_info<std::string>("item", {.kind = Kind::string});
+
+constinit const ListInfo kLocalStorageTypeSetList = list_info<std::string>("item", {.kind = Kind::string, .values = &kLocalStorageTypeEnum});
 
 constinit const ListInfo kMetricCategoryIdListList = list_info<std::string>("item", {.kind = Kind::string});
 
@@ -342,6 +473,8 @@ constinit const ListInfo kUserIdStringListList = list_info<std::string>("UserId"
 
 constinit const ListInfo kValueStringListList = list_info<std::string>("item", {.kind = Kind::string});
 
+constinit const ListInfo kVersionStringListList = list_info<std::string>("item", {.kind = Kind::string});
+
 constinit const ListInfo kVirtualizationTypeListList = list_info<std::string>("item", {.kind = Kind::string});
 
 constinit const ListInfo kVolumeIdStringListList = list_info<std::string>("VolumeId", {.kind = Kind::string});
@@ -371,6 +504,30 @@ constinit const ListInfo kAvailabilityZoneSubGeographyListList = list_info<Avail
 constinit const ListInfo kBlockDeviceMappingListList = list_info<BlockDeviceMapping>("item", {.kind = Kind::structure, .structure = &kBlockDeviceMapping});
 
 constinit const ListInfo kBlockDeviceMappingRequestListList = list_info<BlockDeviceMapping>("BlockDeviceMapping", {.kind = Kind::structure, .structure = &kBlockDeviceMapping});
+
+constexpr MemberInfo kAcceleratorCountMembers[] = {
+    {"Min", "Min", "min", {.kind = Kind::integer}, offsetof(AcceleratorCount, min), false, false},
+    {"Max", "Max", "max", {.kind = Kind::integer}, offsetof(AcceleratorCount, max), false, false},
+};
+constinit const StructInfo kAcceleratorCount = struct_info<AcceleratorCount, Roles{.member = true}>("AcceleratorCount", kAcceleratorCountMembers);
+
+constexpr MemberInfo kAcceleratorCountRequestMembers[] = {
+    {"Min", "Min", "Min", {.kind = Kind::integer}, offsetof(AcceleratorCountRequest, min), false, false},
+    {"Max", "Max", "Max", {.kind = Kind::integer}, offsetof(AcceleratorCountRequest, max), false, false},
+};
+constinit const StructInfo kAcceleratorCountRequest = struct_info<AcceleratorCountRequest, Roles{.member = true}>("AcceleratorCountRequest", kAcceleratorCountRequestMembers);
+
+constexpr MemberInfo kAcceleratorTotalMemoryMiBMembers[] = {
+    {"Min", "Min", "min", {.kind = Kind::integer}, offsetof(AcceleratorTotalMemoryMiB, min), false, false},
+    {"Max", "Max", "max", {.kind = Kind::integer}, offsetof(AcceleratorTotalMemoryMiB, max), false, false},
+};
+constinit const StructInfo kAcceleratorTotalMemoryMiB = struct_info<AcceleratorTotalMemoryMiB, Roles{.member = true}>("AcceleratorTotalMemoryMiB", kAcceleratorTotalMemoryMiBMembers);
+
+constexpr MemberInfo kAcceleratorTotalMemoryMiBRequestMembers[] = {
+    {"Min", "Min", "Min", {.kind = Kind::integer}, offsetof(AcceleratorTotalMemoryMiBRequest, min), false, false},
+    {"Max", "Max", "Max", {.kind = Kind::integer}, offsetof(AcceleratorTotalMemoryMiBRequest, max), false, false},
+};
+constinit const StructInfo kAcceleratorTotalMemoryMiBRequest = struct_info<AcceleratorTotalMemoryMiBRequest, Roles{.member = true}>("AcceleratorTotalMemoryMiBRequest", kAcceleratorTotalMemoryMiBRequestMembers);
 
 constexpr MemberInfo kAccountAttributeMembers[] = {
     {"AttributeName", "AttributeName", "attributeName", {.kind = Kind::string}, offsetof(AccountAttribute, attribute_name), false, false},
@@ -498,6 +655,28 @@ constexpr MemberInfo kAvailabilityZoneSubGeographyMembers[] = {
 };
 constinit const StructInfo kAvailabilityZoneSubGeography = struct_info<AvailabilityZoneSubGeography, Roles{}>("AvailabilityZoneSubGeography", kAvailabilityZoneSubGeographyMembers);
 
+constexpr MemberInfo kBaselineEbsBandwidthMbpsMembers[] = {
+    {"Min", "Min", "min", {.kind = Kind::integer}, offsetof(BaselineEbsBandwidthMbps, min), false, false},
+    {"Max", "Max", "max", {.kind = Kind::integer}, offsetof(BaselineEbsBandwidthMbps, max), false, false},
+};
+constinit const StructInfo kBaselineEbsBandwidthMbps = struct_info<BaselineEbsBandwidthMbps, Roles{.member = true}>("BaselineEbsBandwidthMbps", kBaselineEbsBandwidthMbpsMembers);
+
+constexpr MemberInfo kBaselineEbsBandwidthMbpsRequestMembers[] = {
+    {"Min", "Min", "Min", {.kind = Kind::integer}, offsetof(BaselineEbsBandwidthMbpsRequest, min), false, false},
+    {"Max", "Max", "Max", {.kind = Kind::integer}, offsetof(BaselineEbsBandwidthMbpsRequest, max), false, false},
+};
+constinit const StructInfo kBaselineEbsBandwidthMbpsRequest = struct_info<BaselineEbsBandwidthMbpsRequest, Roles{.member = true}>("BaselineEbsBandwidthMbpsRequest", kBaselineEbsBandwidthMbpsRequestMembers);
+
+constexpr MemberInfo kBaselinePerformanceFactorsMembers[] = {
+    {"Cpu", "Cpu", "cpu", {.kind = Kind::structure, .structure = &kCpuPerformanceFactor}, offsetof(BaselinePerformanceFactors, cpu), false, false},
+};
+constinit const StructInfo kBaselinePerformanceFactors = struct_info<BaselinePerformanceFactors, Roles{.member = true}>("BaselinePerformanceFactors", kBaselinePerformanceFactorsMembers);
+
+constexpr MemberInfo kBaselinePerformanceFactorsRequestMembers[] = {
+    {"Cpu", "Cpu", "Cpu", {.kind = Kind::structure, .structure = &kCpuPerformanceFactorRequest}, offsetof(BaselinePerformanceFactorsRequest, cpu), false, false},
+};
+constinit const StructInfo kBaselinePerformanceFactorsRequest = struct_info<BaselinePerformanceFactorsRequest, Roles{.member = true}>("BaselinePerformanceFactorsRequest", kBaselinePerformanceFactorsRequestMembers);
+
 constexpr MemberInfo kBlockDeviceMappingMembers[] = {
     {"Ebs", "Ebs", "ebs", {.kind = Kind::structure, .structure = &kEbsBlockDevice}, offsetof(BlockDeviceMapping, ebs), false, false},
     {"NoDevice", "NoDevice", "noDevice", {.kind = Kind::string}, offsetof(BlockDeviceMapping, no_device), false, false},
@@ -527,67 +706,5 @@ constexpr MemberInfo kCapacityReservationSpecificationMembers[] = {
     {"CapacityReservationTarget", "CapacityReservationTarget", "CapacityReservationTarget", {.kind = Kind::structure, .structure = &kCapacityReservationTarget}, offsetof(CapacityReservationSpecification, capacity_reservation_target), false, false},
 };
 constinit const StructInfo kCapacityReservationSpecification = struct_info<CapacityReservationSpecification, Roles{.member = true}>("CapacityReservationSpecification", kCapacityReservationSpecificationMembers);
-
-constexpr MemberInfo kCapacityReservationSpecificationResponseMembers[] = {
-    {"CapacityReservationPreference", "CapacityReservationPreference", "capacityReservationPreference", {.kind = Kind::string, .values = &kCapacityReservationPreferenceEnum}, offsetof(CapacityReservationSpecificationResponse, capacity_reservation_preference), false, false},
-    {"CapacityReservationTarget", "CapacityReservationTarget", "capacityReservationTarget", {.kind = Kind::structure, .structure = &kCapacityReservationTargetResponse}, offsetof(CapacityReservationSpecificationResponse, capacity_reservation_target), false, false},
-};
-constinit const StructInfo kCapacityReservationSpecificationResponse = struct_info<CapacityReservationSpecificationResponse, Roles{.member = true}>("CapacityReservationSpecificationResponse", kCapacityReservationSpecificationResponseMembers);
-
-constexpr MemberInfo kCapacityReservationTargetMembers[] = {
-    {"CapacityReservationId", "CapacityReservationId", "CapacityReservationId", {.kind = Kind::string}, offsetof(CapacityReservationTarget, capacity_reservation_id), false, false},
-    {"CapacityReservationResourceGroupArn", "CapacityReservationResourceGroupArn", "CapacityReservationResourceGroupArn", {.kind = Kind::string}, offsetof(CapacityReservationTarget, capacity_reservation_resource_group_arn), false, false},
-};
-constinit const StructInfo kCapacityReservationTarget = struct_info<CapacityReservationTarget, Roles{.member = true}>("CapacityReservationTarget", kCapacityReservationTargetMembers);
-
-constexpr MemberInfo kCapacityReservationTargetResponseMembers[] = {
-    {"CapacityReservationId", "CapacityReservationId", "capacityReservationId", {.kind = Kind::string}, offsetof(CapacityReservationTargetResponse, capacity_reservation_id), false, false},
-    {"CapacityReservationResourceGroupArn", "CapacityReservationResourceGroupArn", "capacityReservationResourceGroupArn", {.kind = Kind::string}, offsetof(CapacityReservationTargetResponse, capacity_reservation_resource_group_arn), false, false},
-};
-constinit const StructInfo kCapacityReservationTargetResponse = struct_info<CapacityReservationTargetResponse, Roles{.member = true}>("CapacityReservationTargetResponse", kCapacityReservationTargetResponseMembers);
-
-constexpr MemberInfo kConnectionTrackingConfigurationMembers[] = {
-    {"TcpEstablishedTimeout", "TcpEstablishedTimeout", "tcpEstablishedTimeout", {.kind = Kind::integer}, offsetof(ConnectionTrackingConfiguration, tcp_established_timeout), false, false},
-    {"UdpStreamTimeout", "UdpStreamTimeout", "udpStreamTimeout", {.kind = Kind::integer}, offsetof(ConnectionTrackingConfiguration, udp_stream_timeout), false, false},
-    {"UdpTimeout", "UdpTimeout", "udpTimeout", {.kind = Kind::integer}, offsetof(ConnectionTrackingConfiguration, udp_timeout), false, false},
-};
-constinit const StructInfo kConnectionTrackingConfiguration = struct_info<ConnectionTrackingConfiguration, Roles{.member = true}>("ConnectionTrackingConfiguration", kConnectionTrackingConfigurationMembers);
-
-constexpr MemberInfo kConnectionTrackingSpecificationRequestMembers[] = {
-    {"TcpEstablishedTimeout", "TcpEstablishedTimeout", "TcpEstablishedTimeout", {.kind = Kind::integer}, offsetof(ConnectionTrackingSpecificationRequest, tcp_established_timeout), false, false},
-    {"UdpStreamTimeout", "UdpStreamTimeout", "UdpStreamTimeout", {.kind = Kind::integer}, offsetof(ConnectionTrackingSpecificationRequest, udp_stream_timeout), false, false},
-    {"UdpTimeout", "UdpTimeout", "UdpTimeout", {.kind = Kind::integer}, offsetof(ConnectionTrackingSpecificationRequest, udp_timeout), false, false},
-};
-constinit const StructInfo kConnectionTrackingSpecificationRequest = struct_info<ConnectionTrackingSpecificationRequest, Roles{.member = true}>("ConnectionTrackingSpecificationRequest", kConnectionTrackingSpecificationRequestMembers);
-
-constexpr MemberInfo kConnectionTrackingSpecificationResponseMembers[] = {
-    {"TcpEstablishedTimeout", "TcpEstablishedTimeout", "tcpEstablishedTimeout", {.kind = Kind::integer}, offsetof(ConnectionTrackingSpecificationResponse, tcp_established_timeout), false, false},
-    {"UdpStreamTimeout", "UdpStreamTimeout", "udpStreamTimeout", {.kind = Kind::integer}, offsetof(ConnectionTrackingSpecificationResponse, udp_stream_timeout), false, false},
-    {"UdpTimeout", "UdpTimeout", "udpTimeout", {.kind = Kind::integer}, offsetof(ConnectionTrackingSpecificationResponse, udp_timeout), false, false},
-};
-constinit const StructInfo kConnectionTrackingSpecificationResponse = struct_info<ConnectionTrackingSpecificationResponse, Roles{.member = true}>("ConnectionTrackingSpecificationResponse", kConnectionTrackingSpecificationResponseMembers);
-
-constexpr MemberInfo kCopyImageRequestMembers[] = {
-    {"ClientToken", "ClientToken", "ClientToken", {.kind = Kind::string}, offsetof(CopyImageRequest, client_token), false, false},
-    {"Description", "Description", "Description", {.kind = Kind::string}, offsetof(CopyImageRequest, description), false, false},
-    {"Encrypted", "Encrypted", "encrypted", {.kind = Kind::boolean}, offsetof(CopyImageRequest, encrypted), false, false},
-    {"KmsKeyId", "KmsKeyId", "kmsKeyId", {.kind = Kind::string}, offsetof(CopyImageRequest, kms_key_id), false, false},
-    {"Name", "Name", "Name", {.kind = Kind::string}, offsetof(CopyImageRequest, name), true, false},
-    {"SourceImageId", "SourceImageId", "SourceImageId", {.kind = Kind::string}, offsetof(CopyImageRequest, source_image_id), true, false},
-    {"SourceRegion", "SourceRegion", "SourceRegion", {.kind = Kind::string}, offsetof(CopyImageRequest, source_region), true, false},
-    {"DestinationOutpostArn", "DestinationOutpostArn", "DestinationOutpostArn", {.kind = Kind::string}, offsetof(CopyImageRequest, destination_outpost_arn), false, false},
-    {"CopyImageTags", "CopyImageTags", "CopyImageTags", {.kind = Kind::boolean}, offsetof(CopyImageRequest, copy_image_tags), false, false},
-    {"TagSpecifications", "TagSpecification", "TagSpecification", {.kind = Kind::list, .list = &kTagSpecificationListList}, offsetof(CopyImageRequest, tag_specifications), false, false},
-    {"SnapshotCopyCompletionDurationMinutes", "SnapshotCopyCompletionDurationMinutes", "SnapshotCopyCompletionDurationMinutes", {.kind = Kind::long_}, offsetof(CopyImageRequest, snapshot_copy_completion_duration_minutes), false, false},
-    {"DestinationAvailabilityZone", "DestinationAvailabilityZone", "DestinationAvailabilityZone", {.kind = Kind::string}, offsetof(CopyImageRequest, destination_availability_zone), false, false},
-    {"DestinationAvailabilityZoneId", "DestinationAvailabilityZoneId", "DestinationAvailabilityZoneId", {.kind = Kind::string}, offsetof(CopyImageRequest, destination_availability_zone_id), false, false},
-    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(CopyImageRequest, dry_run), false, false},
-};
-constinit const StructInfo kCopyImageRequest = struct_info<CopyImageRequest, Roles{.root = true}>("CopyImageRequest", kCopyImageRequestMembers);
-
-constexpr MemberInfo kCopyImageResultMembers[] = {
-    {"ImageId", "ImageId", "imageId", {.kind = Kind::string}, offsetof(CopyImageResult, image_id), false, false},
-};
-constinit const StructInfo kCopyImageResult = struct_info<CopyImageResult, Roles{.root = true}>("CopyImageResult", kCopyImageResultMembers);
 
 }  // namespace kiln::api::ec2::tables

@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "api/ec2/launch_request.h"
+
+#include "api/ec2/convert.h"
+#include "api/ec2/launch_limits.h"
+#include "api/ec2/metadata_options.h"
+#include "api/ec2/network_convert.h"
+#include "api/ec2/template_convert.h"
+#include "control/api_errors.h"
+#include "control/authorization.h"
+
+namespace kiln::api::ec2 {
+namespace {
+
+Status take_placement(const RunInstancesRequest& request, control::RunInstancesInput& input) {
+    if (!request.placement) {
+        return ok();
+    }
+    const Placement& placement = *request.placement;
+    if (given(placement.host_id) || given(placement.group_name) || given(placement.group_id) ||
+        given(placement.affinity) || placement.partition_number.has_value() ||
+        given(placement.host_resource_group_arn)) {
+        return not_built("Placement (other than AvailabilityZone and AvailabilityZoneId)");
+    }
+    if (given(placement.tenancy) && *placement.tenancy != "default") {
+        return not_built("Placement.Tenancy");
+    }
+    if (given(placement.availability_zone) && given(placement.availability_zone_id)) {  // REG-2
+        return Error::api(Code::invalid_argument, "InvalidParameterCombination",
+                          "AvailabilityZone and AvailabilityZoneId may not be given together.");
+    }
+    input.availability_zone = given(placement.availability_zone)
+                                  ? *placement.availability_zone
+                                  : placement.availability_zone_id.value_or("");
+    return ok();
+}
+
+// The token and where it counts, by the request itself.
+Status take_token(const Context& context, const RunInstancesRequest& request,
+                  control::RunInstancesInput& input) {
+    input.client_token = request.client_token.value_or("");
+    input.request_hash = context.request_hash;
+    control::RunInstancesInput own;
+    TRY(take_placement(request, own));
+    TRY(take_network(request, own));
+    input.token_place = {own.availability_zone, own.network.subnet};
+    return ok();
+}
+
+// The door asked about what the request itself names (api/access.h); this is what the template
+// adds.
+Status check_template_access(const control::Caller& caller, const RunInstancesRequest& merged) {
+    if (!merged.tag_specifications.empty()) {
+        TRY(control::authorize(caller, "ec2:CreateTags"));
+    }
+    if (merged.image_id.value_or("").starts_with("resolve:ssm:")) {
+        TRY(control::authorize(caller, "ssm:GetParameters"));
+    }
+    return ok();
+}
+
+Status take_image(const Services& services, const Context& context,
+                  const RunInstancesRequest& request, control::RunInstancesInput& input) {
+    if (!given(request.image_id)) {
+        return control::errors::missing_parameter("ImageId");
+    }
+    TRY_ASSIGN(const std::string image,
+               services.parameters.resolve(context.caller, *request.image_id));  // RUN-14
+    TRY_ASSIGN(input.image_id, model::parse_image_id(image));
+    return ok();
+}
+
+Result<control::ReservationView> launch_plain(const Services& services, const Context& context,
+                                              const RunInstancesRequest& request) {
+    TRY_ASSIGN(auto input, to_launch_input(context, request));
+    TRY(take_image(services, context, request, input));
+    TRY(take_token(context, request, input));
+    return services.instances.run(context.caller, input);
+}
+
+}  // namespace
+
+Result<control::RunInstancesInput> to_launch_input(const Context& context,
+                                                   const RunInstancesRequest& request) {
+    TRY(refuse_unbuilt(request));
+    control::RunInstancesInput input;
+    input.instance_type = request.instance_type.value_or("");
+    input.min_count = request.min_count.value_or(0);
+    input.max_count = request.max_count.value_or(0);
+    TRY(take_placement(request, input));
+    TRY(take_network(request, input));
+    TRY_ASSIGN(input.block_device_mappings, to_mappings(request.block_device_mappings));
+    TRY_ASSIGN(input.shutdown_behavior,
+               to_enum(request.instance_initiated_shutdown_behavior,
+                       "InstanceInitiatedShutdownBehavior", model::ShutdownBehavior::stop));
+    input.disable_api_termination = request.disable_api_termination.value_or(false);
+    input.disable_api_stop = request.disable_api_stop.value_or(false);
+    input.ebs_optimized = request.ebs_optimized.value_or(false);
+    input.key_name = request.key_name.value_or("");
+    if (request.iam_instance_profile) {
+        input.profile.arn = request.iam_instance_profile->arn.value_or("");
+        input.profile.name = request.iam_instance_profile->name.value_or("");
+    }
+    TRY_ASSIGN(input.user_data, to_user_data(request.user_data));
+    if (request.metadata_options) {
+        TRY_ASSIGN(input.metadata_options, to_metadata_options(*request.metadata_options));
+    }
+    input.tags = to_tags(request.tag_specifications);
+    input.request_hash = context.request_hash;
+    input.dry_run = request.dry_run.value_or(false);
+    return input;
+}
+
+Result<control::ReservationView> launch(const Services& services, const Context& context,
+                                        const RunInstancesRequest& request) {
+    if (!request.launch_template) {
+        return launch_plain(services, context, request);
+    }
+    // Before the template is looked at: it may have changed, or gone, since the first request.
+    control::RunInstancesInput token;
+    TRY(take_token(context, request, token));
+    TRY_ASSIGN(auto known, services.instances.find_launched(context.caller, token));
+    if (known) {
+        return std::move(*known);
+    }
+    const LaunchTemplateSpecification& which = *request.launch_template;
+    TRY_ASSIGN(const auto found, services.templates.find(context.caller,
+                                                         {which.launch_template_id.value_or(""),
+                                                          which.launch_template_name.value_or("")},
+                                                         which.version.value_or("")));
+    TRY_ASSIGN(const auto merged, merge_with_template(request, found.version.data));
+    TRY(check_template_access(context.caller, merged));
+    TRY_ASSIGN(auto input, to_launch_input(context, merged));
+    TRY(take_image(services, context, merged, input));
+    input.client_token = std::move(token.client_token);
+    input.token_place = std::move(token.token_place);
+    input.launch_template = {found.of.id, found.version.number};
+    return services.instances.run(context.caller, input);
+}
+
+}  // namespace kiln::api::ec2
