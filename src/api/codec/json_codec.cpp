@@ -44,8 +44,10 @@ class Reader {
             return wrong_type(path, "an object");
         }
         for (const auto& [name, value] : object.items()) {
-            const auto member = std::find_if(info.members.begin(), info.members.end(),
-                                             [&](const MemberInfo& m) { return m.name == name; });
+            const auto member =
+                std::find_if(info.members.begin(), info.members.end(), [&](const MemberInfo& m) {
+                    return m.name == name && m.location == Location::body;
+                });
             if (member == info.members.end()) {
                 return Error::api(Code::invalid_argument, "ValidationException",
                                   "The parameter " + joined(path, shortened(name, kMaxEcho)) +
@@ -180,6 +182,9 @@ Json to_json(const TypeInfo& type, const void* value);
 Json members_of(const StructInfo& info, const void* object) {
     Json out = Json::object();
     for (const MemberInfo& member : info.members) {
+        if (member.location != Location::body) {
+            continue;
+        }
         switch (presence(member, object)) {
             case Presence::absent:
                 break;

@@ -41,6 +41,8 @@ std::span<const Migration> migrations() {
         {7, "spare layers", k0007SpareLayers},
         {8, "volume modifications", k0008VolumeModifications},
         {9, "disk transport", k0009DiskTransport},
+        {10, "never released", "-- the tables stay as they are"},
+        {11, "block uploads", k0011BlockUploads},
     };
     return kSteps;
 }

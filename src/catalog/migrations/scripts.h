@@ -15,5 +15,6 @@ extern const std::string_view k0006RowCrc;
 extern const std::string_view k0007SpareLayers;
 extern const std::string_view k0008VolumeModifications;
 extern const std::string_view k0009DiskTransport;
+extern const std::string_view k0011BlockUploads;
 
 }  // namespace kiln::catalog::detail

@@ -121,6 +121,9 @@ TEST_CASE(
     for (const char* table : {"snapshots", "contents", "layers", "packs"}) {
         change(backend, "ALTER TABLE " + std::string(table) + " DROP COLUMN crc");
     }
+    for (const char* later : {"block_uploads", "uploaded_blocks"}) {
+        change(backend, "DROP TABLE " + std::string(later));
+    }
     auto store = backend.open();
     CHECK(damaged(*store) == std::vector<bool>(4, false));
     const auto content =
