@@ -61,6 +61,11 @@ Status check(const StartSnapshotInput& input) {
     return tags ? ok() : ebs_errors::invalid("INVALID_TAG", tags.error().message());
 }
 
+Error is_completing(const model::SnapshotId& id) {
+    return ebs_errors::wrong_state(fmt::format(
+        "The snapshot '{}' takes no blocks any more: it is being completed.", id.str()));
+}
+
 // What two requests with one token must have in common (IDM-2).
 std::string hash_of(const StartSnapshotInput& input) {
     std::string text = fmt::format("{}|{}|{}|{}", input.volume_size_gib, input.parent.str(),
@@ -225,7 +230,7 @@ Status SnapshotUploads::put(const Caller& caller, const PutBlockInput& input) {
     const Gate::Put in(*gate, index);
     // Asked again, now that nobody ends it meanwhile.
     TRY_ASSIGN(const Upload upload, find_upload());
-    return write(upload, input);
+    return upload.row.completing ? is_completing(input.id) : write(upload, input);
 }
 
 Status SnapshotUploads::write(const Upload& upload, const PutBlockInput& input) {
@@ -255,7 +260,7 @@ Status SnapshotUploads::note(const model::SnapshotId& id, const model::UploadedB
                              bool written, std::optional<std::int64_t> progress) {
     return commits_.run([&](catalog::Transaction& tx) -> Status {
         TRY_ASSIGN(auto row, tx.uploads().find(id));
-        if (!row || row->completing) {
+        if (!row) {
             return ebs_errors::snapshot_not_found(id);
         }
         if (!written) {

@@ -153,6 +153,26 @@ TEST_CASE("ED-7: a block whose writing was cut short counts only if it is what i
     world.service.jobs->stop();
 }
 
+TEST_CASE("ED-6: what is being completed takes no blocks any more") {
+    TempDir dir;
+    World world(dir.path());
+    const auto id = world.start();
+    REQUIRE(world.put(id, 0, block_of(1)));
+    CHECK(world.complete(id, 1) == "pending");
+    const auto refused = [&] {
+        const Status late = world.put(id, 1, block_of(1));
+        return late ? std::string("accepted") : late.error().api_code();
+    };
+    CHECK(refused() == "ValidationException:INVALID_SNAPSHOT_ID");
+    CHECK(world.complete(id, 1) == "pending");
+    world.service.start_jobs();
+    world.wait_for(id, model::SnapshotState::completed);
+    CHECK(refused() == "ValidationException:INVALID_SNAPSHOT_ID");
+    CHECK(world.read(id, 0) == block_of(1));
+    CHECK(world.read(id, 1) == block_of(0));
+    world.service.jobs->stop();
+}
+
 TEST_CASE("SNP-22: a pending one that is deleted leaves nothing") {
     TempDir dir;
     World world(dir.path());
