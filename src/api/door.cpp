@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "api/access.h"
 #include "api/codec/errors.h"
 #include "api/codec/json_codec.h"
@@ -11,12 +13,15 @@
 #include "crypto/hash.h"
 #include "util/encoding.h"
 #include "util/log.h"
+#include "util/strings.h"
 
 namespace kiln::api {
 namespace {
 
 constexpr std::chrono::seconds kBodyTime{60};
 constexpr std::string_view kKilnService = "kiln";
+// A block of 512 KiB, which is the most that is sent, and room for one that is too long to say so.
+constexpr std::size_t kMaxRestBytes = 1U << 20;
 
 const ServiceInfo* find_service(std::string_view name) {
     for (const ServiceInfo* service : services()) {
@@ -56,7 +61,8 @@ Error as_service_says(Error error, const ServiceInfo& service) {
         return Error::api(Code::unauthenticated, "AuthFailure",
                           "AWS was not able to validate the provided access credentials");
     }
-    if (service.protocol == Protocol::json && (key || signature)) {
+    const bool json = service.protocol == Protocol::json || service.protocol == Protocol::rest_json;
+    if (json && (key || signature)) {
         return Error::api(Code::unauthenticated,
                           key ? "UnrecognizedClientException" : "InvalidSignatureException",
                           error.message());
@@ -91,7 +97,7 @@ std::string request_hash(const QueryParams& params) {
 }
 
 void send(net::ResponseWriter& response, int status, std::string_view type,
-          const std::string& request_id, const std::string& body) {
+          const std::string& request_id, std::string_view body) {
     response.set_status(status);
     response.headers().set("Content-Type", type);
     response.headers().set("x-amzn-requestid", request_id);  // WIRE-7
@@ -105,15 +111,53 @@ std::string_view content_type(const ServiceInfo& service) {
     return service.protocol == Protocol::json ? kJsonContentType : kXmlContentType;
 }
 
+void send(net::ResponseWriter& response, const std::string& request_id, const RestAnswer& answer) {
+    for (const auto& [name, value] : answer.headers) {
+        response.headers().set(name, value);
+    }
+    send(response, answer.status, answer.content_type, request_id, as_text(answer.body));
+}
+
+// The code a client sees, as it stands in the log and in the metrics.
+std::string code_of(const ServiceInfo& service, const Error& error) {
+    return service.protocol == Protocol::rest_json ? to_rest_error(error).code
+                                                   : to_wire(error).code;
+}
+
 void send_error(net::ResponseWriter& response, const ServiceInfo& service, const Error& error,
                 const std::string& request_id) {
     const WireError wire = to_wire(error);
     if (wire.http_status >= 500) {
         log_error("api", request_id + " " + error.to_string());
     }
+    if (service.protocol == Protocol::rest_json) {
+        send(response, request_id, write_rest_error(to_rest_error(error)));
+        return;
+    }
     send(response, wire.http_status, content_type(service), request_id,
          service.protocol == Protocol::json ? write_json_error(wire)
                                             : write_error(service, wire, request_id));
+}
+
+// An unsigned body, and what is said of it.
+Status check_unsigned(const OperationInfo& operation, const net::Authorization& authorization,
+                      const net::Headers& headers) {
+    const auto is_signed = [&](const MemberInfo& member) {
+        const auto& names = authorization.signed_headers;
+        return std::any_of(names.begin(), names.end(), [&](const std::string& name) {
+            return name == to_lower(member.query_name);
+        });
+    };
+    const auto& members = operation.request->members;
+    const bool whole = std::all_of(members.begin(), members.end(), [&](const MemberInfo& member) {
+        return member.location != Location::header || !headers.has(member.query_name) ||
+               is_signed(member);
+    });
+    if (payload_of(operation) == nullptr || !whole) {
+        return Error::api(Code::unauthenticated, "SignatureDoesNotMatch",
+                          "The request's body, or what its headers say of it, must be signed.");
+    }
+    return ok();
 }
 
 }  // namespace
@@ -171,15 +215,23 @@ Result<Door::Visit> Door::authenticate(const net::HttpRequest& request,
     return visit;
 }
 
-Result<std::string> Door::answer(const ServiceInfo& service, Visit& visit,
-                                 const std::string& secret, net::BodyReader& body) {
+Result<RestAnswer> Door::answer(const ServiceInfo& service, Visit& visit, const std::string& secret,
+                                net::BodyReader& body) {
+    if (service.protocol == Protocol::rest_json) {
+        return answer_rest(service, visit, secret, body);
+    }
     TRY_ASSIGN(const Bytes bytes, body.read_all(kMaxQueryBytes, Deadline::after(kBodyTime)));
     const net::HttpRequest& http = visit.http;
     const net::SigningRequest signing{http.method, http.path, http.query, http.headers};
     // These services take no unsigned bodies: whoever signs with UNSIGNED-PAYLOAD does not match.
     TRY(net::verify(visit.authorization, secret, signing, crypto::sha256_hex(bytes), clock_.now()));
-    return service.protocol == Protocol::json ? answer_json(service, visit, as_text(bytes))
-                                              : answer_query(service, visit, as_text(bytes));
+    TRY_ASSIGN(const std::string text, service.protocol == Protocol::json
+                                           ? answer_json(service, visit, as_text(bytes))
+                                           : answer_query(service, visit, as_text(bytes)));
+    RestAnswer answer;
+    answer.content_type = content_type(service);
+    answer.body.assign(text.begin(), text.end());
+    return answer;
 }
 
 Result<std::string> Door::answer_query(const ServiceInfo& service, Visit& visit,
@@ -215,6 +267,35 @@ Result<std::string> Door::answer_json(const ServiceInfo& service, Visit& visit,
     });
 }
 
+// ED-1. A body that is bytes may be left out of the signature (ED-6); then every header that says
+// something of it must be in it.
+Result<RestAnswer> Door::answer_rest(const ServiceInfo& service, Visit& visit,
+                                     const std::string& secret, net::BodyReader& body) {
+    const net::HttpRequest& http = visit.http;
+    auto bytes = body.read_all(kMaxRestBytes, Deadline::after(kBodyTime));
+    if (!bytes && bytes.error().code() == Code::resource_exhausted) {
+        return Error::api(Code::invalid_argument, "ValidationException",
+                          "The body is longer than any request's.");
+    }
+    TRY(bytes);
+    const net::SigningRequest signing{http.method, http.path, http.query, http.headers};
+    const bool is_unsigned = visit.authorization.unsigned_payload;
+    TRY(net::verify(visit.authorization, secret, signing,
+                    is_unsigned ? std::string(net::kUnsignedPayload) : crypto::sha256_hex(*bytes),
+                    clock_.now()));
+    TRY_ASSIGN(const RestRoute route, find_route(service, http.method, http.path));
+    TRY_ASSIGN(const Registry::Entry* entry, registry_.find(service, route.operation->name));
+    visit.operation = entry->info().name;
+    if (is_unsigned) {
+        TRY(check_unsigned(entry->info(), visit.authorization, http.headers));
+    }
+    const RestRequest request{
+        http.query, [&](std::string_view name) { return http.headers.get(name); }, *bytes};
+    return entry->run_rest(visit.context, route, request, [&] {
+        return check_access(visit.context.caller, entry->info(), nullptr);
+    });
+}
+
 void Door::serve(const ServiceInfo& service, Visit& visit, const std::string& secret,
                  net::BodyReader& body, net::ResponseWriter& response) {
     const std::string& request_id = visit.context.caller.request_id;
@@ -222,10 +303,10 @@ void Door::serve(const ServiceInfo& service, Visit& visit, const std::string& se
     auto answered = answer(service, visit, secret, body);
     std::string code = "OK";
     if (answered) {
-        send(response, 200, content_type(service), request_id, *answered);
+        send(response, request_id, *answered);
     } else {
         const Error error = as_service_says(std::move(answered).error(), service);
-        code = to_wire(error).code;
+        code = code_of(service, error);
         send_error(response, service, error, request_id);
     }
     note(service, visit, code, clock_.monotonic() - begin);
@@ -234,9 +315,10 @@ void Door::serve(const ServiceInfo& service, Visit& visit, const std::string& se
 void Door::note(const ServiceInfo& service, const Visit& visit, std::string_view code,
                 std::chrono::nanoseconds time) {
     metrics_.count(service.name, visit.operation, code, time);
-    const bool reads =
-        visit.operation.starts_with("Describe") || visit.operation.starts_with("Get");
-    log_message(code == "OK" && reads ? LogLevel::debug : LogLevel::info, "api",
+    const bool frequent = visit.operation.starts_with("Describe") ||
+                          visit.operation.starts_with("Get") ||
+                          visit.operation == "PutSnapshotBlock";
+    log_message(code == "OK" && frequent ? LogLevel::debug : LogLevel::info, "api",
                 fmt::format("{} {} {} account={} region={} code={} ms={}{}",
                             visit.context.caller.request_id, service.name,
                             visit.operation.empty() ? "-" : visit.operation,
@@ -258,7 +340,7 @@ void Door::handle(const net::HttpRequest& request, net::BodyReader& body,
             const ServiceInfo& service =
                 claimed_service({request.method, request.path, request.query, request.headers});
             const Error error = as_service_says(std::move(visit).error(), service);
-            metrics_.count(service.name, "", to_wire(error).code, std::chrono::nanoseconds(0));
+            metrics_.count(service.name, "", code_of(service, error), std::chrono::nanoseconds(0));
             send_error(response, service, error, request_id);
         }
         return;
@@ -278,8 +360,8 @@ void Door::handle(const net::HttpRequest& request, net::BodyReader& body,
     if (service == nullptr || to_kiln) {
         send_error(response, kEc2Service,
                    Error::api(Code::unsupported, "UnsupportedOperation",
-                              fmt::format("The service '{}' is not built; this server speaks ec2, "
-                                          "iam, ssm, sts and kiln.",
+                              fmt::format("The service '{}' is not built; this server speaks ebs, "
+                                          "ec2, iam, ssm, sts and kiln.",
                                           service_name)),
                    request_id);
         return;

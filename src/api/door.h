@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Door: where every HTTP request enters. It finds the service in the signature's scope, proves who
-// asks, and hands the request to the query protocol (ec2, iam, sts), the JSON protocol (ssm) or
-// Kiln's own API (service `kiln`). Every answer, errors included, is in the form of the service
-// asked.
+// asks, and hands the request to the query protocol (ec2, iam, sts), the JSON protocol (ssm), the
+// REST protocol (ebs) or Kiln's own API (service `kiln`). Every answer, errors included, is in the
+// form of the service asked.
 //
 // Order of checks (WIRE-9): signature, action and version, parameters; then the handler.
 // Thread-safe: called by many executor threads at once.
@@ -49,12 +49,14 @@ class Door {
                                std::string& secret);
     Result<std::string> find_caller(const net::Authorization& authorization,
                                     control::Caller& caller);
-    Result<std::string> answer(const ServiceInfo& service, Visit& visit, const std::string& secret,
-                               net::BodyReader& body);
+    Result<RestAnswer> answer(const ServiceInfo& service, Visit& visit, const std::string& secret,
+                              net::BodyReader& body);
     Result<std::string> answer_query(const ServiceInfo& service, Visit& visit,
                                      std::string_view body);
     Result<std::string> answer_json(const ServiceInfo& service, Visit& visit,
                                     std::string_view body);
+    Result<RestAnswer> answer_rest(const ServiceInfo& service, Visit& visit,
+                                   const std::string& secret, net::BodyReader& body);
     void serve(const ServiceInfo& service, Visit& visit, const std::string& secret,
                net::BodyReader& body, net::ResponseWriter& response);
     // Counts and logs what was answered; "OK" for success.

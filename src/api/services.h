@@ -28,8 +28,10 @@
 #include "control/roles.h"
 #include "control/security_groups.h"
 #include "control/sessions.h"
+#include "control/snapshot_blocks.h"
 #include "control/snapshot_copies.h"
 #include "control/snapshot_sharing.h"
+#include "control/snapshot_uploads.h"
 #include "control/snapshots.h"
 #include "control/topology.h"
 #include "control/verifications.h"
@@ -71,6 +73,8 @@ struct Services {
     control::Backups& backups;
     control::Verifications& verifications;
     control::DiskDiffs& diffs;
+    control::SnapshotBlocks& blocks;
+    control::SnapshotUploads& uploads;
 };
 
 }  // namespace kiln::api

@@ -32,6 +32,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "catalog/block_uploads.h"
 #include "catalog/jobs.h"
 #include "catalog/packs.h"
 #include "catalog/repository.h"
@@ -89,6 +90,7 @@ class Transaction {
         return Repository<model::IdempotencyToken>(session_);
     }
     Packs packs() { return Packs(session_); }
+    BlockUploads uploads() { return BlockUploads(session_); }
     Tags tags() { return Tags(session_); }
     Jobs jobs() { return Jobs(session_); }
     Meta meta() { return Meta(session_); }

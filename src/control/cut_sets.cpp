@@ -77,7 +77,9 @@ Result<std::set<model::SnapshotSetId>> unsettled_sets(catalog::Transaction& tx) 
     TRY_ASSIGN(const auto snapshots, tx.snapshots().list(query));
     std::set<model::SnapshotSetId> sets;
     for (const model::Snapshot& snapshot : snapshots) {
-        sets.insert(snapshot.set);
+        if (!snapshot.set.empty()) {  // one that is uploaded is of no cut
+            sets.insert(snapshot.set);
+        }
     }
     return sets;
 }

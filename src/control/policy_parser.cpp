@@ -17,7 +17,7 @@ using nlohmann::json;
 
 constexpr int kMaxDepth = 8;
 constexpr std::size_t kMaxValues = 1'000;  // actions of a statement, values of a condition
-constexpr std::array<std::string_view, 5> kServed{"ec2", "iam", "kiln", "ssm", "sts"};
+constexpr std::array<std::string_view, 6> kServed{"ebs", "ec2", "iam", "kiln", "ssm", "sts"};
 
 Error malformed(std::string message) {
     return Error::api(Code::invalid_argument, "MalformedPolicyDocument", std::move(message));
@@ -123,7 +123,7 @@ Status check_resources(const json& from, const PolicyStatement& statement) {
     if (std::find(resources.begin(), resources.end(), "*") == resources.end()) {
         return malformed(
             "Resources other than \"*\" are not supported by this server for the services it "
-            "speaks (ec2, iam, ssm, sts): '" +
+            "speaks (ebs, ec2, iam, ssm, sts): '" +
             resources.front() + "'.");
     }
     return ok();

@@ -64,6 +64,15 @@ Result<model::Snapshot> find_readable_snapshot(catalog::Transaction& tx, const C
     return *snapshot;
 }
 
+Result<model::Snapshot> find_granted_snapshot(catalog::Transaction& tx, const Caller& caller,
+                                              const model::SnapshotId& id) {
+    TRY_ASSIGN(auto snapshot, find_readable_snapshot(tx, caller, id));
+    if (snapshot.owner_id != caller.account && !snapshot.volume_permissions.names(caller.account)) {
+        return errors::snapshot_not_found(id);
+    }
+    return snapshot;
+}
+
 Result<model::Snapshot> find_own_snapshot(catalog::Transaction& tx, const Caller& caller,
                                           const model::SnapshotId& id) {
     TRY_ASSIGN(const auto snapshot, tx.snapshots().find(id));

@@ -21,6 +21,9 @@ Status keep_readable(catalog::Transaction& tx, const model::AccountId& account,
 // The snapshot, if the caller may make something of it (ERR-3, RI-3, SNP-12).
 Result<model::Snapshot> find_readable_snapshot(catalog::Transaction& tx, const Caller& caller,
                                                const model::SnapshotId& id);
+// The same, but not one that is merely public (ED-11).
+Result<model::Snapshot> find_granted_snapshot(catalog::Transaction& tx, const Caller& caller,
+                                              const model::SnapshotId& id);
 // The caller's own, not a deleted one; whoever may only read it may not do what owners do.
 Result<model::Snapshot> find_own_snapshot(catalog::Transaction& tx, const Caller& caller,
                                           const model::SnapshotId& id);

@@ -156,6 +156,7 @@ model::Snapshot draft_snapshot(const Parts& parts, const Caller& caller,
     snapshot.region = caller.region;
     snapshot.description = std::move(description);
     snapshot.volume_id = volume.id;
+    snapshot.lineage = volume.lineage;
     snapshot.volume_size_gib = volume.size_gib;
     snapshot.encrypted = volume.encrypted;
     snapshot.kms_key_id = volume.kms_key_id;
@@ -256,6 +257,7 @@ Status Snapshots::remove(const Caller& caller, const model::SnapshotId& id, bool
         TRY(tx.tags().erase_resource(id.str()));
         if (before == model::SnapshotState::pending) {  // SNP-22: whoever cuts it finishes it
             TRY(tx.snapshots().update(snapshot));
+            TRY(tx.jobs().wake(id.str(), parts_.clock.now()));  // or uploads it
             return complete_waiting_sets(tx, parts_);
         }
         TRY(tx.snapshots().erase(id));

@@ -47,6 +47,7 @@ Result<VolumePlan> plan_volume(catalog::Transaction& tx, const Caller& caller,
                 *ebs.volume_size_gib, snapshot.id.str(), snapshot.volume_size_gib));
         }
         plan.base = snapshot.content;
+        plan.lineage = model::lineage_of(snapshot);
     }
     if (!ebs.volume_size_gib) {  // BDM-3
         return errors::missing_parameter("size or snapshotId");
@@ -74,6 +75,7 @@ Result<model::Volume> make_volume(catalog::Transaction& tx, const Parts& parts,
     volume.iops = plan.ebs.iops;
     volume.throughput_mibps = plan.ebs.throughput_mibps;
     volume.snapshot_id = plan.ebs.snapshot_id;
+    volume.lineage = plan.lineage;
     volume.base_content = plan.base;
     volume.active_layer = layer.id;
     volume.created = now;

@@ -17,6 +17,7 @@ struct VolumePlan {
     std::string device;         // of a launch
     model::EbsBlockDevice ebs;  // size and type are known
     model::ContentId base;      // empty: zeros
+    std::string lineage;        // of the snapshot; empty without one
 };
 
 // An instance takes this many volumes (BDM-13); also what its machine has slots for.

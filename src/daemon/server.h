@@ -135,6 +135,8 @@ class Server {
     std::unique_ptr<control::Imports> imports_;
     std::unique_ptr<control::DiskExports> exports_;
     std::unique_ptr<control::DiskDiffs> diffs_;
+    std::unique_ptr<control::SnapshotBlocks> blocks_;
+    std::unique_ptr<control::SnapshotUploads> uploads_;
     std::unique_ptr<control::Verifications> verifications_;
     std::unique_ptr<control::DiskInspections> disk_inspections_;
     std::unique_ptr<control::Inspector> inspector_;

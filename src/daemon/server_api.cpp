@@ -2,6 +2,7 @@
 // Server: its doors, once everything behind them works.
 #include <fmt/format.h>
 
+#include "api/ebs/handlers.h"
 #include "api/ec2/handlers.h"
 #include "api/iam/handlers.h"
 #include "api/ssm/handlers.h"
@@ -41,6 +42,10 @@ std::string make_url(const std::string& scheme, const std::string& address, std:
 }  // namespace
 
 Status Server::open_api() {
+    TRY_ASSIGN(auto tokens, control::BlockTokens::create(*store_, *clock_, *rng_));
+    blocks_ = std::make_unique<control::SnapshotBlocks>(*parts_, std::move(tokens),
+                                                        [this] { jobs_->poke(); });
+    blocks_->start();
     const api::Services services{.accounts = *accounts_,
                                  .images = *images_,
                                  .create_images = *create_images_,
@@ -72,7 +77,9 @@ Status Server::open_api() {
                                  .profiles = *profiles_,
                                  .backups = *backups_,
                                  .verifications = *verifications_,
-                                 .diffs = *diffs_};
+                                 .diffs = *diffs_,
+                                 .blocks = *blocks_,
+                                 .uploads = *uploads_};
     api::add_image_handlers(registry_, services);
     api::add_image_attribute_handlers(registry_, services);
     api::add_tag_handlers(registry_, services);
@@ -93,6 +100,8 @@ Status Server::open_api() {
     api::add_snapshot_handlers(registry_, services);
     api::add_snapshot_sharing_handlers(registry_, services);
     api::add_public_access_handlers(registry_, services);
+    api::add_block_handlers(registry_, services);
+    api::add_upload_handlers(registry_, services);
     api::add_role_handlers(registry_, services);
     api::add_instance_profile_handlers(registry_, services);
     api::add_ssm_handlers(registry_, services);

@@ -51,6 +51,8 @@ void Server::make_use_cases() {
     imports_ = std::make_unique<control::Imports>(*parts_, poke);
     exports_ = std::make_unique<control::DiskExports>(*parts_, poke);
     diffs_ = std::make_unique<control::DiskDiffs>(*parts_, *exports_, poke);
+    uploads_ = std::make_unique<control::SnapshotUploads>(*parts_, poke);
+    uploads_->install(*jobs_);
     verifications_ = std::make_unique<control::Verifications>(*parts_, *volumes_, poke);
     provided_ = std::make_unique<control::ProvidedImages>(*parts_, *imports_);
     parameters_ = std::make_unique<control::PublicParameters>(*store_);

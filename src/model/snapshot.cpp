@@ -49,4 +49,12 @@ Result<SnapshotState> next(SnapshotState state, SnapshotEvent event, const Snaps
     return look_up(snapshot_transitions(), state, event, id.str());
 }
 
+std::string lineage_of(const Snapshot& snapshot) {
+    if (!snapshot.lineage.empty()) {
+        return snapshot.lineage;
+    }
+    return snapshot.volume_id.str() == kPlaceholderVolumeId ? snapshot.id.str()
+                                                            : snapshot.volume_id.str();
+}
+
 }  // namespace kiln::model

@@ -58,7 +58,8 @@ struct Snapshot {
     std::uint32_t progress_percent = 0;  // SNP-3: never goes back
     std::string description;
     std::string owner_alias;
-    VolumeId volume_id;  // SNP-7: a placeholder when it was not cut from a volume
+    VolumeId volume_id;   // SNP-7: a placeholder when it was not cut from a volume
+    std::string lineage;  // empty: its own; see lineage_of()
     std::uint32_t volume_size_gib = 0;
     ContentId content;
     SnapshotSetId set;  // the cut it belongs to (D7); empty when imported
@@ -72,6 +73,9 @@ struct Snapshot {
     std::optional<std::int64_t> completion_minutes;  // as the copy was asked for
     friend bool operator==(const Snapshot&, const Snapshot&) = default;
 };
+
+// SNP-5: the same for all snapshots of a volume, of volumes made from them, and so on.
+std::string lineage_of(const Snapshot& snapshot);
 
 inline constexpr std::string_view kPlaceholderVolumeId = "vol-ffffffff";  // SNP-7
 

@@ -128,6 +128,7 @@ struct Volume {
     bool encrypted = false;
     std::string kms_key_id;
     SnapshotId snapshot_id;  // VOL-13: shown even after the snapshot is gone
+    std::string lineage;     // SNP-5: of the snapshot it was made from; empty: a new one
     ContentId base_content;  // empty: over nothing but zeros
     LayerId active_layer;
     std::optional<VolumeAttachment> attachment;

@@ -241,6 +241,7 @@ def test_IMDS_15_IAM_10_the_keys_of_the_role_work_and_no_further_than_its_polici
     expect("DryRunOperation", ec2.describe_instances, DryRun=True)
     expect("AccessDenied", client(service, "iam", keys).list_roles)
     expect("AccessDeniedException", client(service, "ssm", keys).get_parameters, Names=["/x"])
+    expect("AccessDeniedException", client(service, "ebs", keys).list_snapshot_blocks, SnapshotId=service.snapshot)
 
     # Changes hold from the next call on; a Deny wins.
     iam.put_role_policy(RoleName=role, PolicyName="never", PolicyDocument=policy("ec2:CreateTags", effect="Deny"))
@@ -281,6 +282,16 @@ def test_IAM_6_what_a_call_does_besides_must_be_allowed_too(service):
     ec2.run_instances(**run, IamInstanceProfile={"Name": role})
     ec2.run_instances(**run, LaunchTemplate={"LaunchTemplateName": role + ".tags"})
     ec2.run_instances(**run, LaunchTemplate={"LaunchTemplateName": role + ".role"})
+
+
+def test_IAM_6_ED_3_blocks_of_snapshots_are_asked_for_by_their_own_names(service):
+    iam = service.client("iam")
+    role = make_profile(iam, "ebs:List*", "ebs:StartSnapshot")
+    ebs = client(service, "ebs", keys_of(service, launch(service, role), role))
+    (block,) = ebs.list_snapshot_blocks(SnapshotId=service.snapshot)["Blocks"]
+    expect("AccessDeniedException", ebs.get_snapshot_block, SnapshotId=service.snapshot, **block)
+    assert ebs.start_snapshot(VolumeSize=1)["Status"] == "pending"
+    expect("AccessDeniedException", ebs.start_snapshot, VolumeSize=1, Tags=[{"Key": "a", "Value": "b"}])
 
 
 def test_IAM_12_IAM_13_wrong_and_ended_tokens(service):

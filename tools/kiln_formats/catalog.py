@@ -9,7 +9,7 @@ import urllib.parse
 
 from .binary import Damage, crc32c
 
-SCHEMA = 11
+SCHEMA = 12
 # Tables whose rows have a check sum, and over which columns.
 CHECKED = {
     "snapshots": "id region owner state volume content cut created doc",
@@ -17,7 +17,7 @@ CHECKED = {
     "layers": "id state created doc",
     "packs": "number id kind digest domain state epoch bytes created trashed",
 }
-SECRET_FACTS = ("metadata_token_secret", "session_secret")
+SECRET_FACTS = ("block_token_secret", "metadata_token_secret", "session_secret")
 
 
 class Catalog:

@@ -47,6 +47,15 @@ struct TypeInfo {
     const EnumInfo* values = nullptr;       // Kind::string with a closed set of values
 };
 
+// Where a member stands in a request or response; the REST protocols alone have more than a body.
+enum class Location : std::uint8_t {
+    body,
+    label,  // of the path
+    query,
+    header,
+    payload,  // it is the body
+};
+
 struct MemberInfo {
     std::string_view name;  // as in the published model: "BlockDeviceMappings"
     std::string_view query_name;
@@ -54,7 +63,8 @@ struct MemberInfo {
     TypeInfo type;
     std::size_t offset = 0;
     bool required = false;
-    bool sensitive = false;  // never echoed or logged
+    bool sensitive = false;              // never echoed or logged
+    Location location = Location::body;  // under `query_name`, unless it is in the body
 };
 
 struct StructInfo {

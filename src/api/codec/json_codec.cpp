@@ -46,8 +46,10 @@ class Reader {
         for (const auto& entry : object.items()) {
             const std::string& name = entry.key();
             const Json& value = entry.value();
-            const auto member = std::find_if(info.members.begin(), info.members.end(),
-                                             [&](const MemberInfo& m) { return m.name == name; });
+            const auto member =
+                std::find_if(info.members.begin(), info.members.end(), [&](const MemberInfo& m) {
+                    return m.name == name && m.location == Location::body;
+                });
             if (member == info.members.end()) {
                 return Error::api(Code::invalid_argument, "ValidationException",
                                   "The parameter " + joined(path, shortened(name, kMaxEcho)) +
@@ -188,6 +190,9 @@ Json to_json(const TypeInfo& type, const void* value, Empty empty);
 Json members_of(const StructInfo& info, const void* object, Empty empty) {
     Json out = Json::object();
     for (const MemberInfo& member : info.members) {
+        if (member.location != Location::body) {
+            continue;
+        }
         switch (presence(member, object)) {
             case Presence::absent:
                 break;

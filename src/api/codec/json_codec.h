@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The JSON codec: request and response structs of the services that speak JSON 1.1 (ssm), by the
-// operation's descriptors (WIRE-11).
+// operation's descriptors (WIRE-11). Members that do not stand in the body (rest_codec.h) are
+// passed over, but for the check that what is required is there.
 //
 // Members that are null are absent. A member the descriptors do not know, a required one that is
 // absent and a value outside an enumeration are ValidationException; text that is no JSON object

@@ -12,9 +12,16 @@
 
 namespace kiln::api {
 
-enum class Protocol { ec2, query, json };
+enum class Protocol { ec2, query, json, rest_json };
 
 struct ServiceInfo;
+
+// REST protocols: what a request for the operation looks like.
+struct HttpBinding {
+    std::string_view method{};
+    std::string_view path{};  // "/snapshots/{snapshotId}/blocks"
+    int status = 200;         // of success
+};
 
 struct OperationInfo {
     const ServiceInfo* service;
@@ -24,6 +31,7 @@ struct OperationInfo {
     const StructInfo* request;          // null: not built
     const StructInfo* response;         // null: not built, or nothing but success to report
     std::string_view result_wrapper{};  // query protocol: the element around the result
+    HttpBinding http{};                 // REST protocols
     bool built() const { return request != nullptr; }
 };
 

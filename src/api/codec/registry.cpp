@@ -13,7 +13,11 @@ Result<std::string> Registry::Entry::run(Context& context, const QueryParams& pa
     const std::shared_ptr<void> request = info_->request->create();
     TRY(parse_request(*info_, params, request.get()));
     TRY(gate ? gate() : ok());
-    return invoke_(context, request.get(), request_id);
+    std::string body;
+    TRY(invoke_(context, request.get(), [&](const void* response) {
+        body = write_response(*info_, response, request_id);
+    }));
+    return body;
 }
 
 Result<std::string> Registry::Entry::run_json(Context& context, std::string_view body,
@@ -21,14 +25,21 @@ Result<std::string> Registry::Entry::run_json(Context& context, std::string_view
     const std::shared_ptr<void> request = info_->request->create();
     TRY(parse_json_request(*info_, body, request.get()));
     TRY(gate ? gate() : ok());
-    return invoke_(context, request.get(), {});
+    std::string answer;
+    TRY(invoke_(context, request.get(),
+                [&](const void* response) { answer = write_json_response(*info_, response); }));
+    return answer;
 }
 
-std::string Registry::encode(const OperationInfo& operation, const void* response,
-                             std::string_view request_id) {
-    return operation.service->protocol == Protocol::json
-               ? write_json_response(operation, response)
-               : write_response(operation, response, request_id);
+Result<RestAnswer> Registry::Entry::run_rest(Context& context, const RestRoute& route,
+                                             const RestRequest& http, const Gate& gate) const {
+    const std::shared_ptr<void> request = info_->request->create();
+    TRY(parse_rest_request(route, http, request.get()));
+    TRY(gate ? gate() : ok());
+    RestAnswer answer;
+    TRY(invoke_(context, request.get(),
+                [&](const void* response) { answer = write_rest_response(*info_, response); }));
+    return answer;
 }
 
 void Registry::insert(Entry entry) {

@@ -22,6 +22,7 @@
 
 #include "api/codec/operation.h"
 #include "api/codec/query_parser.h"
+#include "api/codec/rest_codec.h"
 
 namespace kiln::api {
 
@@ -41,12 +42,15 @@ class Registry {
         // The same for a service of the JSON protocol; the error goes to write_json_error().
         Result<std::string> run_json(Context& context, std::string_view body,
                                      const Gate& gate = {}) const;
+        // The same for a service of the REST protocol; the error goes to write_rest_error().
+        Result<RestAnswer> run_rest(Context& context, const RestRoute& route,
+                                    const RestRequest& http, const Gate& gate = {}) const;
 
       private:
         friend class Registry;
-        // From the decoded request to the encoded response; the one step that knows the types.
-        using Invoke = std::function<Result<std::string>(Context&, const void* request,
-                                                         std::string_view request_id)>;
+        using Encode = std::function<void(const void* response)>;
+        // From the decoded request to the response; the one step that knows the types.
+        using Invoke = std::function<Status(Context&, const void* request, const Encode& encode)>;
         Entry(const OperationInfo& info, Invoke invoke)
             : info_(&info), invoke_(std::move(invoke)) {}
 
@@ -57,14 +61,15 @@ class Registry {
     // At most once for each operation.
     template <class Op, class Handler>
     void add(Handler handler) {
-        insert(Entry(
-            Op::info(),
-            [handler = std::move(handler)](Context& context, const void* request,
-                                           std::string_view request_id) -> Result<std::string> {
-                TRY_ASSIGN(const typename Op::Response response,
-                           handler(context, *static_cast<const typename Op::Request*>(request)));
-                return encode(Op::info(), &response, request_id);
-            }));
+        insert(Entry(Op::info(),
+                     [handler = std::move(handler)](Context& context, const void* request,
+                                                    const Entry::Encode& encode) -> Status {
+                         TRY_ASSIGN(
+                             const typename Op::Response response,
+                             handler(context, *static_cast<const typename Op::Request*>(request)));
+                         encode(&response);
+                         return ok();
+                     }));
     }
 
     // MissingAction; InvalidAction for what no model knows; UnsupportedOperation, naming it, for
@@ -73,8 +78,6 @@ class Registry {
     bool handles(const OperationInfo& operation) const { return entries_.contains(&operation); }
 
   private:
-    static std::string encode(const OperationInfo& operation, const void* response,
-                              std::string_view request_id);
     void insert(Entry entry);
 
     std::unordered_map<const OperationInfo*, Entry> entries_;

@@ -6,6 +6,7 @@
 
 namespace kiln::api {
 
+extern const ServiceInfo kEbsService;
 extern const ServiceInfo kEc2Service;
 extern const ServiceInfo kIamService;
 extern const ServiceInfo kSsmService;

@@ -159,6 +159,7 @@ void fields(V& v, T& x) {
     v.field("kms_key", x.kms_key_id);
     v.field("completed", x.completed);
     v.field("full_size", x.full_size_bytes);
+    v.field("lineage", x.lineage);
     v.field("volume_everybody", x.volume_permissions.everybody);
     v.field("volume_accounts", x.volume_permissions.accounts);
     v.field("transfer", x.transfer_type);
@@ -196,6 +197,7 @@ void fields(V& v, T& x) {
     v.field("throughput_mibps", x.throughput_mibps);
     v.field("encrypted", x.encrypted);
     v.field("kms_key", x.kms_key_id);
+    v.field("lineage", x.lineage);
 }
 
 // Of the instance: what it was launched as.

@@ -43,6 +43,7 @@ std::span<const Migration> migrations() {
         {9, "disk transport", k0009DiskTransport},
         {10, "sharing", k0010Sharing},
         {11, "launch templates", k0011LaunchTemplates},
+        {12, "block uploads", k0012BlockUploads},
     };
     return kSteps;
 }

@@ -17,5 +17,6 @@ extern const std::string_view k0008VolumeModifications;
 extern const std::string_view k0009DiskTransport;
 extern const std::string_view k0010Sharing;
 extern const std::string_view k0011LaunchTemplates;
+extern const std::string_view k0012BlockUploads;
 
 }  // namespace kiln::catalog::detail

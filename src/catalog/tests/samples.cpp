@@ -103,6 +103,7 @@ Snapshot full_snapshot() {
     snapshot.set = SnapshotSetId(id_of("set", 1));
     snapshot.encrypted = true;
     snapshot.kms_key_id = "key-1";
+    snapshot.lineage = id_of("vol", 3);
     snapshot.created = UnixMillis{10};
     snapshot.completed = UnixMillis{11};
     snapshot.full_size_bytes = 1ULL << 46;
@@ -125,6 +126,7 @@ Volume full_volume() {
     volume.throughput_mibps = 125;
     volume.encrypted = true;
     volume.kms_key_id = "key-1";
+    volume.lineage = id_of("vol", 3);
     volume.snapshot_id = SnapshotId(id_of("snap", 1));
     volume.base_content = ContentId(id_of("content", 1));
     volume.active_layer = LayerId(id_of("layer", 1));
