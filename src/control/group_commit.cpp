@@ -27,7 +27,11 @@ void GroupCommit::commit(const std::vector<Waiting*>& batch) {
     const Status committed = store_.run([&](catalog::Transaction& tx) -> Status {
         outcomes.clear();  // the transaction may run again
         for (const Waiting* waiting : batch) {
-            outcomes.push_back(waiting->effect(tx));
+            Status outcome = waiting->effect(tx);
+            if (!outcome && !outcome.error().has_api_code()) {
+                return outcome;  // the store's: the transaction can only be given up
+            }
+            outcomes.push_back(std::move(outcome));
         }
         return ok();
     });

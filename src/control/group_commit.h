@@ -2,8 +2,8 @@
 // GroupCommit: small effects of many threads in one transaction, so that they wait for the medium
 // together. Whoever comes first commits what has gathered; the others wait for that.
 //
-// An effect that returns an error has written nothing before it; the others go on. An error of the
-// store is everybody's. Thread-safe, blocking.
+// An effect that refuses (an error with a code of the API) has written nothing before it; the
+// others go on. Any other error is the store's, and everybody's. Thread-safe, blocking.
 #pragma once
 
 #include <functional>
