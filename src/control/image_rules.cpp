@@ -36,14 +36,9 @@ std::string image_location(const model::Account& owner, std::string_view name) {
     return fmt::format("{}/{}", owner.alias.empty() ? owner.id.str() : owner.alias, name);
 }
 
-bool is_shared_with(const model::Image& image, const model::AccountId& account) {
-    const auto& accounts = image.launch_permissions.accounts;
-    return std::find(accounts.begin(), accounts.end(), account) != accounts.end();
-}
-
 bool may_use(const model::Image& image, const model::AccountId& account) {
     return image.owner_id == account || image.launch_permissions.everybody ||
-           is_shared_with(image, account);
+           image.launch_permissions.names(account);
 }
 
 bool is_deprecated(const model::Image& image, UnixMillis now) {

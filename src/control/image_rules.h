@@ -17,12 +17,11 @@ bool is_valid_image_name(std::string_view name);
 inline constexpr std::size_t kMaxImageDescription = 255;  // characters
 Status check_image_description(std::string_view description);
 
-// LP-2: owned by, shared with, or public.
 // "ACCOUNT-OR-ALIAS/NAME": where an image registered or made of snapshots says it lies.
 std::string image_location(const model::Account& owner, std::string_view name);
 
+// LP-2: owned by, shared with, or public.
 bool may_use(const model::Image& image, const model::AccountId& account);
-bool is_shared_with(const model::Image& image, const model::AccountId& account);
 
 // DR-10.
 bool is_deprecated(const model::Image& image, UnixMillis now);

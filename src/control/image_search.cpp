@@ -11,8 +11,6 @@ constexpr std::size_t kIdsAtOnce = 1000;
 // Reading a few more than the page holds costs less than asking again when a filter drops some.
 constexpr std::size_t kMinChunk = 200;
 
-constexpr std::string_view kAliases[] = {"amazon", "aws-marketplace", "aws-backup-vault"};
-
 catalog::Cursor cursor_of(const model::Image& image) {
     return {image.created, image.id.str()};
 }
@@ -37,57 +35,23 @@ Result<ImageSearch> ImageSearch::create(const Caller& caller, const DescribeImag
                                         UnixMillis now) {
     ImageSearch search(caller, input, now);
     TRY(image_filters().check(input.filters));
-    TRY(search.parse_owners());
-    TRY(search.parse_executable_by());
+    TRY_ASSIGN(search.owners_, parse_owners(caller, input.owners));
+    TRY_ASSIGN(search.executable_by_, parse_shared_with(caller, input.executable_by));
     TRY_ASSIGN(search.start_, open_page(caller, input.page, kLimits));
     return search;
-}
-
-Status ImageSearch::parse_owners() {  // DI-2
-    for (const std::string& owner : input_.owners) {
-        if (owner == "self") {
-            owners_.push_back(caller_.account);
-        } else if (std::find(std::begin(kAliases), std::end(kAliases), owner) !=
-                   std::end(kAliases)) {
-            owner_aliases_.push_back(owner);
-        } else {
-            TRY_ASSIGN(owners_.emplace_back(), model::parse_account_id(owner));
-        }
-    }
-    return ok();
-}
-
-Status ImageSearch::parse_executable_by() {  // DI-3
-    for (const std::string& user : input_.executable_by) {
-        if (user == "all") {
-            executable_by_all_ = true;
-        } else if (user == "self") {
-            executable_by_.push_back(caller_.account);
-        } else {
-            TRY_ASSIGN(executable_by_.emplace_back(), model::parse_account_id(user));
-        }
-    }
-    return ok();
-}
-
-bool ImageSearch::has_owner(const model::Image& image) const {
-    return input_.owners.empty() || contains(owners_, image.owner_id) ||
-           contains(owner_aliases_, image.owner_alias);
 }
 
 // DI-3. Whom an image is shared with is its owner's affair (LP-14): by the id of another account
 // one finds images of one's own only.
 bool ImageSearch::has_permission(const model::Image& image) const {
-    if (input_.executable_by.empty()) {
-        return true;
-    }
-    if (executable_by_all_ && image.launch_permissions.everybody) {
+    if (executable_by_.any || (executable_by_.everybody && image.launch_permissions.everybody)) {
         return true;
     }
     return std::any_of(
-        executable_by_.begin(), executable_by_.end(), [&](const model::AccountId& account) {
+        executable_by_.accounts.begin(), executable_by_.accounts.end(),
+        [&](const model::AccountId& account) {
             return (account == caller_.account || image.owner_id == caller_.account) &&
-                   is_shared_with(image, account);
+                   image.launch_permissions.names(account);
         });
 }
 
@@ -103,7 +67,7 @@ bool ImageSearch::shows(const ImageView& view) const {
         is_deprecated(image, now_)) {
         return false;  // DR-11; DI-4
     }
-    return has_owner(image) && has_permission(image) &&
+    return owners_.has(image.owner_id, image.owner_alias) && has_permission(image) &&
            image_filters().matches(input_.filters, view);
 }
 
@@ -142,10 +106,10 @@ catalog::ImageQuery ImageSearch::narrowed() const {
     using State = model::ImageState;
     catalog::ImageQuery query;
     query.region = caller_.region;
-    query.owners = owners_;
-    query.owner_aliases = owner_aliases_;
-    query.shared_with = executable_by_;
-    query.or_shared_with_all = executable_by_all_;
+    query.owners = owners_.accounts;
+    query.owner_aliases = owners_.aliases;
+    query.shared_with = executable_by_.accounts;
+    query.or_shared_with_all = executable_by_.everybody;
     query.states = {State::pending,   State::available, State::invalid,
                     State::transient, State::failed,    State::error};
     if (input_.include_disabled) {

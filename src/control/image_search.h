@@ -6,6 +6,7 @@
 // the search reads in chunks from the page's start until the page is full. One owner thread.
 #pragma once
 
+#include "control/describe_scope.h"
 #include "control/images.h"
 
 namespace kiln::control {
@@ -21,9 +22,6 @@ class ImageSearch {
     ImageSearch(const Caller& caller, const DescribeImagesInput& input, UnixMillis now)
         : caller_(caller), input_(input), now_(now) {}
 
-    Status parse_owners();
-    Status parse_executable_by();
-    bool has_owner(const model::Image& image) const;
     bool has_permission(const model::Image& image) const;
     bool shows(const ImageView& view) const;
 
@@ -37,10 +35,8 @@ class ImageSearch {
     const DescribeImagesInput& input_;
     UnixMillis now_;
     PageStart start_;
-    std::vector<model::AccountId> owners_;
-    std::vector<std::string> owner_aliases_;
-    std::vector<model::AccountId> executable_by_;
-    bool executable_by_all_ = false;
+    OwnerScope owners_;
+    SharedScope executable_by_;
 };
 
 }  // namespace kiln::control

@@ -13,12 +13,6 @@ namespace {
 using State = model::SnapshotState;
 
 constexpr PageLimits kLimits{5, 1000};  // PAG-2
-constexpr std::string_view kAliases[] = {"amazon", "aws-marketplace", "aws-backup-vault"};
-
-template <class T>
-bool contains(const std::vector<T>& values, const T& value) {
-    return std::find(values.begin(), values.end(), value) != values.end();
-}
 
 catalog::Cursor cursor_of(const model::Snapshot& snapshot) {
     return {snapshot.created, snapshot.id.str()};
@@ -42,57 +36,25 @@ Result<SnapshotSearch> SnapshotSearch::create(const Caller& caller,
                                               const DescribeSnapshotsInput& input) {
     SnapshotSearch search(caller, input);
     TRY(snapshot_filters().check(input.filters));
-    TRY(search.parse_owners());
-    TRY(search.parse_restorable_by());
+    TRY_ASSIGN(search.owners_, parse_owners(caller, input.owners));
+    TRY_ASSIGN(search.restorable_by_, parse_shared_with(caller, input.restorable_by));
     TRY_ASSIGN(search.start_, open_page(caller, input.page, kLimits));
     return search;
-}
-
-Status SnapshotSearch::parse_owners() {  // DI-2
-    for (const std::string& owner : input_.owners) {
-        if (owner == "self") {
-            owners_.push_back(caller_.account);
-        } else if (std::find(std::begin(kAliases), std::end(kAliases), owner) !=
-                   std::end(kAliases)) {
-            owner_aliases_.push_back(owner);
-        } else {
-            TRY_ASSIGN(owners_.emplace_back(), model::parse_account_id(owner));
-        }
-    }
-    return ok();
-}
-
-Status SnapshotSearch::parse_restorable_by() {
-    for (const std::string& user : input_.restorable_by) {
-        if (user == "all") {
-            restorable_by_all_ = true;
-        } else if (user == "self") {
-            restorable_by_.push_back(caller_.account);
-        } else {
-            TRY_ASSIGN(restorable_by_.emplace_back(), model::parse_account_id(user));
-        }
-    }
-    return ok();
-}
-
-bool SnapshotSearch::has_owner(const model::Snapshot& snapshot) const {
-    return input_.owners.empty() || contains(owners_, snapshot.owner_id) ||
-           contains(owner_aliases_, snapshot.owner_alias);
 }
 
 // One's own are restorable by oneself. Whom a snapshot is shared with is its owner's affair: by the
 // id of another account one finds snapshots of one's own only.
 bool SnapshotSearch::is_restorable(const model::Snapshot& snapshot) const {
-    if (input_.restorable_by.empty() ||
-        (restorable_by_all_ && snapshot.volume_permissions.everybody)) {
+    if (restorable_by_.any || (restorable_by_.everybody && snapshot.volume_permissions.everybody)) {
         return true;
     }
     const bool own = snapshot.owner_id == caller_.account;
-    return std::any_of(
-        restorable_by_.begin(), restorable_by_.end(), [&](const model::AccountId& account) {
-            return account == caller_.account ? own || snapshot.volume_permissions.names(account)
-                                              : own && snapshot.volume_permissions.names(account);
-        });
+    return std::any_of(restorable_by_.accounts.begin(), restorable_by_.accounts.end(),
+                       [&](const model::AccountId& account) {
+                           return account == caller_.account
+                                      ? own || snapshot.volume_permissions.names(account)
+                                      : own && snapshot.volume_permissions.names(account);
+                       });
 }
 
 catalog::SnapshotQuery SnapshotSearch::narrowed() const {
@@ -100,8 +62,8 @@ catalog::SnapshotQuery SnapshotSearch::narrowed() const {
     query.region = caller_.region;
     query.states = {State::pending, State::completed, State::error};
     query.page.newest_first = true;  // PAG-7
-    if (owner_aliases_.empty()) {
-        query.owners = owners_;
+    if (owners_.aliases.empty()) {
+        query.owners = owners_.accounts;
     }
     // One's own need no look at permissions, which keeps the query in the order of one index.
     if (query.owners != std::vector{caller_.account}) {
@@ -141,7 +103,7 @@ Result<std::vector<SnapshotView>> SnapshotSearch::shown(
     catalog::Transaction& tx, std::vector<model::Snapshot> snapshots) const {
     TRY(keep_readable(tx, caller_.account, snapshots));
     std::erase_if(snapshots, [&](const model::Snapshot& snapshot) {
-        return !has_owner(snapshot) || !is_restorable(snapshot);
+        return !owners_.has(snapshot.owner_id, snapshot.owner_alias) || !is_restorable(snapshot);
     });
     TRY_ASSIGN(auto views, load_views(tx, caller_, std::move(snapshots)));
     std::erase_if(views, [&](const SnapshotView& view) {
@@ -157,8 +119,7 @@ Result<Page<SnapshotView>> SnapshotSearch::run(catalog::Transaction& tx) const {
         TRY_ASSIGN(found, shown(tx, std::move(named)));
     } else {
         const catalog::SnapshotQuery query = narrowed();
-        const bool leaves_out =
-            query.visible_to || !input_.restorable_by.empty() || !input_.filters.empty();
+        const bool leaves_out = query.visible_to || !restorable_by_.any || !input_.filters.empty();
         const auto list = [&](const PageStart& piece) {
             catalog::SnapshotQuery part = query;
             part.page.after = piece.after;

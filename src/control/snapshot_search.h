@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "control/describe_scope.h"
 #include "control/pagination.h"
 #include "control/snapshot_views.h"
 
@@ -28,9 +29,6 @@ class SnapshotSearch {
   private:
     SnapshotSearch(const Caller& caller, const DescribeSnapshotsInput& input)
         : caller_(caller), input_(input) {}
-    Status parse_owners();
-    Status parse_restorable_by();
-    bool has_owner(const model::Snapshot& snapshot) const;
     bool is_restorable(const model::Snapshot& snapshot) const;
     catalog::SnapshotQuery narrowed() const;
     Result<std::vector<model::Snapshot>> read_named(catalog::Transaction& tx) const;
@@ -40,10 +38,8 @@ class SnapshotSearch {
     const Caller& caller_;
     const DescribeSnapshotsInput& input_;
     PageStart start_;
-    std::vector<model::AccountId> owners_;
-    std::vector<std::string> owner_aliases_;
-    std::vector<model::AccountId> restorable_by_;
-    bool restorable_by_all_ = false;
+    OwnerScope owners_;
+    SharedScope restorable_by_;
 };
 
 }  // namespace kiln::control

@@ -62,11 +62,6 @@ Status LayerRegister::pin_to_drop(const LayerId& layer) {
     return ok();
 }
 
-bool LayerRegister::in_use(const LayerId& layer) const {
-    MutexLock lock(mutex_);
-    return layers_.contains(layer);
-}
-
 bool LayerRegister::being_written(const LayerId& layer) const {
     MutexLock lock(mutex_);
     const auto found = layers_.find(layer);

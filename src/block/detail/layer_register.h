@@ -34,7 +34,6 @@ class LayerRegister {
     // The only use; nobody opens the layer until unpin().
     Status pin_to_drop(const LayerId& layer) EXCLUDES(mutex_);
 
-    bool in_use(const LayerId& layer) const EXCLUDES(mutex_);
     // An open handle may change it: it is not sealed.
     bool being_written(const LayerId& layer) const EXCLUDES(mutex_);
 

@@ -90,7 +90,6 @@ class LayerUses {
     ~LayerUses();
 
     const LayerContext& context() const { return context_; }
-    bool in_use(const LayerId& layer) const { return register_.in_use(layer); }
     bool being_written(const LayerId& layer) const { return register_.being_written(layer); }
 
     // As open_local_layer, with the register's refusals.
