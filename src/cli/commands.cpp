@@ -17,6 +17,7 @@
 #include "cli/gc_command.h"
 #include "cli/images_command.h"
 #include "cli/import_command.h"
+#include "cli/operations_command.h"
 #include "cli/print.h"
 #include "cli/ssh_command.h"
 #include "cli/verify_command.h"
@@ -169,27 +170,6 @@ void add_nbd(CLI::App& app, std::function<int()>* run) {
     });
 }
 
-int print_operations(const ClientChoices& choices, bool built_only) {
-    auto client = Client::create(choices);
-    if (!client) {
-        return fail(client.error());
-    }
-    const auto answer = (*client)->call("GET", "/kiln/v1/operations");
-    if (!answer) {
-        return fail(answer.error());
-    }
-    const json document = json::parse(*answer);
-    for (const json& operation : document["operations"]) {
-        const bool built = operation["built"].get<bool>();
-        if (built || !built_only) {
-            std::printf("%-6s %-9s %s\n", operation["service"].get<std::string>().c_str(),
-                        built ? "built" : "not built",
-                        operation["operation"].get<std::string>().c_str());
-        }
-    }
-    return 0;
-}
-
 // Single quotes, so that the shell takes the text as it is.
 std::string quoted(const std::string& text) {
     std::string out = "'";
@@ -256,12 +236,15 @@ void add_web(CLI::App& app, std::function<int()>* run) {
 
 void add_operations(CLI::App& app, std::function<int()>* run) {
     auto choices = std::make_shared<ClientChoices>();
-    auto built = std::make_shared<bool>(false);
-    CLI::App* command =
-        app.add_subcommand("operations", "list the API operations, and which are built");
+    auto request = std::make_shared<OperationsRequest>();
+    CLI::App* command = app.add_subcommand(
+        "operations", "list the API operations, and which are built; or what one of them takes");
     add_choices(command, choices);
-    command->add_flag("--built", *built, "only those that are built");
-    command->callback([=] { *run = [=] { return print_operations(*choices, *built); }; });
+    command->add_option("NAME", request->name, "of one operation, as CopyImage or copy-image");
+    command->add_flag("--built", request->built_only, "only those that are built");
+    command->add_flag("--json", request->json,
+                      "print JSON, with the parameters and filters of what is built");
+    command->callback([=] { *run = [=] { return run_operations(*choices, *request); }; });
 }
 
 void add_ssh(CLI::App& app, std::function<int()>* run) {

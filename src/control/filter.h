@@ -57,6 +57,8 @@ class FilterTable {
     // FLT-6, FLT-7, FLT-8; call before matching.
     Status check(const std::vector<Filter>& filters) const;
     bool matches(const std::vector<Filter>& filters, const T& item) const;
+    // Sorted; without those for tags, which every kind has.
+    std::vector<std::string> names() const;
 
   private:
     Values values_of(const std::string& name, const T& item) const;
@@ -92,6 +94,15 @@ bool FilterTable<T>::matches(const std::vector<Filter>& filters, const T& item) 
         }
     }
     return true;
+}
+
+template <class T>
+std::vector<std::string> FilterTable<T>::names() const {
+    std::vector<std::string> names;
+    for (const auto& [name, getter] : getters_) {
+        names.push_back(name);
+    }
+    return names;
 }
 
 template <class T>

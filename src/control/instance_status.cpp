@@ -24,7 +24,9 @@ std::vector<std::string> one(std::string_view text) {
     return {std::string(text)};
 }
 
-const FilterTable<InstanceStatusView>& status_filters() {
+}  // namespace
+
+const FilterTable<InstanceStatusView>& instance_status_filters() {
     static const FilterTable<InstanceStatusView> table = [] {
         Getters getters;
         getters["availability-zone"] = [](const InstanceStatusView& view) {
@@ -56,8 +58,6 @@ const FilterTable<InstanceStatusView>& status_filters() {
     }();
     return table;
 }
-
-}  // namespace
 
 std::string_view summary_of(Reachability reachability) {
     switch (reachability) {
@@ -96,7 +96,7 @@ InstanceStatusView InstanceStatuses::ask(model::Instance instance) {
 
 Result<Page<InstanceStatusView>> InstanceStatuses::describe(const Caller& caller,
                                                             const DescribeStatusInput& input) {
-    TRY(status_filters().check(input.filters));
+    TRY(instance_status_filters().check(input.filters));
     if (!input.ids.empty() && input.page.max_results) {  // PAG-4
         return errors::invalid_parameter_combination(
             "The parameter instancesSet cannot be used with the parameter maxResults");
@@ -134,7 +134,7 @@ Result<Page<InstanceStatusView>> InstanceStatuses::describe(const Caller& caller
         }
         InstanceStatusView view = ask(std::move(instance));
         view.tags = tags[view.instance.id.str()];
-        if (status_filters().matches(input.filters, view)) {
+        if (instance_status_filters().matches(input.filters, view)) {
             views.push_back(std::move(view));
         }
         if (start.limit && views.size() > *start.limit) {

@@ -43,6 +43,8 @@ struct DescribeStatusInput {
     PageRequest page;
 };
 
+const FilterTable<InstanceStatusView>& instance_status_filters();
+
 class InstanceStatuses {
   public:
     InstanceStatuses(const Parts& parts, const InstanceWorker& worker)

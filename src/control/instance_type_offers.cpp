@@ -18,14 +18,6 @@ const std::vector<model::Tag>& no_tags() {
     return none;
 }
 
-const FilterTable<TypeOffer>& offer_filters() {
-    static const FilterTable<TypeOffer> table(
-        [](const TypeOffer&) -> const std::vector<model::Tag>& { return no_tags(); },
-        {{"instance-type", [](const TypeOffer& offer) { return Values{offer.type}; }},
-         {"location", [](const TypeOffer& offer) { return Values{offer.location}; }}});
-    return table;
-}
-
 // The order of the table is the order of the pages.
 catalog::Cursor cursor_at(std::size_t place) {
     return {UnixMillis{static_cast<std::int64_t>(place)}, "type"};
@@ -72,6 +64,14 @@ Result<Values> locations(const Topology& topology, const Caller& caller,
 
 }  // namespace
 
+const FilterTable<TypeOffer>& type_offer_filters() {
+    static const FilterTable<TypeOffer> table(
+        [](const TypeOffer&) -> const std::vector<model::Tag>& { return no_tags(); },
+        {{"instance-type", [](const TypeOffer& offer) { return Values{offer.type}; }},
+         {"location", [](const TypeOffer& offer) { return Values{offer.location}; }}});
+    return table;
+}
+
 Result<Page<const InstanceType*>> describe_instance_types(const Caller& caller,
                                                           const DescribeTypesInput& input) {
     TRY(instance_type_filters().check(input.filters));
@@ -92,7 +92,7 @@ Result<Page<const InstanceType*>> describe_instance_types(const Caller& caller,
 
 Result<Page<TypeOffer>> describe_type_offers(const Topology& topology, const Caller& caller,
                                              const DescribeOffersInput& input) {
-    TRY(offer_filters().check(input.filters));
+    TRY(type_offer_filters().check(input.filters));
     TRY_ASSIGN(const PageStart start, open_page(caller, input.page, kOfferLimits));
     const std::string location_type = input.location_type.empty() ? "region" : input.location_type;
     TRY_ASSIGN(const Values places, locations(topology, caller, location_type));
@@ -102,7 +102,7 @@ Result<Page<TypeOffer>> describe_type_offers(const Topology& topology, const Cal
         for (const std::string& location : places) {
             TypeOffer offer{std::string(type.name), location_type, location, place++};
             if (is_after(cursor_at(offer.place), start) &&
-                offer_filters().matches(input.filters, offer)) {
+                type_offer_filters().matches(input.filters, offer)) {
                 offers.push_back(std::move(offer));
             }
         }

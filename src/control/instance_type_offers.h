@@ -39,5 +39,6 @@ Result<Page<TypeOffer>> describe_type_offers(const Topology& topology, const Cal
                                              const DescribeOffersInput& input);
 
 const FilterTable<InstanceType>& instance_type_filters();
+const FilterTable<TypeOffer>& type_offer_filters();
 
 }  // namespace kiln::control

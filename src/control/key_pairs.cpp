@@ -54,18 +54,6 @@ Status check(const std::string& name, const std::vector<TagSpecification>& tags)
     return check_tag_specifications(tags, {"key-pair"});
 }
 
-const FilterTable<KeyPairView>& key_pair_filters() {
-    using Values = FilterTable<KeyPairView>::Values;
-    static const FilterTable<KeyPairView> table(
-        [](const KeyPairView& view) -> const std::vector<model::Tag>& { return view.tags; },
-        {
-            {"fingerprint", [](const KeyPairView& view) { return Values{view.pair.fingerprint}; }},
-            {"key-name", [](const KeyPairView& view) { return Values{view.pair.name}; }},
-            {"key-pair-id", [](const KeyPairView& view) { return Values{view.pair.id.str()}; }},
-        });
-    return table;
-}
-
 Result<std::vector<KeyPairView>> load_views(catalog::Transaction& tx, const Caller& caller,
                                             std::vector<model::KeyPair> pairs) {
     std::vector<std::string> ids;
@@ -108,6 +96,18 @@ bool is_asked_for(const DescribeKeyPairsInput& input, const model::KeyPair& pair
 }
 
 }  // namespace
+
+const FilterTable<KeyPairView>& key_pair_filters() {
+    using Values = FilterTable<KeyPairView>::Values;
+    static const FilterTable<KeyPairView> table(
+        [](const KeyPairView& view) -> const std::vector<model::Tag>& { return view.tags; },
+        {
+            {"fingerprint", [](const KeyPairView& view) { return Values{view.pair.fingerprint}; }},
+            {"key-name", [](const KeyPairView& view) { return Values{view.pair.name}; }},
+            {"key-pair-id", [](const KeyPairView& view) { return Values{view.pair.id.str()}; }},
+        });
+    return table;
+}
 
 Status KeyPairs::insert(catalog::Transaction& tx, const Caller& caller, const model::KeyPair& pair,
                         const std::vector<TagSpecification>& tags) const {

@@ -55,6 +55,8 @@ struct KeyPairView {
     std::vector<model::Tag> tags;  // the caller's
 };
 
+const FilterTable<KeyPairView>& key_pair_filters();
+
 struct CreatedKeyPair {
     KeyPairView view;
     std::string private_key;

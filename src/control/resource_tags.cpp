@@ -147,6 +147,10 @@ std::vector<std::string> keys_of(const std::map<std::string, std::string>& types
 
 }  // namespace
 
+std::vector<std::string> tag_filter_names() {
+    return tag_filters().names();
+}
+
 Status ResourceTags::create(const Caller& caller, const std::vector<std::string>& resource_ids,
                             const std::vector<model::Tag>& tags, bool dry_run) {
     if (tags.empty()) {

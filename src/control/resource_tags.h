@@ -29,6 +29,8 @@ struct DescribeTagsInput {
     PageRequest page;
 };
 
+std::vector<std::string> tag_filter_names();
+
 class ResourceTags {
   public:
     explicit ResourceTags(catalog::Store& store) : store_(store) {}

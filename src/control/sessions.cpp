@@ -120,8 +120,8 @@ std::optional<Sessions::Claim> Sessions::open(std::string_view token) const {
     claim.issued = get_time(payload.subspan(1));
     claim.expires = get_time(payload.subspan(9));
     claim.account = model::AccountId(std::string(as_text(payload.subspan(17, kAccountBytes))));
-    claim.role =
-        model::RoleId(std::string(as_text(payload.subspan(17 + kAccountBytes, kRoleBytes))));
+    const model::RoleId role(std::string(as_text(payload.subspan(17 + kAccountBytes, kRoleBytes))));
+    claim.role = role;
     claim.name = std::string(as_text(payload.subspan(kHeadBytes)));
     return claim;
 }

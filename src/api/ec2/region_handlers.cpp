@@ -2,6 +2,7 @@
 // DescribeRegions and DescribeAvailabilityZones (REG-3, REG-4): facts of the topology, filtered.
 #include "api/context.h"
 #include "api/ec2/convert.h"
+#include "api/ec2/filter_names.h"
 #include "api/ec2/handlers.h"
 #include "api/generated/ec2/describe_availability_zones.h"
 #include "api/generated/ec2/describe_regions.h"
@@ -120,6 +121,14 @@ Result<DescribeAvailabilityZonesResult> describe_zones(
 }
 
 }  // namespace
+
+std::vector<std::string> region_filter_names() {
+    return region_filters().names();
+}
+
+std::vector<std::string> zone_filter_names() {
+    return zone_filters().names();
+}
 
 void add_region_handlers(Registry& registry, Services services) {
     registry.add<ops::DescribeRegions>([services](Context&, const DescribeRegionsRequest& request) {

@@ -17,7 +17,7 @@ std::optional<std::int32_t> number_of(const Scalar<std::int32_t>& value) {
 
 Result<control::PeerGroup> to_peer(const UserIdGroupPair& pair) {
     if (given(pair.vpc_peering_connection_id)) {
-        return not_built("Groups.VpcPeeringConnectionId");
+        return not_built("IpPermissions.Groups.VpcPeeringConnectionId");
     }
     control::PeerGroup peer;
     peer.id = pair.group_id.value_or("");

@@ -6,12 +6,12 @@
 #include <nlohmann/json.hpp>
 
 #include "api/codec/errors.h"
-#include "api/generated/operations.h"
 #include "api/kiln/backup_sender.h"
 #include "api/kiln/client_address.h"
 #include "api/kiln/disk_stream.h"
 #include "api/kiln/import_request.h"
 #include "api/kiln/json.h"
+#include "api/kiln/operations_list.h"
 #include "api/kiln/query.h"
 #include "api/kiln/verify_sender.h"
 #include "control/api_errors.h"
@@ -146,7 +146,7 @@ Result<std::string> KilnApi::answer(const net::HttpRequest& request, const Conte
         return provided(context);
     }
     if (parts.size() == 1 && parts[0] == "operations" && method == "GET") {
-        return operations();
+        return list_operations(registry_);
     }
     if (parts.size() == 1 && parts[0] == "client" && method == "GET") {
         const ClientAddress client = client_address(request.peer);
@@ -340,20 +340,6 @@ Result<std::string> KilnApi::provided(const Context& context) {
                           {"created", format_iso8601(parameter.modified)}});
     }
     return json{{"images", images}}.dump();
-}
-
-Result<std::string> KilnApi::operations() const {
-    json list = json::array();
-    for (const ServiceInfo* service : services()) {
-        for (const OperationInfo& operation : service->operations) {
-            list.push_back({{"service", service->name},
-                            {"operation", operation.name},
-                            {"tier", operation.tier},
-                            {"group", operation.group},
-                            {"built", registry_.handles(operation)}});
-        }
-    }
-    return json{{"operations", list}}.dump();
 }
 
 std::string KilnApi::link_console(const Context& context) {

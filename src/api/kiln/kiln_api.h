@@ -100,7 +100,6 @@ class KilnApi {
     Result<std::string> diff(const net::HttpRequest& request, const Context& context);
     Result<std::string> collect_garbage(const net::HttpRequest& request, const Context& context);
     Result<std::string> provided(const Context& context);
-    Result<std::string> operations() const;
     std::string link_console(const Context& context);
     Result<std::string> create_account(const Context& context, net::BodyReader& body);
 

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "api/ec2/filter_names.h"
+
+#include <map>
+
+#include "control/image_views.h"
+#include "control/instance_status.h"
+#include "control/instance_type_offers.h"
+#include "control/instance_views.h"
+#include "control/key_pairs.h"
+#include "control/networks.h"
+#include "control/resource_tags.h"
+#include "control/security_groups.h"
+#include "control/snapshot_views.h"
+#include "control/template_lookup.h"
+#include "control/volume_modifications.h"
+#include "control/volumes.h"
+
+namespace kiln::api {
+namespace {
+
+using Names = std::vector<std::string>;
+
+template <const auto& (*table)()>
+Names names_of() {
+    return table().names();
+}
+
+const std::map<std::string_view, Names (*)()>& tables() {
+    using namespace control;
+    static const std::map<std::string_view, Names (*)()> tables = {
+        {"DescribeAvailabilityZones", zone_filter_names},
+        {"DescribeImages", names_of<image_filters>},
+        {"DescribeInstanceStatus", names_of<instance_status_filters>},
+        {"DescribeInstanceTypeOfferings", names_of<type_offer_filters>},
+        {"DescribeInstanceTypes", names_of<instance_type_filters>},
+        {"DescribeInstances", names_of<instance_filters>},
+        {"DescribeKeyPairs", names_of<key_pair_filters>},
+        {"DescribeLaunchTemplateVersions", names_of<template_version_filters>},
+        {"DescribeLaunchTemplates", names_of<template_filters>},
+        {"DescribeNetworkInterfaces", names_of<interface_filters>},
+        {"DescribeRegions", region_filter_names},
+        {"DescribeSecurityGroupRules", names_of<security_group_rule_filters>},
+        {"DescribeSecurityGroups", names_of<security_group_filters>},
+        {"DescribeSnapshots", names_of<snapshot_filters>},
+        {"DescribeSubnets", names_of<subnet_filters>},
+        {"DescribeTags", tag_filter_names},
+        {"DescribeVolumes", names_of<volume_filters>},
+        {"DescribeVolumesModifications", names_of<modification_filters>},
+        {"DescribeVpcs", names_of<vpc_filters>},
+    };
+    return tables;
+}
+
+}  // namespace
+
+std::vector<std::string> filter_names(std::string_view operation) {
+    const auto found = tables().find(operation);
+    return found == tables().end() ? Names() : found->second();
+}
+
+}  // namespace kiln::api
