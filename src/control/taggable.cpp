@@ -66,6 +66,14 @@ Status check_group(catalog::Transaction& tx, const Caller& caller, const std::st
     return is_own(group, caller) ? ok() : Status(group_not_found(model::SecurityGroupId(id)));
 }
 
+Status check_key_pair(catalog::Transaction& tx, const Caller& caller, const std::string& id) {
+    TRY_ASSIGN(const auto pair, tx.key_pairs().find(model::KeyPairId(id)));
+    return is_own(pair, caller)
+               ? ok()
+               : Status(Error::api(Code::not_found, "InvalidKeyPair.NotFound",
+                                   "The key pair with ID '" + id + "' does not exist"));
+}
+
 Status check_template(catalog::Transaction& tx, const Caller& caller, const std::string& id) {
     TRY_ASSIGN(const auto found, tx.launch_templates().find(model::LaunchTemplateId(id)));
     return is_own(found, caller) ? ok()
@@ -118,6 +126,7 @@ struct Kind {
 constexpr Kind kKinds[] = {
     {"ami-", "image", check_form<model::parse_image_id>, check_image},
     {"i-", "instance", check_form<model::parse_instance_id>, check_instance},
+    {"key-", "key-pair", check_form<model::parse_key_pair_id>, check_key_pair},
     {"lt-", "launch-template", check_form<model::parse_launch_template_id>, check_template},
     {"snap-", "snapshot", check_form<model::parse_snapshot_id>, check_snapshot},
     {"vpc-", "vpc", check_form<model::parse_vpc_id>, check_vpc},

@@ -79,6 +79,17 @@ def test_TAG_3_TAG_10_every_kind_of_resource_is_tagged_and_found_by_it(kiln):
     assert seen(kiln) == []
 
 
+def test_TAG_8_key_pairs_are_tagged_and_lose_their_tags_with_themselves(kiln):
+    pair = kiln.ec2.create_key_pair(KeyName="tagged")["KeyPairId"]
+    kiln.ec2.create_tags(Resources=[pair], Tags=tags(("env", "prod")))
+    (found,) = kiln.ec2.describe_tags(Filters=[{"Name": "resource-type", "Values": ["key-pair"]}])["Tags"]
+    assert found["ResourceId"] == pair
+    assert kiln.ec2.describe_key_pairs(Filters=[{"Name": "tag:env", "Values": ["prod"]}])["KeyPairs"][0]["Tags"] == tags(("env", "prod"))
+    kiln.ec2.delete_key_pair(KeyName="tagged")
+    assert seen(kiln, ("resource-id", [pair])) == []
+    expect("InvalidKeyPair.NotFound", kiln.ec2.create_tags, Resources=[pair], Tags=tags(("env", "prod")))
+
+
 def test_TAG_1_TAG_2_ID_5_the_mistakes_change_nothing(kiln):
     create, image = kiln.ec2.create_tags, kiln.image
 

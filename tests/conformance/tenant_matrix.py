@@ -1,0 +1,262 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""The tenant matrix: every operation that is built, asked for by the owner of what it names, by an account it is shared with, by
+one that may use it because it is public, by a stranger, from another region, by nobody, and with a signature of an hour ago.
+
+Who may not know of a thing gets the answer, to the letter, that the same request gets for ids of nothing; and no answer to
+anybody holds an id, a name or a tag of the owner's that was not given to them. An operation without a row here fails the test
+(tests/lib/kiln_test/tenant_rows.py)."""
+
+import base64
+import hashlib
+import json
+import os
+import re
+import subprocess
+import sys
+import types
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
+import kiln_test  # noqa: E402
+from kiln_test.calls import Signer, call, status_line  # noqa: E402
+from kiln_test.tenant_rows import ABSENT, DONE, ROWS  # noqa: E402
+
+HERE, THERE = "us-east-1", "eu-west-1"
+TAG = "tag-of-the-owner"
+BLOCK = b"matrix..".ljust(8) * 65536
+READS = ("Describe", "Get", "List")
+TRUST = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"Service": "ec2.amazonaws.com"}, "Action": "sts:AssumeRole"}]}
+POLICY = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "ec2:DescribeImages", "Resource": "*"}]}
+NOTHING = {
+    "image": "ami-0fedcba9876543210", "snapshot": "snap-0fedcba9876543210", "loose": "snap-0fedcba9876543211", "upload": "snap-0fedcba9876543212",
+    "volume": "vol-0fedcba9876543210", "instance": "i-0fedcba9876543210", "template": "lt-0fedcba9876543210", "template_name": "template-of-nobody",
+    "key": "key-0fedcba9876543210", "key_name": "key-of-nobody", "group": "sg-0fedcba9876543210", "rule": "sgr-0fedcba9876543210",
+    "egress": "sgr-0fedcba9876543211", "vpc": "vpc-0fedcba9876543210", "subnet": "subnet-0fedcba9876543210", "interface": "eni-0fedcba9876543210",
+    "role": "role-of-nobody", "profile": "profile-of-nobody", "tag": "tag-of-nobody",
+}  # fmt: skip
+TAGGED = ("loose", "upload", "volume", "instance", "template", "key", "group", "rule", "vpc", "subnet", "interface")
+# What each service calls it: no signature, one of an hour ago, a key that nobody has.
+NOT_SIGNED = {"*": "MissingAuthenticationToken"}
+TOO_LATE = {"*": "RequestExpired", "ebs": "InvalidSignatureException"}
+UNKNOWN_KEY = {"ec2": "AuthFailure", "iam": "InvalidClientTokenId", "sts": "InvalidClientTokenId", "*": "UnrecognizedClientException"}
+# Whatever is different in two answers to the same request.
+PASSING = re.compile(r"<(request[iI]d|RequestI[dD])>[^<]*</\1>|\"x-amzn-RequestId\": *\"[^\"]*\"|<(currentTime|requestTime)>[^<]*<")
+
+
+@kiln_test.fixture
+def kiln():
+    with kiln_test.Kiln("--hypervisor", "fake") as daemon:
+        daemon.owner = Owner(daemon)
+        daemon.shared, daemon.public, daemon.stranger = (daemon.account(name) for name in ("friend", "anybody", "stranger"))
+        daemon.client("ec2").modify_image_attribute(ImageId=daemon.owner.sets["shared"]["image"], LaunchPermission={"Add": [{"UserId": daemon.shared.id}]})
+        share(daemon, "shared", {"UserId": daemon.shared.id})
+        daemon.client("ec2").modify_image_attribute(ImageId=daemon.owner.sets["public"]["image"], LaunchPermission={"Add": [{"Group": "all"}]})
+        share(daemon, "public", {"Group": "all"})
+        yield daemon
+
+
+def share(kiln, name, permission):
+    snapshot = kiln.owner.sets[name]["snapshot"]
+    kiln.client("ec2").modify_snapshot_attribute(SnapshotId=snapshot, CreateVolumePermission={"Add": [permission]})
+
+
+class Owner:
+    """The administrator's account and what it has: one of each kind; of images and snapshots a private one, a shared one and a
+    public one."""
+
+    def __init__(self, kiln):
+        self.kiln = kiln
+        self.pair = (kiln.access_key, kiln.secret_key)
+        self.id = kiln.client("sts").get_caller_identity()["Account"]
+        self.ec2 = kiln.client("ec2")
+        tags = [{"Key": "owner", "Value": TAG}]
+        self.sets = {name: self._import(name) for name in ("private", "shared", "public")}
+        self.things = self._network() | self._machine() | self._others()
+        tagged = [self.things[name] for name in TAGGED] + [value for pair in self.sets.values() for value in pair.values()]
+        self.ec2.create_tags(Resources=tagged, Tags=tags)
+
+    def _import(self, name):
+        path = os.path.join(self.kiln.home, "disk.raw")
+        with open(path, "wb") as disk:
+            disk.write(os.urandom(1 << 20))
+        made = json.loads(self.kiln.run("import", path, "--name", f"image-of-the-owner-{name}", "--json").stdout)
+        self.kiln.wait_stored(made["snapshotId"])
+        return {"image": made["imageId"], "snapshot": made["snapshotId"]}
+
+    def _network(self):
+        vpc = self.ec2.describe_vpcs()["Vpcs"][0]["VpcId"]
+        group = self.ec2.create_security_group(GroupName="group-of-the-owner", Description="of the owner")["GroupId"]
+        allowed = {"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80, "IpRanges": [{"CidrIp": "192.0.2.0/24"}]}
+        rule = self.ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[allowed])["SecurityGroupRules"][0]
+        egress = self.ec2.authorize_security_group_egress(GroupId=group, IpPermissions=[allowed])["SecurityGroupRules"][0]
+        subnet = self.ec2.describe_subnets()["Subnets"][0]
+        return {"vpc": vpc, "group": group, "rule": rule["SecurityGroupRuleId"], "egress": egress["SecurityGroupRuleId"],
+                "subnet": subnet["SubnetId"], "zone": subnet["AvailabilityZone"]}  # fmt: skip
+
+    def _machine(self):
+        key = self.ec2.create_key_pair(KeyName="key-of-the-owner")
+        image, zone = self.sets["private"]["image"], self.ec2.describe_subnets()["Subnets"][0]
+        run = {"ImageId": image, "InstanceType": "t3.nano", "MinCount": 1, "MaxCount": 1, "SubnetId": zone["SubnetId"], "KeyName": "key-of-the-owner"}
+        instance = self.ec2.run_instances(**run, UserData="data-of-the-owner")["Instances"][0]
+        self.ec2.get_waiter("instance_running").wait(InstanceIds=[instance["InstanceId"]], WaiterConfig={"Delay": 1})
+        volume = self.ec2.create_volume(Size=1, AvailabilityZone=zone["AvailabilityZone"])["VolumeId"]
+        self.ec2.get_waiter("volume_available").wait(VolumeIds=[volume], WaiterConfig={"Delay": 1})
+        loose = self.ec2.create_snapshot(VolumeId=volume)["SnapshotId"]
+        self.ec2.get_waiter("snapshot_completed").wait(SnapshotIds=[loose], WaiterConfig={"Delay": 1})
+        return {"key": key["KeyPairId"], "key_name": "key-of-the-owner", "instance": instance["InstanceId"], "volume": volume, "loose": loose,
+                "interface": instance["NetworkInterfaces"][0]["NetworkInterfaceId"]}  # fmt: skip
+
+    def _others(self):
+        template = self.ec2.create_launch_template(LaunchTemplateName="template-of-the-owner", LaunchTemplateData={"ImageId": self.sets["private"]["image"], "InstanceType": "t3.nano"})
+        self.ec2.create_launch_template_version(LaunchTemplateName="template-of-the-owner", LaunchTemplateData={"InstanceType": "t3.nano"})
+        iam, ebs = self.kiln.client("iam"), self.kiln.client("ebs")
+        iam.create_role(RoleName="role-of-the-owner", AssumeRolePolicyDocument=json.dumps(TRUST))
+        iam.put_role_policy(RoleName="role-of-the-owner", PolicyName="matrix", PolicyDocument=json.dumps(POLICY))
+        iam.create_instance_profile(InstanceProfileName="profile-of-the-owner")
+        snapshot = self.sets["private"]["snapshot"]
+        return {
+            "template": template["LaunchTemplate"]["LaunchTemplateId"], "template_name": "template-of-the-owner",
+            "role": "role-of-the-owner", "profile": "profile-of-the-owner", "tag": TAG,
+            "block": ebs.list_snapshot_blocks(SnapshotId=snapshot)["Blocks"][0]["BlockToken"],
+            "upload": ebs.start_snapshot(VolumeSize=1)["SnapshotId"],
+        }  # fmt: skip
+
+    def secrets(self, spared):
+        """What nobody else may be told: ids, names, tags; but not those of the set that was given away."""
+        given = {value for name in spared for value in self.sets[name].values()}
+        secret = [value for name, value in self.things.items() if name not in ("zone", "block")]
+        secret += [value for pair in self.sets.values() for value in pair.values()]
+        secret += [TAG, "data-of-the-owner", "group-of-the-owner", "image-of-the-owner-private", *self.pair]
+        return [value for value in secret if value not in given]
+
+
+def constants():
+    key = "ssh-ed25519 " + base64.b64encode(b"\0\0\0\x0bssh-ed25519\0\0\0\x20" + bytes(range(32))).decode()
+    return {
+        "region": HERE, "public_key": base64.b64encode(key.encode()).decode(), "trust": json.dumps(TRUST), "policy": json.dumps(POLICY),
+        "checksum": base64.b64encode(hashlib.sha256(BLOCK).digest()).decode(), "made": "made-by-the-matrix",
+    }  # fmt: skip
+
+
+def fill(value, things):
+    if isinstance(value, list):
+        return [fill(item, things) for item in value]
+    if value == "{bytes}":
+        return BLOCK
+    return value.format(**things) if isinstance(value, str) else value
+
+
+def ask(kiln, row, signer, things, dry_run=False):
+    parameters = {name: fill(value, things) for name, value in row.parameters.items()}
+    if dry_run:
+        parameters["DryRun"] = "true"
+    return call(kiln.endpoint, row.service, row.operation, parameters, signer)
+
+
+def attempt(kiln, row, signer, things, dry):
+    """Reads are done; what changes something is asked with DryRun where it can be, and in earnest only if that was refused."""
+    if not dry or row.operation.startswith(READS):
+        return ask(kiln, row, signer, things)
+    first = ask(kiln, row, signer, things, dry_run=True)
+    if first.code == "DryRunOperation":
+        return types.SimpleNamespace(status=200, code="", message="", body="")
+    second = ask(kiln, row, signer, things)
+    assert (first.status, first.code) == (second.status, second.code), f"{row}: DryRun: {status_line(first)}; in earnest: {status_line(second)}"
+    return second
+
+
+def neutral(answer, things):
+    """An answer without what differs from one request to the next, and with the names that were asked for put out of it."""
+    text = PASSING.sub("", answer.body)
+    for name in sorted(NOTHING, key=lambda name: -len(things[name])):
+        text = text.replace(things[name], "{" + name + "}")
+    return answer.status, answer.code, text
+
+
+def dry_operations(kiln):
+    listed = json.loads(kiln.run("operations", "--built", "--json").stdout)["operations"]
+    built = {(entry["service"], entry["operation"]) for entry in listed}
+    dry = {(entry["service"], entry["operation"]) for entry in listed if any(item["name"] == "DryRun" for item in entry["parameters"])}
+    return built, dry
+
+
+def things_for(kiln, account, which, nothing=False):
+    things = constants() | kiln.owner.things | kiln.owner.sets[which]
+    return things | {"caller": account.id, "owner": kiln.owner.id} | (NOTHING if nothing else {})
+
+
+def check_all(kiln, account, signer, which, column):
+    """Every row for one account: all that is wrong."""
+    _, dry = dry_operations(kiln)
+    spared = {"stranger": ["public"], "elsewhere": [], "shared": ["shared", "public"], "public": ["public"]}[column]
+    secrets, wrong = kiln.owner.secrets(spared), []
+    for row in ROWS:
+        if row.service == "iam" and column == "elsewhere":
+            continue  # the same in every region
+        takes_dry = (row.service, row.operation) in dry
+        things, nothing = things_for(kiln, account, which), things_for(kiln, account, which, nothing=True)
+        answer = attempt(kiln, row, signer, things, takes_dry)
+        wanted = getattr(row, column)
+        wanted = DONE if wanted == ABSENT and row.own else wanted
+        if wanted == ABSENT:
+            other = attempt(kiln, row, signer, nothing, takes_dry)
+            if neutral(answer, things) != neutral(other, nothing):
+                wrong.append(f"{row}: {status_line(answer)}; for what does not exist: {status_line(other)}")
+        elif (answer.code or DONE) != wanted:
+            wrong.append(f"{row}: {status_line(answer)}, expected {wanted}")
+        asked = str(row.parameters.values())
+        told = [secret for secret in secrets if secret in answer.body and not any(things.get(name) == secret for name in re.findall(r"{(\w+)}", asked))]
+        if told:
+            wrong.append(f"{row}: tells {told}")
+    return wrong
+
+
+def world(kiln):
+    """All that the owner sees of its own."""
+    reads = [row for row in ROWS if row.service in ("ec2", "iam") and row.operation.startswith(("Describe", "List")) and row.own]
+    reads += [row for row in ROWS if row.operation in ("DescribeImageAttribute", "DescribeSnapshotAttribute", "DescribeInstanceAttribute")]
+    things = things_for(kiln, kiln.owner, "shared")
+    return [neutral(ask(kiln, row, Signer(kiln.owner.pair), things), things) for row in reads]
+
+
+def test_every_operation_has_a_row(kiln):
+    built, _ = dry_operations(kiln)
+    rows = {(row.service, row.operation) for row in ROWS}
+    assert built - rows == set(), f"without a row: {sorted(built - rows)}"
+    assert rows - built == set(), f"not built: {sorted(rows - built)}"
+
+
+def test_others_find_nothing_they_were_not_given_and_change_nothing(kiln):
+    before, wrong = world(kiln), []
+    for column, account, which in (("stranger", kiln.stranger, "private"), ("shared", kiln.shared, "shared"), ("public", kiln.public, "public")):
+        wrong += [f"{column}: {line}" for line in check_all(kiln, account, Signer(account.pair), which, column)]
+    wrong += [f"elsewhere: {line}" for line in check_all(kiln, kiln.owner, Signer(kiln.owner.pair, THERE), "private", "elsewhere")]
+    assert not wrong, "\n".join(wrong)
+    assert world(kiln) == before
+
+
+def test_nobody_and_late_signatures_are_refused_by_every_operation(kiln):
+    """Before anything else is looked at: the answer is the same, whatever is asked for."""
+    wrong = []
+    for signer, codes in ((Signer(), NOT_SIGNED), (Signer(kiln.owner.pair, age=3600), TOO_LATE), (Signer(("AKIAIOSFODNN7EXAMPLE", "x" * 40)), UNKNOWN_KEY)):
+        for row in ROWS:
+            answer = ask(kiln, row, signer, things_for(kiln, kiln.owner, "private"))
+            if answer.code != codes.get(row.service, codes.get("*")) or answer.status not in (400, 401, 403):
+                wrong.append(f"{row}: {status_line(answer)}, expected {codes}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_the_owner_does_it_all(kiln):
+    """Last: some of it has no DryRun. Roles and profiles are made, used and removed in the order of the rows."""
+    _, dry = dry_operations(kiln)
+    things, wrong = things_for(kiln, kiln.owner, "private"), []
+    things |= {"role": things["made"], "profile": things["made"]}
+    for row in ROWS:
+        answer = attempt(kiln, row, Signer(kiln.owner.pair), things, (row.service, row.operation) in dry)
+        if (answer.code or DONE) != row.owner:
+            wrong.append(f"{row}: {status_line(answer)}, expected {row.owner}")
+    assert not wrong, "\n".join(wrong)
+
+
+if __name__ == "__main__":
+    kiln_test.main()
