@@ -26,11 +26,11 @@ def writer_image():
 
 
 class Writer:
-    """One instance with two data volumes, whose guest writes records."""
+    """One instance with two data volumes, whose guest writes records; with `with_volumes=False` they come with the image."""
 
-    def __init__(self, kiln, image):
-        self.kiln, self.ec2 = kiln, kiln.client("ec2")
-        data = [{"DeviceName": f"/dev/sd{letter}", "Ebs": {"VolumeSize": 1, "DeleteOnTermination": True}} for letter in "fg"]
+    def __init__(self, kiln, image, ec2=None, with_volumes=True):
+        self.kiln, self.ec2 = kiln, ec2 or kiln.client("ec2")
+        data = [{"DeviceName": f"/dev/sd{letter}", "Ebs": {"VolumeSize": 1, "DeleteOnTermination": True}} for letter in "fg" if with_volumes]
         made = self.ec2.run_instances(
             ImageId=image, InstanceType="t3.nano", MinCount=1, MaxCount=1, BlockDeviceMappings=data
         )  # fmt: skip
