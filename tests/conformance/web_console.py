@@ -48,7 +48,7 @@ def link_of(kiln, *more):
     return link.rsplit("/", 1)[1]
 
 
-def test_the_page_and_what_it_loads_are_served(service):
+def test_WEB_2_the_page_and_what_it_loads_are_served(service):
     status, headers, page = ask(service, "GET", "/console/")
     assert (status, headers["Content-Type"]) == (200, "text/html; charset=utf-8")
     assert "default-src 'none'" in headers["Content-Security-Policy"] and headers["X-Content-Type-Options"] == "nosniff"
@@ -67,7 +67,7 @@ def test_the_page_and_what_it_loads_are_served(service):
         assert (status, nothing, int(head["Content-Length"])) == (200, b"", len(plain))
 
 
-def test_a_browser_at_the_root_is_led_to_the_console_and_a_client_is_not(service):
+def test_WEB_2_a_browser_at_the_root_is_led_to_the_console_and_a_client_is_not(service):
     for path in ("/", "/console"):
         status, headers, _ = ask(service, "GET", path, Accept="text/html,*/*")
         assert (status, headers["Location"]) == (302, "/console/"), path
