@@ -16,7 +16,7 @@ from kiln_test.refusals import expect  # noqa: E402
 
 @kiln_test.fixture
 def service():
-    with kiln_test.api_service() as kiln:
+    with kiln_test.api_service("--gc-grace", "0") as kiln:
         yield kiln
 
 
