@@ -179,6 +179,28 @@ def test_NET_4_subnet_zone_and_address_may_be_chosen(service):
     end(ec2, [i["InstanceId"] for i in (one, two, three, four, five, other)])
 
 
+def test_NET_3_five_addresses_of_a_subnet_are_never_given_out(service):
+    ec2 = service.client("ec2")
+    home = subnets(ec2)["us-east-1e"]
+
+    def free():
+        return subnets(ec2)["us-east-1e"]["AvailableIpAddressCount"]
+
+    network = ipaddress.ip_network(home["CidrBlock"])
+    assert network.num_addresses == 4096 and home["AvailableIpAddressCount"] == 4091
+    base = {"ImageId": service.image, "InstanceType": "t2.nano", "MinCount": 1, "MaxCount": 1, "SubnetId": home["SubnetId"]}
+    for number in (0, 1, 2, 3, 4095):
+        expect("InvalidParameterValue", ec2.run_instances, **base, PrivateIpAddress=str(network[number]))
+    made = [launch(service, SubnetId=home["SubnetId"], PrivateIpAddress=str(network[number]))[0]["InstanceId"] for number in (4, 4094)]
+    assert free() == 4089
+    ec2.get_waiter("instance_running").wait(InstanceIds=made, WaiterConfig={"Delay": 1, "MaxAttempts": 30})
+    ec2.stop_instances(InstanceIds=made[:1])
+    ec2.get_waiter("instance_stopped").wait(InstanceIds=made[:1], WaiterConfig={"Delay": 1, "MaxAttempts": 30})
+    assert free() == 4089, "a stopped one has its address"
+    end(ec2, made)
+    assert free() == 4091
+
+
 def test_SG_10_NET_6_groups_at_launch(service):
     ec2 = service.client("ec2")
     web = ec2.create_security_group(GroupName="web", Description="web")["GroupId"]
