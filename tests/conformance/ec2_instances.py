@@ -231,7 +231,7 @@ def test_VOL_7_a_volume_without_delete_on_termination_outlives_its_instance_and_
     wait_until(lambda: layers(service) - before == {kept["activeLayer"]}, 20, "only the kept volume's layer is left")
 
 
-def test_64_tib_launch_like_any_other_size(service):
+def test_BDM_18_64_tib_launch_like_any_other_size(service):
     ec2 = service.client("ec2")
     size = [{"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 65536, "VolumeType": "gp3"}}]
     instance = launch(ec2, service.image, BlockDeviceMappings=size)["Instances"][0]["InstanceId"]
