@@ -103,6 +103,7 @@ def test_KP_5_an_account_has_at_most_5000_pairs_in_a_region():
     with kiln_test.Kiln("--hypervisor", "fake") as kiln:
         made = kiln.client("ec2").create_key_pair(KeyName="first", KeyType="ed25519")["KeyPairId"]
         kiln.stop()
+        # Nearly all of them as copies of the first one's row: to make as many by requests takes a minute.
         with contextlib.closing(sqlite3.connect(os.path.join(kiln.data, "catalog.sqlite"))) as catalog, catalog:
             columns = "id, region, owner, name, created, doc"
             region, owner, created, document = catalog.execute("SELECT region, owner, created, doc FROM key_pairs WHERE id = ?", (made,)).fetchone()
