@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "control/idempotency.h"
 
+#include <fmt/format.h>
+
 #include "model/idempotency.h"
 
 namespace kiln::control {
@@ -17,6 +19,14 @@ model::IdempotencyToken row_of(const Caller& caller, const ClientToken& token) {
 }
 
 }  // namespace
+
+Status check_client_token(const std::string& token, std::size_t most) {
+    if (token.size() > most) {
+        return Error::api(Code::invalid_argument, "InvalidClientToken",
+                          fmt::format("The client token is longer than {} characters.", most));
+    }
+    return ok();
+}
 
 Result<std::optional<std::string>> find_result(catalog::Transaction& tx, const Caller& caller,
                                                const ClientToken& token) {

@@ -20,6 +20,10 @@ struct ClientToken {
     std::string request_hash;  // of the other parameters (IDM-2)
 };
 
+// IDM-1. InvalidClientToken for a longer one.
+inline constexpr std::size_t kClientTokenLimit = 64;
+Status check_client_token(const std::string& token, std::size_t most = kClientTokenLimit);
+
 // What it created before; nothing when it is new. IdempotentParameterMismatch.
 Result<std::optional<std::string>> find_result(catalog::Transaction& tx, const Caller& caller,
                                                const ClientToken& token);

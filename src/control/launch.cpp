@@ -18,7 +18,6 @@ namespace kiln::control {
 namespace {
 
 constexpr char kAction[] = "RunInstances";
-constexpr std::size_t kMaxClientToken = 64;  // IDM-1
 constexpr std::int64_t kMaxInstancesPerCall = 1000;
 constexpr std::size_t kMaxUserData = 16'384;  // RUN-4
 
@@ -52,11 +51,7 @@ Status Launch::check() const {
         return errors::invalid_parameter_value(fmt::format(
             "At most {} instances may be launched by one request.", kMaxInstancesPerCall));
     }
-    if (input_.client_token.size() > kMaxClientToken) {
-        return Error::api(
-            Code::invalid_argument, "InvalidClientToken",
-            fmt::format("The client token is longer than {} characters.", kMaxClientToken));
-    }
+    TRY(check_client_token(input_.client_token));
     if (input_.user_data.size() > kMaxUserData) {
         return errors::invalid_parameter_value(
             fmt::format("User data is limited to {} bytes", kMaxUserData));
@@ -95,7 +90,7 @@ Result<std::vector<VolumePlan>> Launch::plan_volumes(
         return Error::api(Code::resource_exhausted, "AttachmentLimitExceeded",
                           fmt::format("An instance takes at most {} volumes.", kMaxDevices));
     }
-    // RUN-5: the root device first.
+    // The root device first.
     std::stable_partition(plans.begin(), plans.end(), [&](const VolumePlan& plan) {
         return model::same_device(plan.device, image.root_device_name);
     });

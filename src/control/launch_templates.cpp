@@ -18,7 +18,7 @@ namespace {
 constexpr std::size_t kMinName = 3;  // LT-1
 constexpr std::size_t kMaxName = 128;
 constexpr std::size_t kMaxDescription = 255;      // LT-1
-constexpr std::size_t kMaxClientToken = 128;      // IDM-1
+constexpr std::size_t kMaxClientToken = 128;      // LT-1
 constexpr std::size_t kMaxPerRegion = 5'000;      // LT-11: EC2's default
 constexpr std::int64_t kMaxVersions = 10'000;     // LT-11
 constexpr std::size_t kMaxVersionsPerCall = 200;  // LT-3
@@ -52,12 +52,7 @@ Status check_description(const std::string& description) {
 }
 
 Status check_token(const std::string& token) {
-    if (token.size() > kMaxClientToken) {
-        return Error::api(
-            Code::invalid_argument, "InvalidClientToken",
-            fmt::format("The client token is longer than {} characters.", kMaxClientToken));
-    }
-    return ok();
+    return check_client_token(token, kMaxClientToken);
 }
 
 template <class Input>

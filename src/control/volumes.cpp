@@ -57,6 +57,7 @@ Result<std::vector<model::Volume>> own_volumes(catalog::Transaction& tx, const C
 
 Result<VolumeView> Volumes::create(const Caller& caller, const CreateVolumeInput& input) {
     TRY(check_tag_specifications(input.tags, {"volume"}));
+    TRY(check_client_token(input.client_token));
     if (input.availability_zone.empty()) {  // VOL-2
         return errors::missing_parameter("availabilityZone");
     }

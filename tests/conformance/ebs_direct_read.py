@@ -146,7 +146,7 @@ def test_ED_8_pages_go_on_where_they_ended(service):
     invalid("INVALID_PAGE_TOKEN", ebs.list_snapshot_blocks, SnapshotId=service.snapshot, NextToken=page["NextToken"])
 
 
-def test_ED_9_changes_of_a_volume_and_of_what_was_made_from_it(service):
+def test_ED_9_SNP_5_changes_of_a_volume_and_of_what_was_made_from_it(service):
     ec2, ebs = service.client("ec2"), service.client("ebs")
     volume = ec2.create_volume(AvailabilityZone="us-east-1a", SnapshotId=service.snapshot)["VolumeId"]
     image = ec2.register_image(

@@ -163,7 +163,7 @@ def test_CP_1_a_token_copies_once(kiln):
     expect("InvalidAMIName.Duplicate", ec2.copy_image, **(request | {"ClientToken": "other"}))
 
 
-def test_CP_mistakes_are_told_and_change_nothing(kiln):
+def test_CP_6_mistakes_are_told_and_change_nothing(kiln):
     ec2 = kiln.client("ec2", THERE)
     source = register(kiln, "mistakes")
     request = {"Name": "wrong", "SourceImageId": source, "SourceRegion": HERE}
@@ -178,6 +178,8 @@ def test_CP_mistakes_are_told_and_change_nothing(kiln):
     expect("UnsupportedOperation", ec2.copy_image, Encrypted=True, **request)
     expect("InvalidParameterCombination", ec2.copy_image, KmsKeyId="alias/mine", **request)
     expect("UnsupportedOperation", ec2.copy_image, DestinationOutpostArn="arn:aws:outposts:us-east-1:1:outpost/op-1", **request)
+    for place in ("DestinationAvailabilityZone", "DestinationAvailabilityZoneId"):
+        assert query(kiln, "CopyImage", request | {place: "eu-west-1-lhr-1a"}, region=THERE).code == "UnsupportedOperation", place
     for wrong in (specification(1, "volume", a="b"), {"SnapshotCopyCompletionDurationMinutes": "20"}):
         assert query(kiln, "CopyImage", request | wrong, region=THERE).code == "InvalidParameterValue", wrong
     assert query(kiln, "DisableImage", {"ImageId": source}).status == 200

@@ -127,6 +127,48 @@ def test_CI_7_CI_9_the_mapping_of_the_request_is_merged(service):
     assert wrong({"DeviceName": "/dev/sdj", "Ebs": {"DeleteOnTermination": True}}) == "MissingParameter"
 
 
+def test_CI_8_CI_10_what_an_image_takes_from_its_instance(service):
+    ec2 = service.client("ec2")
+    group = ec2.create_security_group(GroupName="inherited", Description="not")["GroupId"]
+    key = ec2.create_key_pair(KeyName="inherited")["KeyName"]
+    base = {"Architecture": "x86_64", "VirtualizationType": "hvm", "RootDeviceName": "/dev/sda1"}
+    devices = [
+        {"DeviceName": "/dev/sda1", "Ebs": {"SnapshotId": service.snapshot}},
+        {"DeviceName": "/dev/sdb", "VirtualName": "ephemeral0"},
+    ]
+    features = {"EnaSupport": True, "SriovNetSupport": "simple", "BootMode": "uefi-preferred", "ImdsSupport": "v2.0"}
+    windows = json.loads(service.run("import", service.raw, "--name", "windows", "--platform", "windows", "--json").stdout)["imageId"]
+    rich = ec2.register_image(Name="rich", BlockDeviceMappings=devices, **base, **features)["ImageId"]
+    poor = ec2.register_image(Name="poor", BlockDeviceMappings=devices[:1], **base)["ImageId"]
+    ec2.create_tags(Resources=[rich], Tags=[{"Key": "of", "Value": "the source"}])
+    ec2.modify_image_attribute(ImageId=rich, LaunchPermission={"Add": [{"UserId": "123456789012"}]})
+    taken = (
+        "Architecture", "VirtualizationType", "RootDeviceName", "EnaSupport", "SriovNetSupport", "BootMode", "ImdsSupport", "Platform",
+        "PlatformDetails", "UsageOperation",
+    )  # fmt: skip
+    for source in (rich, poor, windows):
+        made = ec2.run_instances(
+            ImageId=source, InstanceType="t2.nano", MinCount=1, MaxCount=1, KeyName=key, SecurityGroupIds=[group], UserData="#!/bin/sh",
+            TagSpecifications=[{"ResourceType": "instance", "Tags": [{"Key": "of", "Value": "the instance"}]}],
+            BlockDeviceMappings=[{"DeviceName": "/dev/sdc", "VirtualName": "ephemeral1"}],
+        )["Instances"][0]["InstanceId"]  # fmt: skip
+        wait_for(ec2, made, "running")
+        image = available(ec2, ec2.create_image(InstanceId=made, Name=f"of {source}", NoReboot=True)["ImageId"])
+        origin = image_of(ec2, source)
+        assert {name: image.get(name) for name in taken} == {name: origin.get(name) for name in taken}, (image, origin)
+        assert "Tags" not in image and image["Public"] is False, image
+        assert ec2.describe_image_attribute(ImageId=image["ImageId"], Attribute="launchPermission")["LaunchPermissions"] == []
+        # CI-8: the instance store devices of image and launch are there.
+        stores = {m["DeviceName"]: m["VirtualName"] for m in image["BlockDeviceMappings"] if "VirtualName" in m}
+        assert stores == {**({"/dev/sdb": "ephemeral0"} if source == rich else {}), "/dev/sdc": "ephemeral1"}, image
+        # What is launched of it has nothing of the instance's own.
+        again = launch(service, ec2, image["ImageId"])
+        seen = one(ec2, again)
+        assert "KeyName" not in seen and "Tags" not in seen and [g["GroupName"] for g in seen["SecurityGroups"]] == ["default"], seen
+        assert ec2.describe_instance_attribute(InstanceId=again, Attribute="userData")["UserData"] == {}
+        ec2.terminate_instances(InstanceIds=[made, again])
+
+
 def test_CI_2_CI_15_mistakes_change_nothing(service):
     ec2 = service.client("ec2")
     instance = launch(service, ec2)

@@ -358,7 +358,7 @@ def test_LP_9_LP_11_a_shared_image_is_launched_and_not_changed_by_others(kiln):
     deregister_named(alice, "to share")
 
 
-def test_DR_4_DR_5_what_is_left_of_a_deregistered_image(kiln):
+def test_DR_3_DR_4_DR_5_what_is_left_of_a_deregistered_image(kiln):
     alice, bob = kiln.alice, kiln.bob
     image = register(alice, "to go")
     alice.ec2.modify_image_attribute(ImageId=image, LaunchPermission={"Add": [{"UserId": bob.id}]})

@@ -96,7 +96,7 @@ def test_RUN_15_what_every_instance_has_may_be_asked_for(service):
         expect(code, asked, **wrong)
 
 
-def test_aws_waiters_and_the_cli_work_unmodified(service):
+def test_INS_2_INS_3_aws_waiters_and_the_cli_work_unmodified(service):
     made = service.aws("ec2", "run-instances", "--image-id", service.image, "--instance-type", "t2.nano")
     instance = made["Instances"][0]["InstanceId"]
     ec2 = service.client("ec2")
@@ -106,7 +106,8 @@ def test_aws_waiters_and_the_cli_work_unmodified(service):
     ec2.get_waiter("instance_terminated").wait(InstanceIds=[instance], WaiterConfig={"Delay": 1, "MaxAttempts": 30})
     seen = instances(ec2, InstanceIds=[instance])[0]
     assert seen["StateReason"]["Code"] == "Client.UserInitiatedShutdown", seen["StateReason"]
-    assert seen["StateTransitionReason"].startswith("User initiated ("), seen["StateTransitionReason"]
+    reason = seen["StateTransitionReason"]
+    assert re.fullmatch(r"User initiated \(20\d\d-\d\d-\d\d \d\d:\d\d:\d\d GMT\)", reason), reason
     # TRM-1: once more is no error.
     again = ec2.terminate_instances(InstanceIds=[instance])["TerminatingInstances"][0]
     assert again["PreviousState"]["Name"] == again["CurrentState"]["Name"] == "terminated", again
@@ -215,7 +216,7 @@ def test_TRM_1_protection_holds_for_the_whole_zone(service):
     end(ec2, [beside])
 
 
-def test_a_volume_without_delete_on_termination_outlives_its_instance_and_the_root_goes(service):
+def test_VOL_7_a_volume_without_delete_on_termination_outlives_its_instance_and_the_root_goes(service):
     ec2 = service.client("ec2")
     before = layers(service)
     made = launch(ec2, service.image, BlockDeviceMappings=[{"DeviceName": "/dev/sdf", "Ebs": {"VolumeSize": 1}}])
@@ -230,7 +231,7 @@ def test_a_volume_without_delete_on_termination_outlives_its_instance_and_the_ro
     wait_until(lambda: layers(service) - before == {kept["activeLayer"]}, 20, "only the kept volume's layer is left")
 
 
-def test_64_tib_launch_like_any_other_size(service):
+def test_BDM_18_64_tib_launch_like_any_other_size(service):
     ec2 = service.client("ec2")
     size = [{"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 65536, "VolumeType": "gp3"}}]
     instance = launch(ec2, service.image, BlockDeviceMappings=size)["Instances"][0]["InstanceId"]

@@ -9,7 +9,7 @@ import uuid
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
 import kiln_test  # noqa: E402
-from kiln_test import wait_until  # noqa: E402
+from kiln_test import query, wait_until  # noqa: E402
 from kiln_test.refusals import expect  # noqa: E402
 
 ZONES = [f"us-east-1{letter}" for letter in "abcdef"]
@@ -60,7 +60,7 @@ def test_NET_1_an_account_has_a_default_network_in_every_region(service):
     expect("InvalidVpcID.NotFound", ec2.describe_vpcs, VpcIds=[other["VpcId"]])
 
 
-def test_FLT_IDL_PAG_vpcs_and_subnets_are_found_and_paged(service):
+def test_NET_2_vpcs_and_subnets_are_found_and_paged(service):
     ec2 = service.client("ec2")
     vpc = ec2.describe_vpcs()["Vpcs"][0]["VpcId"]
     all_of_them = subnets(ec2)
@@ -87,6 +87,9 @@ def test_FLT_IDL_PAG_vpcs_and_subnets_are_found_and_paged(service):
     expect("InvalidSubnetID.Malformed", ec2.describe_subnets, SubnetIds=["subnet-1"])
     expect("InvalidVpcID.Malformed", ec2.describe_vpcs, VpcIds=["vpc-xyz"])
     assert set(subnets(ec2, SubnetIds=[one["SubnetId"]])) == {"us-east-1b"}
+    for action in ("DescribeSubnets", "DescribeVpcs"):
+        answer = query(service, action, {"MaxResults": "4"})
+        assert answer.code == "InvalidParameterValue" and "greater than 5" in answer.message, answer.body
     pages = list(ec2.get_paginator("describe_subnets").paginate(PaginationConfig={"PageSize": 5}))
     assert [[s["AvailabilityZone"] for s in page["Subnets"]] for page in pages] == [ZONES[:5], ZONES[5:]]
     for call in (ec2.describe_subnets, ec2.describe_vpcs, ec2.describe_network_interfaces, ec2.describe_account_attributes):
@@ -109,7 +112,7 @@ def test_NET_7_NET_8_attributes_of_vpc_and_account(service):
     expect("InvalidParameterValue", ec2.describe_account_attributes, AttributeNames=["colour"])
 
 
-def test_NET_4_a_launch_gets_subnet_address_and_group_and_gives_them_back(service):
+def test_NET_4_NET_6_a_launch_gets_subnet_address_and_group_and_gives_them_back(service):
     ec2 = service.client("ec2")
     default = ec2.describe_security_groups(GroupNames=["default"])["SecurityGroups"][0]["GroupId"]
     before = subnets(ec2)
@@ -176,7 +179,29 @@ def test_NET_4_subnet_zone_and_address_may_be_chosen(service):
     end(ec2, [i["InstanceId"] for i in (one, two, three, four, five, other)])
 
 
-def test_SG_10_groups_at_launch(service):
+def test_NET_3_five_addresses_of_a_subnet_are_never_given_out(service):
+    ec2 = service.client("ec2")
+    home = subnets(ec2)["us-east-1e"]
+
+    def free():
+        return subnets(ec2)["us-east-1e"]["AvailableIpAddressCount"]
+
+    network = ipaddress.ip_network(home["CidrBlock"])
+    assert network.num_addresses == 4096 and home["AvailableIpAddressCount"] == 4091
+    base = {"ImageId": service.image, "InstanceType": "t2.nano", "MinCount": 1, "MaxCount": 1, "SubnetId": home["SubnetId"]}
+    for number in (0, 1, 2, 3, 4095):
+        expect("InvalidParameterValue", ec2.run_instances, **base, PrivateIpAddress=str(network[number]))
+    made = [launch(service, SubnetId=home["SubnetId"], PrivateIpAddress=str(network[number]))[0]["InstanceId"] for number in (4, 4094)]
+    assert free() == 4089
+    ec2.get_waiter("instance_running").wait(InstanceIds=made, WaiterConfig={"Delay": 1, "MaxAttempts": 30})
+    ec2.stop_instances(InstanceIds=made[:1])
+    ec2.get_waiter("instance_stopped").wait(InstanceIds=made[:1], WaiterConfig={"Delay": 1, "MaxAttempts": 30})
+    assert free() == 4089, "a stopped one has its address"
+    end(ec2, made)
+    assert free() == 4091
+
+
+def test_SG_10_NET_6_groups_at_launch(service):
     ec2 = service.client("ec2")
     web = ec2.create_security_group(GroupName="web", Description="web")["GroupId"]
     database = ec2.create_security_group(GroupName="database", Description="database")["GroupId"]
@@ -250,7 +275,7 @@ def test_TAG_3_network_records_can_be_tagged(service):
     assert {t["ResourceType"] for t in ec2.describe_tags(Filters=tagged)["Tags"]} == {"subnet", "vpc"}
 
 
-def test_ACC_accounts_have_networks_of_their_own(service):
+def test_ACC_1_accounts_have_networks_of_their_own(service):
     account = service.account("other", "--id", "123456789012")
     assert account.id == "123456789012"
     mine, other = service.client("ec2"), account.client("ec2")

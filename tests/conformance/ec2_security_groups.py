@@ -7,7 +7,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
 import kiln_test  # noqa: E402
-from kiln_test import wait_until  # noqa: E402
+from kiln_test import query, wait_until  # noqa: E402
 from kiln_test.clients import AwsError  # noqa: E402
 from kiln_test.refusals import expect  # noqa: E402
 
@@ -75,7 +75,7 @@ def test_SG_3_names_and_descriptions_are_checked(service):
     assert "a" not in names(ec2)
 
 
-def test_SG_5_rules_are_shown_by_traffic_and_by_themselves(service):
+def test_SG_5_SG_11_rules_are_shown_by_traffic_and_by_themselves(service):
     ec2 = service.client("ec2")
     group, peer = make(ec2, "rules"), make(ec2, "peer")
     done = ec2.authorize_security_group_ingress(
@@ -99,6 +99,9 @@ def test_SG_5_rules_are_shown_by_traffic_and_by_themselves(service):
     assert shown[1]["Ipv6Ranges"] == [{"CidrIpv6": "2001:db8::/32"}] and shown[2]["IpRanges"][0]["Description"] == "gre"
     rules = ec2.describe_security_group_rules(Filters=[{"Name": "group-id", "Values": [group]}])["SecurityGroupRules"]
     assert len(rules) == 6 and sum(r["IsEgress"] for r in rules) == 1
+    # A rule without ports.
+    (gre,) = [rule for rule in rules if rule["IpProtocol"] == "47"]
+    assert (gre["FromPort"], gre["ToPort"]) == (-1, -1), gre
     tagged = ec2.describe_security_group_rules(Filters=[{"Name": "tag:why", "Values": ["t*"]}])["SecurityGroupRules"]
     assert {r["SecurityGroupRuleId"] for r in tagged} == {r["SecurityGroupRuleId"] for r in done["SecurityGroupRules"]}
     by_id = ec2.describe_security_group_rules(SecurityGroupRuleIds=[first["SecurityGroupRuleId"]])["SecurityGroupRules"]
@@ -251,7 +254,7 @@ def test_SG_4_a_group_in_use_stays(service):
     expect("InvalidGroupId.Malformed", ec2.delete_security_group, GroupId="used")
 
 
-def test_FLT_IDL_PAG_groups_are_found_and_paged(service):
+def test_SG_11_groups_are_found_and_paged(service):
     ec2 = service.client("ec2", region="eu-west-1")
     ids = {make(ec2, f"page-{i}") for i in range(6)}
     web = make(ec2, "filter-web")
@@ -274,6 +277,8 @@ def test_FLT_IDL_PAG_groups_are_found_and_paged(service):
     expect("InvalidGroup.NotFound", ec2.describe_security_groups, GroupNames=["nobody"])
     expect("InvalidGroupId.Malformed", ec2.describe_security_groups, GroupIds=["sg-xyz"])
     expect("DryRunOperation", ec2.describe_security_groups, DryRun=True)
+    for action in ("DescribeSecurityGroups", "DescribeSecurityGroupRules"):
+        assert query(service, action, {"MaxResults": "4"}).code == "InvalidParameterValue", action
     pages = list(ec2.get_paginator("describe_security_groups").paginate(PaginationConfig={"PageSize": 5}))
     assert [len(page["SecurityGroups"]) for page in pages] == [5, 3]
     assert {g["GroupId"] for page in pages for g in page["SecurityGroups"]} >= ids

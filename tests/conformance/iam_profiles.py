@@ -237,7 +237,7 @@ def test_IMDS_15_IAM_10_the_keys_of_the_role_work_and_no_further_than_its_polici
     assert message == (
         f"You are not authorized to perform this operation. User: {me['Arn']} is not authorized to perform: "
         "ec2:TerminateInstances because no identity-based policy allows the ec2:TerminateInstances action"), message  # fmt: skip
-    expect("UnauthorizedOperation", ec2.terminate_instances, InstanceIds=[instance], DryRun=True)
+    expect("UnauthorizedOperation", ec2.terminate_instances, InstanceIds=[instance], DryRun=True)  # WIRE-8
     expect("DryRunOperation", ec2.describe_instances, DryRun=True)
     expect("AccessDenied", client(service, "iam", keys).list_roles)
     expect("AccessDeniedException", client(service, "ssm", keys).get_parameters, Names=["/x"])

@@ -77,7 +77,7 @@ def inspect(kiln, resource):
     return json.loads(kiln.run("inspect", resource).stdout)
 
 
-def test_a_disk_that_boots_goes_in_without_a_word_said(service):
+def test_DSK_1_DSK_3_a_disk_that_boots_goes_in_without_a_word_said(service):
     ec2 = service.client("ec2")
     make_disk(service, "gpt", "BOOTX64.EFI", True)
     made, words = import_disk(service)
@@ -100,7 +100,7 @@ def test_a_disk_that_boots_goes_in_without_a_word_said(service):
     assert "Debian GNU/Linux 12 (bookworm), ext4 in partition 3, cloud-init" in told, told
 
 
-def test_other_systems_tell_theirs(service):
+def test_DSK_1_DSK_4_other_systems_tell_theirs(service):
     ec2 = service.client("ec2")
     for table, loader, boot_code, release, machine, wanted in (
         ("dos", None, True, UBUNTU, X86, ("ubuntu-24.04-x86_64", "x86_64", "legacy-bios", "/dev/sda1")),
@@ -114,7 +114,7 @@ def test_other_systems_tell_theirs(service):
         assert made["warnings"] == [] and "\x1b" not in words, made
 
 
-def test_a_cloud_image_with_btrfs_tells_its_system(service):
+def test_DSK_4_a_cloud_image_with_btrfs_tells_its_system(service):
     # As Fedora's: the root directory is a subvolume. mkfs.btrfs makes none, so it is a directory of that name here.
     ec2 = service.client("ec2")
     make_disk(service, "gpt", "BOOTX64.EFI", True)
@@ -142,7 +142,7 @@ def test_a_qcow2_goes_in_like_a_raw_disk(service):
     assert made["detected"]["os"]["id"] == "debian" and made["warnings"] == [], made
 
 
-def test_what_the_user_says_stands_and_a_contradiction_is_told(service):
+def test_DSK_1_what_the_user_says_stands_and_a_contradiction_is_told(service):
     ec2 = service.client("ec2")
     make_disk(service, "gpt", "BOOTX64.EFI", False)
     made, words = import_disk(service, "--name", "said", "--description", "mine", "--architecture", "arm64", "--boot-mode", "uefi")
@@ -154,7 +154,7 @@ def test_what_the_user_says_stands_and_a_contradiction_is_told(service):
     assert inspect(service, made["imageId"])["warnings"] == made["warnings"], made
 
 
-def test_a_disk_that_does_not_look_bootable_is_imported_with_a_warning(service):
+def test_DSK_2_DSK_3_a_disk_that_does_not_look_bootable_is_imported_with_a_warning(service):
     def warned(name, wanted):
         made, words = import_disk(service, "--name", name)
         assert "does not look bootable" in words and wanted in words, (wanted, words)
@@ -179,14 +179,14 @@ def test_a_disk_that_does_not_look_bootable_is_imported_with_a_warning(service):
     warned("riscv", "riscv")
 
 
-def test_a_disk_that_is_cut_short_is_told(service):
+def test_DSK_2_a_disk_that_is_cut_short_is_told(service):
     make_disk(service, "gpt", "BOOTX64.EFI", True)
     os.truncate(service.raw, 40 * MIB)
     _, words = import_disk(service, "--name", "cut")
     assert "cut short" in words, words
 
 
-def test_an_image_registered_of_a_data_volume_says_so_when_it_is_inspected(service):
+def test_DSK_3_an_image_registered_of_a_data_volume_says_so_when_it_is_inspected(service):
     ec2 = service.client("ec2")
     zone = ec2.describe_availability_zones()["AvailabilityZones"][0]["ZoneName"]
     volume = ec2.create_volume(AvailabilityZone=zone, Size=1)["VolumeId"]
@@ -212,7 +212,7 @@ def test_an_image_registered_of_a_data_volume_says_so_when_it_is_inspected(servi
     assert "says i386, its disk is for x86_64" in warnings and "which means BIOS" in warnings, warnings
 
 
-def test_who_may_not_read_a_disk_is_told_nothing_of_it(service):
+def test_DSK_3_who_may_not_read_a_disk_is_told_nothing_of_it(service):
     make_disk(service, "gpt", "BOOTX64.EFI", True)
     made, _ = import_disk(service, "--name", "shared", "--public")
     other = service.account()
@@ -225,7 +225,7 @@ def test_who_may_not_read_a_disk_is_told_nothing_of_it(service):
     assert "InvalidSnapshot.NotFound" in ask(made["snapshotId"]).stderr
 
 
-def test_a_file_system_that_kills_its_reader_costs_nothing_else(service):
+def test_DSK_5_a_file_system_that_kills_its_reader_costs_nothing_else(service):
     # Sectors as the fuzz targets have them: u32 number and 512 bytes.
     with open(os.path.join(kiln_test.paths.ROOT, "src/disks/fuzz/corpus/file_systems/xfs-broken"), "rb") as file:
         records = file.read()
@@ -244,7 +244,7 @@ def test_a_file_system_that_kills_its_reader_costs_nothing_else(service):
     assert inspect(service, made["imageId"])["disk"]["os"]["id"] == "debian"
 
 
-def test_without_a_sandbox_file_systems_are_not_read_and_the_import_goes_on(service):
+def test_DSK_5_without_a_sandbox_file_systems_are_not_read_and_the_import_goes_on(service):
     make_disk(service, "gpt", "BOOTX64.EFI", True)
     # A path on which there is no bwrap: only what prlimit and the loader need.
     bare = os.path.join(service.home, "bare-bin")

@@ -70,6 +70,23 @@ def test_PRV_1_a_fresh_service_offers_images_to_every_account_in_every_region(se
     assert len(ids) == 3
 
 
+def test_DI_7_the_filter_owner_alias_finds_those_that_have_one(service):
+    ec2 = service.client("ec2")
+    disk = os.path.join(service.home, "own.raw")
+    with open(disk, "wb") as file:
+        file.truncate(MIB)
+    made = json.loads(service.run("import", disk, "--name", "own", "--json").stdout)["imageId"]
+    alias = {image["ImageId"]: image.get("ImageOwnerAlias") for image in ec2.describe_images()["Images"]}
+    assert alias[made] is None and list(alias.values()).count("amazon") == len(alias) - 1 == 2, alias
+
+    def found(*values):
+        return {image["ImageId"] for image in ec2.describe_images(Filters=[{"Name": "owner-alias", "Values": list(values)}])["Images"]}
+
+    assert found("amazon") == found("am*", "self") == found("*") == set(alias) - {made}, "an ordinary account has none"
+    assert found("self") == found("aws-marketplace") == found("Amazon") == found("137112412989") == set()
+    ec2.deregister_image(ImageId=made)
+
+
 def test_PRV_5_an_administrator_provides_an_image(service):
     parameter = "/aws/service/canonical/ubuntu/server/24.04/stable/current/amd64/hvm/ebs-gp3/ami-id"
     disk = os.path.join(service.home, "ubuntu.raw")

@@ -37,7 +37,7 @@ def refused(folder, content):
     return done.stdout + done.stderr
 
 
-def test_TOP_1_regions_and_zones_follow_the_file(folder):
+def test_TOP_1_REG_3_REG_4_regions_and_zones_follow_the_file(folder):
     far = {"name": "far-2", "endpoint": "far.example.org", "zones": [{"name": "far-2c", "id": "far2-az3"}]}
     with kiln_test.Kiln("--hypervisor", "fake", "--topology", write(folder, {"regions": [LAB, far]}), region="lab-1") as kiln:
         ec2 = kiln.client("ec2")

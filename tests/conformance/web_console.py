@@ -48,10 +48,13 @@ def link_of(kiln, *more):
     return link.rsplit("/", 1)[1]
 
 
-def test_the_page_and_what_it_loads_are_served(service):
+def test_WEB_2_the_page_and_what_it_loads_are_served(service):
     status, headers, page = ask(service, "GET", "/console/")
     assert (status, headers["Content-Type"]) == (200, "text/html; charset=utf-8")
-    assert "default-src 'none'" in headers["Content-Security-Policy"] and headers["X-Content-Type-Options"] == "nosniff"
+    rules = dict(rule.split(maxsplit=1) for rule in headers["Content-Security-Policy"].split(";") if len(rule.split()) > 1)
+    assert rules["default-src"] == "'none'" and rules["connect-src"] == "'self'", rules
+    assert not any(word in value for value in rules.values() for word in ("*", "http:", "https:")), "it reaches this server alone"
+    assert headers["X-Content-Type-Options"] == "nosniff"
     assert headers["Cache-Control"] == "no-cache" and "Content-Encoding" not in headers
     parts = re.findall(rb'(?:src|href)="\./([^"]+)"', page)
     assert parts
@@ -67,12 +70,13 @@ def test_the_page_and_what_it_loads_are_served(service):
         assert (status, nothing, int(head["Content-Length"])) == (200, b"", len(plain))
 
 
-def test_a_browser_at_the_root_is_led_to_the_console_and_a_client_is_not(service):
+def test_WEB_2_a_browser_at_the_root_is_led_to_the_console_and_a_client_is_not(service):
     for path in ("/", "/console"):
         status, headers, _ = ask(service, "GET", path, Accept="text/html,*/*")
         assert (status, headers["Location"]) == (302, "/console/"), path
     assert ask(service, "GET", "/", Accept="*/*")[0] == 403
     assert ask(service, "GET", "/?Action=DescribeRegions", Accept="text/html")[0] == 403
+    assert ask(service, "GET", "/", Accept="text/html", Authorization="AWS4-HMAC-SHA256 Credential=AKIA/x")[0] in (400, 403), "it signs"
 
 
 def test_what_is_not_there_is_refused(service):

@@ -46,7 +46,7 @@ class Catalog:
         for table, columns in CHECKED.items():
             names = columns.split()
             for row in self.database.execute(f"SELECT * FROM {table}"):
-                if row["crc"] != _row_crc(table, [row[name] for name in names]):
+                if row["crc"] != row_crc(table, [row[name] for name in names]):
                     raise Damage(self.where, 0, f"{table}: the row of {_shown(table, row, 'id')} has another check sum")
 
     def close(self):
@@ -79,7 +79,7 @@ class Catalog:
                 yield "  " + " ".join(f"{key}={_shown(table, row, key)}" for key in row.keys())
 
 
-def _row_crc(table, values):
+def row_crc(table, values):
     data = b""
     for value in [table, *values]:
         raw = b"" if value is None else value if isinstance(value, bytes) else str(value).encode()

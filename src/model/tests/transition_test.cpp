@@ -116,6 +116,18 @@ TEST_CASE("IMS-2, IMS-3: launch and sharing want an available image") {
     }
 }
 
+TEST_CASE("IMS-1, IMS-5: nothing becomes transient or error, and a failed image stays one") {
+    for (const auto& row : image_transitions()) {
+        if (row.to && row.from != *row.to) {
+            CHECK(*row.to != ImageState::transient);
+            CHECK(*row.to != ImageState::error);
+        }
+        if (row.from == ImageState::failed && row.to && *row.to != ImageState::failed) {
+            CHECK(row.event == ImageEvent::deregister);
+        }
+    }
+}
+
 TEST_CASE("DR-1, DR-4: an image is deregistered once") {
     for (const ImageState state :
          {ImageState::pending, ImageState::available, ImageState::disabled, ImageState::failed}) {
