@@ -15,6 +15,7 @@ namespace kiln::control {
 struct VolumePermission {
     std::string user_id;
     std::string group;
+    friend bool operator==(const VolumePermission&, const VolumePermission&) = default;
 };
 
 struct SnapshotSharingChange {

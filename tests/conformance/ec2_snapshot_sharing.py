@@ -65,6 +65,11 @@ def test_SS_1_permissions_are_added_removed_and_reset_in_both_forms(kiln):
     kiln.aws("ec2", "modify-snapshot-attribute", "--snapshot-id", snapshot, "--attribute", "createVolumePermission", "--operation-type", "add", "--user-ids", kiln.stranger.id)
     ec2.reset_snapshot_attribute(SnapshotId=snapshot, Attribute="createVolumePermission")
     assert permissions(kiln, snapshot) == []
+    both = [{"UserId": kiln.friend.id}]  # as Packer sends it: in both forms, without an operation
+    ec2.modify_snapshot_attribute(SnapshotId=snapshot, CreateVolumePermission={"Add": both}, UserIds=[kiln.friend.id])
+    assert permissions(kiln, snapshot) == both
+    expect("MissingParameter", ec2.modify_snapshot_attribute, SnapshotId=snapshot, CreateVolumePermission={"Add": both}, UserIds=[kiln.stranger.id])
+    assert permissions(kiln, snapshot) == both
     told = ec2.describe_snapshot_attribute(SnapshotId=snapshot, Attribute="productCodes")
     assert told["ProductCodes"] == []
 

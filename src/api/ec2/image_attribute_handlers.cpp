@@ -7,6 +7,7 @@
 #include "api/ec2/convert.h"
 #include "api/ec2/handlers.h"
 #include "api/ec2/image_convert.h"
+#include "api/ec2/permission_lists.h"
 #include "api/generated/ec2/cancel_image_launch_permission.h"
 #include "api/generated/ec2/modify_image_attribute.h"
 #include "api/generated/ec2/reset_image_attribute.h"
@@ -48,30 +49,12 @@ Permissions listed_permissions(const ModifyImageAttributeRequest& request) {
     return permissions;
 }
 
-// Packer sends the lists without OperationType beside the structure that says the same.
-bool repeats(const Permissions& listed, const ImageChange& change) {
-    return std::all_of(listed.begin(), listed.end(), [&](const auto& entry) {
-        const auto in = [&](const Permissions& list) {
-            return std::find(list.begin(), list.end(), entry) != list.end();
-        };
-        return in(change.add) || in(change.remove);
-    });
-}
-
 Status take_permissions(const ModifyImageAttributeRequest& request, ImageChange& change) {
     if (request.launch_permission) {
         change.add = to_permissions(request.launch_permission->add);
         change.remove = to_permissions(request.launch_permission->remove);
     }
-    const Permissions listed = listed_permissions(request);
-    if (!given(request.operation_type)) {
-        return repeats(listed, change)
-                   ? ok()
-                   : Status(control::errors::missing_parameter("OperationType"));
-    }
-    Permissions& list = *request.operation_type == "add" ? change.add : change.remove;
-    list.insert(list.end(), listed.begin(), listed.end());
-    return ok();
+    return take_listed(listed_permissions(request), request.operation_type, change);
 }
 
 // Attribute and Value, the oldest form. Some clients capitalise the name.

@@ -4,6 +4,7 @@
 #include "api/context.h"
 #include "api/ec2/convert.h"
 #include "api/ec2/handlers.h"
+#include "api/ec2/permission_lists.h"
 #include "api/generated/ec2/copy_snapshot.h"
 #include "api/generated/ec2/describe_snapshot_attribute.h"
 #include "api/generated/ec2/modify_snapshot_attribute.h"
@@ -57,15 +58,11 @@ Result<control::SnapshotSharingChange> to_change(const ModifySnapshotAttributeRe
     for (const std::string& group : request.group_names) {
         listed.push_back({"", group});
     }
-    if (!listed.empty() && !given(request.operation_type)) {
-        return control::errors::missing_parameter("OperationType");
-    }
     const std::string operation = request.operation_type.value_or("add");
     if (operation != "add" && operation != "remove") {
         return bad_enum(operation, "OperationType");
     }
-    Permissions& list = operation == "remove" ? change.remove : change.add;
-    list.insert(list.end(), listed.begin(), listed.end());
+    TRY(take_listed(listed, request.operation_type, change));
     return change;
 }
 
