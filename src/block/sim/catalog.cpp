@@ -126,12 +126,14 @@ std::vector<LayerId> SimCatalog::replace_layers(const LayerMerge& merge,
         ContentRecord& record = content.record;
         std::vector<SpareLayer> layers{{record.layer, record.size_bytes}};
         layers.insert(layers.end(), record.spares.begin(), record.spares.end());
-        const auto [from, to] = std::ranges::search(
-            layers, merge.layers, [](const auto& a, const auto& b) { return a.id == b.id; });
+        const auto from =
+            std::search(layers.begin(), layers.end(), merge.layers.begin(), merge.layers.end(),
+                        [](const auto& a, const auto& b) { return a.id == b.id; });
         if (record.state != ContentState::rooted || from == layers.end()) {
             continue;
         }
-        layers.insert(layers.erase(from, to), {merge.target, merge.layers.front().size_bytes});
+        layers.insert(layers.erase(from, from + static_cast<std::ptrdiff_t>(merge.layers.size())),
+                      {merge.target, merge.layers.front().size_bytes});
         record.layer = layers.front().id;
         record.spares.assign(layers.begin() + 1, layers.end());
         changed.push_back(id);
