@@ -149,11 +149,13 @@ struct Instance {
     std::string key_name;
     std::string public_key;  // of that pair, copied at launch: "ssh-rsa AAAA..." (KP-8)
     std::optional<InstanceProfileRef> profile;
+    std::optional<ProfileAssociation> profile_association;  // none: made with the instance
     Bytes user_data;
     MetadataOptions metadata_options;
     ShutdownBehavior shutdown_behavior = ShutdownBehavior::stop;
     bool disable_api_termination = false;
     bool disable_api_stop = false;
+    bool detailed_monitoring = false;
     bool forced_off = false;  // STP-1: somebody would not wait for the guest
 
     VpcId vpc_id;
