@@ -35,6 +35,8 @@
 #include "control/snapshots.h"
 #include "control/topology.h"
 #include "control/verifications.h"
+#include "control/volume_copies.h"
+#include "control/volume_health.h"
 #include "control/volume_modifications.h"
 #include "control/volumes.h"
 
@@ -51,6 +53,8 @@ struct Services {
     control::InstanceStatuses& statuses;
     control::Volumes& volumes;
     control::VolumeModifications& modifications;
+    control::VolumeHealth& volume_health;
+    control::VolumeCopies& volume_copies;
     control::Imports& imports;
     control::DiskExports& exports;
     control::Inspector& inspector;

@@ -34,6 +34,8 @@
 #include "control/security_groups.h"
 #include "control/snapshots.h"
 #include "control/space_watch.h"
+#include "control/volume_copies.h"
+#include "control/volume_health.h"
 #include "control/volume_modifications.h"
 #include "daemon/command.h"
 #include "daemon/options.h"
@@ -123,6 +125,8 @@ class Server {
     std::unique_ptr<control::Instances> instances_;
     std::unique_ptr<control::AttachmentWorker> attachments_;
     std::unique_ptr<control::VolumeModifications> modifications_;
+    std::unique_ptr<control::VolumeHealth> volume_health_;
+    std::unique_ptr<control::VolumeCopies> volume_copies_;
     std::unique_ptr<control::Volumes> volume_requests_;
     std::unique_ptr<control::CreateImages> create_images_;
     std::unique_ptr<control::ImageCopies> image_copies_;

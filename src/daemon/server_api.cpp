@@ -56,6 +56,8 @@ Status Server::open_api() {
                                  .statuses = *statuses_,
                                  .volumes = *volume_requests_,
                                  .modifications = *modifications_,
+                                 .volume_health = *volume_health_,
+                                 .volume_copies = *volume_copies_,
                                  .imports = *imports_,
                                  .exports = *exports_,
                                  .inspector = *inspector_,
@@ -90,6 +92,7 @@ Status Server::open_api() {
     api::add_instance_attribute_handlers(registry_, services);
     api::add_volume_handlers(registry_, services);
     api::add_volume_modification_handlers(registry_, services);
+    api::add_volume_status_handlers(registry_, services);
     api::add_instance_type_handlers(registry_, services);
     api::add_network_handlers(registry_, services);
     api::add_security_group_handlers(registry_, services);

@@ -37,6 +37,9 @@ void Server::make_use_cases() {
     attachments_->install(*jobs_);
     modifications_ = std::make_unique<control::VolumeModifications>(*parts_, *volumes_, poke);
     modifications_->install(*jobs_);
+    volume_health_ = std::make_unique<control::VolumeHealth>(*parts_, *volumes_);
+    volume_copies_ = std::make_unique<control::VolumeCopies>(*parts_, *cuts_, poke);
+    volume_copies_->install(*jobs_);
     space_watch_ = std::make_unique<control::SpaceWatch>(*parts_);
     watch_->set_workers(*worker_, *attachments_, *space_watch_);
     memory_watch_ = std::make_unique<control::MemoryWatch>(*hypervisor_);

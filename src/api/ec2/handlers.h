@@ -18,6 +18,7 @@ void add_instance_power_handlers(Registry& registry, Services services);
 void add_instance_attribute_handlers(Registry& registry, Services services);
 void add_volume_handlers(Registry& registry, Services services);
 void add_volume_modification_handlers(Registry& registry, Services services);
+void add_volume_status_handlers(Registry& registry, Services services);
 void add_instance_type_handlers(Registry& registry, Services services);
 void add_network_handlers(Registry& registry, Services services);
 void add_security_group_handlers(Registry& registry, Services services);

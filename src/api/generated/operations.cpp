@@ -13,6 +13,7 @@
 #include "api/generated/ec2/cancel_image_launch_permission.h"
 #include "api/generated/ec2/copy_image.h"
 #include "api/generated/ec2/copy_snapshot.h"
+#include "api/generated/ec2/copy_volumes.h"
 #include "api/generated/ec2/create_image.h"
 #include "api/generated/ec2/create_key_pair.h"
 #include "api/generated/ec2/create_launch_template.h"
@@ -50,6 +51,8 @@
 #include "api/generated/ec2/describe_snapshots.h"
 #include "api/generated/ec2/describe_subnets.h"
 #include "api/generated/ec2/describe_tags.h"
+#include "api/generated/ec2/describe_volume_attribute.h"
+#include "api/generated/ec2/describe_volume_status.h"
 #include "api/generated/ec2/describe_volumes.h"
 #include "api/generated/ec2/describe_volumes_modifications.h"
 #include "api/generated/ec2/describe_vpc_attribute.h"
@@ -65,6 +68,7 @@
 #include "api/generated/ec2/enable_image_deprecation.h"
 #include "api/generated/ec2/enable_image_deregistration_protection.h"
 #include "api/generated/ec2/enable_snapshot_block_public_access.h"
+#include "api/generated/ec2/enable_volume_io.h"
 #include "api/generated/ec2/get_console_output.h"
 #include "api/generated/ec2/get_console_screenshot.h"
 #include "api/generated/ec2/get_image_block_public_access_state.h"
@@ -77,6 +81,7 @@
 #include "api/generated/ec2/modify_launch_template.h"
 #include "api/generated/ec2/modify_snapshot_attribute.h"
 #include "api/generated/ec2/modify_volume.h"
+#include "api/generated/ec2/modify_volume_attribute.h"
 #include "api/generated/ec2/reboot_instances.h"
 #include "api/generated/ec2/register_image.h"
 #include "api/generated/ec2/reset_image_attribute.h"
@@ -193,7 +198,7 @@ constexpr OperationInfo kEc2Operations[] = {
     {&kEc2Service, "CopyFpgaImage", 3, "image", nullptr, nullptr},
     {&kEc2Service, "CopyImage", 1, "image", &ec2::tables::kCopyImageRequest, &ec2::tables::kCopyImageResult},
     {&kEc2Service, "CopySnapshot", 1, "snapshot", &ec2::tables::kCopySnapshotRequest, &ec2::tables::kCopySnapshotResult},
-    {&kEc2Service, "CopyVolumes", 2, "volume", nullptr, nullptr},
+    {&kEc2Service, "CopyVolumes", 2, "volume", &ec2::tables::kCopyVolumesRequest, &ec2::tables::kCopyVolumesResult},
     {&kEc2Service, "CreateApplicationStatusCheck", 0, "", nullptr, nullptr},
     {&kEc2Service, "CreateCapacityManagerDataExport", 0, "", nullptr, nullptr},
     {&kEc2Service, "CreateCapacityReservation", 0, "", nullptr, nullptr},
@@ -591,8 +596,8 @@ constexpr OperationInfo kEc2Operations[] = {
     {&kEc2Service, "DescribeVerifiedAccessInstanceLoggingConfigurations", 0, "", nullptr, nullptr},
     {&kEc2Service, "DescribeVerifiedAccessInstances", 0, "", nullptr, nullptr},
     {&kEc2Service, "DescribeVerifiedAccessTrustProviders", 0, "", nullptr, nullptr},
-    {&kEc2Service, "DescribeVolumeAttribute", 2, "volume", nullptr, nullptr},
-    {&kEc2Service, "DescribeVolumeStatus", 2, "volume", nullptr, nullptr},
+    {&kEc2Service, "DescribeVolumeAttribute", 2, "volume", &ec2::tables::kDescribeVolumeAttributeRequest, &ec2::tables::kDescribeVolumeAttributeResult},
+    {&kEc2Service, "DescribeVolumeStatus", 2, "volume", &ec2::tables::kDescribeVolumeStatusRequest, &ec2::tables::kDescribeVolumeStatusResult},
     {&kEc2Service, "DescribeVolumes", 1, "volume", &ec2::tables::kDescribeVolumesRequest, &ec2::tables::kDescribeVolumesResult},
     {&kEc2Service, "DescribeVolumesModifications", 1, "volume", &ec2::tables::kDescribeVolumesModificationsRequest, &ec2::tables::kDescribeVolumesModificationsResult},
     {&kEc2Service, "DescribeVpcAttribute", 2, "network", &ec2::tables::kDescribeVpcAttributeRequest, &ec2::tables::kDescribeVpcAttributeResult},
@@ -685,7 +690,7 @@ constexpr OperationInfo kEc2Operations[] = {
     {&kEc2Service, "EnableSnapshotBlockPublicAccess", 2, "snapshot", &ec2::tables::kEnableSnapshotBlockPublicAccessRequest, &ec2::tables::kEnableSnapshotBlockPublicAccessResult},
     {&kEc2Service, "EnableTransitGatewayRouteTablePropagation", 0, "", nullptr, nullptr},
     {&kEc2Service, "EnableVgwRoutePropagation", 0, "", nullptr, nullptr},
-    {&kEc2Service, "EnableVolumeIO", 2, "volume", nullptr, nullptr},
+    {&kEc2Service, "EnableVolumeIO", 2, "volume", &ec2::tables::kEnableVolumeIORequest, nullptr},
     {&kEc2Service, "EnableVpcClassicLink", 0, "", nullptr, nullptr},
     {&kEc2Service, "EnableVpcClassicLinkDnsSupport", 0, "", nullptr, nullptr},
     {&kEc2Service, "ExportClientVpnClientCertificateRevocationList", 0, "", nullptr, nullptr},
@@ -858,7 +863,7 @@ constexpr OperationInfo kEc2Operations[] = {
     {&kEc2Service, "ModifyVerifiedAccessInstanceLoggingConfiguration", 0, "", nullptr, nullptr},
     {&kEc2Service, "ModifyVerifiedAccessTrustProvider", 0, "", nullptr, nullptr},
     {&kEc2Service, "ModifyVolume", 1, "volume", &ec2::tables::kModifyVolumeRequest, &ec2::tables::kModifyVolumeResult},
-    {&kEc2Service, "ModifyVolumeAttribute", 2, "volume", nullptr, nullptr},
+    {&kEc2Service, "ModifyVolumeAttribute", 2, "volume", &ec2::tables::kModifyVolumeAttributeRequest, nullptr},
     {&kEc2Service, "ModifyVpcAttribute", 2, "network", nullptr, nullptr},
     {&kEc2Service, "ModifyVpcBlockPublicAccessExclusion", 0, "", nullptr, nullptr},
     {&kEc2Service, "ModifyVpcBlockPublicAccessOptions", 0, "", nullptr, nullptr},
@@ -1362,6 +1367,9 @@ const OperationInfo& ec2::ops::CopyImage::info() {
 const OperationInfo& ec2::ops::CopySnapshot::info() {
     return kEc2Operations[65];
 }
+const OperationInfo& ec2::ops::CopyVolumes::info() {
+    return kEc2Operations[66];
+}
 const OperationInfo& ec2::ops::CreateImage::info() {
     return kEc2Operations[88];
 }
@@ -1473,6 +1481,12 @@ const OperationInfo& ec2::ops::DescribeSubnets::info() {
 const OperationInfo& ec2::ops::DescribeTags::info() {
     return kEc2Operations[441];
 }
+const OperationInfo& ec2::ops::DescribeVolumeAttribute::info() {
+    return kEc2Operations[464];
+}
+const OperationInfo& ec2::ops::DescribeVolumeStatus::info() {
+    return kEc2Operations[465];
+}
 const OperationInfo& ec2::ops::DescribeVolumes::info() {
     return kEc2Operations[466];
 }
@@ -1518,6 +1532,9 @@ const OperationInfo& ec2::ops::EnableImageDeregistrationProtection::info() {
 const OperationInfo& ec2::ops::EnableSnapshotBlockPublicAccess::info() {
     return kEc2Operations[555];
 }
+const OperationInfo& ec2::ops::EnableVolumeIO::info() {
+    return kEc2Operations[558];
+}
 const OperationInfo& ec2::ops::GetConsoleOutput::info() {
     return kEc2Operations[579];
 }
@@ -1553,6 +1570,9 @@ const OperationInfo& ec2::ops::ModifySnapshotAttribute::info() {
 }
 const OperationInfo& ec2::ops::ModifyVolume::info() {
     return kEc2Operations[730];
+}
+const OperationInfo& ec2::ops::ModifyVolumeAttribute::info() {
+    return kEc2Operations[731];
 }
 const OperationInfo& ec2::ops::RebootInstances::info() {
     return kEc2Operations[761];

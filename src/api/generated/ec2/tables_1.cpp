@@ -368,6 +368,12 @@ constexpr std::string_view kTpmSupportValuesValues[] = {
 };
 constinit const EnumInfo kTpmSupportValuesEnum{"TpmSupportValues", kTpmSupportValuesValues};
 
+constexpr std::string_view kVolumeAttributeNameValues[] = {
+    "autoEnableIO",
+    "productCodes",
+};
+constinit const EnumInfo kVolumeAttributeNameEnum{"VolumeAttributeName", kVolumeAttributeNameValues};
+
 constexpr std::string_view kVpcAttributeNameValues[] = {
     "enableDnsSupport",
     "enableDnsHostnames",

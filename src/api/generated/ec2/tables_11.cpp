@@ -4,28 +4,87 @@
 
 #include "api/generated/ec2/describe_instance_types.h"
 #include "api/generated/ec2/describe_network_interfaces.h"
+#include "api/generated/ec2/launch_template_version.h"
 #include "api/generated/ec2/modify_image_attribute.h"
 #include "api/generated/ec2/modify_instance_attribute.h"
 #include "api/generated/ec2/modify_instance_metadata_options.h"
 #include "api/generated/ec2/modify_launch_template.h"
 #include "api/generated/ec2/modify_snapshot_attribute.h"
 #include "api/generated/ec2/modify_volume.h"
+#include "api/generated/ec2/modify_volume_attribute.h"
 #include "api/generated/ec2/request_launch_template_data.h"
 #include "api/generated/ec2/reservation.h"
 #include "api/generated/ec2/response_launch_template_data.h"
+#include "api/generated/ec2/run_instances.h"
 #include "api/generated/ec2/tables.h"
 
 namespace kiln::api::ec2::tables {
 
-constinit const ListInfo kNetworkCardInfoListList = list_info<NetworkCardInfo>("item", {.kind = Kind::structure, .structure = &kNetworkCardInfo});
+constinit const ListInfo kLaunchTemplateVersionSetList = list_info<LaunchTemplateVersion>("item", {.kind = Kind::structure, .structure = &kLaunchTemplateVersion});
 
-constinit const ListInfo kNetworkInterfaceIpv6AddressesListList = list_info<NetworkInterfaceIpv6Address>("item", {.kind = Kind::structure, .structure = &kNetworkInterfaceIpv6Address});
+constinit const ListInfo kLicenseListList = list_info<LicenseConfiguration>("item", {.kind = Kind::structure, .structure = &kLicenseConfiguration});
+
+constinit const ListInfo kLicenseSpecificationListRequestList = list_info<LicenseConfigurationRequest>("item", {.kind = Kind::structure, .structure = &kLicenseConfigurationRequest});
+
+constinit const ListInfo kMediaDeviceInfoListList = list_info<MediaDeviceInfo>("item", {.kind = Kind::structure, .structure = &kMediaDeviceInfo});
+
+constinit const ListInfo kNetworkCardInfoListList = list_info<NetworkCardInfo>("item", {.kind = Kind::structure, .structure = &kNetworkCardInfo});
 
 constinit const ListInfo kNetworkInterfaceListList = list_info<NetworkInterface>("item", {.kind = Kind::structure, .structure = &kNetworkInterface});
 
-constinit const ListInfo kNetworkInterfacePrivateIpAddressListList = list_info<NetworkInterfacePrivateIpAddress>("item", {.kind = Kind::structure, .structure = &kNetworkInterfacePrivateIpAddress});
+constexpr MemberInfo kLaunchTemplateVersionMembers[] = {
+    {"LaunchTemplateId", "LaunchTemplateId", "launchTemplateId", {.kind = Kind::string}, offsetof(LaunchTemplateVersion, launch_template_id), false, false},
+    {"LaunchTemplateName", "LaunchTemplateName", "launchTemplateName", {.kind = Kind::string}, offsetof(LaunchTemplateVersion, launch_template_name), false, false},
+    {"VersionNumber", "VersionNumber", "versionNumber", {.kind = Kind::long_}, offsetof(LaunchTemplateVersion, version_number), false, false},
+    {"VersionDescription", "VersionDescription", "versionDescription", {.kind = Kind::string}, offsetof(LaunchTemplateVersion, version_description), false, false},
+    {"CreateTime", "CreateTime", "createTime", {.kind = Kind::timestamp}, offsetof(LaunchTemplateVersion, create_time), false, false},
+    {"CreatedBy", "CreatedBy", "createdBy", {.kind = Kind::string}, offsetof(LaunchTemplateVersion, created_by), false, false},
+    {"DefaultVersion", "DefaultVersion", "defaultVersion", {.kind = Kind::boolean}, offsetof(LaunchTemplateVersion, default_version), false, false},
+    {"LaunchTemplateData", "LaunchTemplateData", "launchTemplateData", {.kind = Kind::structure, .structure = &kResponseLaunchTemplateData}, offsetof(LaunchTemplateVersion, launch_template_data), false, false},
+    {"Operator", "Operator", "operator", {.kind = Kind::structure, .structure = &kOperatorResponse}, offsetof(LaunchTemplateVersion, operator_), false, false},
+};
+constinit const StructInfo kLaunchTemplateVersion = struct_info<LaunchTemplateVersion, Roles{.member = true}>("LaunchTemplateVersion", kLaunchTemplateVersionMembers);
 
-constinit const ListInfo kNeuronDeviceInfoListList = list_info<NeuronDeviceInfo>("item", {.kind = Kind::structure, .structure = &kNeuronDeviceInfo});
+constexpr MemberInfo kLaunchTemplatesMonitoringMembers[] = {
+    {"Enabled", "Enabled", "enabled", {.kind = Kind::boolean}, offsetof(LaunchTemplatesMonitoring, enabled), false, false},
+    {"MetricCategoryIds", "MetricCategoryIdSet", "metricCategoryIdSet", {.kind = Kind::list, .list = &kMetricCategoryIdListList}, offsetof(LaunchTemplatesMonitoring, metric_category_ids), false, false},
+};
+constinit const StructInfo kLaunchTemplatesMonitoring = struct_info<LaunchTemplatesMonitoring, Roles{.member = true}>("LaunchTemplatesMonitoring", kLaunchTemplatesMonitoringMembers);
+
+constexpr MemberInfo kLaunchTemplatesMonitoringRequestMembers[] = {
+    {"Enabled", "Enabled", "Enabled", {.kind = Kind::boolean}, offsetof(LaunchTemplatesMonitoringRequest, enabled), false, false},
+    {"MetricCategoryIds", "MetricCategoryId", "MetricCategoryId", {.kind = Kind::list, .list = &kMetricCategoryIdListList}, offsetof(LaunchTemplatesMonitoringRequest, metric_category_ids), false, false},
+};
+constinit const StructInfo kLaunchTemplatesMonitoringRequest = struct_info<LaunchTemplatesMonitoringRequest, Roles{.member = true}>("LaunchTemplatesMonitoringRequest", kLaunchTemplatesMonitoringRequestMembers);
+
+constexpr MemberInfo kLicenseConfigurationMembers[] = {
+    {"LicenseConfigurationArn", "LicenseConfigurationArn", "licenseConfigurationArn", {.kind = Kind::string}, offsetof(LicenseConfiguration, license_configuration_arn), false, false},
+};
+constinit const StructInfo kLicenseConfiguration = struct_info<LicenseConfiguration, Roles{}>("LicenseConfiguration", kLicenseConfigurationMembers);
+
+constexpr MemberInfo kLicenseConfigurationRequestMembers[] = {
+    {"LicenseConfigurationArn", "LicenseConfigurationArn", "LicenseConfigurationArn", {.kind = Kind::string}, offsetof(LicenseConfigurationRequest, license_configuration_arn), false, false},
+};
+constinit const StructInfo kLicenseConfigurationRequest = struct_info<LicenseConfigurationRequest, Roles{}>("LicenseConfigurationRequest", kLicenseConfigurationRequestMembers);
+
+constexpr MemberInfo kMediaAcceleratorInfoMembers[] = {
+    {"Accelerators", "Accelerators", "accelerators", {.kind = Kind::list, .list = &kMediaDeviceInfoListList}, offsetof(MediaAcceleratorInfo, accelerators), false, false},
+    {"TotalMediaMemoryInMiB", "TotalMediaMemoryInMiB", "totalMediaMemoryInMiB", {.kind = Kind::integer}, offsetof(MediaAcceleratorInfo, total_media_memory_in_mi_b), false, false},
+};
+constinit const StructInfo kMediaAcceleratorInfo = struct_info<MediaAcceleratorInfo, Roles{.member = true}>("MediaAcceleratorInfo", kMediaAcceleratorInfoMembers);
+
+constexpr MemberInfo kMediaDeviceInfoMembers[] = {
+    {"Count", "Count", "count", {.kind = Kind::integer}, offsetof(MediaDeviceInfo, count), false, false},
+    {"Name", "Name", "name", {.kind = Kind::string}, offsetof(MediaDeviceInfo, name), false, false},
+    {"Manufacturer", "Manufacturer", "manufacturer", {.kind = Kind::string}, offsetof(MediaDeviceInfo, manufacturer), false, false},
+    {"MemoryInfo", "MemoryInfo", "memoryInfo", {.kind = Kind::structure, .structure = &kMediaDeviceMemoryInfo}, offsetof(MediaDeviceInfo, memory_info), false, false},
+};
+constinit const StructInfo kMediaDeviceInfo = struct_info<MediaDeviceInfo, Roles{}>("MediaDeviceInfo", kMediaDeviceInfoMembers);
+
+constexpr MemberInfo kMediaDeviceMemoryInfoMembers[] = {
+    {"SizeInMiB", "SizeInMiB", "sizeInMiB", {.kind = Kind::integer}, offsetof(MediaDeviceMemoryInfo, size_in_mi_b), false, false},
+};
+constinit const StructInfo kMediaDeviceMemoryInfo = struct_info<MediaDeviceMemoryInfo, Roles{.member = true}>("MediaDeviceMemoryInfo", kMediaDeviceMemoryInfoMembers);
 
 constexpr MemberInfo kMemoryGiBPerVCpuMembers[] = {
     {"Min", "Min", "min", {.kind = Kind::double_}, offsetof(MemoryGiBPerVCpu, min), false, false},
@@ -136,6 +195,13 @@ constexpr MemberInfo kModifySnapshotAttributeRequestMembers[] = {
     {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(ModifySnapshotAttributeRequest, dry_run), false, false},
 };
 constinit const StructInfo kModifySnapshotAttributeRequest = struct_info<ModifySnapshotAttributeRequest, Roles{.root = true}>("ModifySnapshotAttributeRequest", kModifySnapshotAttributeRequestMembers);
+
+constexpr MemberInfo kModifyVolumeAttributeRequestMembers[] = {
+    {"AutoEnableIO", "AutoEnableIO", "AutoEnableIO", {.kind = Kind::structure, .structure = &kAttributeBooleanValue}, offsetof(ModifyVolumeAttributeRequest, auto_enable_io), false, false},
+    {"VolumeId", "VolumeId", "VolumeId", {.kind = Kind::string}, offsetof(ModifyVolumeAttributeRequest, volume_id), true, false},
+    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(ModifyVolumeAttributeRequest, dry_run), false, false},
+};
+constinit const StructInfo kModifyVolumeAttributeRequest = struct_info<ModifyVolumeAttributeRequest, Roles{.root = true}>("ModifyVolumeAttributeRequest", kModifyVolumeAttributeRequestMembers);
 
 constexpr MemberInfo kModifyVolumeRequestMembers[] = {
     {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(ModifyVolumeRequest, dry_run), false, false},
@@ -254,71 +320,5 @@ constexpr MemberInfo kNetworkInterfaceAssociationMembers[] = {
     {"CarrierIp", "CarrierIp", "carrierIp", {.kind = Kind::string}, offsetof(NetworkInterfaceAssociation, carrier_ip), false, false},
 };
 constinit const StructInfo kNetworkInterfaceAssociation = struct_info<NetworkInterfaceAssociation, Roles{.member = true}>("NetworkInterfaceAssociation", kNetworkInterfaceAssociationMembers);
-
-constexpr MemberInfo kNetworkInterfaceAttachmentMembers[] = {
-    {"AttachTime", "AttachTime", "attachTime", {.kind = Kind::timestamp}, offsetof(NetworkInterfaceAttachment, attach_time), false, false},
-    {"AttachmentId", "AttachmentId", "attachmentId", {.kind = Kind::string}, offsetof(NetworkInterfaceAttachment, attachment_id), false, false},
-    {"DeleteOnTermination", "DeleteOnTermination", "deleteOnTermination", {.kind = Kind::boolean}, offsetof(NetworkInterfaceAttachment, delete_on_termination), false, false},
-    {"DeviceIndex", "DeviceIndex", "deviceIndex", {.kind = Kind::integer}, offsetof(NetworkInterfaceAttachment, device_index), false, false},
-    {"NetworkCardIndex", "NetworkCardIndex", "networkCardIndex", {.kind = Kind::integer}, offsetof(NetworkInterfaceAttachment, network_card_index), false, false},
-    {"InstanceId", "InstanceId", "instanceId", {.kind = Kind::string}, offsetof(NetworkInterfaceAttachment, instance_id), false, false},
-    {"InstanceOwnerId", "InstanceOwnerId", "instanceOwnerId", {.kind = Kind::string}, offsetof(NetworkInterfaceAttachment, instance_owner_id), false, false},
-    {"Status", "Status", "status", {.kind = Kind::string}, offsetof(NetworkInterfaceAttachment, status), false, false},
-    {"EnaSrdSpecification", "EnaSrdSpecification", "enaSrdSpecification", {.kind = Kind::structure, .structure = &kAttachmentEnaSrdSpecification}, offsetof(NetworkInterfaceAttachment, ena_srd_specification), false, false},
-    {"EnaQueueCount", "EnaQueueCount", "enaQueueCount", {.kind = Kind::integer}, offsetof(NetworkInterfaceAttachment, ena_queue_count), false, false},
-};
-constinit const StructInfo kNetworkInterfaceAttachment = struct_info<NetworkInterfaceAttachment, Roles{.member = true}>("NetworkInterfaceAttachment", kNetworkInterfaceAttachmentMembers);
-
-constexpr MemberInfo kNetworkInterfaceCountMembers[] = {
-    {"Min", "Min", "min", {.kind = Kind::integer}, offsetof(NetworkInterfaceCount, min), false, false},
-    {"Max", "Max", "max", {.kind = Kind::integer}, offsetof(NetworkInterfaceCount, max), false, false},
-};
-constinit const StructInfo kNetworkInterfaceCount = struct_info<NetworkInterfaceCount, Roles{.member = true}>("NetworkInterfaceCount", kNetworkInterfaceCountMembers);
-
-constexpr MemberInfo kNetworkInterfaceCountRequestMembers[] = {
-    {"Min", "Min", "Min", {.kind = Kind::integer}, offsetof(NetworkInterfaceCountRequest, min), false, false},
-    {"Max", "Max", "Max", {.kind = Kind::integer}, offsetof(NetworkInterfaceCountRequest, max), false, false},
-};
-constinit const StructInfo kNetworkInterfaceCountRequest = struct_info<NetworkInterfaceCountRequest, Roles{.member = true}>("NetworkInterfaceCountRequest", kNetworkInterfaceCountRequestMembers);
-
-constexpr MemberInfo kNetworkInterfaceIpv6AddressMembers[] = {
-    {"Ipv6Address", "Ipv6Address", "ipv6Address", {.kind = Kind::string}, offsetof(NetworkInterfaceIpv6Address, ipv6_address), false, false},
-    {"PublicIpv6DnsName", "PublicIpv6DnsName", "publicIpv6DnsName", {.kind = Kind::string}, offsetof(NetworkInterfaceIpv6Address, public_ipv6_dns_name), false, false},
-    {"IsPrimaryIpv6", "IsPrimaryIpv6", "isPrimaryIpv6", {.kind = Kind::boolean}, offsetof(NetworkInterfaceIpv6Address, is_primary_ipv6), false, false},
-};
-constinit const StructInfo kNetworkInterfaceIpv6Address = struct_info<NetworkInterfaceIpv6Address, Roles{}>("NetworkInterfaceIpv6Address", kNetworkInterfaceIpv6AddressMembers);
-
-constexpr MemberInfo kNetworkInterfacePrivateIpAddressMembers[] = {
-    {"Association", "Association", "association", {.kind = Kind::structure, .structure = &kNetworkInterfaceAssociation}, offsetof(NetworkInterfacePrivateIpAddress, association), false, false},
-    {"Primary", "Primary", "primary", {.kind = Kind::boolean}, offsetof(NetworkInterfacePrivateIpAddress, primary), false, false},
-    {"PrivateDnsName", "PrivateDnsName", "privateDnsName", {.kind = Kind::string}, offsetof(NetworkInterfacePrivateIpAddress, private_dns_name), false, false},
-    {"PrivateIpAddress", "PrivateIpAddress", "privateIpAddress", {.kind = Kind::string}, offsetof(NetworkInterfacePrivateIpAddress, private_ip_address), false, false},
-};
-constinit const StructInfo kNetworkInterfacePrivateIpAddress = struct_info<NetworkInterfacePrivateIpAddress, Roles{}>("NetworkInterfacePrivateIpAddress", kNetworkInterfacePrivateIpAddressMembers);
-
-constexpr MemberInfo kNeuronDeviceCoreInfoMembers[] = {
-    {"Count", "Count", "count", {.kind = Kind::integer}, offsetof(NeuronDeviceCoreInfo, count), false, false},
-    {"Version", "Version", "version", {.kind = Kind::integer}, offsetof(NeuronDeviceCoreInfo, version), false, false},
-};
-constinit const StructInfo kNeuronDeviceCoreInfo = struct_info<NeuronDeviceCoreInfo, Roles{.member = true}>("NeuronDeviceCoreInfo", kNeuronDeviceCoreInfoMembers);
-
-constexpr MemberInfo kNeuronDeviceInfoMembers[] = {
-    {"Count", "Count", "count", {.kind = Kind::integer}, offsetof(NeuronDeviceInfo, count), false, false},
-    {"Name", "Name", "name", {.kind = Kind::string}, offsetof(NeuronDeviceInfo, name), false, false},
-    {"CoreInfo", "CoreInfo", "coreInfo", {.kind = Kind::structure, .structure = &kNeuronDeviceCoreInfo}, offsetof(NeuronDeviceInfo, core_info), false, false},
-    {"MemoryInfo", "MemoryInfo", "memoryInfo", {.kind = Kind::structure, .structure = &kNeuronDeviceMemoryInfo}, offsetof(NeuronDeviceInfo, memory_info), false, false},
-};
-constinit const StructInfo kNeuronDeviceInfo = struct_info<NeuronDeviceInfo, Roles{}>("NeuronDeviceInfo", kNeuronDeviceInfoMembers);
-
-constexpr MemberInfo kNeuronDeviceMemoryInfoMembers[] = {
-    {"SizeInMiB", "SizeInMiB", "sizeInMiB", {.kind = Kind::integer}, offsetof(NeuronDeviceMemoryInfo, size_in_mi_b), false, false},
-};
-constinit const StructInfo kNeuronDeviceMemoryInfo = struct_info<NeuronDeviceMemoryInfo, Roles{.member = true}>("NeuronDeviceMemoryInfo", kNeuronDeviceMemoryInfoMembers);
-
-constexpr MemberInfo kNeuronInfoMembers[] = {
-    {"NeuronDevices", "NeuronDevices", "neuronDevices", {.kind = Kind::list, .list = &kNeuronDeviceInfoListList}, offsetof(NeuronInfo, neuron_devices), false, false},
-    {"TotalNeuronDeviceMemoryInMiB", "TotalNeuronDeviceMemoryInMiB", "totalNeuronDeviceMemoryInMiB", {.kind = Kind::integer}, offsetof(NeuronInfo, total_neuron_device_memory_in_mi_b), false, false},
-};
-constinit const StructInfo kNeuronInfo = struct_info<NeuronInfo, Roles{.member = true}>("NeuronInfo", kNeuronInfoMembers);
 
 }  // namespace kiln::api::ec2::tables

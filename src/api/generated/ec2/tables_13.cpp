@@ -3,14 +3,18 @@
 #include <cstddef>
 
 #include "api/generated/ec2/create_snapshots.h"
+#include "api/generated/ec2/delete_launch_template_versions.h"
 #include "api/generated/ec2/describe_images.h"
 #include "api/generated/ec2/describe_security_groups.h"
 #include "api/generated/ec2/describe_subnets.h"
-#include "api/generated/ec2/describe_tags.h"
-#include "api/generated/ec2/ip_permission.h"
 #include "api/generated/ec2/modify_instance_attribute.h"
+#include "api/generated/ec2/register_image.h"
 #include "api/generated/ec2/request_launch_template_data.h"
+#include "api/generated/ec2/reservation.h"
+#include "api/generated/ec2/reset_image_attribute.h"
+#include "api/generated/ec2/reset_snapshot_attribute.h"
 #include "api/generated/ec2/response_launch_template_data.h"
+#include "api/generated/ec2/revoke_security_group_egress.h"
 #include "api/generated/ec2/revoke_security_group_ingress.h"
 #include "api/generated/ec2/revoked_security_group_rule.h"
 #include "api/generated/ec2/run_instances.h"
@@ -20,11 +24,10 @@
 #include "api/generated/ec2/state_reason.h"
 #include "api/generated/ec2/stop_instances.h"
 #include "api/generated/ec2/tables.h"
-#include "api/generated/ec2/tag.h"
-#include "api/generated/ec2/tag_specification.h"
-#include "api/generated/ec2/terminate_instances.h"
 
 namespace kiln::api::ec2::tables {
+
+constinit const ListInfo kReservationListList = list_info<Reservation>("item", {.kind = Kind::structure, .structure = &kReservation});
 
 constinit const ListInfo kRevokedSecurityGroupRuleListList = list_info<RevokedSecurityGroupRule>("item", {.kind = Kind::structure, .structure = &kRevokedSecurityGroupRule});
 
@@ -40,17 +43,138 @@ constinit const ListInfo kSnapshotListList = list_info<Snapshot>("item", {.kind 
 
 constinit const ListInfo kSnapshotSetList = list_info<SnapshotInfo>("item", {.kind = Kind::structure, .structure = &kSnapshotInfo});
 
-constinit const ListInfo kSubnetIpv6CidrBlockAssociationSetList = list_info<SubnetIpv6CidrBlockAssociation>("item", {.kind = Kind::structure, .structure = &kSubnetIpv6CidrBlockAssociation});
-
 constinit const ListInfo kSubnetListList = list_info<Subnet>("item", {.kind = Kind::structure, .structure = &kSubnet});
 
-constinit const ListInfo kTagDescriptionListList = list_info<TagDescription>("item", {.kind = Kind::structure, .structure = &kTagDescription});
+constexpr MemberInfo kRegisterImageResultMembers[] = {
+    {"ImageId", "ImageId", "imageId", {.kind = Kind::string}, offsetof(RegisterImageResult, image_id), false, false},
+};
+constinit const StructInfo kRegisterImageResult = struct_info<RegisterImageResult, Roles{.root = true}>("RegisterImageResult", kRegisterImageResultMembers);
 
-constinit const ListInfo kTagListList = list_info<Tag>("item", {.kind = Kind::structure, .structure = &kTag});
+constexpr MemberInfo kRequestLaunchTemplateDataMembers[] = {
+    {"KernelId", "KernelId", "KernelId", {.kind = Kind::string}, offsetof(RequestLaunchTemplateData, kernel_id), false, false},
+    {"EbsOptimized", "EbsOptimized", "EbsOptimized", {.kind = Kind::boolean}, offsetof(RequestLaunchTemplateData, ebs_optimized), false, false},
+    {"IamInstanceProfile", "IamInstanceProfile", "IamInstanceProfile", {.kind = Kind::structure, .structure = &kLaunchTemplateIamInstanceProfileSpecificationRequest}, offsetof(RequestLaunchTemplateData, iam_instance_profile), false, false},
+    {"BlockDeviceMappings", "BlockDeviceMapping", "BlockDeviceMapping", {.kind = Kind::list, .list = &kLaunchTemplateBlockDeviceMappingRequestListList}, offsetof(RequestLaunchTemplateData, block_device_mappings), false, false},
+    {"NetworkInterfaces", "NetworkInterface", "NetworkInterface", {.kind = Kind::list, .list = &kLaunchTemplateInstanceNetworkInterfaceSpecificationRequestListList}, offsetof(RequestLaunchTemplateData, network_interfaces), false, false},
+    {"ImageId", "ImageId", "ImageId", {.kind = Kind::string}, offsetof(RequestLaunchTemplateData, image_id), false, false},
+    {"InstanceType", "InstanceType", "InstanceType", {.kind = Kind::string}, offsetof(RequestLaunchTemplateData, instance_type), false, false},
+    {"KeyName", "KeyName", "KeyName", {.kind = Kind::string}, offsetof(RequestLaunchTemplateData, key_name), false, false},
+    {"Monitoring", "Monitoring", "Monitoring", {.kind = Kind::structure, .structure = &kLaunchTemplatesMonitoringRequest}, offsetof(RequestLaunchTemplateData, monitoring), false, false},
+    {"Placement", "Placement", "Placement", {.kind = Kind::structure, .structure = &kLaunchTemplatePlacementRequest}, offsetof(RequestLaunchTemplateData, placement), false, false},
+    {"RamDiskId", "RamDiskId", "RamDiskId", {.kind = Kind::string}, offsetof(RequestLaunchTemplateData, ram_disk_id), false, false},
+    {"DisableApiTermination", "DisableApiTermination", "DisableApiTermination", {.kind = Kind::boolean}, offsetof(RequestLaunchTemplateData, disable_api_termination), false, false},
+    {"InstanceInitiatedShutdownBehavior", "InstanceInitiatedShutdownBehavior", "InstanceInitiatedShutdownBehavior", {.kind = Kind::string, .values = &kShutdownBehaviorEnum}, offsetof(RequestLaunchTemplateData, instance_initiated_shutdown_behavior), false, false},
+    {"UserData", "UserData", "UserData", {.kind = Kind::string}, offsetof(RequestLaunchTemplateData, user_data), false, true},
+    {"TagSpecifications", "TagSpecification", "TagSpecification", {.kind = Kind::list, .list = &kLaunchTemplateTagSpecificationRequestListList}, offsetof(RequestLaunchTemplateData, tag_specifications), false, false},
+    {"ElasticGpuSpecifications", "ElasticGpuSpecification", "ElasticGpuSpecification", {.kind = Kind::list, .list = &kElasticGpuSpecificationListList}, offsetof(RequestLaunchTemplateData, elastic_gpu_specifications), false, false},
+    {"ElasticInferenceAccelerators", "ElasticInferenceAccelerator", "ElasticInferenceAccelerator", {.kind = Kind::list, .list = &kLaunchTemplateElasticInferenceAcceleratorListList}, offsetof(RequestLaunchTemplateData, elastic_inference_accelerators), false, false},
+    {"SecurityGroupIds", "SecurityGroupId", "SecurityGroupId", {.kind = Kind::list, .list = &kSecurityGroupIdStringListList}, offsetof(RequestLaunchTemplateData, security_group_ids), false, false},
+    {"SecurityGroups", "SecurityGroup", "SecurityGroup", {.kind = Kind::list, .list = &kSecurityGroupStringListList}, offsetof(RequestLaunchTemplateData, security_groups), false, false},
+    {"InstanceMarketOptions", "InstanceMarketOptions", "InstanceMarketOptions", {.kind = Kind::structure, .structure = &kLaunchTemplateInstanceMarketOptionsRequest}, offsetof(RequestLaunchTemplateData, instance_market_options), false, false},
+    {"CreditSpecification", "CreditSpecification", "CreditSpecification", {.kind = Kind::structure, .structure = &kCreditSpecificationRequest}, offsetof(RequestLaunchTemplateData, credit_specification), false, false},
+    {"CpuOptions", "CpuOptions", "CpuOptions", {.kind = Kind::structure, .structure = &kLaunchTemplateCpuOptionsRequest}, offsetof(RequestLaunchTemplateData, cpu_options), false, false},
+    {"CapacityReservationSpecification", "CapacityReservationSpecification", "CapacityReservationSpecification", {.kind = Kind::structure, .structure = &kLaunchTemplateCapacityReservationSpecificationRequest}, offsetof(RequestLaunchTemplateData, capacity_reservation_specification), false, false},
+    {"LicenseSpecifications", "LicenseSpecification", "LicenseSpecification", {.kind = Kind::list, .list = &kLaunchTemplateLicenseSpecificationListRequestList}, offsetof(RequestLaunchTemplateData, license_specifications), false, false},
+    {"HibernationOptions", "HibernationOptions", "HibernationOptions", {.kind = Kind::structure, .structure = &kLaunchTemplateHibernationOptionsRequest}, offsetof(RequestLaunchTemplateData, hibernation_options), false, false},
+    {"MetadataOptions", "MetadataOptions", "MetadataOptions", {.kind = Kind::structure, .structure = &kLaunchTemplateInstanceMetadataOptionsRequest}, offsetof(RequestLaunchTemplateData, metadata_options), false, false},
+    {"EnclaveOptions", "EnclaveOptions", "EnclaveOptions", {.kind = Kind::structure, .structure = &kLaunchTemplateEnclaveOptionsRequest}, offsetof(RequestLaunchTemplateData, enclave_options), false, false},
+    {"InstanceRequirements", "InstanceRequirements", "InstanceRequirements", {.kind = Kind::structure, .structure = &kInstanceRequirementsRequest}, offsetof(RequestLaunchTemplateData, instance_requirements), false, false},
+    {"PrivateDnsNameOptions", "PrivateDnsNameOptions", "PrivateDnsNameOptions", {.kind = Kind::structure, .structure = &kLaunchTemplatePrivateDnsNameOptionsRequest}, offsetof(RequestLaunchTemplateData, private_dns_name_options), false, false},
+    {"MaintenanceOptions", "MaintenanceOptions", "MaintenanceOptions", {.kind = Kind::structure, .structure = &kLaunchTemplateInstanceMaintenanceOptionsRequest}, offsetof(RequestLaunchTemplateData, maintenance_options), false, false},
+    {"DisableApiStop", "DisableApiStop", "DisableApiStop", {.kind = Kind::boolean}, offsetof(RequestLaunchTemplateData, disable_api_stop), false, false},
+    {"Operator", "Operator", "Operator", {.kind = Kind::structure, .structure = &kOperatorRequest}, offsetof(RequestLaunchTemplateData, operator_), false, false},
+    {"NetworkPerformanceOptions", "NetworkPerformanceOptions", "NetworkPerformanceOptions", {.kind = Kind::structure, .structure = &kLaunchTemplateNetworkPerformanceOptionsRequest}, offsetof(RequestLaunchTemplateData, network_performance_options), false, false},
+    {"SecondaryInterfaces", "SecondaryInterface", "SecondaryInterface", {.kind = Kind::list, .list = &kLaunchTemplateInstanceSecondaryInterfaceSpecificationRequestListList}, offsetof(RequestLaunchTemplateData, secondary_interfaces), false, false},
+};
+constinit const StructInfo kRequestLaunchTemplateData = struct_info<RequestLaunchTemplateData, Roles{.member = true}>("RequestLaunchTemplateData", kRequestLaunchTemplateDataMembers);
 
-constinit const ListInfo kTagSpecificationListList = list_info<TagSpecification>("item", {.kind = Kind::structure, .structure = &kTagSpecification});
+constexpr MemberInfo kReservationMembers[] = {
+    {"ReservationId", "ReservationId", "reservationId", {.kind = Kind::string}, offsetof(Reservation, reservation_id), false, false},
+    {"OwnerId", "OwnerId", "ownerId", {.kind = Kind::string}, offsetof(Reservation, owner_id), false, false},
+    {"RequesterId", "RequesterId", "requesterId", {.kind = Kind::string}, offsetof(Reservation, requester_id), false, false},
+    {"Groups", "GroupSet", "groupSet", {.kind = Kind::list, .list = &kGroupIdentifierListList}, offsetof(Reservation, groups), false, false},
+    {"Instances", "InstancesSet", "instancesSet", {.kind = Kind::list, .list = &kInstanceListList}, offsetof(Reservation, instances), false, false},
+};
+constinit const StructInfo kReservation = struct_info<Reservation, Roles{.root = true}>("Reservation", kReservationMembers);
 
-constinit const ListInfo kUserIdGroupPairListList = list_info<UserIdGroupPair>("item", {.kind = Kind::structure, .structure = &kUserIdGroupPair});
+constexpr MemberInfo kResetImageAttributeRequestMembers[] = {
+    {"Attribute", "Attribute", "Attribute", {.kind = Kind::string, .values = &kResetImageAttributeNameEnum}, offsetof(ResetImageAttributeRequest, attribute), true, false},
+    {"ImageId", "ImageId", "ImageId", {.kind = Kind::string}, offsetof(ResetImageAttributeRequest, image_id), true, false},
+    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(ResetImageAttributeRequest, dry_run), false, false},
+};
+constinit const StructInfo kResetImageAttributeRequest = struct_info<ResetImageAttributeRequest, Roles{.root = true}>("ResetImageAttributeRequest", kResetImageAttributeRequestMembers);
+
+constexpr MemberInfo kResetSnapshotAttributeRequestMembers[] = {
+    {"Attribute", "Attribute", "Attribute", {.kind = Kind::string, .values = &kSnapshotAttributeNameEnum}, offsetof(ResetSnapshotAttributeRequest, attribute), true, false},
+    {"SnapshotId", "SnapshotId", "SnapshotId", {.kind = Kind::string}, offsetof(ResetSnapshotAttributeRequest, snapshot_id), true, false},
+    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(ResetSnapshotAttributeRequest, dry_run), false, false},
+};
+constinit const StructInfo kResetSnapshotAttributeRequest = struct_info<ResetSnapshotAttributeRequest, Roles{.root = true}>("ResetSnapshotAttributeRequest", kResetSnapshotAttributeRequestMembers);
+
+constexpr MemberInfo kResponseErrorMembers[] = {
+    {"Code", "Code", "code", {.kind = Kind::string}, offsetof(ResponseError, code), false, false},
+    {"Message", "Message", "message", {.kind = Kind::string}, offsetof(ResponseError, message), false, false},
+};
+constinit const StructInfo kResponseError = struct_info<ResponseError, Roles{.member = true}>("ResponseError", kResponseErrorMembers);
+
+constexpr MemberInfo kResponseLaunchTemplateDataMembers[] = {
+    {"KernelId", "KernelId", "kernelId", {.kind = Kind::string}, offsetof(ResponseLaunchTemplateData, kernel_id), false, false},
+    {"EbsOptimized", "EbsOptimized", "ebsOptimized", {.kind = Kind::boolean}, offsetof(ResponseLaunchTemplateData, ebs_optimized), false, false},
+    {"IamInstanceProfile", "IamInstanceProfile", "iamInstanceProfile", {.kind = Kind::structure, .structure = &kLaunchTemplateIamInstanceProfileSpecification}, offsetof(ResponseLaunchTemplateData, iam_instance_profile), false, false},
+    {"BlockDeviceMappings", "BlockDeviceMappingSet", "blockDeviceMappingSet", {.kind = Kind::list, .list = &kLaunchTemplateBlockDeviceMappingListList}, offsetof(ResponseLaunchTemplateData, block_device_mappings), false, false},
+    {"NetworkInterfaces", "NetworkInterfaceSet", "networkInterfaceSet", {.kind = Kind::list, .list = &kLaunchTemplateInstanceNetworkInterfaceSpecificationListList}, offsetof(ResponseLaunchTemplateData, network_interfaces), false, false},
+    {"ImageId", "ImageId", "imageId", {.kind = Kind::string}, offsetof(ResponseLaunchTemplateData, image_id), false, false},
+    {"InstanceType", "InstanceType", "instanceType", {.kind = Kind::string}, offsetof(ResponseLaunchTemplateData, instance_type), false, false},
+    {"KeyName", "KeyName", "keyName", {.kind = Kind::string}, offsetof(ResponseLaunchTemplateData, key_name), false, false},
+    {"Monitoring", "Monitoring", "monitoring", {.kind = Kind::structure, .structure = &kLaunchTemplatesMonitoring}, offsetof(ResponseLaunchTemplateData, monitoring), false, false},
+    {"Placement", "Placement", "placement", {.kind = Kind::structure, .structure = &kLaunchTemplatePlacement}, offsetof(ResponseLaunchTemplateData, placement), false, false},
+    {"RamDiskId", "RamDiskId", "ramDiskId", {.kind = Kind::string}, offsetof(ResponseLaunchTemplateData, ram_disk_id), false, false},
+    {"DisableApiTermination", "DisableApiTermination", "disableApiTermination", {.kind = Kind::boolean}, offsetof(ResponseLaunchTemplateData, disable_api_termination), false, false},
+    {"InstanceInitiatedShutdownBehavior", "InstanceInitiatedShutdownBehavior", "instanceInitiatedShutdownBehavior", {.kind = Kind::string, .values = &kShutdownBehaviorEnum}, offsetof(ResponseLaunchTemplateData, instance_initiated_shutdown_behavior), false, false},
+    {"UserData", "UserData", "userData", {.kind = Kind::string}, offsetof(ResponseLaunchTemplateData, user_data), false, true},
+    {"TagSpecifications", "TagSpecificationSet", "tagSpecificationSet", {.kind = Kind::list, .list = &kLaunchTemplateTagSpecificationListList}, offsetof(ResponseLaunchTemplateData, tag_specifications), false, false},
+    {"ElasticGpuSpecifications", "ElasticGpuSpecificationSet", "elasticGpuSpecificationSet", {.kind = Kind::list, .list = &kElasticGpuSpecificationResponseListList}, offsetof(ResponseLaunchTemplateData, elastic_gpu_specifications), false, false},
+    {"ElasticInferenceAccelerators", "ElasticInferenceAcceleratorSet", "elasticInferenceAcceleratorSet", {.kind = Kind::list, .list = &kLaunchTemplateElasticInferenceAcceleratorResponseListList}, offsetof(ResponseLaunchTemplateData, elastic_inference_accelerators), false, false},
+    {"SecurityGroupIds", "SecurityGroupIdSet", "securityGroupIdSet", {.kind = Kind::list, .list = &kValueStringListList}, offsetof(ResponseLaunchTemplateData, security_group_ids), false, false},
+    {"SecurityGroups", "SecurityGroupSet", "securityGroupSet", {.kind = Kind::list, .list = &kValueStringListList}, offsetof(ResponseLaunchTemplateData, security_groups), false, false},
+    {"InstanceMarketOptions", "InstanceMarketOptions", "instanceMarketOptions", {.kind = Kind::structure, .structure = &kLaunchTemplateInstanceMarketOptions}, offsetof(ResponseLaunchTemplateData, instance_market_options), false, false},
+    {"CreditSpecification", "CreditSpecification", "creditSpecification", {.kind = Kind::structure, .structure = &kCreditSpecification}, offsetof(ResponseLaunchTemplateData, credit_specification), false, false},
+    {"CpuOptions", "CpuOptions", "cpuOptions", {.kind = Kind::structure, .structure = &kLaunchTemplateCpuOptions}, offsetof(ResponseLaunchTemplateData, cpu_options), false, false},
+    {"CapacityReservationSpecification", "CapacityReservationSpecification", "capacityReservationSpecification", {.kind = Kind::structure, .structure = &kLaunchTemplateCapacityReservationSpecificationResponse}, offsetof(ResponseLaunchTemplateData, capacity_reservation_specification), false, false},
+    {"LicenseSpecifications", "LicenseSet", "licenseSet", {.kind = Kind::list, .list = &kLaunchTemplateLicenseListList}, offsetof(ResponseLaunchTemplateData, license_specifications), false, false},
+    {"HibernationOptions", "HibernationOptions", "hibernationOptions", {.kind = Kind::structure, .structure = &kLaunchTemplateHibernationOptions}, offsetof(ResponseLaunchTemplateData, hibernation_options), false, false},
+    {"MetadataOptions", "MetadataOptions", "metadataOptions", {.kind = Kind::structure, .structure = &kLaunchTemplateInstanceMetadataOptions}, offsetof(ResponseLaunchTemplateData, metadata_options), false, false},
+    {"EnclaveOptions", "EnclaveOptions", "enclaveOptions", {.kind = Kind::structure, .structure = &kLaunchTemplateEnclaveOptions}, offsetof(ResponseLaunchTemplateData, enclave_options), false, false},
+    {"InstanceRequirements", "InstanceRequirements", "instanceRequirements", {.kind = Kind::structure, .structure = &kInstanceRequirements}, offsetof(ResponseLaunchTemplateData, instance_requirements), false, false},
+    {"PrivateDnsNameOptions", "PrivateDnsNameOptions", "privateDnsNameOptions", {.kind = Kind::structure, .structure = &kLaunchTemplatePrivateDnsNameOptions}, offsetof(ResponseLaunchTemplateData, private_dns_name_options), false, false},
+    {"MaintenanceOptions", "MaintenanceOptions", "maintenanceOptions", {.kind = Kind::structure, .structure = &kLaunchTemplateInstanceMaintenanceOptions}, offsetof(ResponseLaunchTemplateData, maintenance_options), false, false},
+    {"DisableApiStop", "DisableApiStop", "disableApiStop", {.kind = Kind::boolean}, offsetof(ResponseLaunchTemplateData, disable_api_stop), false, false},
+    {"Operator", "Operator", "operator", {.kind = Kind::structure, .structure = &kOperatorResponse}, offsetof(ResponseLaunchTemplateData, operator_), false, false},
+    {"NetworkPerformanceOptions", "NetworkPerformanceOptions", "networkPerformanceOptions", {.kind = Kind::structure, .structure = &kLaunchTemplateNetworkPerformanceOptions}, offsetof(ResponseLaunchTemplateData, network_performance_options), false, false},
+    {"SecondaryInterfaces", "SecondaryInterfaceSet", "secondaryInterfaceSet", {.kind = Kind::list, .list = &kLaunchTemplateInstanceSecondaryInterfaceSpecificationListList}, offsetof(ResponseLaunchTemplateData, secondary_interfaces), false, false},
+};
+constinit const StructInfo kResponseLaunchTemplateData = struct_info<ResponseLaunchTemplateData, Roles{.member = true}>("ResponseLaunchTemplateData", kResponseLaunchTemplateDataMembers);
+
+constexpr MemberInfo kRevokeSecurityGroupEgressRequestMembers[] = {
+    {"SecurityGroupRuleIds", "SecurityGroupRuleId", "SecurityGroupRuleId", {.kind = Kind::list, .list = &kSecurityGroupRuleIdListList}, offsetof(RevokeSecurityGroupEgressRequest, security_group_rule_ids), false, false},
+    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(RevokeSecurityGroupEgressRequest, dry_run), false, false},
+    {"GroupId", "GroupId", "groupId", {.kind = Kind::string}, offsetof(RevokeSecurityGroupEgressRequest, group_id), true, false},
+    {"SourceSecurityGroupName", "SourceSecurityGroupName", "sourceSecurityGroupName", {.kind = Kind::string}, offsetof(RevokeSecurityGroupEgressRequest, source_security_group_name), false, false},
+    {"SourceSecurityGroupOwnerId", "SourceSecurityGroupOwnerId", "sourceSecurityGroupOwnerId", {.kind = Kind::string}, offsetof(RevokeSecurityGroupEgressRequest, source_security_group_owner_id), false, false},
+    {"IpProtocol", "IpProtocol", "ipProtocol", {.kind = Kind::string}, offsetof(RevokeSecurityGroupEgressRequest, ip_protocol), false, false},
+    {"FromPort", "FromPort", "fromPort", {.kind = Kind::integer}, offsetof(RevokeSecurityGroupEgressRequest, from_port), false, false},
+    {"ToPort", "ToPort", "toPort", {.kind = Kind::integer}, offsetof(RevokeSecurityGroupEgressRequest, to_port), false, false},
+    {"CidrIp", "CidrIp", "cidrIp", {.kind = Kind::string}, offsetof(RevokeSecurityGroupEgressRequest, cidr_ip), false, false},
+    {"IpPermissions", "IpPermissions", "ipPermissions", {.kind = Kind::list, .list = &kIpPermissionListList}, offsetof(RevokeSecurityGroupEgressRequest, ip_permissions), false, false},
+};
+constinit const StructInfo kRevokeSecurityGroupEgressRequest = struct_info<RevokeSecurityGroupEgressRequest, Roles{.root = true}>("RevokeSecurityGroupEgressRequest", kRevokeSecurityGroupEgressRequestMembers);
+
+constexpr MemberInfo kRevokeSecurityGroupEgressResultMembers[] = {
+    {"Return", "Return", "return", {.kind = Kind::boolean}, offsetof(RevokeSecurityGroupEgressResult, return_), false, false},
+    {"UnknownIpPermissions", "UnknownIpPermissionSet", "unknownIpPermissionSet", {.kind = Kind::list, .list = &kIpPermissionListList}, offsetof(RevokeSecurityGroupEgressResult, unknown_ip_permissions), false, false},
+    {"RevokedSecurityGroupRules", "RevokedSecurityGroupRuleSet", "revokedSecurityGroupRuleSet", {.kind = Kind::list, .list = &kRevokedSecurityGroupRuleListList}, offsetof(RevokeSecurityGroupEgressResult, revoked_security_group_rules), false, false},
+};
+constinit const StructInfo kRevokeSecurityGroupEgressResult = struct_info<RevokeSecurityGroupEgressResult, Roles{.root = true}>("RevokeSecurityGroupEgressResult", kRevokeSecurityGroupEgressResultMembers);
 
 constexpr MemberInfo kRevokeSecurityGroupIngressRequestMembers[] = {
     {"CidrIp", "CidrIp", "CidrIp", {.kind = Kind::string}, offsetof(RevokeSecurityGroupIngressRequest, cidr_ip), false, false},
@@ -318,70 +442,5 @@ constexpr MemberInfo kSubnetCidrBlockStateMembers[] = {
     {"StatusMessage", "StatusMessage", "statusMessage", {.kind = Kind::string}, offsetof(SubnetCidrBlockState, status_message), false, false},
 };
 constinit const StructInfo kSubnetCidrBlockState = struct_info<SubnetCidrBlockState, Roles{.member = true}>("SubnetCidrBlockState", kSubnetCidrBlockStateMembers);
-
-constexpr MemberInfo kSubnetIpv6CidrBlockAssociationMembers[] = {
-    {"AssociationId", "AssociationId", "associationId", {.kind = Kind::string}, offsetof(SubnetIpv6CidrBlockAssociation, association_id), false, false},
-    {"Ipv6CidrBlock", "Ipv6CidrBlock", "ipv6CidrBlock", {.kind = Kind::string}, offsetof(SubnetIpv6CidrBlockAssociation, ipv6_cidr_block), false, false},
-    {"Ipv6CidrBlockState", "Ipv6CidrBlockState", "ipv6CidrBlockState", {.kind = Kind::structure, .structure = &kSubnetCidrBlockState}, offsetof(SubnetIpv6CidrBlockAssociation, ipv6_cidr_block_state), false, false},
-    {"Ipv6AddressAttribute", "Ipv6AddressAttribute", "ipv6AddressAttribute", {.kind = Kind::string}, offsetof(SubnetIpv6CidrBlockAssociation, ipv6_address_attribute), false, false},
-    {"IpSource", "IpSource", "ipSource", {.kind = Kind::string}, offsetof(SubnetIpv6CidrBlockAssociation, ip_source), false, false},
-};
-constinit const StructInfo kSubnetIpv6CidrBlockAssociation = struct_info<SubnetIpv6CidrBlockAssociation, Roles{}>("SubnetIpv6CidrBlockAssociation", kSubnetIpv6CidrBlockAssociationMembers);
-
-constexpr MemberInfo kTagMembers[] = {
-    {"Key", "Key", "key", {.kind = Kind::string}, offsetof(Tag, key), false, false},
-    {"Value", "Value", "value", {.kind = Kind::string}, offsetof(Tag, value), false, false},
-};
-constinit const StructInfo kTag = struct_info<Tag, Roles{}>("Tag", kTagMembers);
-
-constexpr MemberInfo kTagDescriptionMembers[] = {
-    {"Key", "Key", "key", {.kind = Kind::string}, offsetof(TagDescription, key), false, false},
-    {"ResourceId", "ResourceId", "resourceId", {.kind = Kind::string}, offsetof(TagDescription, resource_id), false, false},
-    {"ResourceType", "ResourceType", "resourceType", {.kind = Kind::string}, offsetof(TagDescription, resource_type), false, false},
-    {"Value", "Value", "value", {.kind = Kind::string}, offsetof(TagDescription, value), false, false},
-};
-constinit const StructInfo kTagDescription = struct_info<TagDescription, Roles{}>("TagDescription", kTagDescriptionMembers);
-
-constexpr MemberInfo kTagSpecificationMembers[] = {
-    {"ResourceType", "ResourceType", "resourceType", {.kind = Kind::string}, offsetof(TagSpecification, resource_type), false, false},
-    {"Tags", "Tag", "Tag", {.kind = Kind::list, .list = &kTagListList}, offsetof(TagSpecification, tags), false, false},
-};
-constinit const StructInfo kTagSpecification = struct_info<TagSpecification, Roles{}>("TagSpecification", kTagSpecificationMembers);
-
-constexpr MemberInfo kTerminateInstancesRequestMembers[] = {
-    {"InstanceIds", "InstanceId", "InstanceId", {.kind = Kind::list, .list = &kInstanceIdStringListList}, offsetof(TerminateInstancesRequest, instance_ids), true, false},
-    {"Force", "Force", "Force", {.kind = Kind::boolean}, offsetof(TerminateInstancesRequest, force), false, false},
-    {"SkipOsShutdown", "SkipOsShutdown", "SkipOsShutdown", {.kind = Kind::boolean}, offsetof(TerminateInstancesRequest, skip_os_shutdown), false, false},
-    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(TerminateInstancesRequest, dry_run), false, false},
-};
-constinit const StructInfo kTerminateInstancesRequest = struct_info<TerminateInstancesRequest, Roles{.root = true}>("TerminateInstancesRequest", kTerminateInstancesRequestMembers);
-
-constexpr MemberInfo kTerminateInstancesResultMembers[] = {
-    {"TerminatingInstances", "InstancesSet", "instancesSet", {.kind = Kind::list, .list = &kInstanceStateChangeListList}, offsetof(TerminateInstancesResult, terminating_instances), false, false},
-};
-constinit const StructInfo kTerminateInstancesResult = struct_info<TerminateInstancesResult, Roles{.root = true}>("TerminateInstancesResult", kTerminateInstancesResultMembers);
-
-constexpr MemberInfo kTotalLocalStorageGBMembers[] = {
-    {"Min", "Min", "min", {.kind = Kind::double_}, offsetof(TotalLocalStorageGB, min), false, false},
-    {"Max", "Max", "max", {.kind = Kind::double_}, offsetof(TotalLocalStorageGB, max), false, false},
-};
-constinit const StructInfo kTotalLocalStorageGB = struct_info<TotalLocalStorageGB, Roles{.member = true}>("TotalLocalStorageGB", kTotalLocalStorageGBMembers);
-
-constexpr MemberInfo kTotalLocalStorageGBRequestMembers[] = {
-    {"Min", "Min", "Min", {.kind = Kind::double_}, offsetof(TotalLocalStorageGBRequest, min), false, false},
-    {"Max", "Max", "Max", {.kind = Kind::double_}, offsetof(TotalLocalStorageGBRequest, max), false, false},
-};
-constinit const StructInfo kTotalLocalStorageGBRequest = struct_info<TotalLocalStorageGBRequest, Roles{.member = true}>("TotalLocalStorageGBRequest", kTotalLocalStorageGBRequestMembers);
-
-constexpr MemberInfo kUserIdGroupPairMembers[] = {
-    {"Description", "Description", "description", {.kind = Kind::string}, offsetof(UserIdGroupPair, description), false, false},
-    {"UserId", "UserId", "userId", {.kind = Kind::string}, offsetof(UserIdGroupPair, user_id), false, false},
-    {"GroupName", "GroupName", "groupName", {.kind = Kind::string}, offsetof(UserIdGroupPair, group_name), false, false},
-    {"GroupId", "GroupId", "groupId", {.kind = Kind::string}, offsetof(UserIdGroupPair, group_id), false, false},
-    {"VpcId", "VpcId", "vpcId", {.kind = Kind::string}, offsetof(UserIdGroupPair, vpc_id), false, false},
-    {"VpcPeeringConnectionId", "VpcPeeringConnectionId", "vpcPeeringConnectionId", {.kind = Kind::string}, offsetof(UserIdGroupPair, vpc_peering_connection_id), false, false},
-    {"PeeringStatus", "PeeringStatus", "peeringStatus", {.kind = Kind::string}, offsetof(UserIdGroupPair, peering_status), false, false},
-};
-constinit const StructInfo kUserIdGroupPair = struct_info<UserIdGroupPair, Roles{}>("UserIdGroupPair", kUserIdGroupPairMembers);
 
 }  // namespace kiln::api::ec2::tables

@@ -3,10 +3,17 @@
 #include <cstddef>
 
 #include "api/generated/ec2/describe_instance_types.h"
+#include "api/generated/ec2/describe_subnets.h"
+#include "api/generated/ec2/describe_tags.h"
+#include "api/generated/ec2/describe_volume_status.h"
 #include "api/generated/ec2/describe_vpcs.h"
+#include "api/generated/ec2/ip_permission.h"
 #include "api/generated/ec2/request_launch_template_data.h"
 #include "api/generated/ec2/response_launch_template_data.h"
 #include "api/generated/ec2/tables.h"
+#include "api/generated/ec2/tag.h"
+#include "api/generated/ec2/tag_specification.h"
+#include "api/generated/ec2/terminate_instances.h"
 #include "api/generated/ec2/validation_warning.h"
 #include "api/generated/ec2/volume.h"
 #include "api/generated/ec2/volume_attachment.h"
@@ -16,17 +23,102 @@ namespace kiln::api::ec2::tables {
 
 constinit const ListInfo kErrorSetList = list_info<ValidationError>("item", {.kind = Kind::structure, .structure = &kValidationError});
 
+constinit const ListInfo kSubnetIpv6CidrBlockAssociationSetList = list_info<SubnetIpv6CidrBlockAssociation>("item", {.kind = Kind::structure, .structure = &kSubnetIpv6CidrBlockAssociation});
+
+constinit const ListInfo kTagDescriptionListList = list_info<TagDescription>("item", {.kind = Kind::structure, .structure = &kTagDescription});
+
+constinit const ListInfo kTagListList = list_info<Tag>("item", {.kind = Kind::structure, .structure = &kTag});
+
+constinit const ListInfo kTagSpecificationListList = list_info<TagSpecification>("item", {.kind = Kind::structure, .structure = &kTagSpecification});
+
+constinit const ListInfo kUserIdGroupPairListList = list_info<UserIdGroupPair>("item", {.kind = Kind::structure, .structure = &kUserIdGroupPair});
+
 constinit const ListInfo kVolumeAttachmentListList = list_info<VolumeAttachment>("item", {.kind = Kind::structure, .structure = &kVolumeAttachment});
 
 constinit const ListInfo kVolumeListList = list_info<Volume>("item", {.kind = Kind::structure, .structure = &kVolume});
 
 constinit const ListInfo kVolumeModificationListList = list_info<VolumeModification>("item", {.kind = Kind::structure, .structure = &kVolumeModification});
 
+constinit const ListInfo kVolumeStatusActionsListList = list_info<VolumeStatusAction>("item", {.kind = Kind::structure, .structure = &kVolumeStatusAction});
+
+constinit const ListInfo kVolumeStatusAttachmentStatusListList = list_info<VolumeStatusAttachmentStatus>("item", {.kind = Kind::structure, .structure = &kVolumeStatusAttachmentStatus});
+
+constinit const ListInfo kVolumeStatusDetailsListList = list_info<VolumeStatusDetails>("item", {.kind = Kind::structure, .structure = &kVolumeStatusDetails});
+
+constinit const ListInfo kVolumeStatusEventsListList = list_info<VolumeStatusEvent>("item", {.kind = Kind::structure, .structure = &kVolumeStatusEvent});
+
+constinit const ListInfo kVolumeStatusListList = list_info<VolumeStatusItem>("item", {.kind = Kind::structure, .structure = &kVolumeStatusItem});
+
 constinit const ListInfo kVpcCidrBlockAssociationSetList = list_info<VpcCidrBlockAssociation>("item", {.kind = Kind::structure, .structure = &kVpcCidrBlockAssociation});
 
 constinit const ListInfo kVpcIpv6CidrBlockAssociationSetList = list_info<VpcIpv6CidrBlockAssociation>("item", {.kind = Kind::structure, .structure = &kVpcIpv6CidrBlockAssociation});
 
 constinit const ListInfo kVpcListList = list_info<Vpc>("item", {.kind = Kind::structure, .structure = &kVpc});
+
+constexpr MemberInfo kSubnetIpv6CidrBlockAssociationMembers[] = {
+    {"AssociationId", "AssociationId", "associationId", {.kind = Kind::string}, offsetof(SubnetIpv6CidrBlockAssociation, association_id), false, false},
+    {"Ipv6CidrBlock", "Ipv6CidrBlock", "ipv6CidrBlock", {.kind = Kind::string}, offsetof(SubnetIpv6CidrBlockAssociation, ipv6_cidr_block), false, false},
+    {"Ipv6CidrBlockState", "Ipv6CidrBlockState", "ipv6CidrBlockState", {.kind = Kind::structure, .structure = &kSubnetCidrBlockState}, offsetof(SubnetIpv6CidrBlockAssociation, ipv6_cidr_block_state), false, false},
+    {"Ipv6AddressAttribute", "Ipv6AddressAttribute", "ipv6AddressAttribute", {.kind = Kind::string}, offsetof(SubnetIpv6CidrBlockAssociation, ipv6_address_attribute), false, false},
+    {"IpSource", "IpSource", "ipSource", {.kind = Kind::string}, offsetof(SubnetIpv6CidrBlockAssociation, ip_source), false, false},
+};
+constinit const StructInfo kSubnetIpv6CidrBlockAssociation = struct_info<SubnetIpv6CidrBlockAssociation, Roles{}>("SubnetIpv6CidrBlockAssociation", kSubnetIpv6CidrBlockAssociationMembers);
+
+constexpr MemberInfo kTagMembers[] = {
+    {"Key", "Key", "key", {.kind = Kind::string}, offsetof(Tag, key), false, false},
+    {"Value", "Value", "value", {.kind = Kind::string}, offsetof(Tag, value), false, false},
+};
+constinit const StructInfo kTag = struct_info<Tag, Roles{}>("Tag", kTagMembers);
+
+constexpr MemberInfo kTagDescriptionMembers[] = {
+    {"Key", "Key", "key", {.kind = Kind::string}, offsetof(TagDescription, key), false, false},
+    {"ResourceId", "ResourceId", "resourceId", {.kind = Kind::string}, offsetof(TagDescription, resource_id), false, false},
+    {"ResourceType", "ResourceType", "resourceType", {.kind = Kind::string}, offsetof(TagDescription, resource_type), false, false},
+    {"Value", "Value", "value", {.kind = Kind::string}, offsetof(TagDescription, value), false, false},
+};
+constinit const StructInfo kTagDescription = struct_info<TagDescription, Roles{}>("TagDescription", kTagDescriptionMembers);
+
+constexpr MemberInfo kTagSpecificationMembers[] = {
+    {"ResourceType", "ResourceType", "resourceType", {.kind = Kind::string}, offsetof(TagSpecification, resource_type), false, false},
+    {"Tags", "Tag", "Tag", {.kind = Kind::list, .list = &kTagListList}, offsetof(TagSpecification, tags), false, false},
+};
+constinit const StructInfo kTagSpecification = struct_info<TagSpecification, Roles{}>("TagSpecification", kTagSpecificationMembers);
+
+constexpr MemberInfo kTerminateInstancesRequestMembers[] = {
+    {"InstanceIds", "InstanceId", "InstanceId", {.kind = Kind::list, .list = &kInstanceIdStringListList}, offsetof(TerminateInstancesRequest, instance_ids), true, false},
+    {"Force", "Force", "Force", {.kind = Kind::boolean}, offsetof(TerminateInstancesRequest, force), false, false},
+    {"SkipOsShutdown", "SkipOsShutdown", "SkipOsShutdown", {.kind = Kind::boolean}, offsetof(TerminateInstancesRequest, skip_os_shutdown), false, false},
+    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(TerminateInstancesRequest, dry_run), false, false},
+};
+constinit const StructInfo kTerminateInstancesRequest = struct_info<TerminateInstancesRequest, Roles{.root = true}>("TerminateInstancesRequest", kTerminateInstancesRequestMembers);
+
+constexpr MemberInfo kTerminateInstancesResultMembers[] = {
+    {"TerminatingInstances", "InstancesSet", "instancesSet", {.kind = Kind::list, .list = &kInstanceStateChangeListList}, offsetof(TerminateInstancesResult, terminating_instances), false, false},
+};
+constinit const StructInfo kTerminateInstancesResult = struct_info<TerminateInstancesResult, Roles{.root = true}>("TerminateInstancesResult", kTerminateInstancesResultMembers);
+
+constexpr MemberInfo kTotalLocalStorageGBMembers[] = {
+    {"Min", "Min", "min", {.kind = Kind::double_}, offsetof(TotalLocalStorageGB, min), false, false},
+    {"Max", "Max", "max", {.kind = Kind::double_}, offsetof(TotalLocalStorageGB, max), false, false},
+};
+constinit const StructInfo kTotalLocalStorageGB = struct_info<TotalLocalStorageGB, Roles{.member = true}>("TotalLocalStorageGB", kTotalLocalStorageGBMembers);
+
+constexpr MemberInfo kTotalLocalStorageGBRequestMembers[] = {
+    {"Min", "Min", "Min", {.kind = Kind::double_}, offsetof(TotalLocalStorageGBRequest, min), false, false},
+    {"Max", "Max", "Max", {.kind = Kind::double_}, offsetof(TotalLocalStorageGBRequest, max), false, false},
+};
+constinit const StructInfo kTotalLocalStorageGBRequest = struct_info<TotalLocalStorageGBRequest, Roles{.member = true}>("TotalLocalStorageGBRequest", kTotalLocalStorageGBRequestMembers);
+
+constexpr MemberInfo kUserIdGroupPairMembers[] = {
+    {"Description", "Description", "description", {.kind = Kind::string}, offsetof(UserIdGroupPair, description), false, false},
+    {"UserId", "UserId", "userId", {.kind = Kind::string}, offsetof(UserIdGroupPair, user_id), false, false},
+    {"GroupName", "GroupName", "groupName", {.kind = Kind::string}, offsetof(UserIdGroupPair, group_name), false, false},
+    {"GroupId", "GroupId", "groupId", {.kind = Kind::string}, offsetof(UserIdGroupPair, group_id), false, false},
+    {"VpcId", "VpcId", "vpcId", {.kind = Kind::string}, offsetof(UserIdGroupPair, vpc_id), false, false},
+    {"VpcPeeringConnectionId", "VpcPeeringConnectionId", "vpcPeeringConnectionId", {.kind = Kind::string}, offsetof(UserIdGroupPair, vpc_peering_connection_id), false, false},
+    {"PeeringStatus", "PeeringStatus", "peeringStatus", {.kind = Kind::string}, offsetof(UserIdGroupPair, peering_status), false, false},
+};
+constinit const StructInfo kUserIdGroupPair = struct_info<UserIdGroupPair, Roles{}>("UserIdGroupPair", kUserIdGroupPairMembers);
 
 constexpr MemberInfo kVCpuCountRangeMembers[] = {
     {"Min", "Min", "min", {.kind = Kind::integer}, offsetof(VCpuCountRange, min), false, false},
@@ -120,6 +212,56 @@ constexpr MemberInfo kVolumeModificationMembers[] = {
     {"Operator", "Operator", "operator", {.kind = Kind::structure, .structure = &kOperatorResponse}, offsetof(VolumeModification, operator_), false, false},
 };
 constinit const StructInfo kVolumeModification = struct_info<VolumeModification, Roles{.member = true}>("VolumeModification", kVolumeModificationMembers);
+
+constexpr MemberInfo kVolumeStatusActionMembers[] = {
+    {"Code", "Code", "code", {.kind = Kind::string}, offsetof(VolumeStatusAction, code), false, false},
+    {"Description", "Description", "description", {.kind = Kind::string}, offsetof(VolumeStatusAction, description), false, false},
+    {"EventId", "EventId", "eventId", {.kind = Kind::string}, offsetof(VolumeStatusAction, event_id), false, false},
+    {"EventType", "EventType", "eventType", {.kind = Kind::string}, offsetof(VolumeStatusAction, event_type), false, false},
+};
+constinit const StructInfo kVolumeStatusAction = struct_info<VolumeStatusAction, Roles{}>("VolumeStatusAction", kVolumeStatusActionMembers);
+
+constexpr MemberInfo kVolumeStatusAttachmentStatusMembers[] = {
+    {"IoPerformance", "IoPerformance", "ioPerformance", {.kind = Kind::string}, offsetof(VolumeStatusAttachmentStatus, io_performance), false, false},
+    {"InstanceId", "InstanceId", "instanceId", {.kind = Kind::string}, offsetof(VolumeStatusAttachmentStatus, instance_id), false, false},
+};
+constinit const StructInfo kVolumeStatusAttachmentStatus = struct_info<VolumeStatusAttachmentStatus, Roles{}>("VolumeStatusAttachmentStatus", kVolumeStatusAttachmentStatusMembers);
+
+constexpr MemberInfo kVolumeStatusDetailsMembers[] = {
+    {"Name", "Name", "name", {.kind = Kind::string}, offsetof(VolumeStatusDetails, name), false, false},
+    {"Status", "Status", "status", {.kind = Kind::string}, offsetof(VolumeStatusDetails, status), false, false},
+};
+constinit const StructInfo kVolumeStatusDetails = struct_info<VolumeStatusDetails, Roles{}>("VolumeStatusDetails", kVolumeStatusDetailsMembers);
+
+constexpr MemberInfo kVolumeStatusEventMembers[] = {
+    {"Description", "Description", "description", {.kind = Kind::string}, offsetof(VolumeStatusEvent, description), false, false},
+    {"EventId", "EventId", "eventId", {.kind = Kind::string}, offsetof(VolumeStatusEvent, event_id), false, false},
+    {"EventType", "EventType", "eventType", {.kind = Kind::string}, offsetof(VolumeStatusEvent, event_type), false, false},
+    {"NotAfter", "NotAfter", "notAfter", {.kind = Kind::timestamp}, offsetof(VolumeStatusEvent, not_after), false, false},
+    {"NotBefore", "NotBefore", "notBefore", {.kind = Kind::timestamp}, offsetof(VolumeStatusEvent, not_before), false, false},
+    {"InstanceId", "InstanceId", "instanceId", {.kind = Kind::string}, offsetof(VolumeStatusEvent, instance_id), false, false},
+};
+constinit const StructInfo kVolumeStatusEvent = struct_info<VolumeStatusEvent, Roles{}>("VolumeStatusEvent", kVolumeStatusEventMembers);
+
+constexpr MemberInfo kVolumeStatusInfoMembers[] = {
+    {"Details", "Details", "details", {.kind = Kind::list, .list = &kVolumeStatusDetailsListList}, offsetof(VolumeStatusInfo, details), false, false},
+    {"Status", "Status", "status", {.kind = Kind::string}, offsetof(VolumeStatusInfo, status), false, false},
+};
+constinit const StructInfo kVolumeStatusInfo = struct_info<VolumeStatusInfo, Roles{.member = true}>("VolumeStatusInfo", kVolumeStatusInfoMembers);
+
+constexpr MemberInfo kVolumeStatusItemMembers[] = {
+    {"Actions", "ActionsSet", "actionsSet", {.kind = Kind::list, .list = &kVolumeStatusActionsListList}, offsetof(VolumeStatusItem, actions), false, false},
+    {"AvailabilityZone", "AvailabilityZone", "availabilityZone", {.kind = Kind::string}, offsetof(VolumeStatusItem, availability_zone), false, false},
+    {"OutpostArn", "OutpostArn", "outpostArn", {.kind = Kind::string}, offsetof(VolumeStatusItem, outpost_arn), false, false},
+    {"Events", "EventsSet", "eventsSet", {.kind = Kind::list, .list = &kVolumeStatusEventsListList}, offsetof(VolumeStatusItem, events), false, false},
+    {"VolumeId", "VolumeId", "volumeId", {.kind = Kind::string}, offsetof(VolumeStatusItem, volume_id), false, false},
+    {"VolumeStatus", "VolumeStatus", "volumeStatus", {.kind = Kind::structure, .structure = &kVolumeStatusInfo}, offsetof(VolumeStatusItem, volume_status), false, false},
+    {"AttachmentStatuses", "AttachmentStatuses", "attachmentStatuses", {.kind = Kind::list, .list = &kVolumeStatusAttachmentStatusListList}, offsetof(VolumeStatusItem, attachment_statuses), false, false},
+    {"InitializationStatusDetails", "InitializationStatusDetails", "initializationStatusDetails", {.kind = Kind::structure, .structure = &kInitializationStatusDetails}, offsetof(VolumeStatusItem, initialization_status_details), false, false},
+    {"AvailabilityZoneId", "AvailabilityZoneId", "availabilityZoneId", {.kind = Kind::string}, offsetof(VolumeStatusItem, availability_zone_id), false, false},
+    {"Operator", "Operator", "operator", {.kind = Kind::structure, .structure = &kOperatorResponse}, offsetof(VolumeStatusItem, operator_), false, false},
+};
+constinit const StructInfo kVolumeStatusItem = struct_info<VolumeStatusItem, Roles{}>("VolumeStatusItem", kVolumeStatusItemMembers);
 
 constexpr MemberInfo kVpcMembers[] = {
     {"OwnerId", "OwnerId", "ownerId", {.kind = Kind::string}, offsetof(Vpc, owner_id), false, false},

@@ -7,6 +7,7 @@
 #include "api/generated/ec2/connection_tracking_specification_request.h"
 #include "api/generated/ec2/copy_image.h"
 #include "api/generated/ec2/copy_snapshot.h"
+#include "api/generated/ec2/copy_volumes.h"
 #include "api/generated/ec2/create_image.h"
 #include "api/generated/ec2/create_key_pair.h"
 #include "api/generated/ec2/create_launch_template.h"
@@ -15,9 +16,7 @@
 #include "api/generated/ec2/create_snapshot.h"
 #include "api/generated/ec2/create_snapshots.h"
 #include "api/generated/ec2/create_tags.h"
-#include "api/generated/ec2/create_volume_permission.h"
 #include "api/generated/ec2/describe_network_interfaces.h"
-#include "api/generated/ec2/modify_snapshot_attribute.h"
 #include "api/generated/ec2/request_launch_template_data.h"
 #include "api/generated/ec2/reservation.h"
 #include "api/generated/ec2/response_launch_template_data.h"
@@ -25,8 +24,6 @@
 #include "api/generated/ec2/tables.h"
 
 namespace kiln::api::ec2::tables {
-
-constinit const ListInfo kCreateVolumePermissionListList = list_info<CreateVolumePermission>("item", {.kind = Kind::structure, .structure = &kCreateVolumePermission});
 
 constexpr MemberInfo kCapacityReservationSpecificationResponseMembers[] = {
     {"CapacityReservationPreference", "CapacityReservationPreference", "capacityReservationPreference", {.kind = Kind::string, .values = &kCapacityReservationPreferenceEnum}, offsetof(CapacityReservationSpecificationResponse, capacity_reservation_preference), false, false},
@@ -118,6 +115,26 @@ constexpr MemberInfo kCopySnapshotResultMembers[] = {
     {"SnapshotId", "SnapshotId", "snapshotId", {.kind = Kind::string}, offsetof(CopySnapshotResult, snapshot_id), false, false},
 };
 constinit const StructInfo kCopySnapshotResult = struct_info<CopySnapshotResult, Roles{.root = true}>("CopySnapshotResult", kCopySnapshotResultMembers);
+
+constexpr MemberInfo kCopyVolumesRequestMembers[] = {
+    {"SourceVolumeId", "SourceVolumeId", "SourceVolumeId", {.kind = Kind::string}, offsetof(CopyVolumesRequest, source_volume_id), true, false},
+    {"Iops", "Iops", "Iops", {.kind = Kind::integer}, offsetof(CopyVolumesRequest, iops), false, false},
+    {"Size", "Size", "Size", {.kind = Kind::integer}, offsetof(CopyVolumesRequest, size), false, false},
+    {"VolumeType", "VolumeType", "VolumeType", {.kind = Kind::string}, offsetof(CopyVolumesRequest, volume_type), false, false},
+    {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(CopyVolumesRequest, dry_run), false, false},
+    {"TagSpecifications", "TagSpecification", "TagSpecification", {.kind = Kind::list, .list = &kTagSpecificationListList}, offsetof(CopyVolumesRequest, tag_specifications), false, false},
+    {"MultiAttachEnabled", "MultiAttachEnabled", "MultiAttachEnabled", {.kind = Kind::boolean}, offsetof(CopyVolumesRequest, multi_attach_enabled), false, false},
+    {"Throughput", "Throughput", "Throughput", {.kind = Kind::integer}, offsetof(CopyVolumesRequest, throughput), false, false},
+    {"ClientToken", "ClientToken", "ClientToken", {.kind = Kind::string}, offsetof(CopyVolumesRequest, client_token), false, false},
+    {"Encrypted", "Encrypted", "Encrypted", {.kind = Kind::boolean}, offsetof(CopyVolumesRequest, encrypted), false, false},
+    {"KmsKeyId", "KmsKeyId", "KmsKeyId", {.kind = Kind::string}, offsetof(CopyVolumesRequest, kms_key_id), false, false},
+};
+constinit const StructInfo kCopyVolumesRequest = struct_info<CopyVolumesRequest, Roles{.root = true}>("CopyVolumesRequest", kCopyVolumesRequestMembers);
+
+constexpr MemberInfo kCopyVolumesResultMembers[] = {
+    {"Volumes", "VolumeSet", "volumeSet", {.kind = Kind::list, .list = &kVolumeListList}, offsetof(CopyVolumesResult, volumes), false, false},
+};
+constinit const StructInfo kCopyVolumesResult = struct_info<CopyVolumesResult, Roles{.root = true}>("CopyVolumesResult", kCopyVolumesResultMembers);
 
 constexpr MemberInfo kCpuOptionsMembers[] = {
     {"CoreCount", "CoreCount", "coreCount", {.kind = Kind::integer}, offsetof(CpuOptions, core_count), false, false},
@@ -255,17 +272,5 @@ constexpr MemberInfo kCreateTagsRequestMembers[] = {
     {"Tags", "Tag", "Tag", {.kind = Kind::list, .list = &kTagListList}, offsetof(CreateTagsRequest, tags), true, false},
 };
 constinit const StructInfo kCreateTagsRequest = struct_info<CreateTagsRequest, Roles{.root = true}>("CreateTagsRequest", kCreateTagsRequestMembers);
-
-constexpr MemberInfo kCreateVolumePermissionMembers[] = {
-    {"UserId", "UserId", "userId", {.kind = Kind::string}, offsetof(CreateVolumePermission, user_id), false, false},
-    {"Group", "Group", "group", {.kind = Kind::string}, offsetof(CreateVolumePermission, group), false, false},
-};
-constinit const StructInfo kCreateVolumePermission = struct_info<CreateVolumePermission, Roles{}>("CreateVolumePermission", kCreateVolumePermissionMembers);
-
-constexpr MemberInfo kCreateVolumePermissionModificationsMembers[] = {
-    {"Add", "Add", "Add", {.kind = Kind::list, .list = &kCreateVolumePermissionListList}, offsetof(CreateVolumePermissionModifications, add), false, false},
-    {"Remove", "Remove", "Remove", {.kind = Kind::list, .list = &kCreateVolumePermissionListList}, offsetof(CreateVolumePermissionModifications, remove), false, false},
-};
-constinit const StructInfo kCreateVolumePermissionModifications = struct_info<CreateVolumePermissionModifications, Roles{.member = true}>("CreateVolumePermissionModifications", kCreateVolumePermissionModificationsMembers);
 
 }  // namespace kiln::api::ec2::tables

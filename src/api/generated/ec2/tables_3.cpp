@@ -3,6 +3,7 @@
 #include <cstddef>
 
 #include "api/generated/ec2/create_volume.h"
+#include "api/generated/ec2/create_volume_permission.h"
 #include "api/generated/ec2/credit_specification_request.h"
 #include "api/generated/ec2/delete_key_pair.h"
 #include "api/generated/ec2/delete_launch_template.h"
@@ -17,18 +18,32 @@
 #include "api/generated/ec2/describe_image_attribute.h"
 #include "api/generated/ec2/describe_images.h"
 #include "api/generated/ec2/describe_instance_attribute.h"
-#include "api/generated/ec2/describe_instance_status.h"
 #include "api/generated/ec2/describe_instance_types.h"
+#include "api/generated/ec2/modify_snapshot_attribute.h"
 #include "api/generated/ec2/response_launch_template_data.h"
 #include "api/generated/ec2/tables.h"
 
 namespace kiln::api::ec2::tables {
+
+constinit const ListInfo kCreateVolumePermissionListList = list_info<CreateVolumePermission>("item", {.kind = Kind::structure, .structure = &kCreateVolumePermission});
 
 constinit const ListInfo kDeleteLaunchTemplateVersionsResponseErrorSetList = list_info<DeleteLaunchTemplateVersionsResponseErrorItem>("item", {.kind = Kind::structure, .structure = &kDeleteLaunchTemplateVersionsResponseErrorItem});
 
 constinit const ListInfo kDeleteLaunchTemplateVersionsResponseSuccessSetList = list_info<DeleteLaunchTemplateVersionsResponseSuccessItem>("item", {.kind = Kind::structure, .structure = &kDeleteLaunchTemplateVersionsResponseSuccessItem});
 
 constinit const ListInfo kDeleteSnapshotResultSetList = list_info<DeleteSnapshotReturnCode>("item", {.kind = Kind::structure, .structure = &kDeleteSnapshotReturnCode});
+
+constexpr MemberInfo kCreateVolumePermissionMembers[] = {
+    {"UserId", "UserId", "userId", {.kind = Kind::string}, offsetof(CreateVolumePermission, user_id), false, false},
+    {"Group", "Group", "group", {.kind = Kind::string}, offsetof(CreateVolumePermission, group), false, false},
+};
+constinit const StructInfo kCreateVolumePermission = struct_info<CreateVolumePermission, Roles{}>("CreateVolumePermission", kCreateVolumePermissionMembers);
+
+constexpr MemberInfo kCreateVolumePermissionModificationsMembers[] = {
+    {"Add", "Add", "Add", {.kind = Kind::list, .list = &kCreateVolumePermissionListList}, offsetof(CreateVolumePermissionModifications, add), false, false},
+    {"Remove", "Remove", "Remove", {.kind = Kind::list, .list = &kCreateVolumePermissionListList}, offsetof(CreateVolumePermissionModifications, remove), false, false},
+};
+constinit const StructInfo kCreateVolumePermissionModifications = struct_info<CreateVolumePermissionModifications, Roles{.member = true}>("CreateVolumePermissionModifications", kCreateVolumePermissionModificationsMembers);
 
 constexpr MemberInfo kCreateVolumeRequestMembers[] = {
     {"AvailabilityZone", "AvailabilityZone", "AvailabilityZone", {.kind = Kind::string}, offsetof(CreateVolumeRequest, availability_zone), false, false},
@@ -229,22 +244,5 @@ constexpr MemberInfo kDescribeInstanceAttributeRequestMembers[] = {
     {"Attribute", "Attribute", "attribute", {.kind = Kind::string, .values = &kInstanceAttributeNameEnum}, offsetof(DescribeInstanceAttributeRequest, attribute), true, false},
 };
 constinit const StructInfo kDescribeInstanceAttributeRequest = struct_info<DescribeInstanceAttributeRequest, Roles{.root = true}>("DescribeInstanceAttributeRequest", kDescribeInstanceAttributeRequestMembers);
-
-constexpr MemberInfo kDescribeInstanceStatusRequestMembers[] = {
-    {"InstanceIds", "InstanceId", "InstanceId", {.kind = Kind::list, .list = &kInstanceIdStringListList}, offsetof(DescribeInstanceStatusRequest, instance_ids), false, false},
-    {"MaxResults", "MaxResults", "MaxResults", {.kind = Kind::integer}, offsetof(DescribeInstanceStatusRequest, max_results), false, false},
-    {"NextToken", "NextToken", "NextToken", {.kind = Kind::string}, offsetof(DescribeInstanceStatusRequest, next_token), false, false},
-    {"IncludeManagedResources", "IncludeManagedResources", "IncludeManagedResources", {.kind = Kind::boolean}, offsetof(DescribeInstanceStatusRequest, include_managed_resources), false, false},
-    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(DescribeInstanceStatusRequest, dry_run), false, false},
-    {"Filters", "Filter", "Filter", {.kind = Kind::list, .list = &kFilterListList}, offsetof(DescribeInstanceStatusRequest, filters), false, false},
-    {"IncludeAllInstances", "IncludeAllInstances", "includeAllInstances", {.kind = Kind::boolean}, offsetof(DescribeInstanceStatusRequest, include_all_instances), false, false},
-};
-constinit const StructInfo kDescribeInstanceStatusRequest = struct_info<DescribeInstanceStatusRequest, Roles{.root = true}>("DescribeInstanceStatusRequest", kDescribeInstanceStatusRequestMembers);
-
-constexpr MemberInfo kDescribeInstanceStatusResultMembers[] = {
-    {"InstanceStatuses", "InstanceStatusSet", "instanceStatusSet", {.kind = Kind::list, .list = &kInstanceStatusListList}, offsetof(DescribeInstanceStatusResult, instance_statuses), false, false},
-    {"NextToken", "NextToken", "nextToken", {.kind = Kind::string}, offsetof(DescribeInstanceStatusResult, next_token), false, false},
-};
-constinit const StructInfo kDescribeInstanceStatusResult = struct_info<DescribeInstanceStatusResult, Roles{.root = true}>("DescribeInstanceStatusResult", kDescribeInstanceStatusResultMembers);
 
 }  // namespace kiln::api::ec2::tables

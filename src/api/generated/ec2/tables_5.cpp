@@ -3,9 +3,11 @@
 #include <cstddef>
 
 #include "api/generated/ec2/block_device_mapping.h"
-#include "api/generated/ec2/describe_instance_status.h"
 #include "api/generated/ec2/describe_instance_types.h"
+#include "api/generated/ec2/describe_volume_attribute.h"
+#include "api/generated/ec2/describe_volume_status.h"
 #include "api/generated/ec2/describe_volumes.h"
+#include "api/generated/ec2/describe_volumes_modifications.h"
 #include "api/generated/ec2/describe_vpc_attribute.h"
 #include "api/generated/ec2/describe_vpcs.h"
 #include "api/generated/ec2/detach_volume.h"
@@ -14,11 +16,8 @@
 #include "api/generated/ec2/disable_image_deprecation.h"
 #include "api/generated/ec2/disable_image_deregistration_protection.h"
 #include "api/generated/ec2/disable_snapshot_block_public_access.h"
-#include "api/generated/ec2/elastic_gpu_specification.h"
 #include "api/generated/ec2/instance_block_device_mapping.h"
 #include "api/generated/ec2/modify_instance_attribute.h"
-#include "api/generated/ec2/reservation.h"
-#include "api/generated/ec2/response_launch_template_data.h"
 #include "api/generated/ec2/tables.h"
 
 namespace kiln::api::ec2::tables {
@@ -27,15 +26,51 @@ constinit const ListInfo kDiskInfoListList = list_info<DiskInfo>("item", {.kind 
 
 constinit const ListInfo kEbsCardInfoListList = list_info<EbsCardInfo>("item", {.kind = Kind::structure, .structure = &kEbsCardInfo});
 
-constinit const ListInfo kEbsStatusDetailsListList = list_info<EbsStatusDetails>("item", {.kind = Kind::structure, .structure = &kEbsStatusDetails});
+constexpr MemberInfo kDescribeVolumeAttributeRequestMembers[] = {
+    {"Attribute", "Attribute", "Attribute", {.kind = Kind::string, .values = &kVolumeAttributeNameEnum}, offsetof(DescribeVolumeAttributeRequest, attribute), true, false},
+    {"VolumeId", "VolumeId", "VolumeId", {.kind = Kind::string}, offsetof(DescribeVolumeAttributeRequest, volume_id), true, false},
+    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(DescribeVolumeAttributeRequest, dry_run), false, false},
+};
+constinit const StructInfo kDescribeVolumeAttributeRequest = struct_info<DescribeVolumeAttributeRequest, Roles{.root = true}>("DescribeVolumeAttributeRequest", kDescribeVolumeAttributeRequestMembers);
 
-constinit const ListInfo kElasticGpuAssociationListList = list_info<ElasticGpuAssociation>("item", {.kind = Kind::structure, .structure = &kElasticGpuAssociation});
+constexpr MemberInfo kDescribeVolumeAttributeResultMembers[] = {
+    {"AutoEnableIO", "AutoEnableIO", "autoEnableIO", {.kind = Kind::structure, .structure = &kAttributeBooleanValue}, offsetof(DescribeVolumeAttributeResult, auto_enable_io), false, false},
+    {"ProductCodes", "ProductCodes", "productCodes", {.kind = Kind::list, .list = &kProductCodeListList}, offsetof(DescribeVolumeAttributeResult, product_codes), false, false},
+    {"VolumeId", "VolumeId", "volumeId", {.kind = Kind::string}, offsetof(DescribeVolumeAttributeResult, volume_id), false, false},
+};
+constinit const StructInfo kDescribeVolumeAttributeResult = struct_info<DescribeVolumeAttributeResult, Roles{.root = true}>("DescribeVolumeAttributeResult", kDescribeVolumeAttributeResultMembers);
 
-constinit const ListInfo kElasticGpuSpecificationListList = list_info<ElasticGpuSpecification>("ElasticGpuSpecification", {.kind = Kind::structure, .structure = &kElasticGpuSpecification});
+constexpr MemberInfo kDescribeVolumeStatusRequestMembers[] = {
+    {"MaxResults", "MaxResults", "MaxResults", {.kind = Kind::integer}, offsetof(DescribeVolumeStatusRequest, max_results), false, false},
+    {"NextToken", "NextToken", "NextToken", {.kind = Kind::string}, offsetof(DescribeVolumeStatusRequest, next_token), false, false},
+    {"VolumeIds", "VolumeId", "VolumeId", {.kind = Kind::list, .list = &kVolumeIdStringListList}, offsetof(DescribeVolumeStatusRequest, volume_ids), false, false},
+    {"IncludeManagedResources", "IncludeManagedResources", "IncludeManagedResources", {.kind = Kind::boolean}, offsetof(DescribeVolumeStatusRequest, include_managed_resources), false, false},
+    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(DescribeVolumeStatusRequest, dry_run), false, false},
+    {"Filters", "Filter", "Filter", {.kind = Kind::list, .list = &kFilterListList}, offsetof(DescribeVolumeStatusRequest, filters), false, false},
+};
+constinit const StructInfo kDescribeVolumeStatusRequest = struct_info<DescribeVolumeStatusRequest, Roles{.root = true}>("DescribeVolumeStatusRequest", kDescribeVolumeStatusRequestMembers);
 
-constinit const ListInfo kElasticGpuSpecificationResponseListList = list_info<ElasticGpuSpecificationResponse>("item", {.kind = Kind::structure, .structure = &kElasticGpuSpecificationResponse});
+constexpr MemberInfo kDescribeVolumeStatusResultMembers[] = {
+    {"NextToken", "NextToken", "nextToken", {.kind = Kind::string}, offsetof(DescribeVolumeStatusResult, next_token), false, false},
+    {"VolumeStatuses", "VolumeStatusSet", "volumeStatusSet", {.kind = Kind::list, .list = &kVolumeStatusListList}, offsetof(DescribeVolumeStatusResult, volume_statuses), false, false},
+};
+constinit const StructInfo kDescribeVolumeStatusResult = struct_info<DescribeVolumeStatusResult, Roles{.root = true}>("DescribeVolumeStatusResult", kDescribeVolumeStatusResultMembers);
 
-constinit const ListInfo kElasticGpuSpecificationsList = list_info<ElasticGpuSpecification>("item", {.kind = Kind::structure, .structure = &kElasticGpuSpecification});
+constexpr MemberInfo kDescribeVolumesModificationsRequestMembers[] = {
+    {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(DescribeVolumesModificationsRequest, dry_run), false, false},
+    {"VolumeIds", "VolumeId", "VolumeId", {.kind = Kind::list, .list = &kVolumeIdStringListList}, offsetof(DescribeVolumesModificationsRequest, volume_ids), false, false},
+    {"Filters", "Filter", "Filter", {.kind = Kind::list, .list = &kFilterListList}, offsetof(DescribeVolumesModificationsRequest, filters), false, false},
+    {"NextToken", "NextToken", "NextToken", {.kind = Kind::string}, offsetof(DescribeVolumesModificationsRequest, next_token), false, false},
+    {"MaxResults", "MaxResults", "MaxResults", {.kind = Kind::integer}, offsetof(DescribeVolumesModificationsRequest, max_results), false, false},
+    {"IncludeManagedResources", "IncludeManagedResources", "IncludeManagedResources", {.kind = Kind::boolean}, offsetof(DescribeVolumesModificationsRequest, include_managed_resources), false, false},
+};
+constinit const StructInfo kDescribeVolumesModificationsRequest = struct_info<DescribeVolumesModificationsRequest, Roles{.root = true}>("DescribeVolumesModificationsRequest", kDescribeVolumesModificationsRequestMembers);
+
+constexpr MemberInfo kDescribeVolumesModificationsResultMembers[] = {
+    {"NextToken", "NextToken", "nextToken", {.kind = Kind::string}, offsetof(DescribeVolumesModificationsResult, next_token), false, false},
+    {"VolumesModifications", "VolumeModificationSet", "volumeModificationSet", {.kind = Kind::list, .list = &kVolumeModificationListList}, offsetof(DescribeVolumesModificationsResult, volumes_modifications), false, false},
+};
+constinit const StructInfo kDescribeVolumesModificationsResult = struct_info<DescribeVolumesModificationsResult, Roles{.root = true}>("DescribeVolumesModificationsResult", kDescribeVolumesModificationsResultMembers);
 
 constexpr MemberInfo kDescribeVolumesRequestMembers[] = {
     {"VolumeIds", "VolumeId", "VolumeId", {.kind = Kind::list, .list = &kVolumeIdStringListList}, offsetof(DescribeVolumesRequest, volume_ids), false, false},
@@ -219,41 +254,5 @@ constexpr MemberInfo kEbsOptimizedInfoMembers[] = {
     {"MaximumIops", "MaximumIops", "maximumIops", {.kind = Kind::integer}, offsetof(EbsOptimizedInfo, maximum_iops), false, false},
 };
 constinit const StructInfo kEbsOptimizedInfo = struct_info<EbsOptimizedInfo, Roles{.member = true}>("EbsOptimizedInfo", kEbsOptimizedInfoMembers);
-
-constexpr MemberInfo kEbsStatusDetailsMembers[] = {
-    {"ImpairedSince", "ImpairedSince", "impairedSince", {.kind = Kind::timestamp}, offsetof(EbsStatusDetails, impaired_since), false, false},
-    {"Name", "Name", "name", {.kind = Kind::string}, offsetof(EbsStatusDetails, name), false, false},
-    {"Status", "Status", "status", {.kind = Kind::string}, offsetof(EbsStatusDetails, status), false, false},
-};
-constinit const StructInfo kEbsStatusDetails = struct_info<EbsStatusDetails, Roles{}>("EbsStatusDetails", kEbsStatusDetailsMembers);
-
-constexpr MemberInfo kEbsStatusSummaryMembers[] = {
-    {"Details", "Details", "details", {.kind = Kind::list, .list = &kEbsStatusDetailsListList}, offsetof(EbsStatusSummary, details), false, false},
-    {"Status", "Status", "status", {.kind = Kind::string}, offsetof(EbsStatusSummary, status), false, false},
-};
-constinit const StructInfo kEbsStatusSummary = struct_info<EbsStatusSummary, Roles{.member = true}>("EbsStatusSummary", kEbsStatusSummaryMembers);
-
-constexpr MemberInfo kEfaInfoMembers[] = {
-    {"MaximumEfaInterfaces", "MaximumEfaInterfaces", "maximumEfaInterfaces", {.kind = Kind::integer}, offsetof(EfaInfo, maximum_efa_interfaces), false, false},
-};
-constinit const StructInfo kEfaInfo = struct_info<EfaInfo, Roles{.member = true}>("EfaInfo", kEfaInfoMembers);
-
-constexpr MemberInfo kElasticGpuAssociationMembers[] = {
-    {"ElasticGpuId", "ElasticGpuId", "elasticGpuId", {.kind = Kind::string}, offsetof(ElasticGpuAssociation, elastic_gpu_id), false, false},
-    {"ElasticGpuAssociationId", "ElasticGpuAssociationId", "elasticGpuAssociationId", {.kind = Kind::string}, offsetof(ElasticGpuAssociation, elastic_gpu_association_id), false, false},
-    {"ElasticGpuAssociationState", "ElasticGpuAssociationState", "elasticGpuAssociationState", {.kind = Kind::string}, offsetof(ElasticGpuAssociation, elastic_gpu_association_state), false, false},
-    {"ElasticGpuAssociationTime", "ElasticGpuAssociationTime", "elasticGpuAssociationTime", {.kind = Kind::string}, offsetof(ElasticGpuAssociation, elastic_gpu_association_time), false, false},
-};
-constinit const StructInfo kElasticGpuAssociation = struct_info<ElasticGpuAssociation, Roles{}>("ElasticGpuAssociation", kElasticGpuAssociationMembers);
-
-constexpr MemberInfo kElasticGpuSpecificationMembers[] = {
-    {"Type", "Type", "Type", {.kind = Kind::string}, offsetof(ElasticGpuSpecification, type), true, false},
-};
-constinit const StructInfo kElasticGpuSpecification = struct_info<ElasticGpuSpecification, Roles{}>("ElasticGpuSpecification", kElasticGpuSpecificationMembers);
-
-constexpr MemberInfo kElasticGpuSpecificationResponseMembers[] = {
-    {"Type", "Type", "type", {.kind = Kind::string}, offsetof(ElasticGpuSpecificationResponse, type), false, false},
-};
-constinit const StructInfo kElasticGpuSpecificationResponse = struct_info<ElasticGpuSpecificationResponse, Roles{}>("ElasticGpuSpecificationResponse", kElasticGpuSpecificationResponseMembers);
 
 }  // namespace kiln::api::ec2::tables

@@ -6,12 +6,15 @@
 #include "api/generated/ec2/describe_images.h"
 #include "api/generated/ec2/describe_instance_attribute.h"
 #include "api/generated/ec2/describe_instance_types.h"
+#include "api/generated/ec2/describe_volume_status.h"
+#include "api/generated/ec2/get_console_screenshot.h"
+#include "api/generated/ec2/get_image_block_public_access_state.h"
+#include "api/generated/ec2/get_launch_template_data.h"
+#include "api/generated/ec2/get_snapshot_block_public_access_state.h"
 #include "api/generated/ec2/group_identifier.h"
 #include "api/generated/ec2/import_key_pair.h"
 #include "api/generated/ec2/instance_block_device_mapping.h"
-#include "api/generated/ec2/instance_ipv6_address.h"
 #include "api/generated/ec2/modify_instance_attribute.h"
-#include "api/generated/ec2/request_launch_template_data.h"
 #include "api/generated/ec2/reservation.h"
 #include "api/generated/ec2/run_instances.h"
 #include "api/generated/ec2/tables.h"
@@ -32,15 +35,46 @@ constinit const ListInfo kInstanceBlockDeviceMappingListList = list_info<Instanc
 
 constinit const ListInfo kInstanceBlockDeviceMappingSpecificationListList = list_info<InstanceBlockDeviceMappingSpecification>("item", {.kind = Kind::structure, .structure = &kInstanceBlockDeviceMappingSpecification});
 
-constinit const ListInfo kInstanceIpv4PrefixListList = list_info<InstanceIpv4Prefix>("item", {.kind = Kind::structure, .structure = &kInstanceIpv4Prefix});
-
-constinit const ListInfo kInstanceIpv6AddressListList = list_info<InstanceIpv6Address>("item", {.kind = Kind::structure, .structure = &kInstanceIpv6Address});
-
-constinit const ListInfo kInstanceIpv6AddressListRequestList = list_info<InstanceIpv6AddressRequest>("InstanceIpv6Address", {.kind = Kind::structure, .structure = &kInstanceIpv6AddressRequest});
-
-constinit const ListInfo kInstanceIpv6PrefixListList = list_info<InstanceIpv6Prefix>("item", {.kind = Kind::structure, .structure = &kInstanceIpv6Prefix});
-
 constinit const ListInfo kInstanceListList = list_info<Instance>("item", {.kind = Kind::structure, .structure = &kInstance});
+
+constexpr MemberInfo kGetConsoleScreenshotResultMembers[] = {
+    {"ImageData", "ImageData", "imageData", {.kind = Kind::string}, offsetof(GetConsoleScreenshotResult, image_data), false, false},
+    {"InstanceId", "InstanceId", "instanceId", {.kind = Kind::string}, offsetof(GetConsoleScreenshotResult, instance_id), false, false},
+};
+constinit const StructInfo kGetConsoleScreenshotResult = struct_info<GetConsoleScreenshotResult, Roles{.root = true}>("GetConsoleScreenshotResult", kGetConsoleScreenshotResultMembers);
+
+constexpr MemberInfo kGetImageBlockPublicAccessStateRequestMembers[] = {
+    {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(GetImageBlockPublicAccessStateRequest, dry_run), false, false},
+};
+constinit const StructInfo kGetImageBlockPublicAccessStateRequest = struct_info<GetImageBlockPublicAccessStateRequest, Roles{.root = true}>("GetImageBlockPublicAccessStateRequest", kGetImageBlockPublicAccessStateRequestMembers);
+
+constexpr MemberInfo kGetImageBlockPublicAccessStateResultMembers[] = {
+    {"ImageBlockPublicAccessState", "ImageBlockPublicAccessState", "imageBlockPublicAccessState", {.kind = Kind::string}, offsetof(GetImageBlockPublicAccessStateResult, image_block_public_access_state), false, false},
+    {"ManagedBy", "ManagedBy", "managedBy", {.kind = Kind::string}, offsetof(GetImageBlockPublicAccessStateResult, managed_by), false, false},
+};
+constinit const StructInfo kGetImageBlockPublicAccessStateResult = struct_info<GetImageBlockPublicAccessStateResult, Roles{.root = true}>("GetImageBlockPublicAccessStateResult", kGetImageBlockPublicAccessStateResultMembers);
+
+constexpr MemberInfo kGetLaunchTemplateDataRequestMembers[] = {
+    {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(GetLaunchTemplateDataRequest, dry_run), false, false},
+    {"InstanceId", "InstanceId", "InstanceId", {.kind = Kind::string}, offsetof(GetLaunchTemplateDataRequest, instance_id), true, false},
+};
+constinit const StructInfo kGetLaunchTemplateDataRequest = struct_info<GetLaunchTemplateDataRequest, Roles{.root = true}>("GetLaunchTemplateDataRequest", kGetLaunchTemplateDataRequestMembers);
+
+constexpr MemberInfo kGetLaunchTemplateDataResultMembers[] = {
+    {"LaunchTemplateData", "LaunchTemplateData", "launchTemplateData", {.kind = Kind::structure, .structure = &kResponseLaunchTemplateData}, offsetof(GetLaunchTemplateDataResult, launch_template_data), false, false},
+};
+constinit const StructInfo kGetLaunchTemplateDataResult = struct_info<GetLaunchTemplateDataResult, Roles{.root = true}>("GetLaunchTemplateDataResult", kGetLaunchTemplateDataResultMembers);
+
+constexpr MemberInfo kGetSnapshotBlockPublicAccessStateRequestMembers[] = {
+    {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(GetSnapshotBlockPublicAccessStateRequest, dry_run), false, false},
+};
+constinit const StructInfo kGetSnapshotBlockPublicAccessStateRequest = struct_info<GetSnapshotBlockPublicAccessStateRequest, Roles{.root = true}>("GetSnapshotBlockPublicAccessStateRequest", kGetSnapshotBlockPublicAccessStateRequestMembers);
+
+constexpr MemberInfo kGetSnapshotBlockPublicAccessStateResultMembers[] = {
+    {"State", "State", "state", {.kind = Kind::string, .values = &kSnapshotBlockPublicAccessStateEnum}, offsetof(GetSnapshotBlockPublicAccessStateResult, state), false, false},
+    {"ManagedBy", "ManagedBy", "managedBy", {.kind = Kind::string}, offsetof(GetSnapshotBlockPublicAccessStateResult, managed_by), false, false},
+};
+constinit const StructInfo kGetSnapshotBlockPublicAccessStateResult = struct_info<GetSnapshotBlockPublicAccessStateResult, Roles{.root = true}>("GetSnapshotBlockPublicAccessStateResult", kGetSnapshotBlockPublicAccessStateResultMembers);
 
 constexpr MemberInfo kGpuDeviceInfoMembers[] = {
     {"Name", "Name", "name", {.kind = Kind::string}, offsetof(GpuDeviceInfo, name), false, false},
@@ -199,6 +233,13 @@ constexpr MemberInfo kInferenceDeviceMemoryInfoMembers[] = {
 };
 constinit const StructInfo kInferenceDeviceMemoryInfo = struct_info<InferenceDeviceMemoryInfo, Roles{.member = true}>("InferenceDeviceMemoryInfo", kInferenceDeviceMemoryInfoMembers);
 
+constexpr MemberInfo kInitializationStatusDetailsMembers[] = {
+    {"InitializationType", "InitializationType", "initializationType", {.kind = Kind::string}, offsetof(InitializationStatusDetails, initialization_type), false, false},
+    {"Progress", "Progress", "progress", {.kind = Kind::long_}, offsetof(InitializationStatusDetails, progress), false, false},
+    {"EstimatedTimeToCompleteInSeconds", "EstimatedTimeToCompleteInSeconds", "estimatedTimeToCompleteInSeconds", {.kind = Kind::long_}, offsetof(InitializationStatusDetails, estimated_time_to_complete_in_seconds), false, false},
+};
+constinit const StructInfo kInitializationStatusDetails = struct_info<InitializationStatusDetails, Roles{.member = true}>("InitializationStatusDetails", kInitializationStatusDetailsMembers);
+
 constexpr MemberInfo kInstanceMembers[] = {
     {"Architecture", "Architecture", "architecture", {.kind = Kind::string, .values = &kArchitectureValuesEnum}, offsetof(Instance, architecture), false, false},
     {"BlockDeviceMappings", "BlockDeviceMapping", "blockDeviceMapping", {.kind = Kind::list, .list = &kInstanceBlockDeviceMappingListList}, offsetof(Instance, block_device_mappings), false, false},
@@ -309,52 +350,5 @@ constexpr MemberInfo kInstanceBlockDeviceMappingSpecificationMembers[] = {
     {"NoDevice", "NoDevice", "noDevice", {.kind = Kind::string}, offsetof(InstanceBlockDeviceMappingSpecification, no_device), false, false},
 };
 constinit const StructInfo kInstanceBlockDeviceMappingSpecification = struct_info<InstanceBlockDeviceMappingSpecification, Roles{}>("InstanceBlockDeviceMappingSpecification", kInstanceBlockDeviceMappingSpecificationMembers);
-
-constexpr MemberInfo kInstanceIpv4PrefixMembers[] = {
-    {"Ipv4Prefix", "Ipv4Prefix", "ipv4Prefix", {.kind = Kind::string}, offsetof(InstanceIpv4Prefix, ipv4_prefix), false, false},
-};
-constinit const StructInfo kInstanceIpv4Prefix = struct_info<InstanceIpv4Prefix, Roles{}>("InstanceIpv4Prefix", kInstanceIpv4PrefixMembers);
-
-constexpr MemberInfo kInstanceIpv6AddressMembers[] = {
-    {"Ipv6Address", "Ipv6Address", "ipv6Address", {.kind = Kind::string}, offsetof(InstanceIpv6Address, ipv6_address), false, false},
-    {"IsPrimaryIpv6", "IsPrimaryIpv6", "isPrimaryIpv6", {.kind = Kind::boolean}, offsetof(InstanceIpv6Address, is_primary_ipv6), false, false},
-};
-constinit const StructInfo kInstanceIpv6Address = struct_info<InstanceIpv6Address, Roles{}>("InstanceIpv6Address", kInstanceIpv6AddressMembers);
-
-constexpr MemberInfo kInstanceIpv6AddressRequestMembers[] = {
-    {"Ipv6Address", "Ipv6Address", "Ipv6Address", {.kind = Kind::string}, offsetof(InstanceIpv6AddressRequest, ipv6_address), false, false},
-};
-constinit const StructInfo kInstanceIpv6AddressRequest = struct_info<InstanceIpv6AddressRequest, Roles{}>("InstanceIpv6AddressRequest", kInstanceIpv6AddressRequestMembers);
-
-constexpr MemberInfo kInstanceIpv6PrefixMembers[] = {
-    {"Ipv6Prefix", "Ipv6Prefix", "ipv6Prefix", {.kind = Kind::string}, offsetof(InstanceIpv6Prefix, ipv6_prefix), false, false},
-};
-constinit const StructInfo kInstanceIpv6Prefix = struct_info<InstanceIpv6Prefix, Roles{}>("InstanceIpv6Prefix", kInstanceIpv6PrefixMembers);
-
-constexpr MemberInfo kInstanceMaintenanceOptionsMembers[] = {
-    {"AutoRecovery", "AutoRecovery", "autoRecovery", {.kind = Kind::string, .values = &kInstanceAutoRecoveryStateEnum}, offsetof(InstanceMaintenanceOptions, auto_recovery), false, false},
-    {"RebootMigration", "RebootMigration", "rebootMigration", {.kind = Kind::string}, offsetof(InstanceMaintenanceOptions, reboot_migration), false, false},
-};
-constinit const StructInfo kInstanceMaintenanceOptions = struct_info<InstanceMaintenanceOptions, Roles{.member = true}>("InstanceMaintenanceOptions", kInstanceMaintenanceOptionsMembers);
-
-constexpr MemberInfo kInstanceMaintenanceOptionsRequestMembers[] = {
-    {"AutoRecovery", "AutoRecovery", "AutoRecovery", {.kind = Kind::string, .values = &kInstanceAutoRecoveryStateEnum}, offsetof(InstanceMaintenanceOptionsRequest, auto_recovery), false, false},
-};
-constinit const StructInfo kInstanceMaintenanceOptionsRequest = struct_info<InstanceMaintenanceOptionsRequest, Roles{.member = true}>("InstanceMaintenanceOptionsRequest", kInstanceMaintenanceOptionsRequestMembers);
-
-constexpr MemberInfo kInstanceMarketOptionsRequestMembers[] = {
-    {"MarketType", "MarketType", "MarketType", {.kind = Kind::string, .values = &kMarketTypeEnum}, offsetof(InstanceMarketOptionsRequest, market_type), false, false},
-    {"SpotOptions", "SpotOptions", "SpotOptions", {.kind = Kind::structure, .structure = &kSpotMarketOptions}, offsetof(InstanceMarketOptionsRequest, spot_options), false, false},
-};
-constinit const StructInfo kInstanceMarketOptionsRequest = struct_info<InstanceMarketOptionsRequest, Roles{.member = true}>("InstanceMarketOptionsRequest", kInstanceMarketOptionsRequestMembers);
-
-constexpr MemberInfo kInstanceMetadataOptionsRequestMembers[] = {
-    {"HttpTokens", "HttpTokens", "HttpTokens", {.kind = Kind::string, .values = &kHttpTokensStateEnum}, offsetof(InstanceMetadataOptionsRequest, http_tokens), false, false},
-    {"HttpPutResponseHopLimit", "HttpPutResponseHopLimit", "HttpPutResponseHopLimit", {.kind = Kind::integer}, offsetof(InstanceMetadataOptionsRequest, http_put_response_hop_limit), false, false},
-    {"HttpEndpoint", "HttpEndpoint", "HttpEndpoint", {.kind = Kind::string, .values = &kInstanceMetadataEndpointStateEnum}, offsetof(InstanceMetadataOptionsRequest, http_endpoint), false, false},
-    {"HttpProtocolIpv6", "HttpProtocolIpv6", "HttpProtocolIpv6", {.kind = Kind::string, .values = &kInstanceMetadataProtocolStateEnum}, offsetof(InstanceMetadataOptionsRequest, http_protocol_ipv6), false, false},
-    {"InstanceMetadataTags", "InstanceMetadataTags", "InstanceMetadataTags", {.kind = Kind::string, .values = &kInstanceMetadataTagsStateEnum}, offsetof(InstanceMetadataOptionsRequest, instance_metadata_tags), false, false},
-};
-constinit const StructInfo kInstanceMetadataOptionsRequest = struct_info<InstanceMetadataOptionsRequest, Roles{.member = true}>("InstanceMetadataOptionsRequest", kInstanceMetadataOptionsRequestMembers);
 
 }  // namespace kiln::api::ec2::tables

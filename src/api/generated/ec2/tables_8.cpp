@@ -3,15 +3,11 @@
 #include <cstddef>
 
 #include "api/generated/ec2/create_snapshots.h"
-#include "api/generated/ec2/describe_images.h"
 #include "api/generated/ec2/describe_instance_status.h"
-#include "api/generated/ec2/describe_instance_type_offerings.h"
-#include "api/generated/ec2/describe_instance_types.h"
-#include "api/generated/ec2/describe_network_interfaces.h"
+#include "api/generated/ec2/instance_ipv6_address.h"
 #include "api/generated/ec2/instance_metadata_options_response.h"
 #include "api/generated/ec2/instance_state.h"
 #include "api/generated/ec2/instance_state_change.h"
-#include "api/generated/ec2/ip_permission.h"
 #include "api/generated/ec2/request_launch_template_data.h"
 #include "api/generated/ec2/reservation.h"
 #include "api/generated/ec2/response_launch_template_data.h"
@@ -19,6 +15,14 @@
 #include "api/generated/ec2/tables.h"
 
 namespace kiln::api::ec2::tables {
+
+constinit const ListInfo kInstanceIpv4PrefixListList = list_info<InstanceIpv4Prefix>("item", {.kind = Kind::structure, .structure = &kInstanceIpv4Prefix});
+
+constinit const ListInfo kInstanceIpv6AddressListList = list_info<InstanceIpv6Address>("item", {.kind = Kind::structure, .structure = &kInstanceIpv6Address});
+
+constinit const ListInfo kInstanceIpv6AddressListRequestList = list_info<InstanceIpv6AddressRequest>("InstanceIpv6Address", {.kind = Kind::structure, .structure = &kInstanceIpv6AddressRequest});
+
+constinit const ListInfo kInstanceIpv6PrefixListList = list_info<InstanceIpv6Prefix>("item", {.kind = Kind::structure, .structure = &kInstanceIpv6Prefix});
 
 constinit const ListInfo kInstanceNetworkInterfaceListList = list_info<InstanceNetworkInterface>("item", {.kind = Kind::structure, .structure = &kInstanceNetworkInterface});
 
@@ -42,19 +46,52 @@ constinit const ListInfo kInstanceStatusEventListList = list_info<InstanceStatus
 
 constinit const ListInfo kInstanceStatusListList = list_info<InstanceStatus>("item", {.kind = Kind::structure, .structure = &kInstanceStatus});
 
-constinit const ListInfo kInstanceTypeInfoListList = list_info<InstanceTypeInfo>("item", {.kind = Kind::structure, .structure = &kInstanceTypeInfo});
+constexpr MemberInfo kInstanceIpv4PrefixMembers[] = {
+    {"Ipv4Prefix", "Ipv4Prefix", "ipv4Prefix", {.kind = Kind::string}, offsetof(InstanceIpv4Prefix, ipv4_prefix), false, false},
+};
+constinit const StructInfo kInstanceIpv4Prefix = struct_info<InstanceIpv4Prefix, Roles{}>("InstanceIpv4Prefix", kInstanceIpv4PrefixMembers);
 
-constinit const ListInfo kInstanceTypeOfferingsListList = list_info<InstanceTypeOffering>("item", {.kind = Kind::structure, .structure = &kInstanceTypeOffering});
+constexpr MemberInfo kInstanceIpv6AddressMembers[] = {
+    {"Ipv6Address", "Ipv6Address", "ipv6Address", {.kind = Kind::string}, offsetof(InstanceIpv6Address, ipv6_address), false, false},
+    {"IsPrimaryIpv6", "IsPrimaryIpv6", "isPrimaryIpv6", {.kind = Kind::boolean}, offsetof(InstanceIpv6Address, is_primary_ipv6), false, false},
+};
+constinit const StructInfo kInstanceIpv6Address = struct_info<InstanceIpv6Address, Roles{}>("InstanceIpv6Address", kInstanceIpv6AddressMembers);
 
-constinit const ListInfo kIpPermissionListList = list_info<IpPermission>("item", {.kind = Kind::structure, .structure = &kIpPermission});
+constexpr MemberInfo kInstanceIpv6AddressRequestMembers[] = {
+    {"Ipv6Address", "Ipv6Address", "Ipv6Address", {.kind = Kind::string}, offsetof(InstanceIpv6AddressRequest, ipv6_address), false, false},
+};
+constinit const StructInfo kInstanceIpv6AddressRequest = struct_info<InstanceIpv6AddressRequest, Roles{}>("InstanceIpv6AddressRequest", kInstanceIpv6AddressRequestMembers);
 
-constinit const ListInfo kIpRangeListList = list_info<IpRange>("item", {.kind = Kind::structure, .structure = &kIpRange});
+constexpr MemberInfo kInstanceIpv6PrefixMembers[] = {
+    {"Ipv6Prefix", "Ipv6Prefix", "ipv6Prefix", {.kind = Kind::string}, offsetof(InstanceIpv6Prefix, ipv6_prefix), false, false},
+};
+constinit const StructInfo kInstanceIpv6Prefix = struct_info<InstanceIpv6Prefix, Roles{}>("InstanceIpv6Prefix", kInstanceIpv6PrefixMembers);
 
-constinit const ListInfo kIpv4PrefixesListList = list_info<Ipv4PrefixSpecification>("item", {.kind = Kind::structure, .structure = &kIpv4PrefixSpecification});
+constexpr MemberInfo kInstanceMaintenanceOptionsMembers[] = {
+    {"AutoRecovery", "AutoRecovery", "autoRecovery", {.kind = Kind::string, .values = &kInstanceAutoRecoveryStateEnum}, offsetof(InstanceMaintenanceOptions, auto_recovery), false, false},
+    {"RebootMigration", "RebootMigration", "rebootMigration", {.kind = Kind::string}, offsetof(InstanceMaintenanceOptions, reboot_migration), false, false},
+};
+constinit const StructInfo kInstanceMaintenanceOptions = struct_info<InstanceMaintenanceOptions, Roles{.member = true}>("InstanceMaintenanceOptions", kInstanceMaintenanceOptionsMembers);
 
-constinit const ListInfo kSupportedInstanceTypeSetList = list_info<InstanceTypeItem>("item", {.kind = Kind::structure, .structure = &kInstanceTypeItem});
+constexpr MemberInfo kInstanceMaintenanceOptionsRequestMembers[] = {
+    {"AutoRecovery", "AutoRecovery", "AutoRecovery", {.kind = Kind::string, .values = &kInstanceAutoRecoveryStateEnum}, offsetof(InstanceMaintenanceOptionsRequest, auto_recovery), false, false},
+};
+constinit const StructInfo kInstanceMaintenanceOptionsRequest = struct_info<InstanceMaintenanceOptionsRequest, Roles{.member = true}>("InstanceMaintenanceOptionsRequest", kInstanceMaintenanceOptionsRequestMembers);
 
-constinit const ListInfo kUnsupportedInstanceTypeSetList = list_info<InstanceTypeItem>("item", {.kind = Kind::structure, .structure = &kInstanceTypeItem});
+constexpr MemberInfo kInstanceMarketOptionsRequestMembers[] = {
+    {"MarketType", "MarketType", "MarketType", {.kind = Kind::string, .values = &kMarketTypeEnum}, offsetof(InstanceMarketOptionsRequest, market_type), false, false},
+    {"SpotOptions", "SpotOptions", "SpotOptions", {.kind = Kind::structure, .structure = &kSpotMarketOptions}, offsetof(InstanceMarketOptionsRequest, spot_options), false, false},
+};
+constinit const StructInfo kInstanceMarketOptionsRequest = struct_info<InstanceMarketOptionsRequest, Roles{.member = true}>("InstanceMarketOptionsRequest", kInstanceMarketOptionsRequestMembers);
+
+constexpr MemberInfo kInstanceMetadataOptionsRequestMembers[] = {
+    {"HttpTokens", "HttpTokens", "HttpTokens", {.kind = Kind::string, .values = &kHttpTokensStateEnum}, offsetof(InstanceMetadataOptionsRequest, http_tokens), false, false},
+    {"HttpPutResponseHopLimit", "HttpPutResponseHopLimit", "HttpPutResponseHopLimit", {.kind = Kind::integer}, offsetof(InstanceMetadataOptionsRequest, http_put_response_hop_limit), false, false},
+    {"HttpEndpoint", "HttpEndpoint", "HttpEndpoint", {.kind = Kind::string, .values = &kInstanceMetadataEndpointStateEnum}, offsetof(InstanceMetadataOptionsRequest, http_endpoint), false, false},
+    {"HttpProtocolIpv6", "HttpProtocolIpv6", "HttpProtocolIpv6", {.kind = Kind::string, .values = &kInstanceMetadataProtocolStateEnum}, offsetof(InstanceMetadataOptionsRequest, http_protocol_ipv6), false, false},
+    {"InstanceMetadataTags", "InstanceMetadataTags", "InstanceMetadataTags", {.kind = Kind::string, .values = &kInstanceMetadataTagsStateEnum}, offsetof(InstanceMetadataOptionsRequest, instance_metadata_tags), false, false},
+};
+constinit const StructInfo kInstanceMetadataOptionsRequest = struct_info<InstanceMetadataOptionsRequest, Roles{.member = true}>("InstanceMetadataOptionsRequest", kInstanceMetadataOptionsRequestMembers);
 
 constexpr MemberInfo kInstanceMetadataOptionsResponseMembers[] = {
     {"State", "State", "state", {.kind = Kind::string}, offsetof(InstanceMetadataOptionsResponse, state), false, false},
@@ -319,89 +356,5 @@ constexpr MemberInfo kInstanceStatusSummaryMembers[] = {
     {"Status", "Status", "status", {.kind = Kind::string}, offsetof(InstanceStatusSummary, status), false, false},
 };
 constinit const StructInfo kInstanceStatusSummary = struct_info<InstanceStatusSummary, Roles{.member = true}>("InstanceStatusSummary", kInstanceStatusSummaryMembers);
-
-constexpr MemberInfo kInstanceStorageInfoMembers[] = {
-    {"TotalSizeInGB", "TotalSizeInGB", "totalSizeInGB", {.kind = Kind::long_}, offsetof(InstanceStorageInfo, total_size_in_gb), false, false},
-    {"Disks", "Disks", "disks", {.kind = Kind::list, .list = &kDiskInfoListList}, offsetof(InstanceStorageInfo, disks), false, false},
-    {"NvmeSupport", "NvmeSupport", "nvmeSupport", {.kind = Kind::string}, offsetof(InstanceStorageInfo, nvme_support), false, false},
-    {"EncryptionSupport", "EncryptionSupport", "encryptionSupport", {.kind = Kind::string}, offsetof(InstanceStorageInfo, encryption_support), false, false},
-};
-constinit const StructInfo kInstanceStorageInfo = struct_info<InstanceStorageInfo, Roles{.member = true}>("InstanceStorageInfo", kInstanceStorageInfoMembers);
-
-constexpr MemberInfo kInstanceTypeInfoMembers[] = {
-    {"InstanceType", "InstanceType", "instanceType", {.kind = Kind::string}, offsetof(InstanceTypeInfo, instance_type), false, false},
-    {"CurrentGeneration", "CurrentGeneration", "currentGeneration", {.kind = Kind::boolean}, offsetof(InstanceTypeInfo, current_generation), false, false},
-    {"FreeTierEligible", "FreeTierEligible", "freeTierEligible", {.kind = Kind::boolean}, offsetof(InstanceTypeInfo, free_tier_eligible), false, false},
-    {"SupportedUsageClasses", "SupportedUsageClasses", "supportedUsageClasses", {.kind = Kind::list, .list = &kUsageClassTypeListList}, offsetof(InstanceTypeInfo, supported_usage_classes), false, false},
-    {"SupportedRootDeviceTypes", "SupportedRootDeviceTypes", "supportedRootDeviceTypes", {.kind = Kind::list, .list = &kRootDeviceTypeListList}, offsetof(InstanceTypeInfo, supported_root_device_types), false, false},
-    {"SupportedVirtualizationTypes", "SupportedVirtualizationTypes", "supportedVirtualizationTypes", {.kind = Kind::list, .list = &kVirtualizationTypeListList}, offsetof(InstanceTypeInfo, supported_virtualization_types), false, false},
-    {"BareMetal", "BareMetal", "bareMetal", {.kind = Kind::boolean}, offsetof(InstanceTypeInfo, bare_metal), false, false},
-    {"Hypervisor", "Hypervisor", "hypervisor", {.kind = Kind::string}, offsetof(InstanceTypeInfo, hypervisor), false, false},
-    {"ProcessorInfo", "ProcessorInfo", "processorInfo", {.kind = Kind::structure, .structure = &kProcessorInfo}, offsetof(InstanceTypeInfo, processor_info), false, false},
-    {"VCpuInfo", "VCpuInfo", "vCpuInfo", {.kind = Kind::structure, .structure = &kVCpuInfo}, offsetof(InstanceTypeInfo, v_cpu_info), false, false},
-    {"MemoryInfo", "MemoryInfo", "memoryInfo", {.kind = Kind::structure, .structure = &kMemoryInfo}, offsetof(InstanceTypeInfo, memory_info), false, false},
-    {"InstanceStorageSupported", "InstanceStorageSupported", "instanceStorageSupported", {.kind = Kind::boolean}, offsetof(InstanceTypeInfo, instance_storage_supported), false, false},
-    {"InstanceStorageInfo", "InstanceStorageInfo", "instanceStorageInfo", {.kind = Kind::structure, .structure = &kInstanceStorageInfo}, offsetof(InstanceTypeInfo, instance_storage_info), false, false},
-    {"EbsInfo", "EbsInfo", "ebsInfo", {.kind = Kind::structure, .structure = &kEbsInfo}, offsetof(InstanceTypeInfo, ebs_info), false, false},
-    {"NetworkInfo", "NetworkInfo", "networkInfo", {.kind = Kind::structure, .structure = &kNetworkInfo}, offsetof(InstanceTypeInfo, network_info), false, false},
-    {"GpuInfo", "GpuInfo", "gpuInfo", {.kind = Kind::structure, .structure = &kGpuInfo}, offsetof(InstanceTypeInfo, gpu_info), false, false},
-    {"FpgaInfo", "FpgaInfo", "fpgaInfo", {.kind = Kind::structure, .structure = &kFpgaInfo}, offsetof(InstanceTypeInfo, fpga_info), false, false},
-    {"PlacementGroupInfo", "PlacementGroupInfo", "placementGroupInfo", {.kind = Kind::structure, .structure = &kPlacementGroupInfo}, offsetof(InstanceTypeInfo, placement_group_info), false, false},
-    {"InferenceAcceleratorInfo", "InferenceAcceleratorInfo", "inferenceAcceleratorInfo", {.kind = Kind::structure, .structure = &kInferenceAcceleratorInfo}, offsetof(InstanceTypeInfo, inference_accelerator_info), false, false},
-    {"HibernationSupported", "HibernationSupported", "hibernationSupported", {.kind = Kind::boolean}, offsetof(InstanceTypeInfo, hibernation_supported), false, false},
-    {"BurstablePerformanceSupported", "BurstablePerformanceSupported", "burstablePerformanceSupported", {.kind = Kind::boolean}, offsetof(InstanceTypeInfo, burstable_performance_supported), false, false},
-    {"DedicatedHostsSupported", "DedicatedHostsSupported", "dedicatedHostsSupported", {.kind = Kind::boolean}, offsetof(InstanceTypeInfo, dedicated_hosts_supported), false, false},
-    {"AutoRecoverySupported", "AutoRecoverySupported", "autoRecoverySupported", {.kind = Kind::boolean}, offsetof(InstanceTypeInfo, auto_recovery_supported), false, false},
-    {"SupportedBootModes", "SupportedBootModes", "supportedBootModes", {.kind = Kind::list, .list = &kBootModeTypeListList}, offsetof(InstanceTypeInfo, supported_boot_modes), false, false},
-    {"NitroEnclavesSupport", "NitroEnclavesSupport", "nitroEnclavesSupport", {.kind = Kind::string}, offsetof(InstanceTypeInfo, nitro_enclaves_support), false, false},
-    {"NitroTpmSupport", "NitroTpmSupport", "nitroTpmSupport", {.kind = Kind::string}, offsetof(InstanceTypeInfo, nitro_tpm_support), false, false},
-    {"NitroTpmInfo", "NitroTpmInfo", "nitroTpmInfo", {.kind = Kind::structure, .structure = &kNitroTpmInfo}, offsetof(InstanceTypeInfo, nitro_tpm_info), false, false},
-    {"MediaAcceleratorInfo", "MediaAcceleratorInfo", "mediaAcceleratorInfo", {.kind = Kind::structure, .structure = &kMediaAcceleratorInfo}, offsetof(InstanceTypeInfo, media_accelerator_info), false, false},
-    {"NeuronInfo", "NeuronInfo", "neuronInfo", {.kind = Kind::structure, .structure = &kNeuronInfo}, offsetof(InstanceTypeInfo, neuron_info), false, false},
-    {"PhcSupport", "PhcSupport", "phcSupport", {.kind = Kind::string}, offsetof(InstanceTypeInfo, phc_support), false, false},
-    {"RebootMigrationSupport", "RebootMigrationSupport", "rebootMigrationSupport", {.kind = Kind::string}, offsetof(InstanceTypeInfo, reboot_migration_support), false, false},
-    {"SupportedInRegion", "SupportedInRegion", "supportedInRegion", {.kind = Kind::boolean}, offsetof(InstanceTypeInfo, supported_in_region), false, false},
-};
-constinit const StructInfo kInstanceTypeInfo = struct_info<InstanceTypeInfo, Roles{}>("InstanceTypeInfo", kInstanceTypeInfoMembers);
-
-constexpr MemberInfo kInstanceTypeItemMembers[] = {
-    {"InstanceType", "InstanceType", "instanceType", {.kind = Kind::string}, offsetof(InstanceTypeItem, instance_type), false, false},
-};
-constinit const StructInfo kInstanceTypeItem = struct_info<InstanceTypeItem, Roles{}>("InstanceTypeItem", kInstanceTypeItemMembers);
-
-constexpr MemberInfo kInstanceTypeOfferingMembers[] = {
-    {"InstanceType", "InstanceType", "instanceType", {.kind = Kind::string}, offsetof(InstanceTypeOffering, instance_type), false, false},
-    {"LocationType", "LocationType", "locationType", {.kind = Kind::string, .values = &kLocationTypeEnum}, offsetof(InstanceTypeOffering, location_type), false, false},
-    {"Location", "Location", "location", {.kind = Kind::string}, offsetof(InstanceTypeOffering, location), false, false},
-};
-constinit const StructInfo kInstanceTypeOffering = struct_info<InstanceTypeOffering, Roles{}>("InstanceTypeOffering", kInstanceTypeOfferingMembers);
-
-constexpr MemberInfo kInstanceTypeSpecificationMembers[] = {
-    {"SupportedInstanceTypes", "SupportedInstanceTypeSet", "supportedInstanceTypeSet", {.kind = Kind::list, .list = &kSupportedInstanceTypeSetList}, offsetof(InstanceTypeSpecification, supported_instance_types), false, false},
-    {"UnsupportedInstanceTypes", "UnsupportedInstanceTypeSet", "unsupportedInstanceTypeSet", {.kind = Kind::list, .list = &kUnsupportedInstanceTypeSetList}, offsetof(InstanceTypeSpecification, unsupported_instance_types), false, false},
-};
-constinit const StructInfo kInstanceTypeSpecification = struct_info<InstanceTypeSpecification, Roles{.member = true}>("InstanceTypeSpecification", kInstanceTypeSpecificationMembers);
-
-constexpr MemberInfo kIpPermissionMembers[] = {
-    {"IpProtocol", "IpProtocol", "ipProtocol", {.kind = Kind::string}, offsetof(IpPermission, ip_protocol), false, false},
-    {"FromPort", "FromPort", "fromPort", {.kind = Kind::integer}, offsetof(IpPermission, from_port), false, false},
-    {"ToPort", "ToPort", "toPort", {.kind = Kind::integer}, offsetof(IpPermission, to_port), false, false},
-    {"UserIdGroupPairs", "Groups", "groups", {.kind = Kind::list, .list = &kUserIdGroupPairListList}, offsetof(IpPermission, user_id_group_pairs), false, false},
-    {"IpRanges", "IpRanges", "ipRanges", {.kind = Kind::list, .list = &kIpRangeListList}, offsetof(IpPermission, ip_ranges), false, false},
-    {"Ipv6Ranges", "Ipv6Ranges", "ipv6Ranges", {.kind = Kind::list, .list = &kIpv6RangeListList}, offsetof(IpPermission, ipv6_ranges), false, false},
-    {"PrefixListIds", "PrefixListIds", "prefixListIds", {.kind = Kind::list, .list = &kPrefixListIdListList}, offsetof(IpPermission, prefix_list_ids), false, false},
-};
-constinit const StructInfo kIpPermission = struct_info<IpPermission, Roles{}>("IpPermission", kIpPermissionMembers);
-
-constexpr MemberInfo kIpRangeMembers[] = {
-    {"Description", "Description", "description", {.kind = Kind::string}, offsetof(IpRange, description), false, false},
-    {"CidrIp", "CidrIp", "cidrIp", {.kind = Kind::string}, offsetof(IpRange, cidr_ip), false, false},
-};
-constinit const StructInfo kIpRange = struct_info<IpRange, Roles{}>("IpRange", kIpRangeMembers);
-
-constexpr MemberInfo kIpv4PrefixSpecificationMembers[] = {
-    {"Ipv4Prefix", "Ipv4Prefix", "ipv4Prefix", {.kind = Kind::string}, offsetof(Ipv4PrefixSpecification, ipv4_prefix), false, false},
-};
-constinit const StructInfo kIpv4PrefixSpecification = struct_info<Ipv4PrefixSpecification, Roles{}>("Ipv4PrefixSpecification", kIpv4PrefixSpecificationMembers);
 
 }  // namespace kiln::api::ec2::tables

@@ -3,6 +3,9 @@
 #include <cstddef>
 
 #include "api/generated/ec2/create_key_pair.h"
+#include "api/generated/ec2/describe_images.h"
+#include "api/generated/ec2/describe_instance_type_offerings.h"
+#include "api/generated/ec2/describe_instance_types.h"
 #include "api/generated/ec2/describe_key_pairs.h"
 #include "api/generated/ec2/describe_network_interfaces.h"
 #include "api/generated/ec2/ip_permission.h"
@@ -17,9 +20,19 @@
 
 namespace kiln::api::ec2::tables {
 
+constinit const ListInfo kInstanceTypeInfoListList = list_info<InstanceTypeInfo>("item", {.kind = Kind::structure, .structure = &kInstanceTypeInfo});
+
+constinit const ListInfo kInstanceTypeOfferingsListList = list_info<InstanceTypeOffering>("item", {.kind = Kind::structure, .structure = &kInstanceTypeOffering});
+
+constinit const ListInfo kIpPermissionListList = list_info<IpPermission>("item", {.kind = Kind::structure, .structure = &kIpPermission});
+
+constinit const ListInfo kIpRangeListList = list_info<IpRange>("item", {.kind = Kind::structure, .structure = &kIpRange});
+
 constinit const ListInfo kIpv4PrefixListList = list_info<Ipv4PrefixSpecificationRequest>("item", {.kind = Kind::structure, .structure = &kIpv4PrefixSpecificationRequest});
 
 constinit const ListInfo kIpv4PrefixListResponseList = list_info<Ipv4PrefixSpecificationResponse>("item", {.kind = Kind::structure, .structure = &kIpv4PrefixSpecificationResponse});
+
+constinit const ListInfo kIpv4PrefixesListList = list_info<Ipv4PrefixSpecification>("item", {.kind = Kind::structure, .structure = &kIpv4PrefixSpecification});
 
 constinit const ListInfo kIpv6PrefixListList = list_info<Ipv6PrefixSpecificationRequest>("item", {.kind = Kind::structure, .structure = &kIpv6PrefixSpecificationRequest});
 
@@ -42,6 +55,94 @@ constinit const ListInfo kLaunchTemplateElasticInferenceAcceleratorListList = li
 constinit const ListInfo kLaunchTemplateElasticInferenceAcceleratorResponseListList = list_info<LaunchTemplateElasticInferenceAcceleratorResponse>("item", {.kind = Kind::structure, .structure = &kLaunchTemplateElasticInferenceAcceleratorResponse});
 
 constinit const ListInfo kLaunchTemplateSetList = list_info<LaunchTemplate>("item", {.kind = Kind::structure, .structure = &kLaunchTemplate});
+
+constinit const ListInfo kSupportedInstanceTypeSetList = list_info<InstanceTypeItem>("item", {.kind = Kind::structure, .structure = &kInstanceTypeItem});
+
+constinit const ListInfo kUnsupportedInstanceTypeSetList = list_info<InstanceTypeItem>("item", {.kind = Kind::structure, .structure = &kInstanceTypeItem});
+
+constexpr MemberInfo kInstanceStorageInfoMembers[] = {
+    {"TotalSizeInGB", "TotalSizeInGB", "totalSizeInGB", {.kind = Kind::long_}, offsetof(InstanceStorageInfo, total_size_in_gb), false, false},
+    {"Disks", "Disks", "disks", {.kind = Kind::list, .list = &kDiskInfoListList}, offsetof(InstanceStorageInfo, disks), false, false},
+    {"NvmeSupport", "NvmeSupport", "nvmeSupport", {.kind = Kind::string}, offsetof(InstanceStorageInfo, nvme_support), false, false},
+    {"EncryptionSupport", "EncryptionSupport", "encryptionSupport", {.kind = Kind::string}, offsetof(InstanceStorageInfo, encryption_support), false, false},
+};
+constinit const StructInfo kInstanceStorageInfo = struct_info<InstanceStorageInfo, Roles{.member = true}>("InstanceStorageInfo", kInstanceStorageInfoMembers);
+
+constexpr MemberInfo kInstanceTypeInfoMembers[] = {
+    {"InstanceType", "InstanceType", "instanceType", {.kind = Kind::string}, offsetof(InstanceTypeInfo, instance_type), false, false},
+    {"CurrentGeneration", "CurrentGeneration", "currentGeneration", {.kind = Kind::boolean}, offsetof(InstanceTypeInfo, current_generation), false, false},
+    {"FreeTierEligible", "FreeTierEligible", "freeTierEligible", {.kind = Kind::boolean}, offsetof(InstanceTypeInfo, free_tier_eligible), false, false},
+    {"SupportedUsageClasses", "SupportedUsageClasses", "supportedUsageClasses", {.kind = Kind::list, .list = &kUsageClassTypeListList}, offsetof(InstanceTypeInfo, supported_usage_classes), false, false},
+    {"SupportedRootDeviceTypes", "SupportedRootDeviceTypes", "supportedRootDeviceTypes", {.kind = Kind::list, .list = &kRootDeviceTypeListList}, offsetof(InstanceTypeInfo, supported_root_device_types), false, false},
+    {"SupportedVirtualizationTypes", "SupportedVirtualizationTypes", "supportedVirtualizationTypes", {.kind = Kind::list, .list = &kVirtualizationTypeListList}, offsetof(InstanceTypeInfo, supported_virtualization_types), false, false},
+    {"BareMetal", "BareMetal", "bareMetal", {.kind = Kind::boolean}, offsetof(InstanceTypeInfo, bare_metal), false, false},
+    {"Hypervisor", "Hypervisor", "hypervisor", {.kind = Kind::string}, offsetof(InstanceTypeInfo, hypervisor), false, false},
+    {"ProcessorInfo", "ProcessorInfo", "processorInfo", {.kind = Kind::structure, .structure = &kProcessorInfo}, offsetof(InstanceTypeInfo, processor_info), false, false},
+    {"VCpuInfo", "VCpuInfo", "vCpuInfo", {.kind = Kind::structure, .structure = &kVCpuInfo}, offsetof(InstanceTypeInfo, v_cpu_info), false, false},
+    {"MemoryInfo", "MemoryInfo", "memoryInfo", {.kind = Kind::structure, .structure = &kMemoryInfo}, offsetof(InstanceTypeInfo, memory_info), false, false},
+    {"InstanceStorageSupported", "InstanceStorageSupported", "instanceStorageSupported", {.kind = Kind::boolean}, offsetof(InstanceTypeInfo, instance_storage_supported), false, false},
+    {"InstanceStorageInfo", "InstanceStorageInfo", "instanceStorageInfo", {.kind = Kind::structure, .structure = &kInstanceStorageInfo}, offsetof(InstanceTypeInfo, instance_storage_info), false, false},
+    {"EbsInfo", "EbsInfo", "ebsInfo", {.kind = Kind::structure, .structure = &kEbsInfo}, offsetof(InstanceTypeInfo, ebs_info), false, false},
+    {"NetworkInfo", "NetworkInfo", "networkInfo", {.kind = Kind::structure, .structure = &kNetworkInfo}, offsetof(InstanceTypeInfo, network_info), false, false},
+    {"GpuInfo", "GpuInfo", "gpuInfo", {.kind = Kind::structure, .structure = &kGpuInfo}, offsetof(InstanceTypeInfo, gpu_info), false, false},
+    {"FpgaInfo", "FpgaInfo", "fpgaInfo", {.kind = Kind::structure, .structure = &kFpgaInfo}, offsetof(InstanceTypeInfo, fpga_info), false, false},
+    {"PlacementGroupInfo", "PlacementGroupInfo", "placementGroupInfo", {.kind = Kind::structure, .structure = &kPlacementGroupInfo}, offsetof(InstanceTypeInfo, placement_group_info), false, false},
+    {"InferenceAcceleratorInfo", "InferenceAcceleratorInfo", "inferenceAcceleratorInfo", {.kind = Kind::structure, .structure = &kInferenceAcceleratorInfo}, offsetof(InstanceTypeInfo, inference_accelerator_info), false, false},
+    {"HibernationSupported", "HibernationSupported", "hibernationSupported", {.kind = Kind::boolean}, offsetof(InstanceTypeInfo, hibernation_supported), false, false},
+    {"BurstablePerformanceSupported", "BurstablePerformanceSupported", "burstablePerformanceSupported", {.kind = Kind::boolean}, offsetof(InstanceTypeInfo, burstable_performance_supported), false, false},
+    {"DedicatedHostsSupported", "DedicatedHostsSupported", "dedicatedHostsSupported", {.kind = Kind::boolean}, offsetof(InstanceTypeInfo, dedicated_hosts_supported), false, false},
+    {"AutoRecoverySupported", "AutoRecoverySupported", "autoRecoverySupported", {.kind = Kind::boolean}, offsetof(InstanceTypeInfo, auto_recovery_supported), false, false},
+    {"SupportedBootModes", "SupportedBootModes", "supportedBootModes", {.kind = Kind::list, .list = &kBootModeTypeListList}, offsetof(InstanceTypeInfo, supported_boot_modes), false, false},
+    {"NitroEnclavesSupport", "NitroEnclavesSupport", "nitroEnclavesSupport", {.kind = Kind::string}, offsetof(InstanceTypeInfo, nitro_enclaves_support), false, false},
+    {"NitroTpmSupport", "NitroTpmSupport", "nitroTpmSupport", {.kind = Kind::string}, offsetof(InstanceTypeInfo, nitro_tpm_support), false, false},
+    {"NitroTpmInfo", "NitroTpmInfo", "nitroTpmInfo", {.kind = Kind::structure, .structure = &kNitroTpmInfo}, offsetof(InstanceTypeInfo, nitro_tpm_info), false, false},
+    {"MediaAcceleratorInfo", "MediaAcceleratorInfo", "mediaAcceleratorInfo", {.kind = Kind::structure, .structure = &kMediaAcceleratorInfo}, offsetof(InstanceTypeInfo, media_accelerator_info), false, false},
+    {"NeuronInfo", "NeuronInfo", "neuronInfo", {.kind = Kind::structure, .structure = &kNeuronInfo}, offsetof(InstanceTypeInfo, neuron_info), false, false},
+    {"PhcSupport", "PhcSupport", "phcSupport", {.kind = Kind::string}, offsetof(InstanceTypeInfo, phc_support), false, false},
+    {"RebootMigrationSupport", "RebootMigrationSupport", "rebootMigrationSupport", {.kind = Kind::string}, offsetof(InstanceTypeInfo, reboot_migration_support), false, false},
+    {"SupportedInRegion", "SupportedInRegion", "supportedInRegion", {.kind = Kind::boolean}, offsetof(InstanceTypeInfo, supported_in_region), false, false},
+};
+constinit const StructInfo kInstanceTypeInfo = struct_info<InstanceTypeInfo, Roles{}>("InstanceTypeInfo", kInstanceTypeInfoMembers);
+
+constexpr MemberInfo kInstanceTypeItemMembers[] = {
+    {"InstanceType", "InstanceType", "instanceType", {.kind = Kind::string}, offsetof(InstanceTypeItem, instance_type), false, false},
+};
+constinit const StructInfo kInstanceTypeItem = struct_info<InstanceTypeItem, Roles{}>("InstanceTypeItem", kInstanceTypeItemMembers);
+
+constexpr MemberInfo kInstanceTypeOfferingMembers[] = {
+    {"InstanceType", "InstanceType", "instanceType", {.kind = Kind::string}, offsetof(InstanceTypeOffering, instance_type), false, false},
+    {"LocationType", "LocationType", "locationType", {.kind = Kind::string, .values = &kLocationTypeEnum}, offsetof(InstanceTypeOffering, location_type), false, false},
+    {"Location", "Location", "location", {.kind = Kind::string}, offsetof(InstanceTypeOffering, location), false, false},
+};
+constinit const StructInfo kInstanceTypeOffering = struct_info<InstanceTypeOffering, Roles{}>("InstanceTypeOffering", kInstanceTypeOfferingMembers);
+
+constexpr MemberInfo kInstanceTypeSpecificationMembers[] = {
+    {"SupportedInstanceTypes", "SupportedInstanceTypeSet", "supportedInstanceTypeSet", {.kind = Kind::list, .list = &kSupportedInstanceTypeSetList}, offsetof(InstanceTypeSpecification, supported_instance_types), false, false},
+    {"UnsupportedInstanceTypes", "UnsupportedInstanceTypeSet", "unsupportedInstanceTypeSet", {.kind = Kind::list, .list = &kUnsupportedInstanceTypeSetList}, offsetof(InstanceTypeSpecification, unsupported_instance_types), false, false},
+};
+constinit const StructInfo kInstanceTypeSpecification = struct_info<InstanceTypeSpecification, Roles{.member = true}>("InstanceTypeSpecification", kInstanceTypeSpecificationMembers);
+
+constexpr MemberInfo kIpPermissionMembers[] = {
+    {"IpProtocol", "IpProtocol", "ipProtocol", {.kind = Kind::string}, offsetof(IpPermission, ip_protocol), false, false},
+    {"FromPort", "FromPort", "fromPort", {.kind = Kind::integer}, offsetof(IpPermission, from_port), false, false},
+    {"ToPort", "ToPort", "toPort", {.kind = Kind::integer}, offsetof(IpPermission, to_port), false, false},
+    {"UserIdGroupPairs", "Groups", "groups", {.kind = Kind::list, .list = &kUserIdGroupPairListList}, offsetof(IpPermission, user_id_group_pairs), false, false},
+    {"IpRanges", "IpRanges", "ipRanges", {.kind = Kind::list, .list = &kIpRangeListList}, offsetof(IpPermission, ip_ranges), false, false},
+    {"Ipv6Ranges", "Ipv6Ranges", "ipv6Ranges", {.kind = Kind::list, .list = &kIpv6RangeListList}, offsetof(IpPermission, ipv6_ranges), false, false},
+    {"PrefixListIds", "PrefixListIds", "prefixListIds", {.kind = Kind::list, .list = &kPrefixListIdListList}, offsetof(IpPermission, prefix_list_ids), false, false},
+};
+constinit const StructInfo kIpPermission = struct_info<IpPermission, Roles{}>("IpPermission", kIpPermissionMembers);
+
+constexpr MemberInfo kIpRangeMembers[] = {
+    {"Description", "Description", "description", {.kind = Kind::string}, offsetof(IpRange, description), false, false},
+    {"CidrIp", "CidrIp", "cidrIp", {.kind = Kind::string}, offsetof(IpRange, cidr_ip), false, false},
+};
+constinit const StructInfo kIpRange = struct_info<IpRange, Roles{}>("IpRange", kIpRangeMembers);
+
+constexpr MemberInfo kIpv4PrefixSpecificationMembers[] = {
+    {"Ipv4Prefix", "Ipv4Prefix", "ipv4Prefix", {.kind = Kind::string}, offsetof(Ipv4PrefixSpecification, ipv4_prefix), false, false},
+};
+constinit const StructInfo kIpv4PrefixSpecification = struct_info<Ipv4PrefixSpecification, Roles{}>("Ipv4PrefixSpecification", kIpv4PrefixSpecificationMembers);
 
 constexpr MemberInfo kIpv4PrefixSpecificationRequestMembers[] = {
     {"Ipv4Prefix", "Ipv4Prefix", "Ipv4Prefix", {.kind = Kind::string}, offsetof(Ipv4PrefixSpecificationRequest, ipv4_prefix), false, false},
@@ -209,47 +310,5 @@ constexpr MemberInfo kLaunchTemplateEnaSrdSpecificationMembers[] = {
     {"EnaSrdUdpSpecification", "EnaSrdUdpSpecification", "enaSrdUdpSpecification", {.kind = Kind::structure, .structure = &kLaunchTemplateEnaSrdUdpSpecification}, offsetof(LaunchTemplateEnaSrdSpecification, ena_srd_udp_specification), false, false},
 };
 constinit const StructInfo kLaunchTemplateEnaSrdSpecification = struct_info<LaunchTemplateEnaSrdSpecification, Roles{.member = true}>("LaunchTemplateEnaSrdSpecification", kLaunchTemplateEnaSrdSpecificationMembers);
-
-constexpr MemberInfo kLaunchTemplateEnaSrdUdpSpecificationMembers[] = {
-    {"EnaSrdUdpEnabled", "EnaSrdUdpEnabled", "enaSrdUdpEnabled", {.kind = Kind::boolean}, offsetof(LaunchTemplateEnaSrdUdpSpecification, ena_srd_udp_enabled), false, false},
-};
-constinit const StructInfo kLaunchTemplateEnaSrdUdpSpecification = struct_info<LaunchTemplateEnaSrdUdpSpecification, Roles{.member = true}>("LaunchTemplateEnaSrdUdpSpecification", kLaunchTemplateEnaSrdUdpSpecificationMembers);
-
-constexpr MemberInfo kLaunchTemplateEnclaveOptionsMembers[] = {
-    {"Enabled", "Enabled", "enabled", {.kind = Kind::boolean}, offsetof(LaunchTemplateEnclaveOptions, enabled), false, false},
-};
-constinit const StructInfo kLaunchTemplateEnclaveOptions = struct_info<LaunchTemplateEnclaveOptions, Roles{.member = true}>("LaunchTemplateEnclaveOptions", kLaunchTemplateEnclaveOptionsMembers);
-
-constexpr MemberInfo kLaunchTemplateEnclaveOptionsRequestMembers[] = {
-    {"Enabled", "Enabled", "Enabled", {.kind = Kind::boolean}, offsetof(LaunchTemplateEnclaveOptionsRequest, enabled), false, false},
-};
-constinit const StructInfo kLaunchTemplateEnclaveOptionsRequest = struct_info<LaunchTemplateEnclaveOptionsRequest, Roles{.member = true}>("LaunchTemplateEnclaveOptionsRequest", kLaunchTemplateEnclaveOptionsRequestMembers);
-
-constexpr MemberInfo kLaunchTemplateHibernationOptionsMembers[] = {
-    {"Configured", "Configured", "configured", {.kind = Kind::boolean}, offsetof(LaunchTemplateHibernationOptions, configured), false, false},
-};
-constinit const StructInfo kLaunchTemplateHibernationOptions = struct_info<LaunchTemplateHibernationOptions, Roles{.member = true}>("LaunchTemplateHibernationOptions", kLaunchTemplateHibernationOptionsMembers);
-
-constexpr MemberInfo kLaunchTemplateHibernationOptionsRequestMembers[] = {
-    {"Configured", "Configured", "Configured", {.kind = Kind::boolean}, offsetof(LaunchTemplateHibernationOptionsRequest, configured), false, false},
-};
-constinit const StructInfo kLaunchTemplateHibernationOptionsRequest = struct_info<LaunchTemplateHibernationOptionsRequest, Roles{.member = true}>("LaunchTemplateHibernationOptionsRequest", kLaunchTemplateHibernationOptionsRequestMembers);
-
-constexpr MemberInfo kLaunchTemplateIamInstanceProfileSpecificationMembers[] = {
-    {"Arn", "Arn", "arn", {.kind = Kind::string}, offsetof(LaunchTemplateIamInstanceProfileSpecification, arn), false, false},
-    {"Name", "Name", "name", {.kind = Kind::string}, offsetof(LaunchTemplateIamInstanceProfileSpecification, name), false, false},
-};
-constinit const StructInfo kLaunchTemplateIamInstanceProfileSpecification = struct_info<LaunchTemplateIamInstanceProfileSpecification, Roles{.member = true}>("LaunchTemplateIamInstanceProfileSpecification", kLaunchTemplateIamInstanceProfileSpecificationMembers);
-
-constexpr MemberInfo kLaunchTemplateIamInstanceProfileSpecificationRequestMembers[] = {
-    {"Arn", "Arn", "Arn", {.kind = Kind::string}, offsetof(LaunchTemplateIamInstanceProfileSpecificationRequest, arn), false, false},
-    {"Name", "Name", "Name", {.kind = Kind::string}, offsetof(LaunchTemplateIamInstanceProfileSpecificationRequest, name), false, false},
-};
-constinit const StructInfo kLaunchTemplateIamInstanceProfileSpecificationRequest = struct_info<LaunchTemplateIamInstanceProfileSpecificationRequest, Roles{.member = true}>("LaunchTemplateIamInstanceProfileSpecificationRequest", kLaunchTemplateIamInstanceProfileSpecificationRequestMembers);
-
-constexpr MemberInfo kLaunchTemplateInstanceMaintenanceOptionsMembers[] = {
-    {"AutoRecovery", "AutoRecovery", "autoRecovery", {.kind = Kind::string, .values = &kLaunchTemplateAutoRecoveryStateEnum}, offsetof(LaunchTemplateInstanceMaintenanceOptions, auto_recovery), false, false},
-};
-constinit const StructInfo kLaunchTemplateInstanceMaintenanceOptions = struct_info<LaunchTemplateInstanceMaintenanceOptions, Roles{.member = true}>("LaunchTemplateInstanceMaintenanceOptions", kLaunchTemplateInstanceMaintenanceOptionsMembers);
 
 }  // namespace kiln::api::ec2::tables
