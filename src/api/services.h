@@ -16,14 +16,17 @@
 #include "control/instance_attributes.h"
 #include "control/instance_power.h"
 #include "control/instance_profiles.h"
+#include "control/instance_settings.h"
 #include "control/instance_status.h"
 #include "control/instances.h"
 #include "control/key_pairs.h"
 #include "control/launch_templates.h"
 #include "control/networks.h"
+#include "control/profile_associations.h"
 #include "control/provided_images.h"
 #include "control/public_parameters.h"
 #include "control/region_settings.h"
+#include "control/replace_roots.h"
 #include "control/resource_tags.h"
 #include "control/roles.h"
 #include "control/security_groups.h"
@@ -51,6 +54,9 @@ struct Services {
     control::InstancePower& power;
     control::InstanceAttributes& attributes;
     control::InstanceStatuses& statuses;
+    control::InstanceSettings& instance_settings;
+    control::ProfileAssociations& profile_associations;
+    control::ReplaceRoots& replace_roots;
     control::Volumes& volumes;
     control::VolumeModifications& modifications;
     control::VolumeHealth& volume_health;

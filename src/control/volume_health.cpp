@@ -61,12 +61,10 @@ std::string describe_event(const model::VolumeEventNote& event) {
 }
 
 std::vector<std::pair<std::string, std::string>> status_details(const VolumeStatusView& view) {
-    const auto& event = view.volume.event;
-    const bool stopped = view.status == VolumeStatus::impaired && event && !has_io(event->fault);
     const bool unknown = view.status == VolumeStatus::insufficient_data;
-    return {{"io-enabled", unknown   ? "insufficient-data"
-                           : stopped ? "failed"
-                                     : "passed"},
+    return {{"io-enabled", unknown          ? "insufficient-data"
+                           : view.io_failed ? "failed"
+                                            : "passed"},
             {"io-performance", "not-applicable"}};
 }
 
@@ -237,11 +235,16 @@ Result<Page<VolumeStatusView>> VolumeHealth::describe(const Caller& caller,
             "The parameter volumeSet cannot be used with the parameter maxResults");
     }
     TRY_ASSIGN(const PageStart start, open_page(caller, input.page, kLimits));
-    const auto now = faults();
-    if (now) {
+    auto now = faults();
+    if (now && !now->empty()) {
         note_all(*now);
+        now = faults();  // some may have been opened anew
     }
     const auto open = access_.open_volumes();
+    const auto fault_of = [&](const model::VolumeId& id) -> std::optional<VolumeFault> {
+        const bool known = now && now->contains(id);
+        return known ? std::optional(now->at(id)) : std::nullopt;
+    };
     const auto status_of = [&](const model::Volume& volume) {
         if ((volume.state != VolumeState::available && volume.state != VolumeState::in_use) ||
             (!now && open.contains(volume.id))) {
@@ -250,8 +253,8 @@ Result<Page<VolumeStatusView>> VolumeHealth::describe(const Caller& caller,
         if (!volume.event) {
             return VolumeStatus::passed;
         }
-        const bool still = has_io(volume.event->fault) || (now && now->contains(volume.id));
-        return still ? VolumeStatus::impaired : VolumeStatus::warning;
+        return has_io(volume.event->fault) || fault_of(volume.id) ? VolumeStatus::impaired
+                                                                  : VolumeStatus::warning;
     };
     return parts_.store.read([&](catalog::Transaction& tx) -> Result<Page<VolumeStatusView>> {
         const auto shown =
@@ -265,6 +268,8 @@ Result<Page<VolumeStatusView>> VolumeHealth::describe(const Caller& caller,
             for (model::Volume& volume : volumes) {
                 VolumeStatusView view;
                 view.status = status_of(volume);
+                const auto fault = fault_of(volume.id);
+                view.io_failed = fault && !has_io(*fault);
                 view.tags = tags[volume.id.str()];
                 if (const auto zone =
                         parts_.topology.zone(volume.region, volume.availability_zone)) {

@@ -39,6 +39,7 @@ constexpr auto enum_names(VolumeStatus) {
 struct VolumeStatusView {
     model::Volume volume;
     VolumeStatus status = VolumeStatus::passed;
+    bool io_failed = false;  // nothing can be read or written now
     std::string zone_id;
     std::vector<model::Tag> tags;
 };

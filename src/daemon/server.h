@@ -136,6 +136,9 @@ class Server {
     std::unique_ptr<control::InstancePower> power_;
     std::unique_ptr<control::InstanceAttributes> attributes_;
     std::unique_ptr<control::InstanceStatuses> statuses_;
+    std::unique_ptr<control::InstanceSettings> instance_settings_;
+    std::unique_ptr<control::ProfileAssociations> profile_associations_;
+    std::unique_ptr<control::ReplaceRoots> replace_roots_;
     std::unique_ptr<control::Imports> imports_;
     std::unique_ptr<control::DiskExports> exports_;
     std::unique_ptr<control::DiskDiffs> diffs_;

@@ -54,6 +54,9 @@ Status Server::open_api() {
                                  .power = *power_,
                                  .attributes = *attributes_,
                                  .statuses = *statuses_,
+                                 .instance_settings = *instance_settings_,
+                                 .profile_associations = *profile_associations_,
+                                 .replace_roots = *replace_roots_,
                                  .volumes = *volume_requests_,
                                  .modifications = *modifications_,
                                  .volume_health = *volume_health_,
@@ -90,6 +93,9 @@ Status Server::open_api() {
     api::add_instance_handlers(registry_, services);
     api::add_instance_power_handlers(registry_, services);
     api::add_instance_attribute_handlers(registry_, services);
+    api::add_instance_settings_handlers(registry_, services);
+    api::add_profile_association_handlers(registry_, services);
+    api::add_replace_root_handlers(registry_, services);
     api::add_volume_handlers(registry_, services);
     api::add_volume_modification_handlers(registry_, services);
     api::add_volume_status_handlers(registry_, services);

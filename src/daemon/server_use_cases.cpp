@@ -50,6 +50,10 @@ void Server::make_use_cases() {
     power_ = std::make_unique<control::InstancePower>(*parts_, poke);
     attributes_ = std::make_unique<control::InstanceAttributes>(*parts_, *instance_networks_);
     statuses_ = std::make_unique<control::InstanceStatuses>(*parts_, *worker_);
+    instance_settings_ = std::make_unique<control::InstanceSettings>(*parts_, *worker_);
+    profile_associations_ = std::make_unique<control::ProfileAssociations>(*store_, *clock_, *rng_);
+    replace_roots_ = std::make_unique<control::ReplaceRoots>(*parts_, *volumes_, *worker_, poke);
+    replace_roots_->install(*jobs_);
     volume_requests_ = std::make_unique<control::Volumes>(*parts_, *volumes_, poke);
     imports_ = std::make_unique<control::Imports>(*parts_, poke);
     exports_ = std::make_unique<control::DiskExports>(*parts_, poke);

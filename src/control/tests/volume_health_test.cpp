@@ -3,12 +3,10 @@
 // the files of one are taken from under it.
 #include "control/volume_health.h"
 
-#include <fcntl.h>
-#include <unistd.h>
-
 #include <filesystem>
 #include <fstream>
 
+#include "control/tests/failing_disk.h"
 #include "control/tests/test_service.h"
 
 using namespace kiln;
@@ -17,37 +15,6 @@ using namespace kiln::control::testing;
 using model::VolumeFault;
 
 namespace {
-
-// While it lives, nothing can be written to what this process has open below `directory` with
-// `part` in its name: a disk that fails.
-class FailingDisk {
-  public:
-    FailingDisk(const std::string& directory, const std::string& part) {
-        for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
-            std::error_code error;
-            const std::string target = std::filesystem::read_symlink(entry.path(), error).string();
-            if (!error && target.starts_with(directory) && target.find(part) != std::string::npos) {
-                const int fd = std::stoi(entry.path().filename().string());
-                saved_.emplace_back(fd, ::dup(fd));
-                const int null = ::open("/dev/null", O_RDONLY | O_CLOEXEC);
-                REQUIRE(::dup2(null, fd) == fd);
-                ::close(null);
-            }
-        }
-    }
-    ~FailingDisk() {
-        for (const auto& [fd, file] : saved_) {
-            ::dup2(file, fd);
-            ::close(file);
-        }
-    }
-    FailingDisk(const FailingDisk&) = delete;
-    FailingDisk& operator=(const FailingDisk&) = delete;
-    std::size_t files() const { return saved_.size(); }
-
-  private:
-    std::vector<std::pair<int, int>> saved_;
-};
 
 struct World {
     TempDir directory;
