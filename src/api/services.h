@@ -16,14 +16,17 @@
 #include "control/instance_attributes.h"
 #include "control/instance_power.h"
 #include "control/instance_profiles.h"
+#include "control/instance_settings.h"
 #include "control/instance_status.h"
 #include "control/instances.h"
 #include "control/key_pairs.h"
 #include "control/launch_templates.h"
 #include "control/networks.h"
+#include "control/profile_associations.h"
 #include "control/provided_images.h"
 #include "control/public_parameters.h"
 #include "control/region_settings.h"
+#include "control/replace_roots.h"
 #include "control/resource_tags.h"
 #include "control/roles.h"
 #include "control/security_groups.h"
@@ -35,6 +38,8 @@
 #include "control/snapshots.h"
 #include "control/topology.h"
 #include "control/verifications.h"
+#include "control/volume_copies.h"
+#include "control/volume_health.h"
 #include "control/volume_modifications.h"
 #include "control/volumes.h"
 
@@ -49,8 +54,13 @@ struct Services {
     control::InstancePower& power;
     control::InstanceAttributes& attributes;
     control::InstanceStatuses& statuses;
+    control::InstanceSettings& instance_settings;
+    control::ProfileAssociations& profile_associations;
+    control::ReplaceRoots& replace_roots;
     control::Volumes& volumes;
     control::VolumeModifications& modifications;
+    control::VolumeHealth& volume_health;
+    control::VolumeCopies& volume_copies;
     control::Imports& imports;
     control::DiskExports& exports;
     control::Inspector& inspector;

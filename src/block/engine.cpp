@@ -252,6 +252,11 @@ EngineCounters Engine::counters() {
     return all;
 }
 
+Result<std::vector<VolumeTrouble>> Engine::troubles(Deadline deadline) {
+    return impl_->call_group<std::vector<VolumeTrouble>>(
+        deadline, [](OwnerGroup& group, auto done) { group.troubles(std::move(done)); });
+}
+
 Status Engine::drop_layer(const LayerId& id, Deadline deadline) {
     return impl_->call_first<void>(
         deadline, [id](VolumeOwner& owner, Done done) { owner.drop_layer(id, std::move(done)); });

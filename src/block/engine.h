@@ -97,6 +97,15 @@ struct LayerFacts {
     std::uint64_t data_bytes = 0;  // of a sealed one: what it has, not counting zeros
 };
 
+// An open volume that met what it should not have since it was opened.
+struct VolumeTrouble {
+    VolumeId volume;
+    // Its active layer failed: nothing can be read or written until it is closed and opened. Else
+    // an operation met damage or a failing device, and others go on.
+    bool stopped = false;
+    Error first;  // io_error, data_loss
+};
+
 // Counts of work done since the engine was created (SPECIFICATION: cost independent of size).
 struct EngineCounters {
     std::uint64_t layers_created = 0;
@@ -262,6 +271,8 @@ class Engine {
     Status remove_pack(const PackId& pack, Deadline deadline);
 
     EngineCounters counters();
+    // Sorted by volume. Memory only.
+    Result<std::vector<VolumeTrouble>> troubles(Deadline deadline);
 
     // Unlinks the files of a layer that no open volume, view, destage or sealing uses
     // (failed_precondition otherwise). Fine if they are missing.

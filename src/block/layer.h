@@ -71,6 +71,8 @@ class Layer {
     // The check sums of its data exist from now on (LocalLayer): reads that begin later are checked
     // against them, and those of other bytes are data_loss. Of a sealed layer.
     virtual void check_reads() {}
+    // After a failed sync: every operation fails.
+    virtual bool failed() const { return false; }
     // Ends the use of the layer without flushing. Nothing else may be in flight.
     virtual void close(Done done) = 0;
     // Closes and deletes it.

@@ -66,6 +66,7 @@ class LocalLayer final : public Layer {
         return presence_.run(first, limit);
     }
     std::uint64_t version() const override { return version_; }
+    bool failed() const override { return failed_.has_value(); }
     void read(BlockRange range, MutableByteView into, Done done) override;
     void write(BlockRange range, ByteView from, Done done) override;
     void zero(BlockRange range, Done done) override;

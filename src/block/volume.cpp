@@ -47,6 +47,13 @@ void Volume::answer_later(Done done, Status status) {
     });
 }
 
+void Volume::note(const Status& status) {
+    if (!status && !trouble_ &&
+        (status.error().code() == Code::io_error || status.error().code() == Code::data_loss)) {
+        trouble_ = status.error();
+    }
+}
+
 bool Volume::begin(std::uint64_t offset, std::uint64_t length, bool change, Done& done) {
     INVARIANT(!closed_);
     std::uint64_t end = 0;
@@ -72,6 +79,7 @@ void Volume::count(bool durable, Done& done) {
     ++data_in_flight_;
     if (!durable) {
         done = [this, done = std::move(done)](Status status) mutable {
+            note(status);
             end_data();
             end();
             done(std::move(status));
@@ -82,6 +90,7 @@ void Volume::count(bool durable, Done& done) {
     done = [this, stack = stack_, done = std::move(done)](Status status) mutable {
         end_data();
         Done flushed = [this, done = std::move(done)](Status result) mutable {
+            note(result);
             end();
             done(std::move(result));
         };
@@ -265,6 +274,7 @@ void Volume::flush(Done done) {
         return;
     }
     flush_stack(scheduler_, stack_, [this, done = std::move(done)](Status status) mutable {
+        note(status);
         end();
         done(std::move(status));
     });

@@ -14,6 +14,7 @@
 
 #include <deque>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "block/data_page.h"
@@ -41,6 +42,8 @@ class Volume {
     std::uint64_t size_bytes() const { return size_bytes_; }
     bool read_only() const { return stack_->active == nullptr; }
     const StackRef& stack() const { return stack_; }
+    // The first io_error or data_loss an operation ended with.
+    const std::optional<Error>& trouble() const { return trouble_; }
 
     void read(std::uint64_t offset, MutableByteView into, Done done);
     void write(std::uint64_t offset, ByteView from, bool durable, Done done);
@@ -90,6 +93,7 @@ class Volume {
     struct Write;
 
     void answer_later(Done done, Status status);
+    void note(const Status& status);
     // Checks the range and counts the operation; false when `done` was answered.
     bool begin(std::uint64_t offset, std::uint64_t length, bool change, Done& done);
     // Makes `done` end a read or change, and then count the operation off.
@@ -117,6 +121,7 @@ class Volume {
     io::Callback<> quiet_;
     std::deque<io::Callback<>> held_;
     bool closed_ = false;
+    std::optional<Error> trouble_;
 };
 
 }  // namespace kiln::block

@@ -22,6 +22,7 @@
 #include "model/launch_template.h"
 #include "model/network.h"
 #include "model/region_settings.h"
+#include "model/replace_root.h"
 #include "model/role.h"
 #include "model/snapshot.h"
 #include "model/volume.h"
@@ -122,6 +123,15 @@ struct InstanceQuery {
     std::string private_ip{};
     std::optional<UnixMillis> terminated_before{};  // TRM-4: due to disappear
     std::vector<TagCondition> tags{};
+    Page page{};
+};
+
+struct ReplaceRootTaskQuery {
+    std::vector<model::ReplaceRootTaskId> ids{};
+    std::string region{};
+    std::vector<model::AccountId> owners{};
+    std::optional<model::InstanceId> instance{};
+    std::vector<model::ReplaceRootState> states{};
     Page page{};
 };
 

@@ -218,6 +218,7 @@ template class Repository<model::Image>;
 template class Repository<model::Snapshot>;
 template class Repository<model::Volume>;
 template class Repository<model::Instance>;
+template class Repository<model::ReplaceRootTask>;
 template class Repository<model::KeyPair>;
 template class Repository<model::LaunchTemplate>;
 template class Repository<model::LaunchTemplateVersion>;

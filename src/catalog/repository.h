@@ -55,6 +55,11 @@ struct Entity<model::Instance> {
     using Query = InstanceQuery;
 };
 template <>
+struct Entity<model::ReplaceRootTask> {
+    using Id = model::ReplaceRootTaskId;
+    using Query = ReplaceRootTaskQuery;
+};
+template <>
 struct Entity<model::KeyPair> {
     using Id = model::KeyPairId;
     using Query = KeyPairQuery;

@@ -65,6 +65,9 @@ class Transaction {
     Repository<model::Snapshot> snapshots() { return Repository<model::Snapshot>(session_); }
     Repository<model::Volume> volumes() { return Repository<model::Volume>(session_); }
     Repository<model::Instance> instances() { return Repository<model::Instance>(session_); }
+    Repository<model::ReplaceRootTask> replace_root_tasks() {
+        return Repository<model::ReplaceRootTask>(session_);
+    }
     Repository<model::KeyPair> key_pairs() { return Repository<model::KeyPair>(session_); }
     Repository<model::LaunchTemplate> launch_templates() {
         return Repository<model::LaunchTemplate>(session_);

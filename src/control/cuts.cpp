@@ -20,9 +20,9 @@ constexpr std::chrono::seconds kHoldTime{60};
 }  // namespace
 
 Result<std::vector<model::Snapshot>> Cuts::cut(const std::vector<model::VolumeId>& volumes,
-                                               const Begin& begin) {
+                                               const Begin& begin, const Also& also) {
     TRY_ASSIGN(const VolumeHold hold, volumes_.hold(volumes, Deadline::after(kHoldTime)));
-    auto snapshots = cut_held(hold, volumes, begin);
+    auto snapshots = cut_held(hold, volumes, begin, also);
     for (const model::VolumeId& id : volumes) {
         if (const Status closed = volumes_.close_held(hold, id, Deadline::after(kOpenTime));
             !closed) {
@@ -37,17 +37,17 @@ Result<std::vector<model::Snapshot>> Cuts::cut(const std::vector<model::VolumeId
 
 Result<std::vector<model::Snapshot>> Cuts::cut_held(const VolumeHold& hold,
                                                     const std::vector<model::VolumeId>& volumes,
-                                                    const Begin& begin) {
+                                                    const Begin& begin, const Also& also) {
     for (const model::VolumeId& id : volumes) {
         TRY(volumes_.open_held(hold, id, Deadline::after(kOpenTime)));
     }
     TRY_ASSIGN(const Set set, parts_.store.run([&](catalog::Transaction& tx) {
-        return write_pending(tx, volumes, begin);
+        return write_pending(tx, volumes, begin, also);
     }));
     block::CutEnd cut =
         parts_.engine.cut_volumes(set.members, set.id.str(), Deadline::after(kCutTime));
     if (!cut.status) {
-        TRY(after_failure(set, std::move(cut)));
+        TRY(after_failure(set, also, std::move(cut)));
         return set.snapshots;
     }
     const Status completed = parts_.store.run(
@@ -62,7 +62,7 @@ Result<std::vector<model::Snapshot>> Cuts::cut_held(const VolumeHold& hold,
 
 Result<Cuts::Set> Cuts::write_pending(catalog::Transaction& tx,
                                       const std::vector<model::VolumeId>& volumes,
-                                      const Begin& begin) {
+                                      const Begin& begin, const Also& also) {
     Set set;
     set.id = model::make_id<model::SnapshotSetId>(parts_.rng);
     TRY_ASSIGN(set.snapshots, begin(tx));
@@ -75,6 +75,9 @@ Result<Cuts::Set> Cuts::write_pending(catalog::Transaction& tx,
     for (model::Snapshot& snapshot : set.snapshots) {
         snapshot.set = set.id;
         TRY_ASSIGN(set.members.emplace_back(), write_member(tx, snapshot));
+    }
+    if (also.begun) {
+        TRY(also.begun(tx, set.snapshots));
     }
     return set;
 }
@@ -103,7 +106,7 @@ Result<block::CutMember> Cuts::write_member(catalog::Transaction& tx, model::Sna
     return block::CutMember{block_id(volume.id), block_id(successor.id), block_id(content.id)};
 }
 
-Status Cuts::after_failure(const Set& set, block::CutEnd cut) {
+Status Cuts::after_failure(const Set& set, const Also& also, block::CutEnd cut) {
     Error error = std::move(cut.status).error();
     if (error.code() == Code::deadline_exceeded) {
         // It may still happen. The volumes work on either way; the next start finds out.
@@ -111,7 +114,12 @@ Status Cuts::after_failure(const Set& set, block::CutEnd cut) {
         return ok();
     }
     if (!cut.happened) {
-        TRY(parts_.store.run([&](catalog::Transaction& tx) { return take_back(tx, set); }),
+        TRY(parts_.store.run([&](catalog::Transaction& tx) -> Status {
+            if (also.taken_back) {
+                TRY(also.taken_back(tx));
+            }
+            return take_back(tx, set);
+        }),
             "take back " + set.id.str());
         drop_successors(set);
         return error;

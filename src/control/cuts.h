@@ -34,13 +34,21 @@ class Cuts {
     // but for content and set. The volumes are those that were named before, else `conflict`.
     using Begin = std::function<Result<std::vector<model::Snapshot>>(catalog::Transaction& tx)>;
 
+    // What else goes into those transactions.
+    struct Also {
+        // At the end of transaction 1: the snapshots have their contents.
+        std::function<Status(catalog::Transaction& tx, const std::vector<model::Snapshot>&)> begun;
+        // When the cut is taken back, before the contents go.
+        std::function<Status(catalog::Transaction& tx)> taken_back;
+    };
+
     // `work_added` is called after a transaction that queued a job.
     Cuts(const Parts& parts, VolumeAccess& volumes, std::function<void()> work_added)
         : parts_(parts), volumes_(volumes), work_added_(std::move(work_added)) {}
 
     // The snapshots as transaction 1 wrote them.
     Result<std::vector<model::Snapshot>> cut(const std::vector<model::VolumeId>& volumes,
-                                             const Begin& begin);
+                                             const Begin& begin, const Also& also = {});
 
   private:
     struct Set {
@@ -51,11 +59,11 @@ class Cuts {
 
     Result<std::vector<model::Snapshot>> cut_held(const VolumeHold& hold,
                                                   const std::vector<model::VolumeId>& volumes,
-                                                  const Begin& begin);
+                                                  const Begin& begin, const Also& also);
     Result<Set> write_pending(catalog::Transaction& tx, const std::vector<model::VolumeId>& volumes,
-                              const Begin& begin);
+                              const Begin& begin, const Also& also);
     Result<block::CutMember> write_member(catalog::Transaction& tx, model::Snapshot& snapshot);
-    Status after_failure(const Set& set, block::CutEnd cut);
+    Status after_failure(const Set& set, const Also& also, block::CutEnd cut);
     void drop_successors(const Set& set);
     static Status take_back(catalog::Transaction& tx, const Set& set);
 

@@ -7,6 +7,7 @@
 #include "control/contents.h"
 #include "control/instance_worker.h"
 #include "control/instances.h"
+#include "control/replace_roots.h"
 #include "util/log.h"
 #include "util/strings.h"
 
@@ -191,6 +192,7 @@ Status InstanceWorker::forget(const model::Job& job) {
         }
         if (instance) {
             TRY(tx.tags().erase_resource(id.str()));
+            TRY(erase_replace_root_tasks(tx, id));
             TRY(tx.instances().erase(id));
         }
         return tx.jobs().finish(job);

@@ -49,17 +49,26 @@ Status InstancePower::check_root(catalog::Transaction& tx, const model::Instance
 }
 
 // IMDS-8: what was attached and detached since the last start shows from this one on. Instance
-// store devices stay as they are.
+// store devices stay as they are, and so does what the root was launched with (RRV-1).
 Status InstancePower::renew_mappings(catalog::Transaction& tx, model::Instance& instance) {
     catalog::VolumeQuery query;
     query.attached_to = {instance.id};
     TRY_ASSIGN(const auto volumes, tx.volumes().list(query));
+    model::SnapshotId root_snapshot;
+    for (const model::BlockDeviceMapping& mapping : instance.launch_mappings) {
+        if (mapping.ebs && model::same_device(mapping.device_name, instance.root_device_name)) {
+            root_snapshot = mapping.ebs->snapshot_id;
+        }
+    }
     std::erase_if(instance.launch_mappings,
                   [](const model::BlockDeviceMapping& mapping) { return mapping.ebs.has_value(); });
     for (const model::Volume& volume : volumes) {
         model::BlockDeviceMapping& mapping = instance.launch_mappings.emplace_back();
         mapping.device_name = volume.attachment->device;
         mapping.ebs.emplace();
+        if (model::same_device(mapping.device_name, instance.root_device_name)) {
+            mapping.ebs->snapshot_id = root_snapshot;
+        }
     }
     return ok();
 }

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // Guests that are powered off only to go on again: for a reboot (the job `instance.reboot`), or for
-// an image (create_image.h). The guest is asked to power off, in good order, and its machine, which
-// waits for that (D18), is reset and goes on: the same process, disks and network. A guest that
-// does not answer in time gets no more of it (RBT-2).
+// an image (create_image.h), or for another root volume (replace_roots.h). The guest is asked to
+// power off, in good order, and its machine, which waits for that (D18), is reset and goes on: the
+// same process, disks and network. A guest that does not answer in time gets no more of it (RBT-2).
 #include <fmt/format.h>
 
 #include <algorithm>
 
 #include "control/instance_worker.h"
+#include "control/replace_roots.h"
 #include "util/log.h"
 #include "util/strings.h"
 
@@ -37,7 +38,8 @@ std::optional<UnixMillis> waits_until(const model::Job& job) {
 Result<bool> has_hold(catalog::Transaction& tx, const model::InstanceId& id) {
     TRY_ASSIGN(const bool rebooting, has_job(tx, kRebootJob, id));
     TRY_ASSIGN(const bool imaging, has_job(tx, kCreateImageJob, id));
-    return rebooting || imaging;
+    TRY_ASSIGN(const bool replacing, has_job(tx, kReplaceRootJob, id));
+    return rebooting || imaging || replacing;
 }
 
 Status InstanceWorker::wait_for_guest(model::Job job, std::chrono::milliseconds grace) {
@@ -64,7 +66,7 @@ Result<bool> InstanceWorker::take_hold(const model::Job& job) {
     const UnixMillis now = parts_.clock.now();
     TRY_ASSIGN(const auto holds, parts_.store.read([&](catalog::Transaction& tx) {
         catalog::JobQuery query;
-        query.kinds = {kRebootJob, kCreateImageJob};
+        query.kinds = {kRebootJob, kCreateImageJob, kReplaceRootJob};
         query.subject = job.subject;
         return tx.jobs().list(query);
     }));

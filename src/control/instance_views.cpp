@@ -142,7 +142,9 @@ void add_launch_filters(Getters& getters) {
     getters["launch-time"] = [](const InstanceView& view) {
         return one(format_iso8601(view.instance.launched));
     };
-    getters["monitoring-state"] = [](const InstanceView&) { return one("disabled"); };
+    getters["monitoring-state"] = [](const InstanceView& view) {
+        return one(view.instance.detailed_monitoring ? "enabled" : "disabled");
+    };
     getters["owner-id"] = [](const InstanceView& view) {
         return one(view.instance.owner_id.str());
     };

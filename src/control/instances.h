@@ -47,6 +47,8 @@ struct RunInstancesInput {
     bool disable_api_termination = false;
     bool disable_api_stop = false;
     bool ebs_optimized = false;
+    bool detailed_monitoring = false;
+    std::optional<model::CpuCredits> cpu_credits;
     std::string key_name;  // empty: none
     InstanceProfileSpec profile;
     Bytes user_data;

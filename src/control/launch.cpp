@@ -11,6 +11,7 @@
 #include "control/job_runner.h"
 #include "control/key_pairs.h"
 #include "control/machine_fit.h"
+#include "control/region_settings.h"
 #include "control/space.h"
 #include "util/strings.h"
 
@@ -58,11 +59,7 @@ Status Launch::check() const {
     }
     TRY(check_metadata_options(input_.metadata_options));
     TRY(check_network(input_.network, input_.max_count));
-    TRY(check_tag_specifications(input_.tags, {"instance", "volume", "network-interface"}));
-    if (input_.metadata_options.instance_tags_enabled.value_or(false)) {
-        TRY(check_metadata_tags(tags_for(input_.tags, "instance")));
-    }
-    return ok();
+    return check_tag_specifications(input_.tags, {"instance", "volume", "network-interface"});
 }
 
 Result<std::vector<VolumePlan>> Launch::plan_volumes(
@@ -152,7 +149,8 @@ model::Instance Launch::draft(const model::Image& image, const InstanceType& typ
     instance.disk_transport = parts_.settings.disk_transport;
     instance.product_codes = image.product_codes;
     instance.user_data = input_.user_data;
-    instance.metadata_options = launch_metadata_options(input_.metadata_options, image);
+    instance.detailed_monitoring = input_.detailed_monitoring;
+    instance.cpu_credits = input_.cpu_credits;
     instance.shutdown_behavior = input_.shutdown_behavior;
     instance.disable_api_termination = input_.disable_api_termination;
     instance.disable_api_stop = input_.disable_api_stop;
@@ -209,6 +207,12 @@ Result<std::vector<model::Instance>> Launch::run(catalog::Transaction& tx) {
         TRY_ASSIGN(key, find_key_pair(tx, caller_, input_.key_name));
     }
     TRY_ASSIGN(const auto profile, find_launch_profile(tx, caller_, input_.profile));  // RUN-7
+    TRY_ASSIGN(const auto settings, region_settings(tx, caller_.account, caller_.region));
+    TRY_ASSIGN(const auto metadata,
+               launch_metadata_options(input_.metadata_options, settings.metadata, image));
+    if (metadata.instance_tags_enabled) {  // the account's default may say so
+        TRY(check_metadata_tags(tags_for(input_.tags, "instance")));
+    }
     TRY_ASSIGN(const std::size_t fit,
                find_capacity(tx, parts_, *type, static_cast<std::size_t>(input_.min_count),
                              static_cast<std::size_t>(input_.max_count)));
@@ -223,6 +227,7 @@ Result<std::vector<model::Instance>> Launch::run(catalog::Transaction& tx) {
 
     std::vector<model::Instance> made;
     model::Instance instance = draft(image, *type, mappings);
+    instance.metadata_options = metadata;
     instance.key_name = key.name;
     instance.public_key = key.public_key;
     instance.profile = profile;

@@ -198,7 +198,8 @@ MetadataTree build_metadata_tree(const MetadataFacts& facts) {
     if (facts.identity) {
         put_identity(tree, *facts.identity);
     }
-    tree.put("dynamic/fws/instance-monitoring", "disabled");
+    tree.put("dynamic/fws/instance-monitoring",
+             instance.detailed_monitoring ? "enabled" : "disabled");
     tree.put("dynamic/instance-identity/document", identity_document(instance));
     if (!instance.user_data.empty()) {
         tree.put("user-data", std::string(as_text(instance.user_data)));

@@ -6,11 +6,10 @@
 #include "control/api_errors.h"
 #include "control/instances.h"
 #include "control/metadata_facts.h"
+#include "control/region_settings.h"
 
 namespace kiln::control {
 namespace {
-
-constexpr std::int64_t kMaxHopLimit = 64;
 
 model::MetadataOptions merged(const MetadataOptionsInput& input, model::MetadataOptions options) {
     options.tokens_required = input.tokens_required.value_or(options.tokens_required);
@@ -39,14 +38,26 @@ Status check_metadata_options(const MetadataOptionsInput& input) {
     return ok();
 }
 
-model::MetadataOptions launch_metadata_options(const MetadataOptionsInput& input,
-                                               const model::Image& image) {
+Result<model::MetadataOptions> launch_metadata_options(const MetadataOptionsInput& input,
+                                                       const model::MetadataDefaults& account,
+                                                       const model::Image& image) {
     model::MetadataOptions defaults;
     if (image.imds_v2) {
         defaults.tokens_required = true;
         defaults.hop_limit = 2;
     }
-    return merged(input, defaults);
+    MetadataOptionsInput chosen;
+    chosen.tokens_required = account.tokens_required;
+    chosen.hop_limit = account.hop_limit;
+    chosen.endpoint_enabled = account.endpoint_enabled;
+    chosen.instance_tags_enabled = account.instance_tags_enabled;
+    const model::MetadataOptions options = merged(input, merged(chosen, defaults));
+    if (account.tokens_enforced.value_or(false) && !options.tokens_required) {
+        return errors::unsupported(
+            "You can't launch instances with IMDSv1 because httpTokensEnforced is enabled for this "
+            "account. Launch the instance with httpTokens=required.");
+    }
+    return options;
 }
 
 Status check_metadata_tags(const std::vector<model::Tag>& tags) {
@@ -80,6 +91,12 @@ Result<model::MetadataOptions> modify_metadata_options(catalog::Store& store, co
                 fmt::format("The instance '{}' is not in a state from which its metadata options "
                             "can be modified.",
                             instance.id.str()));
+        }
+        TRY_ASSIGN(const auto settings, region_settings(tx, caller.account, caller.region));
+        if (settings.metadata.tokens_enforced.value_or(false) &&
+            !input.options.tokens_required.value_or(true)) {
+            return errors::unsupported(
+                "You can't enable IMDSv1 because httpTokensEnforced is enabled for this account.");
         }
         instance.metadata_options = merged(input.options, instance.metadata_options);
         if (instance.metadata_options.instance_tags_enabled) {

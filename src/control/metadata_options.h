@@ -12,6 +12,7 @@
 #include "control/caller.h"
 #include "model/image.h"
 #include "model/instance.h"
+#include "model/region_settings.h"
 #include "model/tag.h"
 
 namespace kiln::control {
@@ -26,10 +27,13 @@ struct MetadataOptionsInput {
     friend bool operator==(const MetadataOptionsInput&, const MetadataOptionsInput&) = default;
 };
 
+inline constexpr std::int64_t kMaxHopLimit = 64;
 Status check_metadata_options(const MetadataOptionsInput& input);
-// IMDS-4: request, then image, then the system's defaults.
-model::MetadataOptions launch_metadata_options(const MetadataOptionsInput& input,
-                                               const model::Image& image);
+// IMDS-4: request, then the account's defaults for the region, then image, then the system's
+// defaults. UnsupportedOperation where the account insists on tokens and they would be optional.
+Result<model::MetadataOptions> launch_metadata_options(const MetadataOptionsInput& input,
+                                                       const model::MetadataDefaults& account,
+                                                       const model::Image& image);
 // IMDS-11: every key of an instance whose metadata shows its tags. To be called wherever such an
 // instance gets tags.
 Status check_metadata_tags(const std::vector<model::Tag>& tags);

@@ -5,6 +5,7 @@
 #include "control/image_rules.h"
 #include "control/instance_views.h"
 #include "control/launch_templates.h"
+#include "control/replace_roots.h"
 #include "control/security_groups.h"
 #include "control/snapshot_access.h"
 
@@ -45,6 +46,12 @@ Status check_volume(catalog::Transaction& tx, const Caller& caller, const std::s
     return is_own(volume, caller) && volume->state != model::VolumeState::deleted
                ? ok()
                : Status(errors::volume_not_found(model::VolumeId(id)));
+}
+
+Status check_root_task(catalog::Transaction& tx, const Caller& caller, const std::string& id) {
+    const model::ReplaceRootTaskId task(id);
+    TRY_ASSIGN(const auto found, tx.replace_root_tasks().find(task));
+    return is_own(found, caller) ? ok() : Status(replace_root_task_not_found(task));
 }
 
 Status check_vpc(catalog::Transaction& tx, const Caller& caller, const std::string& id) {
@@ -128,6 +135,8 @@ constexpr Kind kKinds[] = {
     {"i-", "instance", check_form<model::parse_instance_id>, check_instance},
     {"key-", "key-pair", check_form<model::parse_key_pair_id>, check_key_pair},
     {"lt-", "launch-template", check_form<model::parse_launch_template_id>, check_template},
+    {"replacevol-", "replace-root-volume-task", check_form<model::parse_replace_root_task_id>,
+     check_root_task},
     {"snap-", "snapshot", check_form<model::parse_snapshot_id>, check_snapshot},
     {"vpc-", "vpc", check_form<model::parse_vpc_id>, check_vpc},
     {"subnet-", "subnet", check_form<model::parse_subnet_id>, check_subnet},

@@ -147,11 +147,34 @@ Status VolumeAccess::open_stack(const model::VolumeId& id, Deadline deadline) {
         log_warn("volumes", "opening " + id.str() + " once more: " + opened.error().to_string());
         opened = open_planned(id, deadline);
     }
+    note_opening(id, opened);
     if (!opened) {
         return std::move(opened).error().with("open volume " + id.str());
     }
     note(id, {});
     return ok();
+}
+
+void VolumeAccess::note_opening(const model::VolumeId& id, const Status& opened) {
+    MutexLock lock(mutex_);
+    if (opened) {
+        unreadable_.erase(id);
+        return;
+    }
+    switch (opened.error().code()) {
+        case Code::data_loss:
+        case Code::io_error:
+        case Code::not_found:  // of a file that must be there
+            unreadable_.insert_or_assign(id, opened.error());
+            return;
+        default:  // no space, no time: says nothing about the bytes
+            return;
+    }
+}
+
+std::map<model::VolumeId, Error> VolumeAccess::unreadable() {
+    MutexLock lock(mutex_);
+    return unreadable_;
 }
 
 Status VolumeAccess::close_unless_exported(const model::VolumeId& id, Deadline deadline) {
@@ -221,6 +244,10 @@ Status VolumeAccess::close(const model::VolumeId& id, Deadline deadline) {
 Status VolumeAccess::close_all(const model::VolumeId& id, Deadline deadline) {
     TRY_ASSIGN(const VolumeHold held, hold({id}, deadline));
     note(id, {});
+    {
+        MutexLock lock(mutex_);
+        unreadable_.erase(id);
+    }
     return close_unless_exported(id, deadline);
 }
 
@@ -253,6 +280,38 @@ Status VolumeAccess::close_read_only(const model::VolumeId& id, Deadline deadlin
     now.read_only = false;
     note(id, now);
     return close_unless_exported(id, deadline);
+}
+
+Status VolumeAccess::export_as(const model::VolumeId& id, const Exports& wanted,
+                               Deadline deadline) {
+    if (wanted.machine) {
+        TRY(export_to_machine(id, deadline), "export volume " + id.str());
+    }
+    if (wanted.read_only) {
+        TRY(parts_.engine.export_volume(block_id(id), read_only_socket_path(id), true, deadline));
+    }
+    note(id, wanted);
+    return ok();
+}
+
+Status VolumeAccess::reopen(const model::VolumeId& id, bool for_machine, Deadline deadline) {
+    TRY_ASSIGN(const VolumeHold held, hold({id}, deadline));
+    Exports wanted = exports(id);
+    wanted.machine = wanted.machine || for_machine;
+    if (parts_.engine.is_open(block_id(id))) {
+        if (const Status closed = parts_.engine.close_volume(block_id(id), deadline); !closed) {
+            // That is why it is opened anew; it is closed all the same.
+            log_warn("volumes", "closing " + id.str() + ": " + closed.error().to_string());
+        }
+    }
+    {
+        MutexLock lock(mutex_);
+        exports_.erase(id);
+    }
+    TRY(open_stack(id, deadline));
+    Status exported = export_as(id, wanted, deadline);
+    const Status closed = close_unless_exported(id, deadline);
+    return exported ? closed : exported;
 }
 
 Status VolumeAccess::limit(const model::VolumeId& id, Deadline deadline) {

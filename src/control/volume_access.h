@@ -81,6 +81,12 @@ class VolumeAccess {
     Status grow(const model::VolumeId& id, std::uint64_t size_bytes,
                 const std::function<Status()>& commit, Deadline deadline);
 
+    // VOL-14: closes the volume, if it is open, and opens it anew with the exports it had, and for
+    // its machine if told so. Whoever is connected comes back by himself.
+    Status reopen(const model::VolumeId& id, bool for_machine, Deadline deadline);
+    // Volumes that could not be opened the last time because of their files, and why.
+    std::map<model::VolumeId, Error> unreadable() EXCLUDES(mutex_);
+
     // VOL-16: an open volume gets the limits that its row says; nothing where they are not
     // enforced.
     Status limit(const model::VolumeId& id, Deadline deadline);
@@ -106,6 +112,9 @@ class VolumeAccess {
     Status grow_open(const model::VolumeId& id, std::uint64_t size_bytes,
                      const std::function<Status()>& commit, Deadline deadline);
     Status open_planned(const model::VolumeId& id, Deadline deadline);
+    Status export_as(const model::VolumeId& id, const Exports& wanted, Deadline deadline);
+    // How an attempt to open it ended.
+    void note_opening(const model::VolumeId& id, const Status& opened) EXCLUDES(mutex_);
     Status seal(const model::LayerRecord& layer, Deadline deadline);
     Status close_unless_exported(const model::VolumeId& id, Deadline deadline);
     Exports exports(const model::VolumeId& id) EXCLUDES(mutex_);
@@ -118,6 +127,7 @@ class VolumeAccess {
     std::set<model::VolumeId> held_ GUARDED_BY(mutex_);
     // Every open volume. An entry changes only under the volume's hold.
     std::map<model::VolumeId, Exports> exports_ GUARDED_BY(mutex_);
+    std::map<model::VolumeId, Error> unreadable_ GUARDED_BY(mutex_);
 };
 
 }  // namespace kiln::control

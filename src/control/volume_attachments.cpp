@@ -10,6 +10,7 @@
 #include "control/device_mappings.h"
 #include "control/instances.h"
 #include "control/job_runner.h"
+#include "control/replace_roots.h"
 #include "control/volume_plan.h"
 #include "control/volumes.h"
 
@@ -46,8 +47,14 @@ Status check_device(catalog::Transaction& tx, const model::Instance& instance,
     return ok();
 }
 
-// CI-14
+// CI-14, RRV-4
 Status check_no_image(catalog::Transaction& tx, const model::Instance& instance) {
+    TRY_ASSIGN(const bool replacing, has_job(tx, kReplaceRootJob, instance.id));
+    if (replacing) {
+        return Error::api(Code::failed_precondition, "IncorrectState",
+                          fmt::format("The root volume of the instance '{}' is being replaced.",
+                                      instance.id.str()));
+    }
     TRY_ASSIGN(const bool imaging, has_job(tx, kCreateImageJob, instance.id));
     return imaging ? Status(Error::api(Code::failed_precondition, "IncorrectState",
                                        fmt::format("An image of the instance '{}' is being "

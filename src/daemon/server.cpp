@@ -70,6 +70,7 @@ Result<std::unique_ptr<Server>> Server::start(const ServeOptions& options) {
     TRY(server->jobs_->start(kJobThreads));
     server->space_watch_->start();
     server->memory_watch_->start();
+    server->volume_health_->start();
     TRY(server->open_api());
     TRY(server->introduce());
     server->start_providing();
@@ -327,6 +328,7 @@ void Server::stop() {
     if (space_watch_) {
         space_watch_->stop();
         memory_watch_->stop();
+        volume_health_->stop();
     }
     if (hypervisor_) {
         const auto machines = hypervisor_->machines();

@@ -34,6 +34,8 @@
 #include "control/security_groups.h"
 #include "control/snapshots.h"
 #include "control/space_watch.h"
+#include "control/volume_copies.h"
+#include "control/volume_health.h"
 #include "control/volume_modifications.h"
 #include "daemon/command.h"
 #include "daemon/options.h"
@@ -123,6 +125,8 @@ class Server {
     std::unique_ptr<control::Instances> instances_;
     std::unique_ptr<control::AttachmentWorker> attachments_;
     std::unique_ptr<control::VolumeModifications> modifications_;
+    std::unique_ptr<control::VolumeHealth> volume_health_;
+    std::unique_ptr<control::VolumeCopies> volume_copies_;
     std::unique_ptr<control::Volumes> volume_requests_;
     std::unique_ptr<control::CreateImages> create_images_;
     std::unique_ptr<control::ImageCopies> image_copies_;
@@ -132,6 +136,9 @@ class Server {
     std::unique_ptr<control::InstancePower> power_;
     std::unique_ptr<control::InstanceAttributes> attributes_;
     std::unique_ptr<control::InstanceStatuses> statuses_;
+    std::unique_ptr<control::InstanceSettings> instance_settings_;
+    std::unique_ptr<control::ProfileAssociations> profile_associations_;
+    std::unique_ptr<control::ReplaceRoots> replace_roots_;
     std::unique_ptr<control::Imports> imports_;
     std::unique_ptr<control::DiskExports> exports_;
     std::unique_ptr<control::DiskDiffs> diffs_;

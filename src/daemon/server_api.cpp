@@ -54,8 +54,13 @@ Status Server::open_api() {
                                  .power = *power_,
                                  .attributes = *attributes_,
                                  .statuses = *statuses_,
+                                 .instance_settings = *instance_settings_,
+                                 .profile_associations = *profile_associations_,
+                                 .replace_roots = *replace_roots_,
                                  .volumes = *volume_requests_,
                                  .modifications = *modifications_,
+                                 .volume_health = *volume_health_,
+                                 .volume_copies = *volume_copies_,
                                  .imports = *imports_,
                                  .exports = *exports_,
                                  .inspector = *inspector_,
@@ -88,8 +93,12 @@ Status Server::open_api() {
     api::add_instance_handlers(registry_, services);
     api::add_instance_power_handlers(registry_, services);
     api::add_instance_attribute_handlers(registry_, services);
+    api::add_instance_settings_handlers(registry_, services);
+    api::add_profile_association_handlers(registry_, services);
+    api::add_replace_root_handlers(registry_, services);
     api::add_volume_handlers(registry_, services);
     api::add_volume_modification_handlers(registry_, services);
+    api::add_volume_status_handlers(registry_, services);
     api::add_instance_type_handlers(registry_, services);
     api::add_network_handlers(registry_, services);
     api::add_security_group_handlers(registry_, services);

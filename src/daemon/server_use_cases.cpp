@@ -37,6 +37,9 @@ void Server::make_use_cases() {
     attachments_->install(*jobs_);
     modifications_ = std::make_unique<control::VolumeModifications>(*parts_, *volumes_, poke);
     modifications_->install(*jobs_);
+    volume_health_ = std::make_unique<control::VolumeHealth>(*parts_, *volumes_);
+    volume_copies_ = std::make_unique<control::VolumeCopies>(*parts_, *cuts_, poke);
+    volume_copies_->install(*jobs_);
     space_watch_ = std::make_unique<control::SpaceWatch>(*parts_);
     watch_->set_workers(*worker_, *attachments_, *space_watch_);
     memory_watch_ = std::make_unique<control::MemoryWatch>(*hypervisor_);
@@ -47,6 +50,10 @@ void Server::make_use_cases() {
     power_ = std::make_unique<control::InstancePower>(*parts_, poke);
     attributes_ = std::make_unique<control::InstanceAttributes>(*parts_, *instance_networks_);
     statuses_ = std::make_unique<control::InstanceStatuses>(*parts_, *worker_);
+    instance_settings_ = std::make_unique<control::InstanceSettings>(*parts_, *worker_);
+    profile_associations_ = std::make_unique<control::ProfileAssociations>(*store_, *clock_, *rng_);
+    replace_roots_ = std::make_unique<control::ReplaceRoots>(*parts_, *volumes_, *worker_, poke);
+    replace_roots_->install(*jobs_);
     volume_requests_ = std::make_unique<control::Volumes>(*parts_, *volumes_, poke);
     imports_ = std::make_unique<control::Imports>(*parts_, poke);
     exports_ = std::make_unique<control::DiskExports>(*parts_, poke);

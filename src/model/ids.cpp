@@ -141,6 +141,14 @@ Result<LaunchTemplateId> parse_launch_template_id(std::string_view text) {
     return parse_expecting<LaunchTemplateId>(text, "InvalidLaunchTemplateId.Malformed");
 }
 
+Result<ReplaceRootTaskId> parse_replace_root_task_id(std::string_view text) {
+    return parse_expecting<ReplaceRootTaskId>(text, "InvalidReplaceRootVolumeTaskId.Malformed");
+}
+
+Result<ProfileAssociationId> parse_profile_association_id(std::string_view text) {
+    return parse_expecting<ProfileAssociationId>(text, "InvalidAssociationID.Malformed");
+}
+
 Result<AccountId> parse_account_id(std::string_view text) {
     if (!is_well_formed_account(text)) {
         return Error::api(Code::invalid_argument, "InvalidUserID.Malformed",

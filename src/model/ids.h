@@ -54,6 +54,15 @@ struct KeyPairIdTag {
 struct LaunchTemplateIdTag {
     static constexpr std::string_view kPrefix = "lt";
 };
+struct ReplaceRootTaskIdTag {
+    static constexpr std::string_view kPrefix = "replacevol";
+};
+struct ProfileAssociationIdTag {
+    static constexpr std::string_view kPrefix = "iip-assoc";
+};
+struct VolumeEventIdTag {
+    static constexpr std::string_view kPrefix = "evol";
+};
 // Not known to EC2: bytes (content), a file of them (layer), a cut over several volumes, a piece of
 // durable work.
 struct ContentIdTag {
@@ -87,6 +96,9 @@ using SecurityGroupId = StrongId<SecurityGroupIdTag>;
 using SecurityGroupRuleId = StrongId<SecurityGroupRuleIdTag>;
 using KeyPairId = StrongId<KeyPairIdTag>;
 using LaunchTemplateId = StrongId<LaunchTemplateIdTag>;
+using ReplaceRootTaskId = StrongId<ReplaceRootTaskIdTag>;
+using ProfileAssociationId = StrongId<ProfileAssociationIdTag>;
+using VolumeEventId = StrongId<VolumeEventIdTag>;
 using ContentId = StrongId<ContentIdTag>;
 using LayerId = StrongId<LayerIdTag>;
 using SnapshotSetId = StrongId<SnapshotSetIdTag>;
@@ -136,6 +148,8 @@ Result<SecurityGroupId> parse_security_group_id(std::string_view text);
 Result<SecurityGroupRuleId> parse_security_group_rule_id(std::string_view text);
 Result<KeyPairId> parse_key_pair_id(std::string_view text);
 Result<LaunchTemplateId> parse_launch_template_id(std::string_view text);
+Result<ReplaceRootTaskId> parse_replace_root_task_id(std::string_view text);
+Result<ProfileAssociationId> parse_profile_association_id(std::string_view text);
 // InvalidUserID.Malformed
 Result<AccountId> parse_account_id(std::string_view text);
 

@@ -100,6 +100,13 @@ constexpr auto enum_names(DiskTransport) {
         {{DiskTransport::nbd, "nbd"}, {DiskTransport::vhost_user, "vhost-user"}});
 }
 
+// CRD-1: what a burstable instance was launched with.
+enum class CpuCredits { standard, unlimited };
+constexpr auto enum_names(CpuCredits) {
+    return std::to_array<EnumName<CpuCredits>>(
+        {{CpuCredits::standard, "standard"}, {CpuCredits::unlimited, "unlimited"}});
+}
+
 // IMDS-4
 struct MetadataOptions {
     bool tokens_required = false;  // httpTokens required | optional
@@ -149,12 +156,15 @@ struct Instance {
     std::string key_name;
     std::string public_key;  // of that pair, copied at launch: "ssh-rsa AAAA..." (KP-8)
     std::optional<InstanceProfileRef> profile;
+    std::optional<ProfileAssociation> profile_association;  // none: made with the instance
     Bytes user_data;
     MetadataOptions metadata_options;
     ShutdownBehavior shutdown_behavior = ShutdownBehavior::stop;
     bool disable_api_termination = false;
     bool disable_api_stop = false;
-    bool forced_off = false;  // STP-1: somebody would not wait for the guest
+    bool detailed_monitoring = false;       // MON-1
+    std::optional<CpuCredits> cpu_credits;  // none: what its type has
+    bool forced_off = false;                // STP-1: somebody would not wait for the guest
 
     VpcId vpc_id;
     SubnetId subnet_id;

@@ -3,6 +3,8 @@
 // defaults. Thread model: plain value.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 
 #include "model/ids.h"
@@ -26,6 +28,16 @@ constexpr auto enum_names(SnapshotBlockPublicAccess) {
          {SnapshotBlockPublicAccess::block_all_sharing, "block-all-sharing"}});
 }
 
+// IMDS-4: what a launch gets that does not say otherwise; absent: no preference.
+struct MetadataDefaults {
+    std::optional<bool> tokens_required;
+    std::optional<std::uint32_t> hop_limit;
+    std::optional<bool> endpoint_enabled;
+    std::optional<bool> instance_tags_enabled;
+    std::optional<bool> tokens_enforced;  // a launch that leaves tokens optional is refused
+    friend bool operator==(const MetadataDefaults&, const MetadataDefaults&) = default;
+};
+
 struct RegionSettingsIdTag {};
 using RegionSettingsId = StrongId<RegionSettingsIdTag>;
 
@@ -34,6 +46,7 @@ struct RegionSettings {
     std::string region;
     ImageBlockPublicAccess image_access = ImageBlockPublicAccess::unblocked;
     SnapshotBlockPublicAccess snapshot_access = SnapshotBlockPublicAccess::unblocked;
+    MetadataDefaults metadata{};
     UnixMillis created;  // when the first was chosen
     RegionSettingsId id() const { return RegionSettingsId(account.str() + "/" + region); }
     friend bool operator==(const RegionSettings&, const RegionSettings&) = default;

@@ -55,6 +55,13 @@ struct InstanceProfileRef {
     friend bool operator==(const InstanceProfileRef&, const InstanceProfileRef&) = default;
 };
 
+// How an instance came by its profile.
+struct ProfileAssociation {
+    ProfileAssociationId id;
+    UnixMillis since;
+    friend bool operator==(const ProfileAssociation&, const ProfileAssociation&) = default;
+};
+
 inline std::string arn_of(const Role& role) {
     return "arn:aws:iam::" + role.owner_id.str() + ":role" + role.path + role.name;
 }

@@ -115,6 +115,27 @@ struct VolumeModification {
     friend bool operator==(const VolumeModification&, const VolumeModification&) = default;
 };
 
+// VOL-14: why the data of a volume may not be what its instance wrote.
+enum class VolumeFault {
+    stopped,     // the engine stopped it: what its device lost cannot be known
+    unreadable,  // it could not be opened
+    damaged,     // bytes of it could not be read as they were written
+};
+constexpr auto enum_names(VolumeFault) {
+    return std::to_array<EnumName<VolumeFault>>({{VolumeFault::stopped, "stopped"},
+                                                 {VolumeFault::unreadable, "unreadable"},
+                                                 {VolumeFault::damaged, "damaged"}});
+}
+
+// Noted when it was seen first; until EnableVolumeIO.
+struct VolumeEventNote {
+    VolumeEventId id;
+    VolumeFault fault = VolumeFault::stopped;
+    InstanceId instance_id;  // it was attached to then
+    UnixMillis since;
+    friend bool operator==(const VolumeEventNote&, const VolumeEventNote&) = default;
+};
+
 struct Volume {
     VolumeId id;
     AccountId owner_id;
@@ -128,12 +149,15 @@ struct Volume {
     bool encrypted = false;
     std::string kms_key_id;
     SnapshotId snapshot_id;  // VOL-13: shown even after the snapshot is gone
+    VolumeId source_volume;  // VOL-12: that it was copied from
     std::string lineage;     // SNP-5: of the snapshot it was made from; empty: a new one
     ContentId base_content;  // empty: over nothing but zeros
     LayerId active_layer;
     std::optional<VolumeAttachment> attachment;
     std::optional<VolumeModification> modification;
     std::vector<UnixMillis> modified;  // when the last few began
+    bool auto_enable_io = false;       // VOL-14
+    std::optional<VolumeEventNote> event;
     UnixMillis created;
     friend bool operator==(const Volume&, const Volume&) = default;
 };

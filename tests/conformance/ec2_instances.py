@@ -91,7 +91,6 @@ def test_RUN_15_what_every_instance_has_may_be_asked_for(service):
         ("UnsupportedOperation", {"CapacityReservationSpecification": {"CapacityReservationTarget": {"CapacityReservationId": "cr-01234567890123456"}}}),
         ("InvalidParameterValue", {"CreditSpecification": {"CpuCredits": "free"}}),
         ("InvalidParameterCombination", {"CreditSpecification": {"CpuCredits": "standard"}, "InstanceType": "m5.large"}),
-        ("UnsupportedOperation", {"Monitoring": {"Enabled": True}}),
     ):
         expect(code, asked, **wrong)
 

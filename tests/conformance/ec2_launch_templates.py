@@ -333,7 +333,6 @@ def test_LT_6_network_interfaces_and_what_may_not_go_together(service):
     assert kept_and_refused(unbuilt, "InstanceMarketOptions", InstanceMarketOptions={"MarketType": "spot"}) == unbuilt
     assert kept_and_refused(unbuilt, "InstanceRequirements", InstanceRequirements={"VCpuCount": {"Min": 1}, "MemoryMiB": {"Min": 1}}) == unbuilt
     assert kept_and_refused(unbuilt, "KernelId", KernelId="aki-01234567") == unbuilt
-    assert kept_and_refused(unbuilt, "Monitoring", Monitoring={"Enabled": True}) == unbuilt
     assert kept_and_refused(unbuilt, "Placement", Placement={"GroupName": "near"}) == unbuilt
     assert kept_and_refused("InvalidAMIID.Malformed", "ami-x", ImageId="ami-x") == "InvalidAMIID.Malformed"
     # What needs the catalog is said by the launch alone.

@@ -124,7 +124,7 @@ void fill_machine(const model::Instance& from, Instance& to) {
     to.platform = unless_empty(from.platform);
     to.kernel_id = unless_empty(from.kernel_id.str());
     to.ramdisk_id = unless_empty(from.ramdisk_id.str());
-    to.monitoring.emplace().state = "disabled";
+    to.monitoring.emplace().state = from.detailed_monitoring ? "enabled" : "disabled";
 }
 
 Instance from_instance(const control::InstanceView& view) {

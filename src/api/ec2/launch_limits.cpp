@@ -67,7 +67,6 @@ Status refuse_unbuilt(const RunInstancesRequest& request) {
          "HibernationOptions"},
         {request.enclave_options && request.enclave_options->enabled.value_or(false),
          "EnclaveOptions"},
-        {request.monitoring && request.monitoring->enabled.value_or(false), "Monitoring.Enabled"},
         {request.cpu_options.has_value(), "CpuOptions"},
         {request.ipv6_address_count.value_or(0) != 0 || !request.ipv6_addresses.empty(),
          "Ipv6Address"},

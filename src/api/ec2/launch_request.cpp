@@ -96,6 +96,12 @@ Result<control::RunInstancesInput> to_launch_input(const Context& context,
     input.disable_api_termination = request.disable_api_termination.value_or(false);
     input.disable_api_stop = request.disable_api_stop.value_or(false);
     input.ebs_optimized = request.ebs_optimized.value_or(false);
+    input.detailed_monitoring = request.monitoring && request.monitoring->enabled.value_or(false);
+    if (request.credit_specification) {
+        TRY_ASSIGN(input.cpu_credits,
+                   to_enum(request.credit_specification->cpu_credits,
+                           "CreditSpecification.CpuCredits", model::CpuCredits::standard));
+    }
     input.key_name = request.key_name.value_or("");
     if (request.iam_instance_profile) {
         input.profile.arn = request.iam_instance_profile->arn.value_or("");

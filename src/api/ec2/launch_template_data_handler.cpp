@@ -57,7 +57,7 @@ void fill_options(const model::Instance& instance, ResponseLaunchTemplateData& d
     options.http_endpoint = shown.http_endpoint;
     options.http_protocol_ipv6 = shown.http_protocol_ipv6;
     options.instance_metadata_tags = shown.instance_metadata_tags;
-    data.monitoring.emplace().enabled = false;
+    data.monitoring.emplace().enabled = instance.detailed_monitoring;
     LaunchTemplatePlacement& placement = data.placement.emplace();
     placement.availability_zone = instance.availability_zone;
     placement.tenancy = "default";

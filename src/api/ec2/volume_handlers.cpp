@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// CreateVolume, DescribeVolumes, DeleteVolume, AttachVolume, DetachVolume.
+// CreateVolume, CopyVolumes, DescribeVolumes, DeleteVolume, AttachVolume, DetachVolume.
 #include "api/context.h"
 #include "api/ec2/convert.h"
 #include "api/ec2/handlers.h"
 #include "api/generated/ec2/attach_volume.h"
+#include "api/generated/ec2/copy_volumes.h"
 #include "api/generated/ec2/create_volume.h"
 #include "api/generated/ec2/delete_volume.h"
 #include "api/generated/ec2/describe_volumes.h"
@@ -49,6 +50,9 @@ Volume from_volume(const control::Topology& topology, const control::VolumeView&
     }
     out.encrypted = volume.encrypted;
     out.multi_attach_enabled = false;
+    if (!volume.source_volume.empty()) {
+        out.source_volume_id = volume.source_volume.str();  // VOL-12
+    }
     out.attachments.give();
     if (volume.attachment) {
         out.attachments.push_back(from_attachment(volume));
@@ -103,6 +107,40 @@ Result<Volume> create(const Services& services, const Context& context,
     Volume out = from_volume(services.topology, view);
     out.attachments = {};  // VOL-2: the answer has none
     return out;
+}
+
+Result<CopyVolumesResult> copy(const Services& services, const Context& context,
+                               const CopyVolumesRequest& request) {
+    if (!given(request.source_volume_id)) {
+        return control::errors::missing_parameter("SourceVolumeId");
+    }
+    if (request.multi_attach_enabled.value_or(false)) {
+        return not_built("MultiAttachEnabled");
+    }
+    if (request.encrypted.value_or(false)) {
+        return not_built("Encrypted");
+    }
+    if (given(request.kms_key_id)) {
+        return not_built("KmsKeyId");
+    }
+    EbsBlockDevice ebs;
+    ebs.volume_size = request.size;
+    ebs.volume_type = request.volume_type;
+    ebs.iops = request.iops;
+    ebs.throughput = request.throughput;
+    control::CopyVolumeInput input;
+    TRY_ASSIGN(input.source, model::parse_volume_id(*request.source_volume_id));
+    TRY_ASSIGN(input.ebs, to_ebs(ebs));
+    input.tags = to_tags(request.tag_specifications);
+    input.client_token = request.client_token.value_or("");
+    input.request_hash = context.request_hash;
+    input.dry_run = request.dry_run.value_or(false);
+    TRY_ASSIGN(const auto view, services.volume_copies.copy(context.caller, input));
+    Volume out = from_volume(services.topology, view);
+    out.attachments = {};  // as of CreateVolume
+    CopyVolumesResult result;
+    result.volumes.push_back(std::move(out));
+    return result;
 }
 
 Result<DescribeVolumesResult> describe(const Services& services, const Context& context,
@@ -175,6 +213,9 @@ void add_volume_handlers(Registry& registry, Services services) {
         [services](Context& context, const CreateVolumeRequest& request) {
             return create(services, context, request);
         });
+    registry.add<ops::CopyVolumes>([services](Context& context, const CopyVolumesRequest& request) {
+        return copy(services, context, request);
+    });
     registry.add<ops::DescribeVolumes>(
         [services](Context& context, const DescribeVolumesRequest& request) {
             return describe(services, context, request);

@@ -7,16 +7,19 @@
 #include "api/generated/ebs/put_snapshot_block.h"
 #include "api/generated/ebs/start_snapshot.h"
 #include "api/generated/ebs/tables.h"
+#include "api/generated/ec2/associate_iam_instance_profile.h"
 #include "api/generated/ec2/attach_volume.h"
 #include "api/generated/ec2/authorize_security_group_egress.h"
 #include "api/generated/ec2/authorize_security_group_ingress.h"
 #include "api/generated/ec2/cancel_image_launch_permission.h"
 #include "api/generated/ec2/copy_image.h"
 #include "api/generated/ec2/copy_snapshot.h"
+#include "api/generated/ec2/copy_volumes.h"
 #include "api/generated/ec2/create_image.h"
 #include "api/generated/ec2/create_key_pair.h"
 #include "api/generated/ec2/create_launch_template.h"
 #include "api/generated/ec2/create_launch_template_version.h"
+#include "api/generated/ec2/create_replace_root_volume_task.h"
 #include "api/generated/ec2/create_security_group.h"
 #include "api/generated/ec2/create_snapshot.h"
 #include "api/generated/ec2/create_snapshots.h"
@@ -32,9 +35,11 @@
 #include "api/generated/ec2/deregister_image.h"
 #include "api/generated/ec2/describe_account_attributes.h"
 #include "api/generated/ec2/describe_availability_zones.h"
+#include "api/generated/ec2/describe_iam_instance_profile_associations.h"
 #include "api/generated/ec2/describe_image_attribute.h"
 #include "api/generated/ec2/describe_images.h"
 #include "api/generated/ec2/describe_instance_attribute.h"
+#include "api/generated/ec2/describe_instance_credit_specifications.h"
 #include "api/generated/ec2/describe_instance_status.h"
 #include "api/generated/ec2/describe_instance_type_offerings.h"
 #include "api/generated/ec2/describe_instance_types.h"
@@ -44,12 +49,15 @@
 #include "api/generated/ec2/describe_launch_templates.h"
 #include "api/generated/ec2/describe_network_interfaces.h"
 #include "api/generated/ec2/describe_regions.h"
+#include "api/generated/ec2/describe_replace_root_volume_tasks.h"
 #include "api/generated/ec2/describe_security_group_rules.h"
 #include "api/generated/ec2/describe_security_groups.h"
 #include "api/generated/ec2/describe_snapshot_attribute.h"
 #include "api/generated/ec2/describe_snapshots.h"
 #include "api/generated/ec2/describe_subnets.h"
 #include "api/generated/ec2/describe_tags.h"
+#include "api/generated/ec2/describe_volume_attribute.h"
+#include "api/generated/ec2/describe_volume_status.h"
 #include "api/generated/ec2/describe_volumes.h"
 #include "api/generated/ec2/describe_volumes_modifications.h"
 #include "api/generated/ec2/describe_vpc_attribute.h"
@@ -60,26 +68,36 @@
 #include "api/generated/ec2/disable_image_deprecation.h"
 #include "api/generated/ec2/disable_image_deregistration_protection.h"
 #include "api/generated/ec2/disable_snapshot_block_public_access.h"
+#include "api/generated/ec2/disassociate_iam_instance_profile.h"
 #include "api/generated/ec2/enable_image.h"
 #include "api/generated/ec2/enable_image_block_public_access.h"
 #include "api/generated/ec2/enable_image_deprecation.h"
 #include "api/generated/ec2/enable_image_deregistration_protection.h"
 #include "api/generated/ec2/enable_snapshot_block_public_access.h"
+#include "api/generated/ec2/enable_volume_io.h"
 #include "api/generated/ec2/get_console_output.h"
 #include "api/generated/ec2/get_console_screenshot.h"
 #include "api/generated/ec2/get_image_block_public_access_state.h"
+#include "api/generated/ec2/get_instance_metadata_defaults.h"
+#include "api/generated/ec2/get_instance_uefi_data.h"
 #include "api/generated/ec2/get_launch_template_data.h"
+#include "api/generated/ec2/get_password_data.h"
 #include "api/generated/ec2/get_snapshot_block_public_access_state.h"
 #include "api/generated/ec2/import_key_pair.h"
 #include "api/generated/ec2/modify_image_attribute.h"
 #include "api/generated/ec2/modify_instance_attribute.h"
+#include "api/generated/ec2/modify_instance_metadata_defaults.h"
 #include "api/generated/ec2/modify_instance_metadata_options.h"
 #include "api/generated/ec2/modify_launch_template.h"
 #include "api/generated/ec2/modify_snapshot_attribute.h"
 #include "api/generated/ec2/modify_volume.h"
+#include "api/generated/ec2/modify_volume_attribute.h"
+#include "api/generated/ec2/monitor_instances.h"
 #include "api/generated/ec2/reboot_instances.h"
 #include "api/generated/ec2/register_image.h"
+#include "api/generated/ec2/replace_iam_instance_profile_association.h"
 #include "api/generated/ec2/reset_image_attribute.h"
+#include "api/generated/ec2/reset_instance_attribute.h"
 #include "api/generated/ec2/reset_snapshot_attribute.h"
 #include "api/generated/ec2/revoke_security_group_egress.h"
 #include "api/generated/ec2/revoke_security_group_ingress.h"
@@ -88,6 +106,7 @@
 #include "api/generated/ec2/stop_instances.h"
 #include "api/generated/ec2/tables.h"
 #include "api/generated/ec2/terminate_instances.h"
+#include "api/generated/ec2/unmonitor_instances.h"
 #include "api/generated/iam/add_role_to_instance_profile.h"
 #include "api/generated/iam/create_instance_profile.h"
 #include "api/generated/iam/create_role.h"
@@ -150,7 +169,7 @@ constexpr OperationInfo kEc2Operations[] = {
     {&kEc2Service, "AssociateClientVpnTargetNetwork", 0, "", nullptr, nullptr},
     {&kEc2Service, "AssociateDhcpOptions", 0, "", nullptr, nullptr},
     {&kEc2Service, "AssociateEnclaveCertificateIamRole", 0, "", nullptr, nullptr},
-    {&kEc2Service, "AssociateIamInstanceProfile", 2, "instance", nullptr, nullptr},
+    {&kEc2Service, "AssociateIamInstanceProfile", 2, "instance", &ec2::tables::kAssociateIamInstanceProfileRequest, &ec2::tables::kAssociateIamInstanceProfileResult},
     {&kEc2Service, "AssociateInstanceEventWindow", 0, "", nullptr, nullptr},
     {&kEc2Service, "AssociateIpamByoasn", 0, "", nullptr, nullptr},
     {&kEc2Service, "AssociateIpamResourceDiscovery", 0, "", nullptr, nullptr},
@@ -193,7 +212,7 @@ constexpr OperationInfo kEc2Operations[] = {
     {&kEc2Service, "CopyFpgaImage", 3, "image", nullptr, nullptr},
     {&kEc2Service, "CopyImage", 1, "image", &ec2::tables::kCopyImageRequest, &ec2::tables::kCopyImageResult},
     {&kEc2Service, "CopySnapshot", 1, "snapshot", &ec2::tables::kCopySnapshotRequest, &ec2::tables::kCopySnapshotResult},
-    {&kEc2Service, "CopyVolumes", 2, "volume", nullptr, nullptr},
+    {&kEc2Service, "CopyVolumes", 2, "volume", &ec2::tables::kCopyVolumesRequest, &ec2::tables::kCopyVolumesResult},
     {&kEc2Service, "CreateApplicationStatusCheck", 0, "", nullptr, nullptr},
     {&kEc2Service, "CreateCapacityManagerDataExport", 0, "", nullptr, nullptr},
     {&kEc2Service, "CreateCapacityReservation", 0, "", nullptr, nullptr},
@@ -254,7 +273,7 @@ constexpr OperationInfo kEc2Operations[] = {
     {&kEc2Service, "CreateNetworkingFlexCostAllocationPolicy", 0, "", nullptr, nullptr},
     {&kEc2Service, "CreatePlacementGroup", 3, "instance", nullptr, nullptr},
     {&kEc2Service, "CreatePublicIpv4Pool", 0, "", nullptr, nullptr},
-    {&kEc2Service, "CreateReplaceRootVolumeTask", 2, "instance", nullptr, nullptr},
+    {&kEc2Service, "CreateReplaceRootVolumeTask", 2, "instance", &ec2::tables::kCreateReplaceRootVolumeTaskRequest, &ec2::tables::kCreateReplaceRootVolumeTaskResult},
     {&kEc2Service, "CreateReservedInstancesListing", 0, "", nullptr, nullptr},
     {&kEc2Service, "CreateRestoreImageTask", 2, "image", nullptr, nullptr},
     {&kEc2Service, "CreateRoute", 3, "network", nullptr, nullptr},
@@ -468,7 +487,7 @@ constexpr OperationInfo kEc2Operations[] = {
     {&kEc2Service, "DescribeHostReservationOfferings", 0, "", nullptr, nullptr},
     {&kEc2Service, "DescribeHostReservations", 0, "", nullptr, nullptr},
     {&kEc2Service, "DescribeHosts", 3, "instance", nullptr, nullptr},
-    {&kEc2Service, "DescribeIamInstanceProfileAssociations", 2, "instance", nullptr, nullptr},
+    {&kEc2Service, "DescribeIamInstanceProfileAssociations", 2, "instance", &ec2::tables::kDescribeIamInstanceProfileAssociationsRequest, &ec2::tables::kDescribeIamInstanceProfileAssociationsResult},
     {&kEc2Service, "DescribeIdFormat", 2, "region", nullptr, nullptr},
     {&kEc2Service, "DescribeIdentityIdFormat", 0, "", nullptr, nullptr},
     {&kEc2Service, "DescribeImageAttribute", 1, "image", &ec2::tables::kDescribeImageAttributeRequest, &ec2::tables::kImageAttribute},
@@ -480,7 +499,7 @@ constexpr OperationInfo kEc2Operations[] = {
     {&kEc2Service, "DescribeImportSnapshotTasks", 2, "snapshot", nullptr, nullptr},
     {&kEc2Service, "DescribeInstanceAttribute", 1, "instance", &ec2::tables::kDescribeInstanceAttributeRequest, &ec2::tables::kInstanceAttribute},
     {&kEc2Service, "DescribeInstanceConnectEndpoints", 0, "", nullptr, nullptr},
-    {&kEc2Service, "DescribeInstanceCreditSpecifications", 1, "instance", nullptr, nullptr},
+    {&kEc2Service, "DescribeInstanceCreditSpecifications", 1, "instance", &ec2::tables::kDescribeInstanceCreditSpecificationsRequest, &ec2::tables::kDescribeInstanceCreditSpecificationsResult},
     {&kEc2Service, "DescribeInstanceEventNotificationAttributes", 0, "", nullptr, nullptr},
     {&kEc2Service, "DescribeInstanceEventWindows", 3, "instance", nullptr, nullptr},
     {&kEc2Service, "DescribeInstanceImageMetadata", 2, "image", nullptr, nullptr},
@@ -537,7 +556,7 @@ constexpr OperationInfo kEc2Operations[] = {
     {&kEc2Service, "DescribePrincipalIdFormat", 0, "", nullptr, nullptr},
     {&kEc2Service, "DescribePublicIpv4Pools", 0, "", nullptr, nullptr},
     {&kEc2Service, "DescribeRegions", 1, "region", &ec2::tables::kDescribeRegionsRequest, &ec2::tables::kDescribeRegionsResult},
-    {&kEc2Service, "DescribeReplaceRootVolumeTasks", 2, "instance", nullptr, nullptr},
+    {&kEc2Service, "DescribeReplaceRootVolumeTasks", 2, "instance", &ec2::tables::kDescribeReplaceRootVolumeTasksRequest, &ec2::tables::kDescribeReplaceRootVolumeTasksResult},
     {&kEc2Service, "DescribeReservedInstances", 3, "instance", nullptr, nullptr},
     {&kEc2Service, "DescribeReservedInstancesListings", 0, "", nullptr, nullptr},
     {&kEc2Service, "DescribeReservedInstancesModifications", 0, "", nullptr, nullptr},
@@ -591,8 +610,8 @@ constexpr OperationInfo kEc2Operations[] = {
     {&kEc2Service, "DescribeVerifiedAccessInstanceLoggingConfigurations", 0, "", nullptr, nullptr},
     {&kEc2Service, "DescribeVerifiedAccessInstances", 0, "", nullptr, nullptr},
     {&kEc2Service, "DescribeVerifiedAccessTrustProviders", 0, "", nullptr, nullptr},
-    {&kEc2Service, "DescribeVolumeAttribute", 2, "volume", nullptr, nullptr},
-    {&kEc2Service, "DescribeVolumeStatus", 2, "volume", nullptr, nullptr},
+    {&kEc2Service, "DescribeVolumeAttribute", 2, "volume", &ec2::tables::kDescribeVolumeAttributeRequest, &ec2::tables::kDescribeVolumeAttributeResult},
+    {&kEc2Service, "DescribeVolumeStatus", 2, "volume", &ec2::tables::kDescribeVolumeStatusRequest, &ec2::tables::kDescribeVolumeStatusResult},
     {&kEc2Service, "DescribeVolumes", 1, "volume", &ec2::tables::kDescribeVolumesRequest, &ec2::tables::kDescribeVolumesResult},
     {&kEc2Service, "DescribeVolumesModifications", 1, "volume", &ec2::tables::kDescribeVolumesModificationsRequest, &ec2::tables::kDescribeVolumesModificationsResult},
     {&kEc2Service, "DescribeVpcAttribute", 2, "network", &ec2::tables::kDescribeVpcAttributeRequest, &ec2::tables::kDescribeVpcAttributeResult},
@@ -647,7 +666,7 @@ constexpr OperationInfo kEc2Operations[] = {
     {&kEc2Service, "DisassociateCapacityReservationBillingOwner", 0, "", nullptr, nullptr},
     {&kEc2Service, "DisassociateClientVpnTargetNetwork", 0, "", nullptr, nullptr},
     {&kEc2Service, "DisassociateEnclaveCertificateIamRole", 0, "", nullptr, nullptr},
-    {&kEc2Service, "DisassociateIamInstanceProfile", 2, "instance", nullptr, nullptr},
+    {&kEc2Service, "DisassociateIamInstanceProfile", 2, "instance", &ec2::tables::kDisassociateIamInstanceProfileRequest, &ec2::tables::kDisassociateIamInstanceProfileResult},
     {&kEc2Service, "DisassociateInstanceEventWindow", 0, "", nullptr, nullptr},
     {&kEc2Service, "DisassociateIpamByoasn", 0, "", nullptr, nullptr},
     {&kEc2Service, "DisassociateIpamResourceDiscovery", 0, "", nullptr, nullptr},
@@ -685,7 +704,7 @@ constexpr OperationInfo kEc2Operations[] = {
     {&kEc2Service, "EnableSnapshotBlockPublicAccess", 2, "snapshot", &ec2::tables::kEnableSnapshotBlockPublicAccessRequest, &ec2::tables::kEnableSnapshotBlockPublicAccessResult},
     {&kEc2Service, "EnableTransitGatewayRouteTablePropagation", 0, "", nullptr, nullptr},
     {&kEc2Service, "EnableVgwRoutePropagation", 0, "", nullptr, nullptr},
-    {&kEc2Service, "EnableVolumeIO", 2, "volume", nullptr, nullptr},
+    {&kEc2Service, "EnableVolumeIO", 2, "volume", &ec2::tables::kEnableVolumeIORequest, nullptr},
     {&kEc2Service, "EnableVpcClassicLink", 0, "", nullptr, nullptr},
     {&kEc2Service, "EnableVpcClassicLinkDnsSupport", 0, "", nullptr, nullptr},
     {&kEc2Service, "ExportClientVpnClientCertificateRevocationList", 0, "", nullptr, nullptr},
@@ -719,10 +738,10 @@ constexpr OperationInfo kEc2Operations[] = {
     {&kEc2Service, "GetImageAncestry", 2, "image", nullptr, nullptr},
     {&kEc2Service, "GetImageBlockPublicAccessState", 1, "image", &ec2::tables::kGetImageBlockPublicAccessStateRequest, &ec2::tables::kGetImageBlockPublicAccessStateResult},
     {&kEc2Service, "GetImageFindings", 3, "image", nullptr, nullptr},
-    {&kEc2Service, "GetInstanceMetadataDefaults", 2, "instance", nullptr, nullptr},
+    {&kEc2Service, "GetInstanceMetadataDefaults", 2, "instance", &ec2::tables::kGetInstanceMetadataDefaultsRequest, &ec2::tables::kGetInstanceMetadataDefaultsResult},
     {&kEc2Service, "GetInstanceTpmEkPub", 3, "instance", nullptr, nullptr},
     {&kEc2Service, "GetInstanceTypesFromInstanceRequirements", 2, "instance", nullptr, nullptr},
-    {&kEc2Service, "GetInstanceUefiData", 2, "instance", nullptr, nullptr},
+    {&kEc2Service, "GetInstanceUefiData", 2, "instance", &ec2::tables::kGetInstanceUefiDataRequest, &ec2::tables::kGetInstanceUefiDataResult},
     {&kEc2Service, "GetIpamAddressHistory", 0, "", nullptr, nullptr},
     {&kEc2Service, "GetIpamDiscoveredAccounts", 0, "", nullptr, nullptr},
     {&kEc2Service, "GetIpamDiscoveredPublicAddresses", 0, "", nullptr, nullptr},
@@ -749,7 +768,7 @@ constexpr OperationInfo kEc2Operations[] = {
     {&kEc2Service, "GetNetworkInsightsAccessScopeAnalysisFindings", 0, "", nullptr, nullptr},
     {&kEc2Service, "GetNetworkInsightsAccessScopeContent", 0, "", nullptr, nullptr},
     {&kEc2Service, "GetNetworkingFlexCostAllocationPolicyVersions", 0, "", nullptr, nullptr},
-    {&kEc2Service, "GetPasswordData", 2, "instance", nullptr, nullptr},
+    {&kEc2Service, "GetPasswordData", 2, "instance", &ec2::tables::kGetPasswordDataRequest, &ec2::tables::kGetPasswordDataResult},
     {&kEc2Service, "GetReservedInstancesExchangeQuote", 0, "", nullptr, nullptr},
     {&kEc2Service, "GetRouteServerAssociations", 0, "", nullptr, nullptr},
     {&kEc2Service, "GetRouteServerPropagations", 0, "", nullptr, nullptr},
@@ -809,7 +828,7 @@ constexpr OperationInfo kEc2Operations[] = {
     {&kEc2Service, "ModifyInstanceEventStartTime", 0, "", nullptr, nullptr},
     {&kEc2Service, "ModifyInstanceEventWindow", 0, "", nullptr, nullptr},
     {&kEc2Service, "ModifyInstanceMaintenanceOptions", 3, "instance", nullptr, nullptr},
-    {&kEc2Service, "ModifyInstanceMetadataDefaults", 2, "instance", nullptr, nullptr},
+    {&kEc2Service, "ModifyInstanceMetadataDefaults", 2, "instance", &ec2::tables::kModifyInstanceMetadataDefaultsRequest, &ec2::tables::kModifyInstanceMetadataDefaultsResult},
     {&kEc2Service, "ModifyInstanceMetadataOptions", 1, "instance", &ec2::tables::kModifyInstanceMetadataOptionsRequest, &ec2::tables::kModifyInstanceMetadataOptionsResult},
     {&kEc2Service, "ModifyInstanceNetworkPerformanceOptions", 0, "", nullptr, nullptr},
     {&kEc2Service, "ModifyInstancePlacement", 3, "instance", nullptr, nullptr},
@@ -858,7 +877,7 @@ constexpr OperationInfo kEc2Operations[] = {
     {&kEc2Service, "ModifyVerifiedAccessInstanceLoggingConfiguration", 0, "", nullptr, nullptr},
     {&kEc2Service, "ModifyVerifiedAccessTrustProvider", 0, "", nullptr, nullptr},
     {&kEc2Service, "ModifyVolume", 1, "volume", &ec2::tables::kModifyVolumeRequest, &ec2::tables::kModifyVolumeResult},
-    {&kEc2Service, "ModifyVolumeAttribute", 2, "volume", nullptr, nullptr},
+    {&kEc2Service, "ModifyVolumeAttribute", 2, "volume", &ec2::tables::kModifyVolumeAttributeRequest, nullptr},
     {&kEc2Service, "ModifyVpcAttribute", 2, "network", nullptr, nullptr},
     {&kEc2Service, "ModifyVpcBlockPublicAccessExclusion", 0, "", nullptr, nullptr},
     {&kEc2Service, "ModifyVpcBlockPublicAccessOptions", 0, "", nullptr, nullptr},
@@ -875,7 +894,7 @@ constexpr OperationInfo kEc2Operations[] = {
     {&kEc2Service, "ModifyVpnConnectionOptions", 0, "", nullptr, nullptr},
     {&kEc2Service, "ModifyVpnTunnelCertificate", 0, "", nullptr, nullptr},
     {&kEc2Service, "ModifyVpnTunnelOptions", 0, "", nullptr, nullptr},
-    {&kEc2Service, "MonitorInstances", 2, "instance", nullptr, nullptr},
+    {&kEc2Service, "MonitorInstances", 2, "instance", &ec2::tables::kMonitorInstancesRequest, &ec2::tables::kMonitorInstancesResult},
     {&kEc2Service, "MoveAddressToVpc", 0, "", nullptr, nullptr},
     {&kEc2Service, "MoveByoipCidrToIpam", 0, "", nullptr, nullptr},
     {&kEc2Service, "MoveCapacityReservationInstances", 0, "", nullptr, nullptr},
@@ -903,7 +922,7 @@ constexpr OperationInfo kEc2Operations[] = {
     {&kEc2Service, "ReleaseAddress", 3, "network", nullptr, nullptr},
     {&kEc2Service, "ReleaseHosts", 0, "", nullptr, nullptr},
     {&kEc2Service, "ReleaseIpamPoolAllocation", 0, "", nullptr, nullptr},
-    {&kEc2Service, "ReplaceIamInstanceProfileAssociation", 2, "instance", nullptr, nullptr},
+    {&kEc2Service, "ReplaceIamInstanceProfileAssociation", 2, "instance", &ec2::tables::kReplaceIamInstanceProfileAssociationRequest, &ec2::tables::kReplaceIamInstanceProfileAssociationResult},
     {&kEc2Service, "ReplaceImageCriteriaInAllowedImagesSettings", 2, "image", nullptr, nullptr},
     {&kEc2Service, "ReplaceImageInstanceTypeSpecification", 2, "image", nullptr, nullptr},
     {&kEc2Service, "ReplaceNetworkAclAssociation", 0, "", nullptr, nullptr},
@@ -919,7 +938,7 @@ constexpr OperationInfo kEc2Operations[] = {
     {&kEc2Service, "ResetEbsDefaultKmsKeyId", 2, "encryption", nullptr, nullptr},
     {&kEc2Service, "ResetFpgaImageAttribute", 0, "", nullptr, nullptr},
     {&kEc2Service, "ResetImageAttribute", 1, "image", &ec2::tables::kResetImageAttributeRequest, nullptr},
-    {&kEc2Service, "ResetInstanceAttribute", 2, "instance", nullptr, nullptr},
+    {&kEc2Service, "ResetInstanceAttribute", 2, "instance", &ec2::tables::kResetInstanceAttributeRequest, nullptr},
     {&kEc2Service, "ResetNetworkInterfaceAttribute", 0, "", nullptr, nullptr},
     {&kEc2Service, "ResetSnapshotAttribute", 1, "snapshot", &ec2::tables::kResetSnapshotAttributeRequest, nullptr},
     {&kEc2Service, "RestoreAddressToClassic", 0, "", nullptr, nullptr},
@@ -949,7 +968,7 @@ constexpr OperationInfo kEc2Operations[] = {
     {&kEc2Service, "UnassignPrivateIpAddresses", 0, "", nullptr, nullptr},
     {&kEc2Service, "UnassignPrivateNatGatewayAddress", 0, "", nullptr, nullptr},
     {&kEc2Service, "UnlockSnapshot", 2, "snapshot", nullptr, nullptr},
-    {&kEc2Service, "UnmonitorInstances", 2, "instance", nullptr, nullptr},
+    {&kEc2Service, "UnmonitorInstances", 2, "instance", &ec2::tables::kUnmonitorInstancesRequest, &ec2::tables::kUnmonitorInstancesResult},
     {&kEc2Service, "UpdateCapacityManagerMonitoredTagKeys", 0, "", nullptr, nullptr},
     {&kEc2Service, "UpdateCapacityManagerOrganizationsAccess", 0, "", nullptr, nullptr},
     {&kEc2Service, "UpdateInterruptibleCapacityReservationAllocation", 0, "", nullptr, nullptr},
@@ -1344,6 +1363,9 @@ const OperationInfo& ebs::ops::PutSnapshotBlock::info() {
 const OperationInfo& ebs::ops::StartSnapshot::info() {
     return kEbsOperations[5];
 }
+const OperationInfo& ec2::ops::AssociateIamInstanceProfile::info() {
+    return kEc2Operations[23];
+}
 const OperationInfo& ec2::ops::AttachVolume::info() {
     return kEc2Operations[44];
 }
@@ -1362,6 +1384,9 @@ const OperationInfo& ec2::ops::CopyImage::info() {
 const OperationInfo& ec2::ops::CopySnapshot::info() {
     return kEc2Operations[65];
 }
+const OperationInfo& ec2::ops::CopyVolumes::info() {
+    return kEc2Operations[66];
+}
 const OperationInfo& ec2::ops::CreateImage::info() {
     return kEc2Operations[88];
 }
@@ -1373,6 +1398,9 @@ const OperationInfo& ec2::ops::CreateLaunchTemplate::info() {
 }
 const OperationInfo& ec2::ops::CreateLaunchTemplateVersion::info() {
     return kEc2Operations[107];
+}
+const OperationInfo& ec2::ops::CreateReplaceRootVolumeTask::info() {
+    return kEc2Operations[127];
 }
 const OperationInfo& ec2::ops::CreateSecurityGroup::info() {
     return kEc2Operations[137];
@@ -1419,6 +1447,9 @@ const OperationInfo& ec2::ops::DescribeAccountAttributes::info() {
 const OperationInfo& ec2::ops::DescribeAvailabilityZones::info() {
     return kEc2Operations[298];
 }
+const OperationInfo& ec2::ops::DescribeIamInstanceProfileAssociations::info() {
+    return kEc2Operations[341];
+}
 const OperationInfo& ec2::ops::DescribeImageAttribute::info() {
     return kEc2Operations[344];
 }
@@ -1427,6 +1458,9 @@ const OperationInfo& ec2::ops::DescribeImages::info() {
 }
 const OperationInfo& ec2::ops::DescribeInstanceAttribute::info() {
     return kEc2Operations[351];
+}
+const OperationInfo& ec2::ops::DescribeInstanceCreditSpecifications::info() {
+    return kEc2Operations[353];
 }
 const OperationInfo& ec2::ops::DescribeInstanceStatus::info() {
     return kEc2Operations[359];
@@ -1455,6 +1489,9 @@ const OperationInfo& ec2::ops::DescribeNetworkInterfaces::info() {
 const OperationInfo& ec2::ops::DescribeRegions::info() {
     return kEc2Operations[409];
 }
+const OperationInfo& ec2::ops::DescribeReplaceRootVolumeTasks::info() {
+    return kEc2Operations[410];
+}
 const OperationInfo& ec2::ops::DescribeSecurityGroupRules::info() {
     return kEc2Operations[425];
 }
@@ -1472,6 +1509,12 @@ const OperationInfo& ec2::ops::DescribeSubnets::info() {
 }
 const OperationInfo& ec2::ops::DescribeTags::info() {
     return kEc2Operations[441];
+}
+const OperationInfo& ec2::ops::DescribeVolumeAttribute::info() {
+    return kEc2Operations[464];
+}
+const OperationInfo& ec2::ops::DescribeVolumeStatus::info() {
+    return kEc2Operations[465];
 }
 const OperationInfo& ec2::ops::DescribeVolumes::info() {
     return kEc2Operations[466];
@@ -1503,6 +1546,9 @@ const OperationInfo& ec2::ops::DisableImageDeregistrationProtection::info() {
 const OperationInfo& ec2::ops::DisableSnapshotBlockPublicAccess::info() {
     return kEc2Operations[510];
 }
+const OperationInfo& ec2::ops::DisassociateIamInstanceProfile::info() {
+    return kEc2Operations[520];
+}
 const OperationInfo& ec2::ops::EnableImage::info() {
     return kEc2Operations[544];
 }
@@ -1518,6 +1564,9 @@ const OperationInfo& ec2::ops::EnableImageDeregistrationProtection::info() {
 const OperationInfo& ec2::ops::EnableSnapshotBlockPublicAccess::info() {
     return kEc2Operations[555];
 }
+const OperationInfo& ec2::ops::EnableVolumeIO::info() {
+    return kEc2Operations[558];
+}
 const OperationInfo& ec2::ops::GetConsoleOutput::info() {
     return kEc2Operations[579];
 }
@@ -1527,8 +1576,17 @@ const OperationInfo& ec2::ops::GetConsoleScreenshot::info() {
 const OperationInfo& ec2::ops::GetImageBlockPublicAccessState::info() {
     return kEc2Operations[590];
 }
+const OperationInfo& ec2::ops::GetInstanceMetadataDefaults::info() {
+    return kEc2Operations[592];
+}
+const OperationInfo& ec2::ops::GetInstanceUefiData::info() {
+    return kEc2Operations[595];
+}
 const OperationInfo& ec2::ops::GetLaunchTemplateData::info() {
     return kEc2Operations[615];
+}
+const OperationInfo& ec2::ops::GetPasswordData::info() {
+    return kEc2Operations[622];
 }
 const OperationInfo& ec2::ops::GetSnapshotBlockPublicAccessState::info() {
     return kEc2Operations[629];
@@ -1542,6 +1600,9 @@ const OperationInfo& ec2::ops::ModifyImageAttribute::info() {
 const OperationInfo& ec2::ops::ModifyInstanceAttribute::info() {
     return kEc2Operations[674];
 }
+const OperationInfo& ec2::ops::ModifyInstanceMetadataDefaults::info() {
+    return kEc2Operations[682];
+}
 const OperationInfo& ec2::ops::ModifyInstanceMetadataOptions::info() {
     return kEc2Operations[683];
 }
@@ -1554,14 +1615,26 @@ const OperationInfo& ec2::ops::ModifySnapshotAttribute::info() {
 const OperationInfo& ec2::ops::ModifyVolume::info() {
     return kEc2Operations[730];
 }
+const OperationInfo& ec2::ops::ModifyVolumeAttribute::info() {
+    return kEc2Operations[731];
+}
+const OperationInfo& ec2::ops::MonitorInstances::info() {
+    return kEc2Operations[748];
+}
 const OperationInfo& ec2::ops::RebootInstances::info() {
     return kEc2Operations[761];
 }
 const OperationInfo& ec2::ops::RegisterImage::info() {
     return kEc2Operations[762];
 }
+const OperationInfo& ec2::ops::ReplaceIamInstanceProfileAssociation::info() {
+    return kEc2Operations[776];
+}
 const OperationInfo& ec2::ops::ResetImageAttribute::info() {
     return kEc2Operations[791];
+}
+const OperationInfo& ec2::ops::ResetInstanceAttribute::info() {
+    return kEc2Operations[792];
 }
 const OperationInfo& ec2::ops::ResetSnapshotAttribute::info() {
     return kEc2Operations[794];
@@ -1583,6 +1656,9 @@ const OperationInfo& ec2::ops::StopInstances::info() {
 }
 const OperationInfo& ec2::ops::TerminateInstances::info() {
     return kEc2Operations[817];
+}
+const OperationInfo& ec2::ops::UnmonitorInstances::info() {
+    return kEc2Operations[822];
 }
 const OperationInfo& iam::ops::AddRoleToInstanceProfile::info() {
     return kIamOperations[3];

@@ -53,6 +53,7 @@ class UsedLayer final : public Layer {
         return use_->below->presence(first, limit);
     }
     std::uint64_t version() const override { return use_->below->version(); }
+    bool failed() const override { return use_->below->failed(); }
     void read(BlockRange range, MutableByteView into, Done done) override {
         use_->below->read(range, into, std::move(done));
     }

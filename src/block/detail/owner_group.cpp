@@ -113,6 +113,28 @@ void OwnerGroup::counters(io::Callback<Result<EngineCounters>> done) {
         });
 }
 
+void OwnerGroup::troubles(io::Callback<Result<std::vector<VolumeTrouble>>> done) {
+    // Each adds to it before it comes to the meeting.
+    struct All {
+        Mutex mutex;
+        std::vector<VolumeTrouble> list GUARDED_BY(mutex);
+    };
+    const auto all = std::make_shared<All>();
+    everywhere(
+        [all](VolumeOwner& owner, Done part) {
+            {
+                MutexLock lock(all->mutex);
+                owner.add_troubles(all->list);
+            }
+            part(ok());
+        },
+        [all, done = std::move(done)](Status) mutable {
+            MutexLock lock(all->mutex);
+            std::ranges::sort(all->list, {}, &VolumeTrouble::volume);
+            done(std::move(all->list));
+        });
+}
+
 void OwnerGroup::close_all(io::Callback<> done) {
     everywhere(
         [](VolumeOwner& owner, Done part) {

@@ -33,6 +33,7 @@ class OwnerGroup {
         EXCLUDES(cuts_);
     void content_rooted(const ContentId& content, Done done);
     void counters(io::Callback<Result<EngineCounters>> done);
+    void troubles(io::Callback<Result<std::vector<VolumeTrouble>>> done);
     void close_all(io::Callback<> done);
 
   private:

@@ -53,6 +53,21 @@ EngineCounters VolumeOwner::counters() const {
             .cuts = cut_count_};
 }
 
+void VolumeOwner::add_troubles(std::vector<VolumeTrouble>& list) const {
+    for (const auto& [id, open] : volumes_) {
+        if (open->state != State::open || open->volume->read_only()) {
+            continue;  // who looks at a content is told by its own reads
+        }
+        const bool stopped = open->volume->stack()->active->failed();
+        const auto& first = open->volume->trouble();
+        if (first || stopped) {
+            list.push_back(
+                {id, stopped,
+                 first.value_or(Error(Code::io_error, "a sync of its active layer failed"))});
+        }
+    }
+}
+
 // --- open ---
 
 // Whoever asked the directory for a place got it for this owner, which gives it back unless the

@@ -97,6 +97,8 @@ class VolumeOwner {
     }
     EngineCounters counters() const;  // of this owner; nothing of the cache
 
+    void add_troubles(std::vector<VolumeTrouble>& list) const;
+
     Result<Volume*> find(const VolumeId& id);
     bool is_open(const VolumeId& id) const { return volumes_.contains(id); }
 

@@ -322,3 +322,37 @@ TEST_CASE("threads: a cut of volumes of several reactors keeps the order of what
         CHECK(values[2] > 0);
     }
 }
+
+TEST_CASE("VOL-14: a volume whose layer failed a sync tells of it until it is opened anew") {
+    TestReactor reactor(1);
+    TestOwner owner(reactor, 2);
+    open_two(owner);
+    const auto troubles = [&] {
+        const auto told = reactor.await<std::vector<VolumeTrouble>>(
+            [&](auto done) { owner.group->troubles(std::move(done)); });
+        REQUIRE(told);
+        return *told;
+    };
+    REQUIRE(owner.write("vol-1", 1, 'a'));
+    REQUIRE(owner.write("vol-2", 1, 'b'));
+    CHECK(troubles().empty());
+    owner.gate.fail = is_sync;
+    const auto flush = owner.begin_flush("vol-1");
+    owner.settle();
+    CHECK(code(flush) == Code::io_error);
+    owner.gate.fail = nullptr;
+    const auto told = troubles();
+    REQUIRE(told.size() == 1);
+    CHECK(told.front().volume == VolumeId("vol-1"));
+    CHECK(told.front().stopped);
+    CHECK(told.front().first.code() == Code::io_error);
+    // It stays stopped, and nobody else is.
+    CHECK(owner.write("vol-1", 2, 'c').error().code() == Code::io_error);
+    CHECK(owner.first_byte("vol-2", 1) == 'b');
+    CHECK(!owner.close("vol-1"));
+    CHECK(troubles().empty());
+    REQUIRE(owner.open("vol-1", kSize, "", "l-1"));
+    CHECK(owner.write("vol-1", 2, 'd'));
+    CHECK(owner.first_byte("vol-1", 2) == 'd');
+    CHECK(troubles().empty());
+}

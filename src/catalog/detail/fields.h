@@ -65,6 +65,14 @@ void fields(V& v, T& x) {
     v.field("forced", x.forced);
 }
 
+template <class V, Is<model::VolumeEventNote> T>
+void fields(V& v, T& x) {
+    v.field("id", x.id);
+    v.field("fault", x.fault);
+    v.field("instance", x.instance_id);
+    v.field("since", x.since);
+}
+
 template <class V, Is<model::VolumeShape> T>
 void fields(V& v, T& x) {
     v.field("size_gib", x.size_gib);
@@ -198,6 +206,9 @@ void fields(V& v, T& x) {
     v.field("encrypted", x.encrypted);
     v.field("kms_key", x.kms_key_id);
     v.field("lineage", x.lineage);
+    v.field("source_volume", x.source_volume);
+    v.field("auto_enable_io", x.auto_enable_io);
+    v.field("event", x.event);
 }
 
 // Of the instance: what it was launched as.
@@ -246,6 +257,9 @@ void fields(V& v, T& x) {
     v.field("transition_reason", x.state_transition_reason);
     v.field("launched", x.launched);
     v.field("profile", x.profile);
+    v.field("profile_association", x.profile_association);
+    v.field("detailed_monitoring", x.detailed_monitoring);
+    v.field("cpu_credits", x.cpu_credits);
     v.field("metadata", x.metadata_options);
     v.field("shutdown", x.shutdown_behavior);
     v.field("protect_terminate", x.disable_api_termination);
@@ -259,6 +273,24 @@ void fields(V& v, T& x) {
     v.field("no_public_ip", x.no_public_ip);
     v.field("source_dest_check", x.source_dest_check);
     instance_machine(v, x);
+}
+
+template <class V, Is<model::ReplaceRootTask> T>
+void fields(V& v, T& x) {
+    v.column("id", x.id);
+    v.column("region", x.region);
+    v.column("owner", x.owner_id);
+    v.column("instance", x.instance_id);
+    v.column("state", x.state);
+    v.column("created", x.created);
+    v.field("snapshot", x.snapshot_id);
+    v.field("image", x.image_id);
+    v.field("old_root", x.old_root);
+    v.field("new_root", x.new_root);
+    v.field("delete_replaced", x.delete_replaced_root);
+    v.field("switched", x.switched);
+    v.field("failure", x.failure);
+    v.field("completed", x.completed);
 }
 
 template <class V, Is<model::Vpc> T>
@@ -383,6 +415,8 @@ template <>
 inline constexpr std::string_view kTable<model::Volume> = "volumes";
 template <>
 inline constexpr std::string_view kTable<model::Instance> = "instances";
+template <>
+inline constexpr std::string_view kTable<model::ReplaceRootTask> = "replace_root_tasks";
 template <>
 inline constexpr std::string_view kTable<model::KeyPair> = "key_pairs";
 template <>

@@ -32,6 +32,15 @@ void fields(V& v, T& x) {
     v.field("state", x.state);
 }
 
+template <class V, Is<model::MetadataDefaults> T>
+void fields(V& v, T& x) {
+    v.field("tokens_required", x.tokens_required);
+    v.field("hop_limit", x.hop_limit);
+    v.field("endpoint", x.endpoint_enabled);
+    v.field("tags", x.instance_tags_enabled);
+    v.field("enforced", x.tokens_enforced);
+}
+
 template <class V, Is<model::RegionSettings> T>
 void fields(V& v, T& x) {
     v.derived("id", x.id());
@@ -40,6 +49,7 @@ void fields(V& v, T& x) {
     v.column("created", x.created);
     v.field("image_access", x.image_access);
     v.field("snapshot_access", x.snapshot_access);
+    v.field("metadata", x.metadata);
 }
 
 template <class V, Is<model::KeyPair> T>
@@ -114,6 +124,12 @@ void fields(V& v, T& x) {
     v.column("created", x.created);
     v.field("path", x.path);
     v.field("tags", x.tags);
+}
+
+template <class V, Is<model::ProfileAssociation> T>
+void fields(V& v, T& x) {
+    v.field("id", x.id);
+    v.field("since", x.since);
 }
 
 template <class V, Is<model::InstanceProfileRef> T>

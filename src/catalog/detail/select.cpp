@@ -224,6 +224,16 @@ Conditions conditions(const InstanceQuery& query) {
     return where;
 }
 
+Conditions conditions(const ReplaceRootTaskQuery& query) {
+    Conditions where;
+    where.any_of("id", query.ids);
+    where.text("region", query.region);
+    where.any_of("owner", query.owners);
+    where.equal("instance", query.instance);
+    where.any_of("state", query.states);
+    return where;
+}
+
 Conditions conditions(const KeyPairQuery& query) {
     Conditions where;
     where.any_of("id", query.ids);

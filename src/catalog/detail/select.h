@@ -72,6 +72,7 @@ Conditions conditions(const ImageQuery& query);
 Conditions conditions(const SnapshotQuery& query);
 Conditions conditions(const VolumeQuery& query);
 Conditions conditions(const InstanceQuery& query);
+Conditions conditions(const ReplaceRootTaskQuery& query);
 Conditions conditions(const KeyPairQuery& query);
 Conditions conditions(const RegionSettingsQuery& query);
 Conditions conditions(const LaunchTemplateQuery& query);

@@ -23,6 +23,7 @@ ROWS(Image, images)
 ROWS(Snapshot, snapshots)
 ROWS(Volume, volumes)
 ROWS(Instance, instances)
+ROWS(ReplaceRootTask, replace_root_tasks)
 ROWS(KeyPair, key_pairs)
 ROWS(LaunchTemplate, launch_templates)
 ROWS(LaunchTemplateVersion, launch_template_versions)
@@ -108,6 +109,8 @@ TEST_CASE_TEMPLATE("every kind of value lives: inserted, read, listed, changed, 
     check_life(*store, full_snapshot(), [](Snapshot& x) { x.completed.reset(); });
     check_life(*store, full_volume(), [](Volume& x) { x.attachment.reset(); });
     check_life(*store, full_instance(), [](Instance& x) { x.state_reason.reset(); });
+    check_life(*store, full_replace_root_task(),
+               [](ReplaceRootTask& x) { x.state = ReplaceRootState::succeeded; });
     check_life(*store, full_key_pair(), [](KeyPair& x) { x.fingerprint.clear(); });
     check_life(*store, full_launch_template(), [](LaunchTemplate& x) { x.latest_version = 9; });
     check_life(*store, full_launch_template_version(),
@@ -131,6 +134,7 @@ TEST_CASE_TEMPLATE("a value with nothing but defaults comes back as it was", Bac
     check_life(*store, Snapshot{}, [](Snapshot&) {});
     check_life(*store, Volume{}, [](Volume&) {});
     check_life(*store, Instance{}, [](Instance&) {});
+    check_life(*store, ReplaceRootTask{}, [](ReplaceRootTask&) {});
     check_life(*store, KeyPair{}, [](KeyPair&) {});
     check_life(*store, LaunchTemplate{}, [](LaunchTemplate&) {});
     check_life(*store, LaunchTemplateVersion{}, [](LaunchTemplateVersion&) {});

@@ -122,7 +122,7 @@ TEST_CASE(
         change(backend, "ALTER TABLE " + std::string(table) + " DROP COLUMN crc");
     }
     for (const char* later : {"region_settings", "launch_templates", "launch_template_versions",
-                              "block_uploads", "uploaded_blocks"}) {
+                              "block_uploads", "uploaded_blocks", "replace_root_tasks"}) {
         change(backend, "DROP TABLE " + std::string(later));  // of later migrations
     }
     auto store = backend.open();

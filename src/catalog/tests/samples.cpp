@@ -137,7 +137,30 @@ Volume full_volume() {
         {9, VolumeType::gp3, 3000, 125}, UnixMillis{14}, UnixMillis{15}};
     volume.modified = {UnixMillis{10}, UnixMillis{14}};
     volume.created = UnixMillis{13};
+    volume.source_volume = VolumeId(id_of("vol", 2));
+    volume.auto_enable_io = true;
+    volume.event = VolumeEventNote{VolumeEventId(id_of("evol", 1)), VolumeFault::damaged,
+                                   InstanceId(id_of("i", 1)), UnixMillis{16}};
     return volume;
+}
+
+ReplaceRootTask full_replace_root_task() {
+    ReplaceRootTask task;
+    task.id = ReplaceRootTaskId(id_of("replacevol", 1));
+    task.owner_id = kAlice;
+    task.region = "us-east-1";
+    task.instance_id = InstanceId(id_of("i", 1));
+    task.state = ReplaceRootState::failing;
+    task.snapshot_id = SnapshotId(id_of("snap", 1));
+    task.image_id = ImageId(id_of("ami", 1));
+    task.old_root = VolumeId(id_of("vol", 1));
+    task.new_root = VolumeId(id_of("vol", 2));
+    task.delete_replaced_root = true;
+    task.switched = true;
+    task.failure = "a reason";
+    task.created = UnixMillis{50};
+    task.completed = UnixMillis{51};
+    return task;
 }
 
 Instance full_instance() {
@@ -179,6 +202,10 @@ Instance full_instance() {
     instance.public_key = "ssh-rsa AAAA";
     instance.profile = InstanceProfileRef{InstanceProfileId("AIPA2222222222222222A"),
                                           "arn:aws:iam::111111111111:instance-profile/Bakers"};
+    instance.profile_association =
+        ProfileAssociation{ProfileAssociationId(id_of("iip-assoc", 1)), UnixMillis{23}};
+    instance.detailed_monitoring = true;
+    instance.cpu_credits = CpuCredits::unlimited;
     instance.user_data = Bytes{0, 1, 0xff, 0x80};
     instance.metadata_options = {true, 2, false, true, true};
     instance.shutdown_behavior = ShutdownBehavior::terminate;
@@ -264,8 +291,12 @@ InstanceProfile full_instance_profile() {
 }
 
 RegionSettings full_region_settings() {
-    return {kAlice, "us-east-1", ImageBlockPublicAccess::block_new_sharing,
-            SnapshotBlockPublicAccess::block_all_sharing, UnixMillis{17}};
+    return {kAlice,
+            "us-east-1",
+            ImageBlockPublicAccess::block_new_sharing,
+            SnapshotBlockPublicAccess::block_all_sharing,
+            {true, 3, false, true, true},
+            UnixMillis{17}};
 }
 
 Vpc full_vpc() {

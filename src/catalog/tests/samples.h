@@ -28,6 +28,7 @@ model::Image full_image();
 model::Snapshot full_snapshot();
 model::Volume full_volume();
 model::Instance full_instance();
+model::ReplaceRootTask full_replace_root_task();
 model::KeyPair full_key_pair();
 model::LaunchTemplate full_launch_template();
 model::LaunchTemplateVersion full_launch_template_version();

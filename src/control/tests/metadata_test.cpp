@@ -110,20 +110,32 @@ TEST_CASE("metadata say what the catalog says at that moment") {
     CHECK(metadata->instance(model::InstanceId("i-1")).error().code() == Code::not_found);
 }
 
-TEST_CASE("IMDS-4: options come from the request, then the image, then the defaults") {
+TEST_CASE(
+    "IMDS-4: options come from the request, then the account, then the image, then the defaults") {
     model::Image image;
     MetadataOptionsInput input;
-    CHECK(launch_metadata_options(input, image) == model::MetadataOptions{});
+    model::MetadataDefaults account;
+    const auto options = [&] { return *launch_metadata_options(input, account, image); };
+    CHECK(options() == model::MetadataOptions{});
     image.imds_v2 = true;
-    model::MetadataOptions v2 = launch_metadata_options(input, image);
-    CHECK(v2.tokens_required);
-    CHECK(v2.hop_limit == 2);
+    CHECK(options() == model::MetadataOptions{true, 2, true, false, false});
+    account.tokens_required = false;
+    CHECK(options() == model::MetadataOptions{false, 2, true, false, false});
+    account.hop_limit = 7;
+    account.endpoint_enabled = false;
+    account.instance_tags_enabled = true;
+    CHECK(options() == model::MetadataOptions{false, 7, false, false, true});
+    account.tokens_enforced = true;
+    CHECK(launch_metadata_options(input, account, image).error().api_code() ==
+          "UnsupportedOperation");
+    input.tokens_required = true;
+    CHECK(options() == model::MetadataOptions{true, 7, false, false, true});
+    account = {};
     input.tokens_required = false;
     input.hop_limit = 5;
     input.endpoint_enabled = false;
     input.instance_tags_enabled = true;
-    v2 = launch_metadata_options(input, image);
-    CHECK(v2 == model::MetadataOptions{false, 5, false, false, true});
+    CHECK(options() == model::MetadataOptions{false, 5, false, false, true});
     CHECK(code_of(check_metadata_options(input)).empty());
     input.hop_limit = 0;
     CHECK(code_of(check_metadata_options(input)) == "InvalidParameterValue");

@@ -3,6 +3,7 @@
 #include "control/sessions.h"
 
 #include "control/instance_profiles.h"
+#include "control/profile_associations.h"
 #include "control/roles.h"
 #include "control/tests/metadata_world.h"
 #include "util/encoding.h"
@@ -180,6 +181,38 @@ TEST_CASE("IMDS-15: the metadata service tells profile, role and keys") {
           std::string::npos);
     scene.instance.profile.reset();
     CHECK_FALSE(scene.metadata_at("meta-data/iam").has_value());
+}
+
+TEST_CASE("IPA-1: keys come, change and go with the association, from the next question on") {
+    Scene scene;
+    ProfileAssociations associations(scene.store(), scene.clock(), scene.rng());
+    CreateRoleInput input;
+    input.name = "Millers";
+    input.trust_policy = kTrust;
+    REQUIRE(scene.roles.create(caller(), input).has_value());
+    REQUIRE(scene.profiles.create(caller(), {"Mill", "/", {}}).has_value());
+    REQUIRE(scene.profiles.add_role(caller(), "Mill", "Millers"));
+    const auto look = [&](const std::string& path) {
+        const auto row = scene.metadata()->instance(scene.instance.id);
+        REQUIRE(row.has_value());
+        scene.instance = *row;
+        return scene.metadata_at(path);
+    };
+    const std::string credentials = "meta-data/iam/security-credentials/";
+    CHECK(look(credentials) == "Bakers");
+    const auto before = association_of(scene.instance);
+    CHECK(associations.associate(caller(), scene.instance.id, {"", "Mill"}).error().api_code() ==
+          "IncorrectState");
+    const auto changed = associations.replace(caller(), before.id, {"", "Mill"});
+    REQUIRE(changed.has_value());
+    CHECK(look(credentials) == "Millers");
+    CHECK(look(credentials + "Millers")->find("SecretAccessKey") != std::string::npos);
+    CHECK_FALSE(look(credentials + "Bakers").has_value());
+    REQUIRE(associations.disassociate(caller(), changed->association.id).has_value());
+    CHECK_FALSE(look("meta-data/iam").has_value());
+    REQUIRE(associations.associate(caller(), scene.instance.id, {"", "Oven"}).has_value());
+    CHECK(look(credentials) == "Bakers");
+    CHECK(association_of(scene.instance).id != before.id);
 }
 
 TEST_CASE("RUN-7: a launch finds its profile by name or ARN, and a role may need iam:PassRole") {

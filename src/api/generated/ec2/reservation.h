@@ -6,10 +6,12 @@
 #include "api/generated/ec2/capacity_reservation_target_response.h"
 #include "api/generated/ec2/enclave_options.h"
 #include "api/generated/ec2/group_identifier.h"
+#include "api/generated/ec2/iam_instance_profile.h"
 #include "api/generated/ec2/instance_block_device_mapping.h"
 #include "api/generated/ec2/instance_ipv6_address.h"
 #include "api/generated/ec2/instance_metadata_options_response.h"
 #include "api/generated/ec2/instance_state.h"
+#include "api/generated/ec2/monitoring.h"
 #include "api/generated/ec2/operator_response.h"
 #include "api/generated/ec2/placement.h"
 #include "api/generated/ec2/product_code.h"
@@ -17,11 +19,6 @@
 #include "api/generated/ec2/tag.h"
 
 namespace kiln::api::ec2 {
-
-struct IamInstanceProfile {
-    std::optional<std::string> arn;
-    std::optional<std::string> id;
-};
 
 struct ElasticGpuAssociation {
     std::optional<std::string> elastic_gpu_id;
@@ -168,11 +165,6 @@ struct InstanceSecondaryInterface {
     std::optional<std::string> secondary_subnet_id;
     std::optional<std::string> secondary_network_id;
     std::optional<std::string> interface_type;  // secondary
-};
-
-struct Monitoring {
-    List<std::string> metric_category_ids;
-    std::optional<std::string> state;  // disabled | disabling | enabled | pending
 };
 
 struct Instance {

@@ -10,6 +10,7 @@
 #include "api/generated/ec2/elastic_gpu_specification.h"
 #include "api/generated/ec2/ena_srd_specification_request.h"
 #include "api/generated/ec2/enclave_options_request.h"
+#include "api/generated/ec2/iam_instance_profile_specification.h"
 #include "api/generated/ec2/instance_ipv6_address.h"
 #include "api/generated/ec2/ipv4_prefix_specification_request.h"
 #include "api/generated/ec2/ipv6_prefix_specification_request.h"
@@ -130,11 +131,6 @@ struct InstanceNetworkInterfaceSpecification {
     std::optional<EnaSrdSpecificationRequest> ena_srd_specification;
     std::optional<ConnectionTrackingSpecificationRequest> connection_tracking_specification;
     Scalar<std::int32_t> ena_queue_count;
-};
-
-struct IamInstanceProfileSpecification {
-    std::optional<std::string> arn;
-    std::optional<std::string> name;
 };
 
 struct RunInstancesRequest {

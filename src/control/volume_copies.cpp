@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "control/volume_copies.h"
+
+#include <fmt/format.h>
+
+#include "control/api_errors.h"
+#include "control/device_mappings.h"
+#include "control/idempotency.h"
+#include "control/snapshots.h"
+#include "control/space.h"
+#include "control/volume_plan.h"
+#include "model/idempotency.h"
+#include "util/log.h"
+
+namespace kiln::control {
+namespace {
+
+constexpr char kAction[] = "CopyVolumes";
+constexpr std::size_t kMaxClientToken = 64;  // IDM-1
+// Whoever cuts wakes the job; this is for what a crash or a hanging cut left.
+constexpr std::int64_t kLookAgainMs = 1'000;
+
+ClientToken token_of(const Caller& caller, const CopyVolumeInput& input) {
+    return {kAction, caller.region, input.client_token, input.request_hash};
+}
+
+// Whether the cut that makes this content is still under way.
+Result<bool> is_being_cut(catalog::Transaction& tx, const model::ContentId& content) {
+    catalog::SnapshotQuery query;
+    query.content = content;
+    query.states = {model::SnapshotState::deleted};
+    TRY_ASSIGN(const auto snapshots, tx.snapshots().list(query));
+    return !snapshots.empty();
+}
+
+Result<bool> is_sealed(catalog::Transaction& tx, const model::ContentId& id) {
+    TRY_ASSIGN(const auto content, tx.contents().find(id));
+    if (!content || content->state == model::ContentState::rooted) {
+        return content.has_value();
+    }
+    TRY_ASSIGN(const auto layer, tx.layers().find(content->layer));
+    return layer && layer->state == model::LayerState::sealed;
+}
+
+}  // namespace
+
+void VolumeCopies::install(JobRunner& runner) {
+    runner.handle(kCopyVolumeJob, [this](const model::Job& job) { return settle(job); });
+}
+
+Result<VolumeCopies::Plan> VolumeCopies::plan(catalog::Transaction& tx, const Caller& caller,
+                                              const CopyVolumeInput& input) const {
+    Plan plan;
+    TRY_ASSIGN(plan.source, find_volume(tx, caller, input.source));
+    TRY(check_cuttable(tx, parts_, plan.source));
+    plan.ebs = input.ebs;
+    plan.ebs.volume_size_gib = input.ebs.volume_size_gib.value_or(plan.source.size_gib);
+    if (*plan.ebs.volume_size_gib < plan.source.size_gib) {
+        return errors::invalid_parameter_value(fmt::format(
+            "The size of a copy ({} GiB) cannot be smaller than that of its source volume '{}' "
+            "({} GiB).",
+            *plan.ebs.volume_size_gib, plan.source.id.str(), plan.source.size_gib));
+    }
+    plan.ebs.volume_type = input.ebs.volume_type.value_or(model::VolumeType::gp2);  // BDM-7
+    TRY(check_volume_limits(*plan.ebs.volume_type, *plan.ebs.volume_size_gib, plan.ebs));
+    return plan;
+}
+
+// IDM-2
+Result<std::optional<VolumeView>> VolumeCopies::known(catalog::Transaction& tx,
+                                                      const Caller& caller,
+                                                      const CopyVolumeInput& input) const {
+    using Known = std::optional<VolumeView>;
+    TRY_ASSIGN(const auto id, find_result(tx, caller, token_of(caller, input)));
+    if (!id) {
+        return Known();
+    }
+    VolumeView view;
+    TRY_ASSIGN(view.volume, find_volume(tx, caller, model::VolumeId(*id)));
+    TRY_ASSIGN(auto tags, tx.tags().of(caller.account, {*id}));
+    view.tags = tags[*id];
+    return Known(std::move(view));
+}
+
+Result<model::Volume> VolumeCopies::insert(catalog::Transaction& tx, const Caller& caller,
+                                           const CopyVolumeInput& input, const Plan& plan,
+                                           const model::ContentId& content) const {
+    const UnixMillis now = parts_.clock.now();
+    VolumePlan made;
+    made.ebs = plan.ebs;
+    made.base = content;
+    TRY_ASSIGN(model::Volume volume,
+               make_volume(tx, parts_, caller, made, plan.source.availability_zone, now));
+    volume.state = model::VolumeState::creating;
+    volume.source_volume = plan.source.id;
+    volume.encrypted = plan.source.encrypted;
+    volume.kms_key_id = plan.source.kms_key_id;
+    TRY(tx.volumes().insert(volume));
+    TRY(put_tags(tx, caller, "volume", volume.id.str(), tags_for(input.tags, "volume")));
+    TRY(remember_result(tx, caller, token_of(caller, input), volume.id.str(), now));
+    model::Job job = make_job(parts_.rng, now, kCopyVolumeJob, volume.id.str(), "settle");
+    job.not_before = UnixMillis{now.value + kLookAgainMs};
+    TRY(tx.jobs().add(job));
+    return volume;
+}
+
+// IDM-4: as if it had never been asked for. Its job finds nothing to do.
+Status VolumeCopies::take_back(catalog::Transaction& tx, const Caller& caller,
+                               const CopyVolumeInput& input, const model::VolumeId& id) const {
+    TRY_ASSIGN(const auto volume, tx.volumes().find(id));
+    if (!volume) {
+        return ok();
+    }
+    TRY(tx.layers().erase(volume->active_layer));
+    TRY(tx.volumes().erase(id));
+    TRY(tx.tags().erase_resource(id.str()));
+    if (input.client_token.empty()) {
+        return ok();
+    }
+    model::IdempotencyToken token;
+    token.account = caller.account;
+    token.scope = caller.region;
+    token.action = kAction;
+    token.token = input.client_token;
+    return tx.tokens().erase(token.id());
+}
+
+Result<VolumeView> VolumeCopies::copy(const Caller& caller, const CopyVolumeInput& input) {
+    TRY(check_tag_specifications(input.tags, {"volume"}));
+    if (input.client_token.size() > kMaxClientToken) {
+        return Error::api(
+            Code::invalid_argument, "InvalidClientToken",
+            fmt::format("The client token is longer than {} characters.", kMaxClientToken));
+    }
+    std::optional<VolumeView> before;
+    TRY(parts_.store.read([&](catalog::Transaction& tx) -> Status {
+        TRY_ASSIGN(before, known(tx, caller, input));
+        if (!before) {
+            TRY(plan(tx, caller, input));
+        }
+        return ok();
+    }));
+    if (before) {
+        return std::move(*before);
+    }
+    TRY(check_space(parts_.space, SpaceFor::data, "a copy"));  // SPC-1
+    if (input.dry_run) {
+        return errors::dry_run();
+    }
+    std::optional<Plan> planned;
+    model::Volume made;
+    Cuts::Also also;
+    also.begun = [&](catalog::Transaction& tx,
+                     const std::vector<model::Snapshot>& snapshots) -> Status {
+        TRY_ASSIGN(made, insert(tx, caller, input, *planned, snapshots.front().content));
+        return ok();
+    };
+    also.taken_back = [&](catalog::Transaction& tx) {
+        return take_back(tx, caller, input, made.id);
+    };
+    const auto cut = cuts_.cut(
+        {input.source},
+        [&](catalog::Transaction& tx) -> Result<std::vector<model::Snapshot>> {
+            // IDM-3: another one with this token may have come first, and was waited for.
+            TRY_ASSIGN(before, known(tx, caller, input));
+            if (before) {
+                return Error(Code::already_exists, "the copy was made by another request");
+            }
+            TRY_ASSIGN(planned, plan(tx, caller, input));
+            model::Snapshot snapshot =
+                draft_snapshot(parts_, caller, planned->source, {}, parts_.clock.now());
+            snapshot.state = model::SnapshotState::deleted;  // nobody sees it
+            return std::vector{std::move(snapshot)};
+        },
+        also);
+    if (before) {
+        return std::move(*before);
+    }
+    TRY(cut);
+    TRY(parts_.store.run([&](catalog::Transaction& tx) -> Status {
+        TRY(tx.jobs().wake(made.id.str(), parts_.clock.now()));
+        return ok();
+    }));
+    work_added_();
+    return VolumeView{std::move(made), tags_for(input.tags, "volume")};
+}
+
+Status VolumeCopies::settle(const model::Job& job) {
+    const model::VolumeId id(job.subject);
+    return parts_.store.run([&](catalog::Transaction& tx) -> Status {
+        TRY_ASSIGN(auto volume, tx.volumes().find(id));
+        if (!volume || volume->state != model::VolumeState::creating) {
+            return tx.jobs().finish(job);
+        }
+        TRY_ASSIGN(const bool under_way, is_being_cut(tx, volume->base_content));
+        if (under_way) {
+            return tx.jobs().park(job, UnixMillis{parts_.clock.now().value + kLookAgainMs});
+        }
+        TRY_ASSIGN(const bool sealed, is_sealed(tx, volume->base_content));
+        if (!sealed) {
+            log_error("volumes", fmt::format("{} has no data: the cut of {} failed", id.str(),
+                                             volume->source_volume.str()));
+        }
+        TRY_ASSIGN(volume->state, model::next(volume->state,
+                                              sealed ? model::VolumeEvent::created
+                                                     : model::VolumeEvent::creation_failed,
+                                              id));
+        TRY(tx.volumes().update(*volume));
+        return tx.jobs().finish(job);
+    });
+}
+
+}  // namespace kiln::control
