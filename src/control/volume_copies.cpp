@@ -114,6 +114,7 @@ Status VolumeCopies::take_back(catalog::Transaction& tx, const Caller& caller,
     TRY(tx.layers().erase(volume->active_layer));
     TRY(tx.volumes().erase(id));
     TRY(tx.tags().erase_resource(id.str()));
+    TRY(tx.jobs().wake(id.str(), parts_.clock.now()));
     if (input.client_token.empty()) {
         return ok();
     }

@@ -95,7 +95,8 @@ TEST_CASE("VOL-12: a cut that fails takes the copy back, and its token is free a
     world.service.wait_until(
         [&] { return world.service.row(made->volume.id).state == model::VolumeState::available; },
         "the copy to be available");
-    CHECK(world.service.jobs_of(kCopyVolumeJob) == 0);
+    world.service.wait_until([&] { return world.service.jobs_of(kCopyVolumeJob) == 0; },
+                             "both jobs to be over");
     world.service.open(made->volume.id);
     CHECK(world.service.read(made->volume.id, 1) == "kept");
 }
