@@ -68,6 +68,7 @@ TEST_CASE("rows are stored as they always were") {
         describe(full_job()) + describe(full_key_pair()) + describe(full_vpc()) +
         describe(full_subnet()) + describe(full_security_group()) + describe(full_role()) +
         describe(full_instance_profile()) + describe(full_region_settings()) +
+        describe(full_user()) + describe(full_usage_report()) + describe(full_parameter()) +
         describe(full_launch_template()) + describe(full_launch_template_version());
     const std::string path =
         (std::filesystem::path(__FILE__).parent_path() / "golden" / "rows.txt").string();

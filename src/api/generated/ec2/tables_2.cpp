@@ -8,6 +8,7 @@
 #include "api/generated/ec2/copy_image.h"
 #include "api/generated/ec2/copy_snapshot.h"
 #include "api/generated/ec2/create_image.h"
+#include "api/generated/ec2/create_image_usage_report.h"
 #include "api/generated/ec2/create_key_pair.h"
 #include "api/generated/ec2/create_launch_template.h"
 #include "api/generated/ec2/create_launch_template_version.h"
@@ -15,9 +16,7 @@
 #include "api/generated/ec2/create_snapshot.h"
 #include "api/generated/ec2/create_snapshots.h"
 #include "api/generated/ec2/create_tags.h"
-#include "api/generated/ec2/create_volume_permission.h"
 #include "api/generated/ec2/describe_network_interfaces.h"
-#include "api/generated/ec2/modify_snapshot_attribute.h"
 #include "api/generated/ec2/request_launch_template_data.h"
 #include "api/generated/ec2/reservation.h"
 #include "api/generated/ec2/response_launch_template_data.h"
@@ -25,8 +24,6 @@
 #include "api/generated/ec2/tables.h"
 
 namespace kiln::api::ec2::tables {
-
-constinit const ListInfo kCreateVolumePermissionListList = list_info<CreateVolumePermission>("item", {.kind = Kind::structure, .structure = &kCreateVolumePermission});
 
 constexpr MemberInfo kCapacityReservationSpecificationResponseMembers[] = {
     {"CapacityReservationPreference", "CapacityReservationPreference", "capacityReservationPreference", {.kind = Kind::string, .values = &kCapacityReservationPreferenceEnum}, offsetof(CapacityReservationSpecificationResponse, capacity_reservation_preference), false, false},
@@ -163,6 +160,21 @@ constexpr MemberInfo kCreateImageResultMembers[] = {
 };
 constinit const StructInfo kCreateImageResult = struct_info<CreateImageResult, Roles{.root = true}>("CreateImageResult", kCreateImageResultMembers);
 
+constexpr MemberInfo kCreateImageUsageReportRequestMembers[] = {
+    {"ImageId", "ImageId", "ImageId", {.kind = Kind::string}, offsetof(CreateImageUsageReportRequest, image_id), true, false},
+    {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(CreateImageUsageReportRequest, dry_run), false, false},
+    {"ResourceTypes", "ResourceType", "ResourceType", {.kind = Kind::list, .list = &kImageUsageResourceTypeRequestListList}, offsetof(CreateImageUsageReportRequest, resource_types), true, false},
+    {"AccountIds", "AccountId", "AccountId", {.kind = Kind::list, .list = &kImageUsageReportUserIdStringListList}, offsetof(CreateImageUsageReportRequest, account_ids), false, false},
+    {"ClientToken", "ClientToken", "ClientToken", {.kind = Kind::string}, offsetof(CreateImageUsageReportRequest, client_token), false, false},
+    {"TagSpecifications", "TagSpecification", "TagSpecification", {.kind = Kind::list, .list = &kTagSpecificationListList}, offsetof(CreateImageUsageReportRequest, tag_specifications), false, false},
+};
+constinit const StructInfo kCreateImageUsageReportRequest = struct_info<CreateImageUsageReportRequest, Roles{.root = true}>("CreateImageUsageReportRequest", kCreateImageUsageReportRequestMembers);
+
+constexpr MemberInfo kCreateImageUsageReportResultMembers[] = {
+    {"ReportId", "ReportId", "reportId", {.kind = Kind::string}, offsetof(CreateImageUsageReportResult, report_id), false, false},
+};
+constinit const StructInfo kCreateImageUsageReportResult = struct_info<CreateImageUsageReportResult, Roles{.root = true}>("CreateImageUsageReportResult", kCreateImageUsageReportResultMembers);
+
 constexpr MemberInfo kCreateKeyPairRequestMembers[] = {
     {"KeyName", "KeyName", "KeyName", {.kind = Kind::string}, offsetof(CreateKeyPairRequest, key_name), true, false},
     {"KeyType", "KeyType", "KeyType", {.kind = Kind::string, .values = &kKeyTypeEnum}, offsetof(CreateKeyPairRequest, key_type), false, false},
@@ -255,17 +267,5 @@ constexpr MemberInfo kCreateTagsRequestMembers[] = {
     {"Tags", "Tag", "Tag", {.kind = Kind::list, .list = &kTagListList}, offsetof(CreateTagsRequest, tags), true, false},
 };
 constinit const StructInfo kCreateTagsRequest = struct_info<CreateTagsRequest, Roles{.root = true}>("CreateTagsRequest", kCreateTagsRequestMembers);
-
-constexpr MemberInfo kCreateVolumePermissionMembers[] = {
-    {"UserId", "UserId", "userId", {.kind = Kind::string}, offsetof(CreateVolumePermission, user_id), false, false},
-    {"Group", "Group", "group", {.kind = Kind::string}, offsetof(CreateVolumePermission, group), false, false},
-};
-constinit const StructInfo kCreateVolumePermission = struct_info<CreateVolumePermission, Roles{}>("CreateVolumePermission", kCreateVolumePermissionMembers);
-
-constexpr MemberInfo kCreateVolumePermissionModificationsMembers[] = {
-    {"Add", "Add", "Add", {.kind = Kind::list, .list = &kCreateVolumePermissionListList}, offsetof(CreateVolumePermissionModifications, add), false, false},
-    {"Remove", "Remove", "Remove", {.kind = Kind::list, .list = &kCreateVolumePermissionListList}, offsetof(CreateVolumePermissionModifications, remove), false, false},
-};
-constinit const StructInfo kCreateVolumePermissionModifications = struct_info<CreateVolumePermissionModifications, Roles{.member = true}>("CreateVolumePermissionModifications", kCreateVolumePermissionModificationsMembers);
 
 }  // namespace kiln::api::ec2::tables

@@ -3,7 +3,9 @@
 #include <cstddef>
 
 #include "api/generated/ec2/create_volume.h"
+#include "api/generated/ec2/create_volume_permission.h"
 #include "api/generated/ec2/credit_specification_request.h"
+#include "api/generated/ec2/delete_image_usage_report.h"
 #include "api/generated/ec2/delete_key_pair.h"
 #include "api/generated/ec2/delete_launch_template.h"
 #include "api/generated/ec2/delete_launch_template_versions.h"
@@ -13,22 +15,34 @@
 #include "api/generated/ec2/delete_volume.h"
 #include "api/generated/ec2/deregister_image.h"
 #include "api/generated/ec2/describe_account_attributes.h"
+#include "api/generated/ec2/describe_aggregate_id_format.h"
 #include "api/generated/ec2/describe_availability_zones.h"
-#include "api/generated/ec2/describe_image_attribute.h"
-#include "api/generated/ec2/describe_images.h"
-#include "api/generated/ec2/describe_instance_attribute.h"
-#include "api/generated/ec2/describe_instance_status.h"
 #include "api/generated/ec2/describe_instance_types.h"
+#include "api/generated/ec2/modify_snapshot_attribute.h"
 #include "api/generated/ec2/response_launch_template_data.h"
 #include "api/generated/ec2/tables.h"
 
 namespace kiln::api::ec2::tables {
+
+constinit const ListInfo kCreateVolumePermissionListList = list_info<CreateVolumePermission>("item", {.kind = Kind::structure, .structure = &kCreateVolumePermission});
 
 constinit const ListInfo kDeleteLaunchTemplateVersionsResponseErrorSetList = list_info<DeleteLaunchTemplateVersionsResponseErrorItem>("item", {.kind = Kind::structure, .structure = &kDeleteLaunchTemplateVersionsResponseErrorItem});
 
 constinit const ListInfo kDeleteLaunchTemplateVersionsResponseSuccessSetList = list_info<DeleteLaunchTemplateVersionsResponseSuccessItem>("item", {.kind = Kind::structure, .structure = &kDeleteLaunchTemplateVersionsResponseSuccessItem});
 
 constinit const ListInfo kDeleteSnapshotResultSetList = list_info<DeleteSnapshotReturnCode>("item", {.kind = Kind::structure, .structure = &kDeleteSnapshotReturnCode});
+
+constexpr MemberInfo kCreateVolumePermissionMembers[] = {
+    {"UserId", "UserId", "userId", {.kind = Kind::string}, offsetof(CreateVolumePermission, user_id), false, false},
+    {"Group", "Group", "group", {.kind = Kind::string}, offsetof(CreateVolumePermission, group), false, false},
+};
+constinit const StructInfo kCreateVolumePermission = struct_info<CreateVolumePermission, Roles{}>("CreateVolumePermission", kCreateVolumePermissionMembers);
+
+constexpr MemberInfo kCreateVolumePermissionModificationsMembers[] = {
+    {"Add", "Add", "Add", {.kind = Kind::list, .list = &kCreateVolumePermissionListList}, offsetof(CreateVolumePermissionModifications, add), false, false},
+    {"Remove", "Remove", "Remove", {.kind = Kind::list, .list = &kCreateVolumePermissionListList}, offsetof(CreateVolumePermissionModifications, remove), false, false},
+};
+constinit const StructInfo kCreateVolumePermissionModifications = struct_info<CreateVolumePermissionModifications, Roles{.member = true}>("CreateVolumePermissionModifications", kCreateVolumePermissionModificationsMembers);
 
 constexpr MemberInfo kCreateVolumeRequestMembers[] = {
     {"AvailabilityZone", "AvailabilityZone", "AvailabilityZone", {.kind = Kind::string}, offsetof(CreateVolumeRequest, availability_zone), false, false},
@@ -66,6 +80,17 @@ constexpr MemberInfo kDefaultConnectionTrackingConfigurationMembers[] = {
     {"DefaultUdpStreamTimeout", "DefaultUdpStreamTimeout", "defaultUdpStreamTimeout", {.kind = Kind::integer}, offsetof(DefaultConnectionTrackingConfiguration, default_udp_stream_timeout), false, false},
 };
 constinit const StructInfo kDefaultConnectionTrackingConfiguration = struct_info<DefaultConnectionTrackingConfiguration, Roles{.member = true}>("DefaultConnectionTrackingConfiguration", kDefaultConnectionTrackingConfigurationMembers);
+
+constexpr MemberInfo kDeleteImageUsageReportRequestMembers[] = {
+    {"ReportId", "ReportId", "ReportId", {.kind = Kind::string}, offsetof(DeleteImageUsageReportRequest, report_id), true, false},
+    {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(DeleteImageUsageReportRequest, dry_run), false, false},
+};
+constinit const StructInfo kDeleteImageUsageReportRequest = struct_info<DeleteImageUsageReportRequest, Roles{.root = true}>("DeleteImageUsageReportRequest", kDeleteImageUsageReportRequestMembers);
+
+constexpr MemberInfo kDeleteImageUsageReportResultMembers[] = {
+    {"Return", "Return", "return", {.kind = Kind::boolean}, offsetof(DeleteImageUsageReportResult, return_), false, false},
+};
+constinit const StructInfo kDeleteImageUsageReportResult = struct_info<DeleteImageUsageReportResult, Roles{.root = true}>("DeleteImageUsageReportResult", kDeleteImageUsageReportResultMembers);
 
 constexpr MemberInfo kDeleteKeyPairRequestMembers[] = {
     {"KeyName", "KeyName", "KeyName", {.kind = Kind::string}, offsetof(DeleteKeyPairRequest, key_name), false, false},
@@ -183,6 +208,17 @@ constexpr MemberInfo kDescribeAccountAttributesResultMembers[] = {
 };
 constinit const StructInfo kDescribeAccountAttributesResult = struct_info<DescribeAccountAttributesResult, Roles{.root = true}>("DescribeAccountAttributesResult", kDescribeAccountAttributesResultMembers);
 
+constexpr MemberInfo kDescribeAggregateIdFormatRequestMembers[] = {
+    {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(DescribeAggregateIdFormatRequest, dry_run), false, false},
+};
+constinit const StructInfo kDescribeAggregateIdFormatRequest = struct_info<DescribeAggregateIdFormatRequest, Roles{.root = true}>("DescribeAggregateIdFormatRequest", kDescribeAggregateIdFormatRequestMembers);
+
+constexpr MemberInfo kDescribeAggregateIdFormatResultMembers[] = {
+    {"UseLongIdsAggregated", "UseLongIdsAggregated", "useLongIdsAggregated", {.kind = Kind::boolean}, offsetof(DescribeAggregateIdFormatResult, use_long_ids_aggregated), false, false},
+    {"Statuses", "StatusSet", "statusSet", {.kind = Kind::list, .list = &kIdFormatListList}, offsetof(DescribeAggregateIdFormatResult, statuses), false, false},
+};
+constinit const StructInfo kDescribeAggregateIdFormatResult = struct_info<DescribeAggregateIdFormatResult, Roles{.root = true}>("DescribeAggregateIdFormatResult", kDescribeAggregateIdFormatResultMembers);
+
 constexpr MemberInfo kDescribeAvailabilityZonesRequestMembers[] = {
     {"ZoneNames", "ZoneName", "ZoneName", {.kind = Kind::list, .list = &kZoneNameStringListList}, offsetof(DescribeAvailabilityZonesRequest, zone_names), false, false},
     {"ZoneIds", "ZoneId", "ZoneId", {.kind = Kind::list, .list = &kZoneIdStringListList}, offsetof(DescribeAvailabilityZonesRequest, zone_ids), false, false},
@@ -196,55 +232,5 @@ constexpr MemberInfo kDescribeAvailabilityZonesResultMembers[] = {
     {"AvailabilityZones", "AvailabilityZoneInfo", "availabilityZoneInfo", {.kind = Kind::list, .list = &kAvailabilityZoneListList}, offsetof(DescribeAvailabilityZonesResult, availability_zones), false, false},
 };
 constinit const StructInfo kDescribeAvailabilityZonesResult = struct_info<DescribeAvailabilityZonesResult, Roles{.root = true}>("DescribeAvailabilityZonesResult", kDescribeAvailabilityZonesResultMembers);
-
-constexpr MemberInfo kDescribeImageAttributeRequestMembers[] = {
-    {"Attribute", "Attribute", "Attribute", {.kind = Kind::string, .values = &kImageAttributeNameEnum}, offsetof(DescribeImageAttributeRequest, attribute), true, false},
-    {"ImageId", "ImageId", "ImageId", {.kind = Kind::string}, offsetof(DescribeImageAttributeRequest, image_id), true, false},
-    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(DescribeImageAttributeRequest, dry_run), false, false},
-};
-constinit const StructInfo kDescribeImageAttributeRequest = struct_info<DescribeImageAttributeRequest, Roles{.root = true}>("DescribeImageAttributeRequest", kDescribeImageAttributeRequestMembers);
-
-constexpr MemberInfo kDescribeImagesRequestMembers[] = {
-    {"ExecutableUsers", "ExecutableBy", "ExecutableBy", {.kind = Kind::list, .list = &kExecutableByStringListList}, offsetof(DescribeImagesRequest, executable_users), false, false},
-    {"ImageIds", "ImageId", "ImageId", {.kind = Kind::list, .list = &kImageIdStringListList}, offsetof(DescribeImagesRequest, image_ids), false, false},
-    {"Owners", "Owner", "Owner", {.kind = Kind::list, .list = &kOwnerStringListList}, offsetof(DescribeImagesRequest, owners), false, false},
-    {"IncludeDeprecated", "IncludeDeprecated", "IncludeDeprecated", {.kind = Kind::boolean}, offsetof(DescribeImagesRequest, include_deprecated), false, false},
-    {"IncludeDisabled", "IncludeDisabled", "IncludeDisabled", {.kind = Kind::boolean}, offsetof(DescribeImagesRequest, include_disabled), false, false},
-    {"MaxResults", "MaxResults", "MaxResults", {.kind = Kind::integer}, offsetof(DescribeImagesRequest, max_results), false, false},
-    {"NextToken", "NextToken", "NextToken", {.kind = Kind::string}, offsetof(DescribeImagesRequest, next_token), false, false},
-    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(DescribeImagesRequest, dry_run), false, false},
-    {"Filters", "Filter", "Filter", {.kind = Kind::list, .list = &kFilterListList}, offsetof(DescribeImagesRequest, filters), false, false},
-};
-constinit const StructInfo kDescribeImagesRequest = struct_info<DescribeImagesRequest, Roles{.root = true}>("DescribeImagesRequest", kDescribeImagesRequestMembers);
-
-constexpr MemberInfo kDescribeImagesResultMembers[] = {
-    {"NextToken", "NextToken", "nextToken", {.kind = Kind::string}, offsetof(DescribeImagesResult, next_token), false, false},
-    {"Images", "ImagesSet", "imagesSet", {.kind = Kind::list, .list = &kImageListList}, offsetof(DescribeImagesResult, images), false, false},
-};
-constinit const StructInfo kDescribeImagesResult = struct_info<DescribeImagesResult, Roles{.root = true}>("DescribeImagesResult", kDescribeImagesResultMembers);
-
-constexpr MemberInfo kDescribeInstanceAttributeRequestMembers[] = {
-    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(DescribeInstanceAttributeRequest, dry_run), false, false},
-    {"InstanceId", "InstanceId", "instanceId", {.kind = Kind::string}, offsetof(DescribeInstanceAttributeRequest, instance_id), true, false},
-    {"Attribute", "Attribute", "attribute", {.kind = Kind::string, .values = &kInstanceAttributeNameEnum}, offsetof(DescribeInstanceAttributeRequest, attribute), true, false},
-};
-constinit const StructInfo kDescribeInstanceAttributeRequest = struct_info<DescribeInstanceAttributeRequest, Roles{.root = true}>("DescribeInstanceAttributeRequest", kDescribeInstanceAttributeRequestMembers);
-
-constexpr MemberInfo kDescribeInstanceStatusRequestMembers[] = {
-    {"InstanceIds", "InstanceId", "InstanceId", {.kind = Kind::list, .list = &kInstanceIdStringListList}, offsetof(DescribeInstanceStatusRequest, instance_ids), false, false},
-    {"MaxResults", "MaxResults", "MaxResults", {.kind = Kind::integer}, offsetof(DescribeInstanceStatusRequest, max_results), false, false},
-    {"NextToken", "NextToken", "NextToken", {.kind = Kind::string}, offsetof(DescribeInstanceStatusRequest, next_token), false, false},
-    {"IncludeManagedResources", "IncludeManagedResources", "IncludeManagedResources", {.kind = Kind::boolean}, offsetof(DescribeInstanceStatusRequest, include_managed_resources), false, false},
-    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(DescribeInstanceStatusRequest, dry_run), false, false},
-    {"Filters", "Filter", "Filter", {.kind = Kind::list, .list = &kFilterListList}, offsetof(DescribeInstanceStatusRequest, filters), false, false},
-    {"IncludeAllInstances", "IncludeAllInstances", "includeAllInstances", {.kind = Kind::boolean}, offsetof(DescribeInstanceStatusRequest, include_all_instances), false, false},
-};
-constinit const StructInfo kDescribeInstanceStatusRequest = struct_info<DescribeInstanceStatusRequest, Roles{.root = true}>("DescribeInstanceStatusRequest", kDescribeInstanceStatusRequestMembers);
-
-constexpr MemberInfo kDescribeInstanceStatusResultMembers[] = {
-    {"InstanceStatuses", "InstanceStatusSet", "instanceStatusSet", {.kind = Kind::list, .list = &kInstanceStatusListList}, offsetof(DescribeInstanceStatusResult, instance_statuses), false, false},
-    {"NextToken", "NextToken", "nextToken", {.kind = Kind::string}, offsetof(DescribeInstanceStatusResult, next_token), false, false},
-};
-constinit const StructInfo kDescribeInstanceStatusResult = struct_info<DescribeInstanceStatusResult, Roles{.root = true}>("DescribeInstanceStatusResult", kDescribeInstanceStatusResultMembers);
 
 }  // namespace kiln::api::ec2::tables

@@ -4,43 +4,143 @@
 
 #include "api/generated/ec2/describe_image_attribute.h"
 #include "api/generated/ec2/describe_images.h"
-#include "api/generated/ec2/describe_instance_attribute.h"
 #include "api/generated/ec2/describe_instance_types.h"
+#include "api/generated/ec2/enclave_options.h"
+#include "api/generated/ec2/enclave_options_request.h"
+#include "api/generated/ec2/filter.h"
+#include "api/generated/ec2/get_console_output.h"
+#include "api/generated/ec2/get_console_screenshot.h"
+#include "api/generated/ec2/get_image_ancestry.h"
+#include "api/generated/ec2/get_image_block_public_access_state.h"
+#include "api/generated/ec2/get_launch_template_data.h"
+#include "api/generated/ec2/get_snapshot_block_public_access_state.h"
 #include "api/generated/ec2/group_identifier.h"
-#include "api/generated/ec2/import_key_pair.h"
-#include "api/generated/ec2/instance_block_device_mapping.h"
-#include "api/generated/ec2/instance_ipv6_address.h"
-#include "api/generated/ec2/modify_instance_attribute.h"
-#include "api/generated/ec2/request_launch_template_data.h"
+#include "api/generated/ec2/id_format.h"
 #include "api/generated/ec2/reservation.h"
 #include "api/generated/ec2/run_instances.h"
 #include "api/generated/ec2/tables.h"
 
 namespace kiln::api::ec2::tables {
 
+constinit const ListInfo kFilterListList = list_info<Filter>("Filter", {.kind = Kind::structure, .structure = &kFilter});
+
+constinit const ListInfo kFpgaDeviceInfoListList = list_info<FpgaDeviceInfo>("item", {.kind = Kind::structure, .structure = &kFpgaDeviceInfo});
+
 constinit const ListInfo kGpuDeviceInfoListList = list_info<GpuDeviceInfo>("item", {.kind = Kind::structure, .structure = &kGpuDeviceInfo});
 
 constinit const ListInfo kGroupIdentifierListList = list_info<GroupIdentifier>("item", {.kind = Kind::structure, .structure = &kGroupIdentifier});
 
+constinit const ListInfo kIdFormatListList = list_info<IdFormat>("item", {.kind = Kind::structure, .structure = &kIdFormat});
+
+constinit const ListInfo kImageAncestryEntryListList = list_info<ImageAncestryEntry>("item", {.kind = Kind::structure, .structure = &kImageAncestryEntry});
+
 constinit const ListInfo kImageListList = list_info<Image>("item", {.kind = Kind::structure, .structure = &kImage});
 
-constinit const ListInfo kImageWatermarkListList = list_info<ImageWatermark>("item", {.kind = Kind::structure, .structure = &kImageWatermark});
+constexpr MemberInfo kEnclaveOptionsMembers[] = {
+    {"Enabled", "Enabled", "enabled", {.kind = Kind::boolean}, offsetof(EnclaveOptions, enabled), false, false},
+};
+constinit const StructInfo kEnclaveOptions = struct_info<EnclaveOptions, Roles{.member = true}>("EnclaveOptions", kEnclaveOptionsMembers);
 
-constinit const ListInfo kInferenceDeviceInfoListList = list_info<InferenceDeviceInfo>("item", {.kind = Kind::structure, .structure = &kInferenceDeviceInfo});
+constexpr MemberInfo kEnclaveOptionsRequestMembers[] = {
+    {"Enabled", "Enabled", "Enabled", {.kind = Kind::boolean}, offsetof(EnclaveOptionsRequest, enabled), false, false},
+};
+constinit const StructInfo kEnclaveOptionsRequest = struct_info<EnclaveOptionsRequest, Roles{.member = true}>("EnclaveOptionsRequest", kEnclaveOptionsRequestMembers);
 
-constinit const ListInfo kInstanceBlockDeviceMappingListList = list_info<InstanceBlockDeviceMapping>("item", {.kind = Kind::structure, .structure = &kInstanceBlockDeviceMapping});
+constexpr MemberInfo kFilterMembers[] = {
+    {"Name", "Name", "Name", {.kind = Kind::string}, offsetof(Filter, name), false, false},
+    {"Values", "Value", "Value", {.kind = Kind::list, .list = &kValueStringListList}, offsetof(Filter, values), false, false},
+};
+constinit const StructInfo kFilter = struct_info<Filter, Roles{}>("Filter", kFilterMembers);
 
-constinit const ListInfo kInstanceBlockDeviceMappingSpecificationListList = list_info<InstanceBlockDeviceMappingSpecification>("item", {.kind = Kind::structure, .structure = &kInstanceBlockDeviceMappingSpecification});
+constexpr MemberInfo kFpgaDeviceInfoMembers[] = {
+    {"Name", "Name", "name", {.kind = Kind::string}, offsetof(FpgaDeviceInfo, name), false, false},
+    {"Manufacturer", "Manufacturer", "manufacturer", {.kind = Kind::string}, offsetof(FpgaDeviceInfo, manufacturer), false, false},
+    {"Count", "Count", "count", {.kind = Kind::integer}, offsetof(FpgaDeviceInfo, count), false, false},
+    {"MemoryInfo", "MemoryInfo", "memoryInfo", {.kind = Kind::structure, .structure = &kFpgaDeviceMemoryInfo}, offsetof(FpgaDeviceInfo, memory_info), false, false},
+};
+constinit const StructInfo kFpgaDeviceInfo = struct_info<FpgaDeviceInfo, Roles{}>("FpgaDeviceInfo", kFpgaDeviceInfoMembers);
 
-constinit const ListInfo kInstanceIpv4PrefixListList = list_info<InstanceIpv4Prefix>("item", {.kind = Kind::structure, .structure = &kInstanceIpv4Prefix});
+constexpr MemberInfo kFpgaDeviceMemoryInfoMembers[] = {
+    {"SizeInMiB", "SizeInMiB", "sizeInMiB", {.kind = Kind::integer}, offsetof(FpgaDeviceMemoryInfo, size_in_mi_b), false, false},
+};
+constinit const StructInfo kFpgaDeviceMemoryInfo = struct_info<FpgaDeviceMemoryInfo, Roles{.member = true}>("FpgaDeviceMemoryInfo", kFpgaDeviceMemoryInfoMembers);
 
-constinit const ListInfo kInstanceIpv6AddressListList = list_info<InstanceIpv6Address>("item", {.kind = Kind::structure, .structure = &kInstanceIpv6Address});
+constexpr MemberInfo kFpgaInfoMembers[] = {
+    {"Fpgas", "Fpgas", "fpgas", {.kind = Kind::list, .list = &kFpgaDeviceInfoListList}, offsetof(FpgaInfo, fpgas), false, false},
+    {"TotalFpgaMemoryInMiB", "TotalFpgaMemoryInMiB", "totalFpgaMemoryInMiB", {.kind = Kind::integer}, offsetof(FpgaInfo, total_fpga_memory_in_mi_b), false, false},
+};
+constinit const StructInfo kFpgaInfo = struct_info<FpgaInfo, Roles{.member = true}>("FpgaInfo", kFpgaInfoMembers);
 
-constinit const ListInfo kInstanceIpv6AddressListRequestList = list_info<InstanceIpv6AddressRequest>("InstanceIpv6Address", {.kind = Kind::structure, .structure = &kInstanceIpv6AddressRequest});
+constexpr MemberInfo kGetConsoleOutputRequestMembers[] = {
+    {"InstanceId", "InstanceId", "InstanceId", {.kind = Kind::string}, offsetof(GetConsoleOutputRequest, instance_id), true, false},
+    {"Latest", "Latest", "Latest", {.kind = Kind::boolean}, offsetof(GetConsoleOutputRequest, latest), false, false},
+    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(GetConsoleOutputRequest, dry_run), false, false},
+};
+constinit const StructInfo kGetConsoleOutputRequest = struct_info<GetConsoleOutputRequest, Roles{.root = true}>("GetConsoleOutputRequest", kGetConsoleOutputRequestMembers);
 
-constinit const ListInfo kInstanceIpv6PrefixListList = list_info<InstanceIpv6Prefix>("item", {.kind = Kind::structure, .structure = &kInstanceIpv6Prefix});
+constexpr MemberInfo kGetConsoleOutputResultMembers[] = {
+    {"InstanceId", "InstanceId", "instanceId", {.kind = Kind::string}, offsetof(GetConsoleOutputResult, instance_id), false, false},
+    {"Timestamp", "Timestamp", "timestamp", {.kind = Kind::timestamp}, offsetof(GetConsoleOutputResult, timestamp), false, false},
+    {"Output", "Output", "output", {.kind = Kind::string}, offsetof(GetConsoleOutputResult, output), false, false},
+};
+constinit const StructInfo kGetConsoleOutputResult = struct_info<GetConsoleOutputResult, Roles{.root = true}>("GetConsoleOutputResult", kGetConsoleOutputResultMembers);
 
-constinit const ListInfo kInstanceListList = list_info<Instance>("item", {.kind = Kind::structure, .structure = &kInstance});
+constexpr MemberInfo kGetConsoleScreenshotRequestMembers[] = {
+    {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(GetConsoleScreenshotRequest, dry_run), false, false},
+    {"InstanceId", "InstanceId", "InstanceId", {.kind = Kind::string}, offsetof(GetConsoleScreenshotRequest, instance_id), true, false},
+    {"WakeUp", "WakeUp", "WakeUp", {.kind = Kind::boolean}, offsetof(GetConsoleScreenshotRequest, wake_up), false, false},
+};
+constinit const StructInfo kGetConsoleScreenshotRequest = struct_info<GetConsoleScreenshotRequest, Roles{.root = true}>("GetConsoleScreenshotRequest", kGetConsoleScreenshotRequestMembers);
+
+constexpr MemberInfo kGetConsoleScreenshotResultMembers[] = {
+    {"ImageData", "ImageData", "imageData", {.kind = Kind::string}, offsetof(GetConsoleScreenshotResult, image_data), false, false},
+    {"InstanceId", "InstanceId", "instanceId", {.kind = Kind::string}, offsetof(GetConsoleScreenshotResult, instance_id), false, false},
+};
+constinit const StructInfo kGetConsoleScreenshotResult = struct_info<GetConsoleScreenshotResult, Roles{.root = true}>("GetConsoleScreenshotResult", kGetConsoleScreenshotResultMembers);
+
+constexpr MemberInfo kGetImageAncestryRequestMembers[] = {
+    {"ImageId", "ImageId", "ImageId", {.kind = Kind::string}, offsetof(GetImageAncestryRequest, image_id), true, false},
+    {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(GetImageAncestryRequest, dry_run), false, false},
+};
+constinit const StructInfo kGetImageAncestryRequest = struct_info<GetImageAncestryRequest, Roles{.root = true}>("GetImageAncestryRequest", kGetImageAncestryRequestMembers);
+
+constexpr MemberInfo kGetImageAncestryResultMembers[] = {
+    {"ImageAncestryEntries", "ImageAncestryEntrySet", "imageAncestryEntrySet", {.kind = Kind::list, .list = &kImageAncestryEntryListList}, offsetof(GetImageAncestryResult, image_ancestry_entries), false, false},
+};
+constinit const StructInfo kGetImageAncestryResult = struct_info<GetImageAncestryResult, Roles{.root = true}>("GetImageAncestryResult", kGetImageAncestryResultMembers);
+
+constexpr MemberInfo kGetImageBlockPublicAccessStateRequestMembers[] = {
+    {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(GetImageBlockPublicAccessStateRequest, dry_run), false, false},
+};
+constinit const StructInfo kGetImageBlockPublicAccessStateRequest = struct_info<GetImageBlockPublicAccessStateRequest, Roles{.root = true}>("GetImageBlockPublicAccessStateRequest", kGetImageBlockPublicAccessStateRequestMembers);
+
+constexpr MemberInfo kGetImageBlockPublicAccessStateResultMembers[] = {
+    {"ImageBlockPublicAccessState", "ImageBlockPublicAccessState", "imageBlockPublicAccessState", {.kind = Kind::string}, offsetof(GetImageBlockPublicAccessStateResult, image_block_public_access_state), false, false},
+    {"ManagedBy", "ManagedBy", "managedBy", {.kind = Kind::string}, offsetof(GetImageBlockPublicAccessStateResult, managed_by), false, false},
+};
+constinit const StructInfo kGetImageBlockPublicAccessStateResult = struct_info<GetImageBlockPublicAccessStateResult, Roles{.root = true}>("GetImageBlockPublicAccessStateResult", kGetImageBlockPublicAccessStateResultMembers);
+
+constexpr MemberInfo kGetLaunchTemplateDataRequestMembers[] = {
+    {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(GetLaunchTemplateDataRequest, dry_run), false, false},
+    {"InstanceId", "InstanceId", "InstanceId", {.kind = Kind::string}, offsetof(GetLaunchTemplateDataRequest, instance_id), true, false},
+};
+constinit const StructInfo kGetLaunchTemplateDataRequest = struct_info<GetLaunchTemplateDataRequest, Roles{.root = true}>("GetLaunchTemplateDataRequest", kGetLaunchTemplateDataRequestMembers);
+
+constexpr MemberInfo kGetLaunchTemplateDataResultMembers[] = {
+    {"LaunchTemplateData", "LaunchTemplateData", "launchTemplateData", {.kind = Kind::structure, .structure = &kResponseLaunchTemplateData}, offsetof(GetLaunchTemplateDataResult, launch_template_data), false, false},
+};
+constinit const StructInfo kGetLaunchTemplateDataResult = struct_info<GetLaunchTemplateDataResult, Roles{.root = true}>("GetLaunchTemplateDataResult", kGetLaunchTemplateDataResultMembers);
+
+constexpr MemberInfo kGetSnapshotBlockPublicAccessStateRequestMembers[] = {
+    {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(GetSnapshotBlockPublicAccessStateRequest, dry_run), false, false},
+};
+constinit const StructInfo kGetSnapshotBlockPublicAccessStateRequest = struct_info<GetSnapshotBlockPublicAccessStateRequest, Roles{.root = true}>("GetSnapshotBlockPublicAccessStateRequest", kGetSnapshotBlockPublicAccessStateRequestMembers);
+
+constexpr MemberInfo kGetSnapshotBlockPublicAccessStateResultMembers[] = {
+    {"State", "State", "state", {.kind = Kind::string, .values = &kSnapshotBlockPublicAccessStateEnum}, offsetof(GetSnapshotBlockPublicAccessStateResult, state), false, false},
+    {"ManagedBy", "ManagedBy", "managedBy", {.kind = Kind::string}, offsetof(GetSnapshotBlockPublicAccessStateResult, managed_by), false, false},
+};
+constinit const StructInfo kGetSnapshotBlockPublicAccessStateResult = struct_info<GetSnapshotBlockPublicAccessStateResult, Roles{.root = true}>("GetSnapshotBlockPublicAccessStateResult", kGetSnapshotBlockPublicAccessStateResultMembers);
 
 constexpr MemberInfo kGpuDeviceInfoMembers[] = {
     {"Name", "Name", "name", {.kind = Kind::string}, offsetof(GpuDeviceInfo, name), false, false},
@@ -92,6 +192,13 @@ constexpr MemberInfo kIamInstanceProfileSpecificationMembers[] = {
 };
 constinit const StructInfo kIamInstanceProfileSpecification = struct_info<IamInstanceProfileSpecification, Roles{.member = true}>("IamInstanceProfileSpecification", kIamInstanceProfileSpecificationMembers);
 
+constexpr MemberInfo kIdFormatMembers[] = {
+    {"Deadline", "Deadline", "deadline", {.kind = Kind::timestamp}, offsetof(IdFormat, deadline), false, false},
+    {"Resource", "Resource", "resource", {.kind = Kind::string}, offsetof(IdFormat, resource), false, false},
+    {"UseLongIds", "UseLongIds", "useLongIds", {.kind = Kind::boolean}, offsetof(IdFormat, use_long_ids), false, false},
+};
+constinit const StructInfo kIdFormat = struct_info<IdFormat, Roles{}>("IdFormat", kIdFormatMembers);
+
 constexpr MemberInfo kImageMembers[] = {
     {"PlatformDetails", "PlatformDetails", "platformDetails", {.kind = Kind::string}, offsetof(Image, platform_details), false, false},
     {"UsageOperation", "UsageOperation", "usageOperation", {.kind = Kind::string}, offsetof(Image, usage_operation), false, false},
@@ -137,6 +244,15 @@ constexpr MemberInfo kImageMembers[] = {
 };
 constinit const StructInfo kImage = struct_info<Image, Roles{}>("Image", kImageMembers);
 
+constexpr MemberInfo kImageAncestryEntryMembers[] = {
+    {"CreationDate", "CreationDate", "creationDate", {.kind = Kind::timestamp}, offsetof(ImageAncestryEntry, creation_date), false, false},
+    {"ImageId", "ImageId", "imageId", {.kind = Kind::string}, offsetof(ImageAncestryEntry, image_id), false, false},
+    {"ImageOwnerAlias", "ImageOwnerAlias", "imageOwnerAlias", {.kind = Kind::string}, offsetof(ImageAncestryEntry, image_owner_alias), false, false},
+    {"SourceImageId", "SourceImageId", "sourceImageId", {.kind = Kind::string}, offsetof(ImageAncestryEntry, source_image_id), false, false},
+    {"SourceImageRegion", "SourceImageRegion", "sourceImageRegion", {.kind = Kind::string}, offsetof(ImageAncestryEntry, source_image_region), false, false},
+};
+constinit const StructInfo kImageAncestryEntry = struct_info<ImageAncestryEntry, Roles{}>("ImageAncestryEntry", kImageAncestryEntryMembers);
+
 constexpr MemberInfo kImageAttributeMembers[] = {
     {"Description", "Description", "description", {.kind = Kind::structure, .structure = &kAttributeValue}, offsetof(ImageAttribute, description), false, false},
     {"KernelId", "Kernel", "kernel", {.kind = Kind::structure, .structure = &kAttributeValue}, offsetof(ImageAttribute, kernel_id), false, false},
@@ -154,207 +270,5 @@ constexpr MemberInfo kImageAttributeMembers[] = {
     {"BlockDeviceMappings", "BlockDeviceMapping", "blockDeviceMapping", {.kind = Kind::list, .list = &kBlockDeviceMappingListList}, offsetof(ImageAttribute, block_device_mappings), false, false},
 };
 constinit const StructInfo kImageAttribute = struct_info<ImageAttribute, Roles{.root = true}>("ImageAttribute", kImageAttributeMembers);
-
-constexpr MemberInfo kImageWatermarkMembers[] = {
-    {"WatermarkKey", "WatermarkKey", "watermarkKey", {.kind = Kind::string}, offsetof(ImageWatermark, watermark_key), false, false},
-    {"SourceImageRegion", "SourceImageRegion", "sourceImageRegion", {.kind = Kind::string}, offsetof(ImageWatermark, source_image_region), false, false},
-    {"SourceImageId", "SourceImageId", "sourceImageId", {.kind = Kind::string}, offsetof(ImageWatermark, source_image_id), false, false},
-    {"SourceImageCreationTime", "SourceImageCreationTime", "sourceImageCreationTime", {.kind = Kind::timestamp}, offsetof(ImageWatermark, source_image_creation_time), false, false},
-    {"WatermarkCreationTime", "WatermarkCreationTime", "watermarkCreationTime", {.kind = Kind::timestamp}, offsetof(ImageWatermark, watermark_creation_time), false, false},
-};
-constinit const StructInfo kImageWatermark = struct_info<ImageWatermark, Roles{}>("ImageWatermark", kImageWatermarkMembers);
-
-constexpr MemberInfo kImportKeyPairRequestMembers[] = {
-    {"TagSpecifications", "TagSpecification", "TagSpecification", {.kind = Kind::list, .list = &kTagSpecificationListList}, offsetof(ImportKeyPairRequest, tag_specifications), false, false},
-    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(ImportKeyPairRequest, dry_run), false, false},
-    {"KeyName", "KeyName", "keyName", {.kind = Kind::string}, offsetof(ImportKeyPairRequest, key_name), true, false},
-    {"PublicKeyMaterial", "PublicKeyMaterial", "publicKeyMaterial", {.kind = Kind::blob}, offsetof(ImportKeyPairRequest, public_key_material), true, false},
-};
-constinit const StructInfo kImportKeyPairRequest = struct_info<ImportKeyPairRequest, Roles{.root = true}>("ImportKeyPairRequest", kImportKeyPairRequestMembers);
-
-constexpr MemberInfo kImportKeyPairResultMembers[] = {
-    {"KeyFingerprint", "KeyFingerprint", "keyFingerprint", {.kind = Kind::string}, offsetof(ImportKeyPairResult, key_fingerprint), false, false},
-    {"KeyName", "KeyName", "keyName", {.kind = Kind::string}, offsetof(ImportKeyPairResult, key_name), false, false},
-    {"KeyPairId", "KeyPairId", "keyPairId", {.kind = Kind::string}, offsetof(ImportKeyPairResult, key_pair_id), false, false},
-    {"Tags", "TagSet", "tagSet", {.kind = Kind::list, .list = &kTagListList}, offsetof(ImportKeyPairResult, tags), false, false},
-};
-constinit const StructInfo kImportKeyPairResult = struct_info<ImportKeyPairResult, Roles{.root = true}>("ImportKeyPairResult", kImportKeyPairResultMembers);
-
-constexpr MemberInfo kInferenceAcceleratorInfoMembers[] = {
-    {"Accelerators", "Accelerators", "accelerators", {.kind = Kind::list, .list = &kInferenceDeviceInfoListList}, offsetof(InferenceAcceleratorInfo, accelerators), false, false},
-    {"TotalInferenceMemoryInMiB", "TotalInferenceMemoryInMiB", "totalInferenceMemoryInMiB", {.kind = Kind::integer}, offsetof(InferenceAcceleratorInfo, total_inference_memory_in_mi_b), false, false},
-};
-constinit const StructInfo kInferenceAcceleratorInfo = struct_info<InferenceAcceleratorInfo, Roles{.member = true}>("InferenceAcceleratorInfo", kInferenceAcceleratorInfoMembers);
-
-constexpr MemberInfo kInferenceDeviceInfoMembers[] = {
-    {"Count", "Count", "count", {.kind = Kind::integer}, offsetof(InferenceDeviceInfo, count), false, false},
-    {"Name", "Name", "name", {.kind = Kind::string}, offsetof(InferenceDeviceInfo, name), false, false},
-    {"Manufacturer", "Manufacturer", "manufacturer", {.kind = Kind::string}, offsetof(InferenceDeviceInfo, manufacturer), false, false},
-    {"MemoryInfo", "MemoryInfo", "memoryInfo", {.kind = Kind::structure, .structure = &kInferenceDeviceMemoryInfo}, offsetof(InferenceDeviceInfo, memory_info), false, false},
-};
-constinit const StructInfo kInferenceDeviceInfo = struct_info<InferenceDeviceInfo, Roles{}>("InferenceDeviceInfo", kInferenceDeviceInfoMembers);
-
-constexpr MemberInfo kInferenceDeviceMemoryInfoMembers[] = {
-    {"SizeInMiB", "SizeInMiB", "sizeInMiB", {.kind = Kind::integer}, offsetof(InferenceDeviceMemoryInfo, size_in_mi_b), false, false},
-};
-constinit const StructInfo kInferenceDeviceMemoryInfo = struct_info<InferenceDeviceMemoryInfo, Roles{.member = true}>("InferenceDeviceMemoryInfo", kInferenceDeviceMemoryInfoMembers);
-
-constexpr MemberInfo kInstanceMembers[] = {
-    {"Architecture", "Architecture", "architecture", {.kind = Kind::string, .values = &kArchitectureValuesEnum}, offsetof(Instance, architecture), false, false},
-    {"BlockDeviceMappings", "BlockDeviceMapping", "blockDeviceMapping", {.kind = Kind::list, .list = &kInstanceBlockDeviceMappingListList}, offsetof(Instance, block_device_mappings), false, false},
-    {"ClientToken", "ClientToken", "clientToken", {.kind = Kind::string}, offsetof(Instance, client_token), false, false},
-    {"EbsOptimized", "EbsOptimized", "ebsOptimized", {.kind = Kind::boolean}, offsetof(Instance, ebs_optimized), false, false},
-    {"EnaSupport", "EnaSupport", "enaSupport", {.kind = Kind::boolean}, offsetof(Instance, ena_support), false, false},
-    {"Hypervisor", "Hypervisor", "hypervisor", {.kind = Kind::string}, offsetof(Instance, hypervisor), false, false},
-    {"IamInstanceProfile", "IamInstanceProfile", "iamInstanceProfile", {.kind = Kind::structure, .structure = &kIamInstanceProfile}, offsetof(Instance, iam_instance_profile), false, false},
-    {"InstanceLifecycle", "InstanceLifecycle", "instanceLifecycle", {.kind = Kind::string}, offsetof(Instance, instance_lifecycle), false, false},
-    {"ElasticGpuAssociations", "ElasticGpuAssociationSet", "elasticGpuAssociationSet", {.kind = Kind::list, .list = &kElasticGpuAssociationListList}, offsetof(Instance, elastic_gpu_associations), false, false},
-    {"ElasticInferenceAcceleratorAssociations", "ElasticInferenceAcceleratorAssociationSet", "elasticInferenceAcceleratorAssociationSet", {.kind = Kind::list, .list = &kElasticInferenceAcceleratorAssociationListList}, offsetof(Instance, elastic_inference_accelerator_associations), false, false},
-    {"NetworkInterfaces", "NetworkInterfaceSet", "networkInterfaceSet", {.kind = Kind::list, .list = &kInstanceNetworkInterfaceListList}, offsetof(Instance, network_interfaces), false, false},
-    {"OutpostArn", "OutpostArn", "outpostArn", {.kind = Kind::string}, offsetof(Instance, outpost_arn), false, false},
-    {"RootDeviceName", "RootDeviceName", "rootDeviceName", {.kind = Kind::string}, offsetof(Instance, root_device_name), false, false},
-    {"RootDeviceType", "RootDeviceType", "rootDeviceType", {.kind = Kind::string}, offsetof(Instance, root_device_type), false, false},
-    {"SecurityGroups", "GroupSet", "groupSet", {.kind = Kind::list, .list = &kGroupIdentifierListList}, offsetof(Instance, security_groups), false, false},
-    {"SourceDestCheck", "SourceDestCheck", "sourceDestCheck", {.kind = Kind::boolean}, offsetof(Instance, source_dest_check), false, false},
-    {"SpotInstanceRequestId", "SpotInstanceRequestId", "spotInstanceRequestId", {.kind = Kind::string}, offsetof(Instance, spot_instance_request_id), false, false},
-    {"SriovNetSupport", "SriovNetSupport", "sriovNetSupport", {.kind = Kind::string}, offsetof(Instance, sriov_net_support), false, false},
-    {"StateReason", "StateReason", "stateReason", {.kind = Kind::structure, .structure = &kStateReason}, offsetof(Instance, state_reason), false, false},
-    {"Tags", "TagSet", "tagSet", {.kind = Kind::list, .list = &kTagListList}, offsetof(Instance, tags), false, false},
-    {"VirtualizationType", "VirtualizationType", "virtualizationType", {.kind = Kind::string}, offsetof(Instance, virtualization_type), false, false},
-    {"CpuOptions", "CpuOptions", "cpuOptions", {.kind = Kind::structure, .structure = &kCpuOptions}, offsetof(Instance, cpu_options), false, false},
-    {"CapacityBlockId", "CapacityBlockId", "capacityBlockId", {.kind = Kind::string}, offsetof(Instance, capacity_block_id), false, false},
-    {"CapacityReservationId", "CapacityReservationId", "capacityReservationId", {.kind = Kind::string}, offsetof(Instance, capacity_reservation_id), false, false},
-    {"CapacityReservationSpecification", "CapacityReservationSpecification", "capacityReservationSpecification", {.kind = Kind::structure, .structure = &kCapacityReservationSpecificationResponse}, offsetof(Instance, capacity_reservation_specification), false, false},
-    {"HibernationOptions", "HibernationOptions", "hibernationOptions", {.kind = Kind::structure, .structure = &kHibernationOptions}, offsetof(Instance, hibernation_options), false, false},
-    {"Licenses", "LicenseSet", "licenseSet", {.kind = Kind::list, .list = &kLicenseListList}, offsetof(Instance, licenses), false, false},
-    {"MetadataOptions", "MetadataOptions", "metadataOptions", {.kind = Kind::structure, .structure = &kInstanceMetadataOptionsResponse}, offsetof(Instance, metadata_options), false, false},
-    {"EnclaveOptions", "EnclaveOptions", "enclaveOptions", {.kind = Kind::structure, .structure = &kEnclaveOptions}, offsetof(Instance, enclave_options), false, false},
-    {"BootMode", "BootMode", "bootMode", {.kind = Kind::string, .values = &kBootModeValuesEnum}, offsetof(Instance, boot_mode), false, false},
-    {"PlatformDetails", "PlatformDetails", "platformDetails", {.kind = Kind::string}, offsetof(Instance, platform_details), false, false},
-    {"UsageOperation", "UsageOperation", "usageOperation", {.kind = Kind::string}, offsetof(Instance, usage_operation), false, false},
-    {"UsageOperationUpdateTime", "UsageOperationUpdateTime", "usageOperationUpdateTime", {.kind = Kind::timestamp}, offsetof(Instance, usage_operation_update_time), false, false},
-    {"PrivateDnsNameOptions", "PrivateDnsNameOptions", "privateDnsNameOptions", {.kind = Kind::structure, .structure = &kPrivateDnsNameOptionsResponse}, offsetof(Instance, private_dns_name_options), false, false},
-    {"Ipv6Address", "Ipv6Address", "ipv6Address", {.kind = Kind::string}, offsetof(Instance, ipv6_address), false, false},
-    {"TpmSupport", "TpmSupport", "tpmSupport", {.kind = Kind::string}, offsetof(Instance, tpm_support), false, false},
-    {"MaintenanceOptions", "MaintenanceOptions", "maintenanceOptions", {.kind = Kind::structure, .structure = &kInstanceMaintenanceOptions}, offsetof(Instance, maintenance_options), false, false},
-    {"CurrentInstanceBootMode", "CurrentInstanceBootMode", "currentInstanceBootMode", {.kind = Kind::string}, offsetof(Instance, current_instance_boot_mode), false, false},
-    {"NetworkPerformanceOptions", "NetworkPerformanceOptions", "networkPerformanceOptions", {.kind = Kind::structure, .structure = &kInstanceNetworkPerformanceOptions}, offsetof(Instance, network_performance_options), false, false},
-    {"Operator", "Operator", "operator", {.kind = Kind::structure, .structure = &kOperatorResponse}, offsetof(Instance, operator_), false, false},
-    {"SecondaryInterfaces", "SecondaryInterfaceSet", "secondaryInterfaceSet", {.kind = Kind::list, .list = &kInstanceSecondaryInterfaceListList}, offsetof(Instance, secondary_interfaces), false, false},
-    {"InstanceId", "InstanceId", "instanceId", {.kind = Kind::string}, offsetof(Instance, instance_id), false, false},
-    {"ImageId", "ImageId", "imageId", {.kind = Kind::string}, offsetof(Instance, image_id), false, false},
-    {"State", "InstanceState", "instanceState", {.kind = Kind::structure, .structure = &kInstanceState}, offsetof(Instance, state), false, false},
-    {"PrivateDnsName", "PrivateDnsName", "privateDnsName", {.kind = Kind::string}, offsetof(Instance, private_dns_name), false, false},
-    {"PublicDnsName", "DnsName", "dnsName", {.kind = Kind::string}, offsetof(Instance, public_dns_name), false, false},
-    {"StateTransitionReason", "Reason", "reason", {.kind = Kind::string}, offsetof(Instance, state_transition_reason), false, false},
-    {"KeyName", "KeyName", "keyName", {.kind = Kind::string}, offsetof(Instance, key_name), false, false},
-    {"AmiLaunchIndex", "AmiLaunchIndex", "amiLaunchIndex", {.kind = Kind::integer}, offsetof(Instance, ami_launch_index), false, false},
-    {"ProductCodes", "ProductCodes", "productCodes", {.kind = Kind::list, .list = &kProductCodeListList}, offsetof(Instance, product_codes), false, false},
-    {"InstanceType", "InstanceType", "instanceType", {.kind = Kind::string}, offsetof(Instance, instance_type), false, false},
-    {"LaunchTime", "LaunchTime", "launchTime", {.kind = Kind::timestamp}, offsetof(Instance, launch_time), false, false},
-    {"Placement", "Placement", "placement", {.kind = Kind::structure, .structure = &kPlacement}, offsetof(Instance, placement), false, false},
-    {"KernelId", "KernelId", "kernelId", {.kind = Kind::string}, offsetof(Instance, kernel_id), false, false},
-    {"RamdiskId", "RamdiskId", "ramdiskId", {.kind = Kind::string}, offsetof(Instance, ramdisk_id), false, false},
-    {"Platform", "Platform", "platform", {.kind = Kind::string}, offsetof(Instance, platform), false, false},
-    {"Monitoring", "Monitoring", "monitoring", {.kind = Kind::structure, .structure = &kMonitoring}, offsetof(Instance, monitoring), false, false},
-    {"SubnetId", "SubnetId", "subnetId", {.kind = Kind::string}, offsetof(Instance, subnet_id), false, false},
-    {"VpcId", "VpcId", "vpcId", {.kind = Kind::string}, offsetof(Instance, vpc_id), false, false},
-    {"PrivateIpAddress", "PrivateIpAddress", "privateIpAddress", {.kind = Kind::string}, offsetof(Instance, private_ip_address), false, false},
-    {"PublicIpAddress", "IpAddress", "ipAddress", {.kind = Kind::string}, offsetof(Instance, public_ip_address), false, false},
-};
-constinit const StructInfo kInstance = struct_info<Instance, Roles{}>("Instance", kInstanceMembers);
-
-constexpr MemberInfo kInstanceAttachmentEnaSrdSpecificationMembers[] = {
-    {"EnaSrdEnabled", "EnaSrdEnabled", "enaSrdEnabled", {.kind = Kind::boolean}, offsetof(InstanceAttachmentEnaSrdSpecification, ena_srd_enabled), false, false},
-    {"EnaSrdUdpSpecification", "EnaSrdUdpSpecification", "enaSrdUdpSpecification", {.kind = Kind::structure, .structure = &kInstanceAttachmentEnaSrdUdpSpecification}, offsetof(InstanceAttachmentEnaSrdSpecification, ena_srd_udp_specification), false, false},
-};
-constinit const StructInfo kInstanceAttachmentEnaSrdSpecification = struct_info<InstanceAttachmentEnaSrdSpecification, Roles{.member = true}>("InstanceAttachmentEnaSrdSpecification", kInstanceAttachmentEnaSrdSpecificationMembers);
-
-constexpr MemberInfo kInstanceAttachmentEnaSrdUdpSpecificationMembers[] = {
-    {"EnaSrdUdpEnabled", "EnaSrdUdpEnabled", "enaSrdUdpEnabled", {.kind = Kind::boolean}, offsetof(InstanceAttachmentEnaSrdUdpSpecification, ena_srd_udp_enabled), false, false},
-};
-constinit const StructInfo kInstanceAttachmentEnaSrdUdpSpecification = struct_info<InstanceAttachmentEnaSrdUdpSpecification, Roles{.member = true}>("InstanceAttachmentEnaSrdUdpSpecification", kInstanceAttachmentEnaSrdUdpSpecificationMembers);
-
-constexpr MemberInfo kInstanceAttributeMembers[] = {
-    {"BlockDeviceMappings", "BlockDeviceMapping", "blockDeviceMapping", {.kind = Kind::list, .list = &kInstanceBlockDeviceMappingListList}, offsetof(InstanceAttribute, block_device_mappings), false, false},
-    {"DisableApiTermination", "DisableApiTermination", "disableApiTermination", {.kind = Kind::structure, .structure = &kAttributeBooleanValue}, offsetof(InstanceAttribute, disable_api_termination), false, false},
-    {"EnaSupport", "EnaSupport", "enaSupport", {.kind = Kind::structure, .structure = &kAttributeBooleanValue}, offsetof(InstanceAttribute, ena_support), false, false},
-    {"EnclaveOptions", "EnclaveOptions", "enclaveOptions", {.kind = Kind::structure, .structure = &kEnclaveOptions}, offsetof(InstanceAttribute, enclave_options), false, false},
-    {"EbsOptimized", "EbsOptimized", "ebsOptimized", {.kind = Kind::structure, .structure = &kAttributeBooleanValue}, offsetof(InstanceAttribute, ebs_optimized), false, false},
-    {"InstanceId", "InstanceId", "instanceId", {.kind = Kind::string}, offsetof(InstanceAttribute, instance_id), false, false},
-    {"InstanceInitiatedShutdownBehavior", "InstanceInitiatedShutdownBehavior", "instanceInitiatedShutdownBehavior", {.kind = Kind::structure, .structure = &kAttributeValue}, offsetof(InstanceAttribute, instance_initiated_shutdown_behavior), false, false},
-    {"InstanceType", "InstanceType", "instanceType", {.kind = Kind::structure, .structure = &kAttributeValue}, offsetof(InstanceAttribute, instance_type), false, false},
-    {"KernelId", "Kernel", "kernel", {.kind = Kind::structure, .structure = &kAttributeValue}, offsetof(InstanceAttribute, kernel_id), false, false},
-    {"ProductCodes", "ProductCodes", "productCodes", {.kind = Kind::list, .list = &kProductCodeListList}, offsetof(InstanceAttribute, product_codes), false, false},
-    {"RamdiskId", "Ramdisk", "ramdisk", {.kind = Kind::structure, .structure = &kAttributeValue}, offsetof(InstanceAttribute, ramdisk_id), false, false},
-    {"RootDeviceName", "RootDeviceName", "rootDeviceName", {.kind = Kind::structure, .structure = &kAttributeValue}, offsetof(InstanceAttribute, root_device_name), false, false},
-    {"SourceDestCheck", "SourceDestCheck", "sourceDestCheck", {.kind = Kind::structure, .structure = &kAttributeBooleanValue}, offsetof(InstanceAttribute, source_dest_check), false, false},
-    {"SriovNetSupport", "SriovNetSupport", "sriovNetSupport", {.kind = Kind::structure, .structure = &kAttributeValue}, offsetof(InstanceAttribute, sriov_net_support), false, false},
-    {"UserData", "UserData", "userData", {.kind = Kind::structure, .structure = &kAttributeValue}, offsetof(InstanceAttribute, user_data), false, false},
-    {"DisableApiStop", "DisableApiStop", "disableApiStop", {.kind = Kind::structure, .structure = &kAttributeBooleanValue}, offsetof(InstanceAttribute, disable_api_stop), false, false},
-    {"Groups", "GroupSet", "groupSet", {.kind = Kind::list, .list = &kGroupIdentifierListList}, offsetof(InstanceAttribute, groups), false, false},
-};
-constinit const StructInfo kInstanceAttribute = struct_info<InstanceAttribute, Roles{.root = true}>("InstanceAttribute", kInstanceAttributeMembers);
-
-constexpr MemberInfo kInstanceBlockDeviceMappingMembers[] = {
-    {"DeviceName", "DeviceName", "deviceName", {.kind = Kind::string}, offsetof(InstanceBlockDeviceMapping, device_name), false, false},
-    {"Ebs", "Ebs", "ebs", {.kind = Kind::structure, .structure = &kEbsInstanceBlockDevice}, offsetof(InstanceBlockDeviceMapping, ebs), false, false},
-};
-constinit const StructInfo kInstanceBlockDeviceMapping = struct_info<InstanceBlockDeviceMapping, Roles{}>("InstanceBlockDeviceMapping", kInstanceBlockDeviceMappingMembers);
-
-constexpr MemberInfo kInstanceBlockDeviceMappingSpecificationMembers[] = {
-    {"DeviceName", "DeviceName", "deviceName", {.kind = Kind::string}, offsetof(InstanceBlockDeviceMappingSpecification, device_name), false, false},
-    {"Ebs", "Ebs", "ebs", {.kind = Kind::structure, .structure = &kEbsInstanceBlockDeviceSpecification}, offsetof(InstanceBlockDeviceMappingSpecification, ebs), false, false},
-    {"VirtualName", "VirtualName", "virtualName", {.kind = Kind::string}, offsetof(InstanceBlockDeviceMappingSpecification, virtual_name), false, false},
-    {"NoDevice", "NoDevice", "noDevice", {.kind = Kind::string}, offsetof(InstanceBlockDeviceMappingSpecification, no_device), false, false},
-};
-constinit const StructInfo kInstanceBlockDeviceMappingSpecification = struct_info<InstanceBlockDeviceMappingSpecification, Roles{}>("InstanceBlockDeviceMappingSpecification", kInstanceBlockDeviceMappingSpecificationMembers);
-
-constexpr MemberInfo kInstanceIpv4PrefixMembers[] = {
-    {"Ipv4Prefix", "Ipv4Prefix", "ipv4Prefix", {.kind = Kind::string}, offsetof(InstanceIpv4Prefix, ipv4_prefix), false, false},
-};
-constinit const StructInfo kInstanceIpv4Prefix = struct_info<InstanceIpv4Prefix, Roles{}>("InstanceIpv4Prefix", kInstanceIpv4PrefixMembers);
-
-constexpr MemberInfo kInstanceIpv6AddressMembers[] = {
-    {"Ipv6Address", "Ipv6Address", "ipv6Address", {.kind = Kind::string}, offsetof(InstanceIpv6Address, ipv6_address), false, false},
-    {"IsPrimaryIpv6", "IsPrimaryIpv6", "isPrimaryIpv6", {.kind = Kind::boolean}, offsetof(InstanceIpv6Address, is_primary_ipv6), false, false},
-};
-constinit const StructInfo kInstanceIpv6Address = struct_info<InstanceIpv6Address, Roles{}>("InstanceIpv6Address", kInstanceIpv6AddressMembers);
-
-constexpr MemberInfo kInstanceIpv6AddressRequestMembers[] = {
-    {"Ipv6Address", "Ipv6Address", "Ipv6Address", {.kind = Kind::string}, offsetof(InstanceIpv6AddressRequest, ipv6_address), false, false},
-};
-constinit const StructInfo kInstanceIpv6AddressRequest = struct_info<InstanceIpv6AddressRequest, Roles{}>("InstanceIpv6AddressRequest", kInstanceIpv6AddressRequestMembers);
-
-constexpr MemberInfo kInstanceIpv6PrefixMembers[] = {
-    {"Ipv6Prefix", "Ipv6Prefix", "ipv6Prefix", {.kind = Kind::string}, offsetof(InstanceIpv6Prefix, ipv6_prefix), false, false},
-};
-constinit const StructInfo kInstanceIpv6Prefix = struct_info<InstanceIpv6Prefix, Roles{}>("InstanceIpv6Prefix", kInstanceIpv6PrefixMembers);
-
-constexpr MemberInfo kInstanceMaintenanceOptionsMembers[] = {
-    {"AutoRecovery", "AutoRecovery", "autoRecovery", {.kind = Kind::string, .values = &kInstanceAutoRecoveryStateEnum}, offsetof(InstanceMaintenanceOptions, auto_recovery), false, false},
-    {"RebootMigration", "RebootMigration", "rebootMigration", {.kind = Kind::string}, offsetof(InstanceMaintenanceOptions, reboot_migration), false, false},
-};
-constinit const StructInfo kInstanceMaintenanceOptions = struct_info<InstanceMaintenanceOptions, Roles{.member = true}>("InstanceMaintenanceOptions", kInstanceMaintenanceOptionsMembers);
-
-constexpr MemberInfo kInstanceMaintenanceOptionsRequestMembers[] = {
-    {"AutoRecovery", "AutoRecovery", "AutoRecovery", {.kind = Kind::string, .values = &kInstanceAutoRecoveryStateEnum}, offsetof(InstanceMaintenanceOptionsRequest, auto_recovery), false, false},
-};
-constinit const StructInfo kInstanceMaintenanceOptionsRequest = struct_info<InstanceMaintenanceOptionsRequest, Roles{.member = true}>("InstanceMaintenanceOptionsRequest", kInstanceMaintenanceOptionsRequestMembers);
-
-constexpr MemberInfo kInstanceMarketOptionsRequestMembers[] = {
-    {"MarketType", "MarketType", "MarketType", {.kind = Kind::string, .values = &kMarketTypeEnum}, offsetof(InstanceMarketOptionsRequest, market_type), false, false},
-    {"SpotOptions", "SpotOptions", "SpotOptions", {.kind = Kind::structure, .structure = &kSpotMarketOptions}, offsetof(InstanceMarketOptionsRequest, spot_options), false, false},
-};
-constinit const StructInfo kInstanceMarketOptionsRequest = struct_info<InstanceMarketOptionsRequest, Roles{.member = true}>("InstanceMarketOptionsRequest", kInstanceMarketOptionsRequestMembers);
-
-constexpr MemberInfo kInstanceMetadataOptionsRequestMembers[] = {
-    {"HttpTokens", "HttpTokens", "HttpTokens", {.kind = Kind::string, .values = &kHttpTokensStateEnum}, offsetof(InstanceMetadataOptionsRequest, http_tokens), false, false},
-    {"HttpPutResponseHopLimit", "HttpPutResponseHopLimit", "HttpPutResponseHopLimit", {.kind = Kind::integer}, offsetof(InstanceMetadataOptionsRequest, http_put_response_hop_limit), false, false},
-    {"HttpEndpoint", "HttpEndpoint", "HttpEndpoint", {.kind = Kind::string, .values = &kInstanceMetadataEndpointStateEnum}, offsetof(InstanceMetadataOptionsRequest, http_endpoint), false, false},
-    {"HttpProtocolIpv6", "HttpProtocolIpv6", "HttpProtocolIpv6", {.kind = Kind::string, .values = &kInstanceMetadataProtocolStateEnum}, offsetof(InstanceMetadataOptionsRequest, http_protocol_ipv6), false, false},
-    {"InstanceMetadataTags", "InstanceMetadataTags", "InstanceMetadataTags", {.kind = Kind::string, .values = &kInstanceMetadataTagsStateEnum}, offsetof(InstanceMetadataOptionsRequest, instance_metadata_tags), false, false},
-};
-constinit const StructInfo kInstanceMetadataOptionsRequest = struct_info<InstanceMetadataOptionsRequest, Roles{.member = true}>("InstanceMetadataOptionsRequest", kInstanceMetadataOptionsRequestMembers);
 
 }  // namespace kiln::api::ec2::tables
