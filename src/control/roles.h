@@ -47,7 +47,7 @@ class Roles {
     // Replaces one of the same name.
     Status put_policy(const Caller& caller, const std::string& role, model::InlinePolicy policy);
     Result<model::InlinePolicy> get_policy(const Caller& caller, const std::string& role,
-                                         const std::string& policy);
+                                           const std::string& policy);
     Status remove_policy(const Caller& caller, const std::string& role, const std::string& policy);
     Result<NamePage> list_policies(const Caller& caller, const std::string& role,
                                    const IdentityPage& page);
