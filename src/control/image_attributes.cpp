@@ -2,6 +2,8 @@
 // The attributes of an image, and who may launch it (section 13 of the rules).
 #include <fmt/format.h>
 
+#include <set>
+
 #include "control/api_errors.h"
 #include "control/images.h"
 #include "control/region_settings.h"
