@@ -31,8 +31,9 @@ std::vector<std::string> besides(const OperationInfo& operation, const QueryPara
         actions.emplace_back("ssm:GetParameters");
     }
     if (service == "iam" && any_begins(params, "Tags.")) {
-        actions.emplace_back(operation.name == "CreateRole" ? "iam:TagRole"
-                                                            : "iam:TagInstanceProfile");
+        actions.emplace_back(operation.name == "CreateRole"   ? "iam:TagRole"
+                             : operation.name == "CreateUser" ? "iam:TagUser"
+                                                              : "iam:TagInstanceProfile");
     }
     return actions;
 }
@@ -43,8 +44,21 @@ Status check_access(const control::Caller& caller, const OperationInfo& operatio
                     const QueryParams* params) {
     const std::string_view service = operation.service->name;
     // Nobody can be kept from asking who they are.
-    if (!caller.session || (service == "sts" && operation.name == "GetCallerIdentity")) {
+    if (!caller.identity || (service == "sts" && operation.name == "GetCallerIdentity")) {
         return ok();
+    }
+    const control::Identity& identity = *caller.identity;
+    if (service == "sts" && operation.name == "AssumeRole") {
+        return ok();  // the role's trust decides too: control looks at both (IAM-17)
+    }
+    if (identity.temporary && identity.kind != control::Identity::Kind::role &&
+        (service == "iam" || service == "sts")) {  // IAM-20
+        return Error::api(Code::permission_denied, "AccessDenied",
+                          "The keys of GetSessionToken cannot call " + std::string(service) + ":" +
+                              std::string(operation.name) + ".");
+    }
+    if (service == "sts" && operation.name == "GetSessionToken") {
+        return ok();  // one's own rights, for a time: needs no permission
     }
     TRY(control::authorize(caller, std::string(service) + ":" + std::string(operation.name)));
     if (params != nullptr) {

@@ -160,6 +160,13 @@ Status check_unsigned(const OperationInfo& operation, const net::Authorization& 
     return ok();
 }
 
+void set_account(const model::Account& account, control::Caller& caller) {
+    caller.account = account.id;
+    if (account.membership) {
+        caller.organizations = model::arns_of(*account.membership);
+    }
+}
+
 }  // namespace
 
 std::string Door::new_request_id() {
@@ -178,8 +185,8 @@ Result<std::string> Door::find_caller(const net::Authorization& authorization,
     if (!authorization.security_token.empty()) {
         TRY_ASSIGN(const auto owner, services_.sessions.find(authorization.access_key_id,
                                                              authorization.security_token));
-        caller.account = owner.account.id;
-        caller.session = owner.session;  // never an administrator
+        set_account(owner.account, caller);
+        caller.identity = owner.identity;  // never an administrator
         return owner.secret;
     }
     TRY_ASSIGN(const auto owner, services_.accounts.find_key(authorization.access_key_id));
@@ -187,8 +194,9 @@ Result<std::string> Door::find_caller(const net::Authorization& authorization,
         return Error::api(Code::unauthenticated, "InvalidClientTokenId",
                           "The security token included in the request is invalid.");
     }
-    caller.account = owner->account.id;
-    caller.administrator = owner->account.administrator;
+    set_account(owner->account, caller);
+    caller.identity = owner->identity;
+    caller.administrator = owner->account.administrator && !owner->identity;
     return owner->key.secret;
 }
 
@@ -347,10 +355,12 @@ void Door::handle(const net::HttpRequest& request, net::BodyReader& body,
     }
     const std::string& service_name = visit->authorization.scope.service;
     if (service_name == kKilnService && to_kiln) {
-        if (visit->context.caller.session) {  // IAM-14
-            kiln_.refuse(Error::api(Code::permission_denied, "AccessDenied",
-                                    "Kiln's own calls take the keys of an account, not a role's."),
-                         request_id, response);
+        if (visit->context.caller.identity) {  // IAM-14
+            kiln_.refuse(
+                Error::api(
+                    Code::permission_denied, "AccessDenied",
+                    "Kiln's own calls take the keys of an account, not a user's or a role's."),
+                request_id, response);
             return;
         }
         kiln_.serve(request, visit->authorization, visit->context, secret, body, response);

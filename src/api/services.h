@@ -10,6 +10,8 @@
 #include "control/disk_exports.h"
 #include "control/gc.h"
 #include "control/image_copies.h"
+#include "control/image_relations.h"
+#include "control/image_usage.h"
 #include "control/images.h"
 #include "control/imports.h"
 #include "control/inspector.h"
@@ -36,7 +38,10 @@
 #include "control/snapshot_sharing.h"
 #include "control/snapshot_uploads.h"
 #include "control/snapshots.h"
+#include "control/stored_parameters.h"
+#include "control/temporary_keys.h"
 #include "control/topology.h"
+#include "control/users.h"
 #include "control/verifications.h"
 #include "control/volume_copies.h"
 #include "control/volume_health.h"
@@ -85,6 +90,11 @@ struct Services {
     control::DiskDiffs& diffs;
     control::SnapshotBlocks& blocks;
     control::SnapshotUploads& uploads;
+    control::ImageRelations& image_relations;
+    control::ImageUsage& image_usage;
+    control::TemporaryKeys& temporary_keys;
+    control::Users& users;
+    control::StoredParameters& stored_parameters;
 };
 
 }  // namespace kiln::api

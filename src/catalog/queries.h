@@ -16,15 +16,18 @@
 #include "model/content.h"
 #include "model/idempotency.h"
 #include "model/image.h"
+#include "model/image_usage_report.h"
 #include "model/instance.h"
 #include "model/job.h"
 #include "model/key_pair.h"
 #include "model/launch_template.h"
 #include "model/network.h"
+#include "model/parameter.h"
 #include "model/region_settings.h"
 #include "model/replace_root.h"
 #include "model/role.h"
 #include "model/snapshot.h"
+#include "model/user.h"
 #include "model/volume.h"
 
 namespace kiln::catalog {
@@ -69,9 +72,13 @@ struct ImageQuery {
     std::vector<model::AccountId> owners{};
     std::vector<std::string> owner_aliases{};
     // Own, public, or shared with this account by a launch permission.
+    // The last also through one of the organizations and units of these ARNs, which it is in.
     std::optional<model::AccountId> visible_to{};
-    // DI-3: shared with any of these accounts by a launch permission, or, if set so, public.
+    std::vector<std::string> visible_through{};
+    // DI-3: shared with any of these accounts, organizations and units by a launch permission, or,
+    // if set so, public.
     std::vector<model::AccountId> shared_with{};
+    std::vector<std::string> shared_with_organizations{};
     bool or_shared_with_all = false;
     std::optional<bool> everybody{};  // public
     std::vector<model::ImageState> states{};
@@ -157,6 +164,7 @@ struct LaunchTemplateVersionQuery {
     std::vector<std::int64_t> numbers{};
     std::optional<std::int64_t> lowest{};   // and above
     std::optional<std::int64_t> highest{};  // and below
+    std::optional<model::ImageId> image{};
     Page page{};
 };
 
@@ -172,6 +180,31 @@ struct InstanceProfileQuery {
     std::vector<model::AccountId> owners{};
     std::vector<std::string> names{};
     std::optional<model::RoleId> role{};
+    Page page{};
+};
+
+struct UserQuery {
+    std::vector<model::UserId> ids{};
+    std::vector<model::AccountId> owners{};
+    std::vector<std::string> names{};
+    Page page{};
+};
+
+struct ImageUsageReportQuery {
+    std::vector<model::ImageUsageReportId> ids{};
+    std::string region{};
+    std::vector<model::AccountId> owners{};
+    std::vector<model::ImageId> images{};
+    Page page{};
+};
+
+struct ParameterQuery {
+    std::vector<model::ParameterId> ids{};
+    std::string region{};
+    std::vector<model::AccountId> owners{};
+    std::vector<std::string> names{};
+    std::string name_prefix{};
+    std::vector<model::ImageId> images{};
     Page page{};
 };
 

@@ -80,6 +80,21 @@ struct Entity<model::Role> {
     using Query = RoleQuery;
 };
 template <>
+struct Entity<model::User> {
+    using Id = model::UserId;
+    using Query = UserQuery;
+};
+template <>
+struct Entity<model::ImageUsageReport> {
+    using Id = model::ImageUsageReportId;
+    using Query = ImageUsageReportQuery;
+};
+template <>
+struct Entity<model::StoredParameter> {
+    using Id = model::ParameterId;
+    using Query = ParameterQuery;
+};
+template <>
 struct Entity<model::InstanceProfile> {
     using Id = model::InstanceProfileId;
     using Query = InstanceProfileQuery;

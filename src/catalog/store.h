@@ -79,6 +79,13 @@ class Transaction {
     Repository<model::InstanceProfile> instance_profiles() {
         return Repository<model::InstanceProfile>(session_);
     }
+    Repository<model::User> users() { return Repository<model::User>(session_); }
+    Repository<model::ImageUsageReport> usage_reports() {
+        return Repository<model::ImageUsageReport>(session_);
+    }
+    Repository<model::StoredParameter> parameters() {
+        return Repository<model::StoredParameter>(session_);
+    }
     Repository<model::RegionSettings> region_settings() {
         return Repository<model::RegionSettings>(session_);
     }

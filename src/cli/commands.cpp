@@ -334,22 +334,6 @@ void add_verify(CLI::App& app, std::function<int()>* run) {
     command->callback([=] { *run = [=] { return run_verify(*choices, *request); }; });
 }
 
-void add_account(CLI::App& app, std::function<int()>* run) {
-    CLI::App* account = app.add_subcommand("account", "accounts and their keys");
-    account->require_subcommand(1);
-    auto choices = std::make_shared<ClientChoices>();
-    auto input = std::make_shared<AccountRequest>();
-    CLI::App* create = account->add_subcommand(
-        "create",
-        "make an account and print its keys as a profile, to be appended to a file of AWS "
-        "credentials (administrators only)");
-    add_choices(create, choices);
-    create->add_option("--name", input->name, "for people, and of the profile");
-    create->add_option("--id", input->id, "12 digits; random when left out");
-    create->add_flag("--json", input->json, "print the answer as JSON");
-    create->callback([=] { *run = [=] { return run_create_account(*choices, *input); }; });
-}
-
 }  // namespace
 
 void add_commands(CLI::App& app, std::function<int()>* run) {
@@ -370,7 +354,7 @@ void add_commands(CLI::App& app, std::function<int()>* run) {
     add_diff(app, run);
     add_verify(app, run);
     add_backup(app, run);
-    add_account(app, run);
+    add_account_commands(app, run);
 }
 
 }  // namespace kiln::cli

@@ -4,28 +4,56 @@
 #include <fmt/format.h>
 
 namespace kiln::control {
+namespace {
+
+std::string root_arn(const Caller& caller) {
+    return "arn:aws:iam::" + caller.account.str() + ":root";
+}
+
+std::string reason(const Decision& decision, std::string_view action) {
+    const std::string_view kind = decision.by_limit ? "session" : "identity-based";
+    return decision.outcome == PolicyDecision::denied
+               ? fmt::format("with an explicit deny in {} {} policy",
+                             decision.by_limit ? "a" : "an", kind)
+               : fmt::format("because no {} policy allows the {} action", kind, action);
+}
+
+}  // namespace
 
 std::string arn_of(const Caller& caller) {
-    return caller.session ? caller.session->arn(caller.account)
-                          : "arn:aws:iam::" + caller.account.str() + ":root";
+    return caller.identity ? caller.identity->arn : root_arn(caller);
+}
+
+std::string principal_arn_of(const Caller& caller) {
+    return caller.identity ? caller.identity->principal_arn : root_arn(caller);
+}
+
+Decision decide(const Caller& caller, const PolicyRequest& request) {
+    if (!caller.identity) {
+        return {};
+    }
+    const Identity& identity = *caller.identity;
+    Decision decision;
+    if (identity.kind != Identity::Kind::account) {
+        decision.outcome = decide(identity.policies, request);
+    }
+    if (decision.outcome == PolicyDecision::allowed && identity.limit) {
+        decision.outcome = decide({&*identity.limit, 1}, request);
+        decision.by_limit = decision.outcome != PolicyDecision::allowed;
+    }
+    return decision;
 }
 
 Status authorize(const Caller& caller, std::string_view action) {
-    if (!caller.session) {
+    const std::string principal = principal_arn_of(caller);
+    const Decision decision =
+        decide(caller, {action, caller.region, caller.account.str(), principal});
+    if (decision.outcome == PolicyDecision::allowed) {
         return ok();
     }
-    const PolicyDecision decision =
-        decide(caller.session->policies, {action, caller.region, caller.account.str()});
-    if (decision == PolicyDecision::allowed) {
-        return ok();
-    }
-    const std::string why =
-        decision == PolicyDecision::denied
-            ? std::string("with an explicit deny in an identity-based policy")
-            : fmt::format("because no identity-based policy allows the {} action", action);
-    return Error::api(
-        Code::permission_denied, "AccessDenied",
-        fmt::format("User: {} is not authorized to perform: {} {}", arn_of(caller), action, why));
+    return Error::api(Code::permission_denied, "AccessDenied",
+                      fmt::format("User: {} is not authorized to perform: {} {}", arn_of(caller),
+                                  action, reason(decision, action)));
 }
 
 }  // namespace kiln::control

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Authorization: what a caller may do (IAM-5). The keys of an account may do everything in it; a
-// role's may do what the role's policies allow. Every operation is asked about once, before its
-// handler; a use case asks about what it does besides (iam:PassRole). Thread model: plain values
-// and pure functions.
+// user's or a role's may do what the policies of that allow. Every operation is asked about once,
+// before its handler; a use case asks about what it does besides (iam:PassRole). Thread model:
+// plain values and pure functions.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,20 +16,31 @@
 
 namespace kiln::control {
 
-// Who a caller with a role's keys is.
-struct RoleSession {
-    model::RoleId role_id;
-    std::string role_name;
-    std::string name;              // of the session: the instance's id
-    std::vector<Policy> policies;  // of the role, as they were when the call came
-
-    std::string user_id() const { return role_id.str() + ":" + name; }
-    std::string arn(const model::AccountId& account) const {
-        return "arn:aws:sts::" + account.str() + ":assumed-role/" + role_name + "/" + name;
-    }
+// Who a caller is that is not the account itself: a user, a role, or a session of the account.
+struct Identity {
+    enum class Kind { account, user, role };
+    Kind kind = Kind::role;
+    bool temporary = true;      // keys of a session, which end
+    std::string arn;            // "arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION"
+    std::string user_id;        // "ROLE-ID:SESSION"
+    std::string principal_arn;  // of the role, the user or the account: as policies name it
+    std::string user_name;      // of a user
+    // Of the user or the role, as they were when the call came; an account needs none.
+    std::vector<Policy> policies;
+    std::optional<Policy> limit;  // what the session was limited to when it was made (IAM-21)
 };
 
 std::string arn_of(const Caller& caller);
+// The same, of the role or the user behind a session.
+std::string principal_arn_of(const Caller& caller);
+
+// What the policies of the caller come to; denied or not_allowed say why. Everything is allowed to
+// the account.
+struct Decision {
+    PolicyDecision outcome = PolicyDecision::allowed;
+    bool by_limit = false;  // of the session, not by the policies
+};
+Decision decide(const Caller& caller, const PolicyRequest& request);
 
 // AccessDenied, with the text clients show, unless the caller may do `action` ("ec2:RunInstances").
 Status authorize(const Caller& caller, std::string_view action);

@@ -75,6 +75,20 @@ Status check_identity_path(std::string_view path) {
     return ok();
 }
 
+std::size_t policy_size(std::string_view document) {
+    return static_cast<std::size_t>(std::count_if(document.begin(), document.end(), [](char c) {
+        return c != ' ' && c != '\t' && c != '\n' && c != '\r';
+    }));
+}
+
+std::size_t policies_size(const std::vector<model::InlinePolicy>& policies) {
+    std::size_t size = 0;
+    for (const model::InlinePolicy& policy : policies) {
+        size += policy_size(policy.document);
+    }
+    return size;
+}
+
 Status check_identity_tags(const std::vector<model::Tag>& tags) {
     std::set<std::string> keys;
     for (const model::Tag& tag : tags) {

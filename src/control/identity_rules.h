@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "model/role.h"
 #include "model/tag.h"
 #include "util/result.h"
 
@@ -25,6 +26,10 @@ Error validation(std::string message);
 
 Status check_identity_name(std::string_view name, std::string_view parameter, std::size_t longest);
 Status check_identity_path(std::string_view path);
+// IAM-4: characters that are no white space.
+std::size_t policy_size(std::string_view document);
+std::size_t policies_size(const std::vector<model::InlinePolicy>& policies);
+
 Status check_identity_tags(const std::vector<model::Tag>& tags);
 
 // A page of a list in order of names.

@@ -2,9 +2,12 @@
 // The attributes of an image, and who may launch it (section 13 of the rules).
 #include <fmt/format.h>
 
+#include <set>
+
 #include "control/api_errors.h"
 #include "control/images.h"
 #include "control/region_settings.h"
+#include "model/organization.h"
 
 namespace kiln::control {
 namespace {
@@ -15,26 +18,6 @@ Error bad_item(std::string_view value, std::string_view type) {  // LP-5
     return Error::api(
         Code::invalid_argument, "InvalidAMIAttributeItemValue",
         fmt::format("Invalid attribute item value \"{}\" for {} item type.", value, type));
-}
-
-// LP-5: arn:<partition>:organizations::<account>:<kind>/...
-bool is_organization_arn(std::string_view text, std::string_view kind) {
-    constexpr std::string_view kService = ":organizations::";
-    const auto service = text.find(kService);
-    if (!text.starts_with("arn:") || service == std::string_view::npos) {
-        return false;
-    }
-    const std::string_view rest = text.substr(service + kService.size());
-    return rest.size() > 13 && model::is_well_formed_account(rest.substr(0, 12)) &&
-           rest.substr(12).starts_with(fmt::format(":{}/o-", kind));
-}
-
-Status check_organization(std::string_view arn, std::string_view kind, std::string_view type) {
-    if (!is_organization_arn(arn, kind)) {
-        return bad_item(arn, type);
-    }
-    return errors::unsupported(fmt::format(
-        "Sharing with organizations is not built yet ({}); share with account ids.", type));
 }
 
 Status check_permission(const LaunchPermission& entry) {
@@ -52,11 +35,12 @@ Status check_permission(const LaunchPermission& entry) {
     if (!entry.group.empty() && entry.group != "all") {
         return bad_item(entry.group, "userGroup");
     }
-    if (!entry.organization_arn.empty()) {
-        return check_organization(entry.organization_arn, "organization", "organizationArn");
+    if (!entry.organization_arn.empty() && !model::is_organization_arn(entry.organization_arn)) {
+        return bad_item(entry.organization_arn, "organizationArn");
     }
-    if (!entry.organizational_unit_arn.empty()) {
-        return check_organization(entry.organizational_unit_arn, "ou", "organizationalUnitArn");
+    if (!entry.organizational_unit_arn.empty() &&
+        !model::is_unit_arn(entry.organizational_unit_arn)) {
+        return bad_item(entry.organizational_unit_arn, "organizationalUnitArn");
     }
     return ok();
 }
@@ -107,35 +91,63 @@ Status make_public(catalog::Transaction& tx, model::Image& image) {
     return ok();
 }
 
+// The entries of one kind each, to be changed.
+struct Entries {
+    explicit Entries(const model::Sharing& from)
+        : everybody(from.everybody),
+          accounts(from.accounts.begin(), from.accounts.end()),
+          organizations(from.organizations.begin(), from.organizations.end()) {}
+
+    void set(const LaunchPermission& entry, bool there) {
+        const std::string& arn =
+            entry.organization_arn.empty() ? entry.organizational_unit_arn : entry.organization_arn;
+        if (!entry.group.empty()) {
+            everybody = there;
+        } else if (!entry.user_id.empty()) {
+            set(accounts, model::AccountId(entry.user_id), there);
+        } else {
+            set(organizations, arn, there);
+        }
+    }
+
+    bool everybody;
+    std::set<model::AccountId> accounts;
+    std::set<std::string> organizations;
+
+  private:
+    template <class T>
+    static void set(std::set<T>& in, const T& value, bool there) {
+        if (there) {
+            in.insert(value);
+        } else {
+            in.erase(value);
+        }
+    }
+};
+
 // LP-3: additions, then removals. LP-4: what is there already or not there is no error.
 Status apply_permissions(catalog::Transaction& tx, const ImageChange& change, model::Image& image) {
-    std::set<model::AccountId> accounts(image.launch_permissions.accounts.begin(),
-                                        image.launch_permissions.accounts.end());
-    const bool was_public = image.launch_permissions.everybody;
-    bool everybody = was_public;
+    model::Sharing& sharing = image.launch_permissions;
+    Entries entries(sharing);
     for (const LaunchPermission& entry : change.add) {
-        if (entry.group.empty()) {
-            accounts.insert(model::AccountId(entry.user_id));
-        } else {
-            everybody = true;
-        }
+        entries.set(entry, true);
     }
     for (const LaunchPermission& entry : change.remove) {
-        if (entry.group.empty()) {
-            accounts.erase(model::AccountId(entry.user_id));
-        } else {
-            everybody = false;
-        }
+        entries.set(entry, false);
     }
-    accounts.erase(image.owner_id);  // LP-1: implicit
-    if (accounts.size() > kMaxShares) {
+    entries.accounts.erase(image.owner_id);  // LP-1: implicit
+    if (entries.accounts.size() + entries.organizations.size() > kMaxShares) {
         return Error::api(
             Code::resource_exhausted, "ResourceLimitExceeded",
-            fmt::format("An image can be shared with at most {} accounts.", kMaxShares));
+            fmt::format("An image can be shared with at most {} accounts, organizations and "
+                        "organizational units.",
+                        kMaxShares));
     }
-    image.launch_permissions.accounts.assign(accounts.begin(), accounts.end());
-    image.launch_permissions.everybody = everybody;
-    return everybody && !was_public ? make_public(tx, image) : ok();
+    const bool was_public = sharing.everybody;
+    sharing.accounts.assign(entries.accounts.begin(), entries.accounts.end());
+    sharing.organizations.assign(entries.organizations.begin(), entries.organizations.end());
+    sharing.everybody = entries.everybody;
+    return entries.everybody && !was_public ? make_public(tx, image) : ok();
 }
 
 bool is_for_owners(ImageAttribute attribute) {  // LP-14
@@ -153,7 +165,7 @@ Result<ImageView> Images::describe_attribute(const Caller& caller, const ImageRe
         auto image = find_own_image(tx, caller, ref.id);
         if (!image && image.error().api_code() == "AuthFailure" && !is_for_owners(attribute)) {
             TRY_ASSIGN(const model::Image foreign, tx.images().get(ref.id));
-            if (may_use(foreign, caller.account)) {  // LP-9
+            if (may_use(foreign, caller)) {  // LP-9
                 image = foreign;
             }
         }
@@ -208,7 +220,7 @@ Status Images::reset_launch_permission(const Caller& caller, const ImageRef& ref
 Status Images::cancel_launch_permission(const Caller& caller, const ImageRef& ref) {
     return store_.run([&](catalog::Transaction& tx) -> Status {
         TRY_ASSIGN(auto image, tx.images().find(ref.id));
-        if (!image || image->region != caller.region || !may_use(*image, caller.account)) {
+        if (!image || image->region != caller.region || !may_use(*image, caller)) {
             return errors::images_not_found({ref.id.str()});
         }
         TRY(model::next(image->state, model::ImageEvent::use_attribute, ref.id));
@@ -216,7 +228,7 @@ Status Images::cancel_launch_permission(const Caller& caller, const ImageRef& re
         if (std::erase(accounts, caller.account) == 0) {
             return Error::api(Code::permission_denied, "OperationNotPermitted",
                               fmt::format("The image {} is not shared with the account {} itself: "
-                                          "it is the account's own, or public.",
+                                          "its access comes from elsewhere.",
                                           ref.id.str(), caller.account.str()));
         }
         if (ref.dry_run) {

@@ -36,9 +36,10 @@ std::string image_location(const model::Account& owner, std::string_view name) {
     return fmt::format("{}/{}", owner.alias.empty() ? owner.id.str() : owner.alias, name);
 }
 
-bool may_use(const model::Image& image, const model::AccountId& account) {
-    return image.owner_id == account || image.launch_permissions.everybody ||
-           image.launch_permissions.names(account);
+bool may_use(const model::Image& image, const Caller& caller) {
+    const model::Sharing& sharing = image.launch_permissions;
+    return image.owner_id == caller.account || sharing.everybody || sharing.names(caller.account) ||
+           sharing.names_any(caller.organizations);
 }
 
 bool is_deprecated(const model::Image& image, UnixMillis now) {

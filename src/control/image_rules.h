@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "control/caller.h"
 #include "model/account.h"
 #include "model/image.h"
 #include "util/result.h"
@@ -20,8 +21,9 @@ Status check_image_description(std::string_view description);
 // "ACCOUNT-OR-ALIAS/NAME": where an image registered or made of snapshots says it lies.
 std::string image_location(const model::Account& owner, std::string_view name);
 
-// LP-2: owned by, shared with, or public.
-bool may_use(const model::Image& image, const model::AccountId& account);
+// LP-2: owned by the caller's account, public, or shared with the account, its organization or a
+// unit that it is in.
+bool may_use(const model::Image& image, const Caller& caller);
 
 // DR-10.
 bool is_deprecated(const model::Image& image, UnixMillis now);

@@ -50,14 +50,16 @@ bool ImageSearch::has_permission(const model::Image& image) const {
     return std::any_of(
         executable_by_.accounts.begin(), executable_by_.accounts.end(),
         [&](const model::AccountId& account) {
-            return (account == caller_.account || image.owner_id == caller_.account) &&
-                   image.launch_permissions.names(account);
+            const bool self = account == caller_.account;
+            return ((self || image.owner_id == caller_.account) &&
+                    image.launch_permissions.names(account)) ||
+                   (self && image.launch_permissions.names_any(caller_.organizations));
         });
 }
 
 bool ImageSearch::shows(const ImageView& view) const {
     const model::Image& image = view.image;
-    if (!may_use(image, caller_.account) || image.state == model::ImageState::deregistered) {
+    if (!may_use(image, caller_) || image.state == model::ImageState::deregistered) {
         return false;  // DI-1, DR-4
     }
     if (image.state == model::ImageState::disabled && !(view.own && input_.include_disabled)) {
@@ -109,6 +111,9 @@ catalog::ImageQuery ImageSearch::narrowed() const {
     query.owners = owners_.accounts;
     query.owner_aliases = owners_.aliases;
     query.shared_with = executable_by_.accounts;
+    if (contains(executable_by_.accounts, caller_.account)) {
+        query.shared_with_organizations = caller_.organizations;
+    }
     query.or_shared_with_all = executable_by_.everybody;
     query.states = {State::pending,   State::available, State::invalid,
                     State::transient, State::failed,    State::error};
@@ -124,6 +129,7 @@ catalog::ImageQuery ImageSearch::narrowed() const {
         query.owner_aliases.empty() && query.owners == std::vector{caller_.account};
     if (!own_only && query.everybody != true) {
         query.visible_to = caller_.account;
+        query.visible_through = caller_.organizations;
     }
     return query;
 }
@@ -139,6 +145,7 @@ Result<std::vector<ImageView>> ImageSearch::read_named(catalog::Transaction& tx)
                          ids.begin() + static_cast<std::ptrdiff_t>(end));
         query.region = caller_.region;
         query.visible_to = caller_.account;
+        query.visible_through = caller_.organizations;
         TRY_ASSIGN(auto found, tx.images().list(query));
         std::move(found.begin(), found.end(), std::back_inserter(images));
     }

@@ -94,7 +94,7 @@ Result<std::optional<model::Image>> find_here(catalog::Transaction& tx, const Ca
                                               const model::ImageId& id) {
     TRY_ASSIGN(auto image, tx.images().find(id));
     const bool gone = image && image->state == model::ImageState::deregistered;
-    if (!image || image->region != caller.region || (gone && !may_use(*image, caller.account))) {
+    if (!image || image->region != caller.region || (gone && !may_use(*image, caller))) {
         image.reset();
     }
     return image;
@@ -249,7 +249,7 @@ Result<model::Image> Images::find_launchable(catalog::Transaction& tx, const Cal
     if (!image) {
         return errors::images_not_found({id.str()});
     }
-    if (!may_use(*image, caller.account)) {
+    if (!may_use(*image, caller)) {
         return not_authorized(id);  // ERR-2
     }
     TRY(model::next(image->state, model::ImageEvent::launch, id));

@@ -109,7 +109,7 @@ Result<InspectedImage> Inspector::image(const Caller& caller, const model::Image
     TRY_ASSIGN(seen.image, parts_.store.read([&](catalog::Transaction& tx) -> Result<model::Image> {
         TRY_ASSIGN(const auto image, tx.images().find(id));
         if (!image || image->region != caller.region ||
-            image->state == model::ImageState::deregistered || !may_use(*image, caller.account)) {
+            image->state == model::ImageState::deregistered || !may_use(*image, caller)) {
             return errors::images_not_found({id.str()});
         }
         return *image;

@@ -170,6 +170,7 @@ Result<LaunchTemplateView> LaunchTemplates::insert(catalog::Transaction& tx, con
     version.created_by = made.created_by;
     version.description = input.description;
     version.data = input.data;
+    version.image = template_image(version.data);
     TRY(tx.launch_template_versions().insert(version));
     const auto tags = tags_for(input.tags, kType);
     TRY(put_tags(tx, caller, kType, made.id.str(), tags));
@@ -220,6 +221,7 @@ Result<TemplateVersionView> LaunchTemplates::insert_version(
     version.created = std::max(clock_.now(), latest.created);  // pages are in this order
     version.created_by = arn_of(caller);
     version.description = input.description;
+    version.image = template_image(data);
     version.data = std::move(data);
     TRY(tx.launch_template_versions().insert(version));
     of.last_number = version.number;

@@ -24,8 +24,20 @@ bool names_action(const PolicyStatement& statement, std::string_view action) {
     return named != statement.all_but;
 }
 
-std::string_view value_of(ConditionKey key, const PolicyRequest& request) {
-    return key == ConditionKey::requested_region ? request.region : request.account;
+std::optional<std::string_view> value_of(ConditionKey key, const PolicyRequest& request) {
+    switch (key) {
+        case ConditionKey::requested_region:
+            return request.region;
+        case ConditionKey::principal_account:
+            return request.account;
+        case ConditionKey::principal_arn:
+            return request.principal_arn;
+        case ConditionKey::external_id:
+            return request.external_id;
+        case ConditionKey::session_name:
+            return request.session_name;
+    }
+    return std::nullopt;
 }
 
 bool equal(const PolicyCondition& condition, std::string_view wanted, std::string_view actual) {
@@ -38,10 +50,11 @@ bool equal(const PolicyCondition& condition, std::string_view wanted, std::strin
 }
 
 bool holds(const PolicyCondition& condition, const PolicyRequest& request) {
-    const std::string_view actual = value_of(condition.key, request);
-    const bool found =
-        std::any_of(condition.values.begin(), condition.values.end(),
-                    [&](const std::string& value) { return equal(condition, value, actual); });
+    const auto actual = value_of(condition.key, request);
+    const bool found = actual && std::any_of(condition.values.begin(), condition.values.end(),
+                                             [&](const std::string& value) {
+                                                 return equal(condition, value, *actual);
+                                             });
     return found != condition.negated;
 }
 
@@ -93,12 +106,37 @@ PolicyDecision decide(std::span<const Policy> policies, const PolicyRequest& req
     return decision;
 }
 
+Trust trust_of(const Policy& trust, const PolicyRequest& request, std::string_view session_arn) {
+    const std::string account(request.account);
+    const std::string root = "arn:aws:iam::" + account + ":root";
+    Trust found = Trust::none;
+    for (const PolicyStatement& statement : trust) {
+        const auto names = [&](std::string_view text) {
+            return std::find(statement.principals.begin(), statement.principals.end(), text) !=
+                   statement.principals.end();
+        };
+        const auto means = [&](std::string_view arn) { return arn != root && names(arn); };
+        const bool named =
+            means(session_arn) || (request.principal_arn && means(*request.principal_arn));
+        const bool of_account = statement.anybody || names(account) || names(root);
+        if ((!named && !of_account) || !matches(statement, request)) {
+            continue;
+        }
+        if (!statement.allow) {
+            return Trust::denied;
+        }
+        found = std::max(found, named ? Trust::principal : Trust::caller_account);
+    }
+    return found;
+}
+
+// A service says nothing of itself that conditions look at: none holds but those that say "not".
 bool trusts_service(const Policy& trust, std::string_view service) {
     bool trusted = false;
     for (const PolicyStatement& statement : trust) {
         const bool named = std::find(statement.services.begin(), statement.services.end(),
                                      service) != statement.services.end();
-        if (!names_action(statement, kAssumeRole)) {
+        if (!matches(statement, {kAssumeRole, {}, {}})) {
             continue;
         }
         if (!statement.allow && (named || statement.anybody)) {

@@ -10,6 +10,7 @@
 // Errors: MalformedPolicyDocument, with what is wrong. Thread model: plain values, pure functions.
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -23,7 +24,13 @@ namespace kiln::control {
 // Of a document as it is sent; what a role may hold is less (IAM-4).
 inline constexpr std::size_t kMaxPolicyBytes = 131'072;
 
-enum class ConditionKey { requested_region, principal_account };
+enum class ConditionKey {
+    requested_region,
+    principal_account,
+    principal_arn,
+    external_id,   // trust policies
+    session_name,  // trust policies
+};
 
 struct PolicyCondition {
     ConditionKey key = ConditionKey::requested_region;
@@ -38,9 +45,11 @@ struct PolicyStatement {
     bool all_but = false;              // NotAction
     std::vector<std::string> actions;  // "*", "ec2:Describe*"
     std::vector<PolicyCondition> conditions;
-    bool elsewhere = false;             // of services that are not served here alone
-    std::vector<std::string> services;  // trust policies: "ec2.amazonaws.com"
-    bool anybody = false;               // trust policies: Principal "*"
+    bool elsewhere = false;  // of services that are not served here alone
+    // Of trust policies:
+    std::vector<std::string> services;    // "ec2.amazonaws.com"
+    std::vector<std::string> principals;  // account numbers and ARNs, as given
+    bool anybody = false;                 // Principal "*"
 };
 
 using Policy = std::vector<PolicyStatement>;
@@ -53,6 +62,10 @@ struct PolicyRequest {
     std::string_view action;  // "ec2:RunInstances"
     std::string_view region;
     std::string_view account;  // of the caller
+    // What trust policies look at besides. Absent is not empty: no value equals it.
+    std::optional<std::string_view> principal_arn{};  // of the user or role that calls
+    std::optional<std::string_view> external_id{};
+    std::optional<std::string_view> session_name{};
 };
 
 enum class PolicyDecision { allowed, denied, not_allowed };  // denied: by a Deny
@@ -62,6 +75,12 @@ PolicyDecision decide(std::span<const Policy> policies, const PolicyRequest& req
 
 // IAM-9: whether `service` ("ec2.amazonaws.com") may take a role with this trust policy.
 bool trusts_service(const Policy& trust, std::string_view service);
+
+// IAM-17: whether a trust policy lets somebody take the role. `caller`: the account is trusted, and
+// says itself who of it may; `principal`: the user, role or session is named.
+enum class Trust { none, caller_account, principal, denied };
+// `session_arn`: of the caller, as GetCallerIdentity says.
+Trust trust_of(const Policy& trust, const PolicyRequest& request, std::string_view session_arn);
 
 // '*' is any run of characters, '?' any one.
 bool wildcard_match(std::string_view pattern, std::string_view text, bool ignore_case);

@@ -143,15 +143,23 @@ constexpr Operator kOperators[] = {
     {"stringlike", false, false, true},
     {"stringnotlike", true, false, true},
 };
-constexpr std::pair<std::string_view, ConditionKey> kKeys[] = {
+struct KeyName {
+    std::string_view name;
+    ConditionKey key;
+    bool of_trust = false;  // means something in trust policies alone
+};
+constexpr KeyName kKeys[] = {
     {"aws:requestedregion", ConditionKey::requested_region},
     {"ec2:region", ConditionKey::requested_region},
     {"aws:principalaccount", ConditionKey::principal_account},
+    {"aws:principalarn", ConditionKey::principal_arn},
+    {"sts:externalid", ConditionKey::external_id, true},
+    {"sts:rolesessionname", ConditionKey::session_name, true},
 };
 
 // IAM-8
 Result<PolicyCondition> parse_condition(const std::string& operator_name, const std::string& key,
-                                        const json& values) {
+                                        const json& values, bool trust) {
     const auto* op = std::find_if(std::begin(kOperators), std::end(kOperators),
                                   [&](const auto& o) { return o.name == to_lower(operator_name); });
     if (op == std::end(kOperators)) {
@@ -159,11 +167,11 @@ Result<PolicyCondition> parse_condition(const std::string& operator_name, const 
                                      operator_name));
     }
     const auto* named = std::find_if(std::begin(kKeys), std::end(kKeys),
-                                     [&](const auto& k) { return k.first == to_lower(key); });
-    if (named == std::end(kKeys)) {
+                                     [&](const auto& k) { return k.name == to_lower(key); });
+    if (named == std::end(kKeys) || (named->of_trust && !trust)) {
         return malformed(fmt::format("The condition key {} is not supported by this server.", key));
     }
-    PolicyCondition condition{named->second, op->negated, op->ignore_case, op->wildcards, {}};
+    PolicyCondition condition{named->key, op->negated, op->ignore_case, op->wildcards, {}};
     TRY_ASSIGN(condition.values, texts(values, key));
     for (const std::string& value : condition.values) {
         if (value.find("${") != value.npos) {
@@ -173,7 +181,7 @@ Result<PolicyCondition> parse_condition(const std::string& operator_name, const 
     return condition;
 }
 
-Status take_conditions(const json& from, PolicyStatement& out) {
+Status take_conditions(const json& from, PolicyStatement& out, bool trust) {
     const auto given = from.find("Condition");
     if (given == from.end()) {
         return ok();
@@ -189,7 +197,8 @@ Status take_conditions(const json& from, PolicyStatement& out) {
             if (out.elsewhere) {
                 continue;
             }
-            TRY_ASSIGN(out.conditions.emplace_back(), parse_condition(operator_name, key, values));
+            TRY_ASSIGN(out.conditions.emplace_back(),
+                       parse_condition(operator_name, key, values, trust));
         }
     }
     return ok();
@@ -226,7 +235,7 @@ Result<PolicyStatement> identity_statement(const json& from) {
     TRY(take_effect(from, statement));
     TRY(take_actions(from, statement));
     TRY(check_resources(from, statement));
-    TRY(take_conditions(from, statement));
+    TRY(take_conditions(from, statement, false));
     return statement;
 }
 
@@ -247,6 +256,8 @@ Status take_principal(const json& from, PolicyStatement& out) {
         TRY_ASSIGN(const auto names, texts(value, kind));
         if (kind == "Service") {
             out.services = names;
+        } else if (kind == "AWS") {
+            out.principals = names;
         }
         out.anybody = out.anybody || std::find(names.begin(), names.end(), "*") != names.end();
     }
@@ -257,11 +268,10 @@ Result<PolicyStatement> trust_statement(const json& from) {
     if (from.contains("Resource") || from.contains("NotResource")) {
         return malformed("Has prohibited field Resource.");
     }
-    if (from.contains("NotPrincipal") || from.contains("Condition")) {
-        return malformed(
-            "NotPrincipal and Condition are not supported by this server in trust policies.");
+    if (from.contains("NotPrincipal")) {
+        return malformed("NotPrincipal is not supported by this server in trust policies.");
     }
-    TRY(check_members(from, {"Sid", "Effect", "Action", "NotAction", "Principal"}));
+    TRY(check_members(from, {"Sid", "Effect", "Action", "NotAction", "Principal", "Condition"}));
     PolicyStatement statement;
     TRY(take_effect(from, statement));
     TRY(take_actions(from, statement));
@@ -271,6 +281,11 @@ Result<PolicyStatement> trust_statement(const json& from) {
         }
     }
     TRY(take_principal(from, statement));
+    TRY(take_conditions(from, statement, true));
+    if (statement.allow && !statement.services.empty() && !statement.conditions.empty()) {
+        return malformed(
+            "Condition is not supported by this server for services in trust policies.");
+    }
     return statement;
 }
 

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "control/api_errors.h"
+#include "control/stored_parameters.h"
 #include "util/strings.h"
 
 namespace kiln::control {
@@ -46,7 +47,8 @@ Parameter to_parameter(const Caller& caller, const Versions& versions, std::size
     const model::Image& image = versions[index];
     return {.name = image.public_parameter,
             .selector = "",
-            .image = image.id,
+            .value = image.id.str(),
+            .data_type = "aws:ec2:image",
             .image_name = image.name,
             .version = static_cast<std::int64_t>(index) + 1,
             .modified = image.created,
@@ -82,6 +84,12 @@ Result<Parameter> PublicParameters::get(const Caller& caller, const std::string&
     }
     const auto colon = name.find(':');
     const std::string plain = name.substr(0, colon);
+    if (!is_reserved_parameter(plain)) {
+        return store_.read([&](catalog::Transaction& tx) {
+            return find_stored_parameter(tx, caller, plain,
+                                         colon == name.npos ? "" : name.substr(colon));
+        });
+    }
     TRY_ASSIGN(const auto parameters, parameters_of(store_, caller.region));
     const auto found = parameters.find(plain);
     if (found == parameters.end()) {
@@ -126,7 +134,11 @@ Result<Page<Parameter>> PublicParameters::by_path(const Caller& caller,
     while (path.ends_with('/')) {
         path.remove_suffix(1);
     }
-    TRY_ASSIGN(auto all, list(caller));
+    TRY_ASSIGN(auto all, is_reserved_parameter(input.path)
+                             ? list(caller)
+                             : store_.read([&](catalog::Transaction& tx) {
+                                   return list_stored_parameters(tx, caller, std::string(path));
+                               }));
     std::vector<Parameter> found;
     const auto cursor_of = [](const Parameter& p) { return catalog::Cursor{{}, p.name}; };
     for (Parameter& parameter : all) {
@@ -152,7 +164,7 @@ Result<std::string> PublicParameters::resolve(const Caller& caller, const std::s
             "' of the image cannot be resolved: " + parameter.error().message());
     }
     TRY_ASSIGN(const Parameter resolved, parameter);
-    return resolved.image.str();
+    return resolved.value;
 }
 
 }  // namespace kiln::control

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-// PublicParameters: the SSM parameters under /aws/service/ that name the provided images (PAR-1 to
-// PAR-4). They are not stored: a parameter is what the provider's images of a region say of
-// themselves. Each image that was ever provided under a name is one version of it, in the order of
-// their making; the parameter's value is the newest one that is not deregistered.
+// PublicParameters: parameters by name: the caller's own (control/stored_parameters.h), and the SSM
+// parameters under /aws/service/ that name the provided images (PAR-1 to PAR-4). They are not
+// stored: a parameter is what the provider's images of a region say of themselves. Each image that
+// was ever provided under a name is one version of it, in the order of their making; the
+// parameter's value is the newest one that is not deregistered.
 //
 // Thread-safe, blocking.
 #pragma once
@@ -28,8 +29,9 @@ inline constexpr std::int64_t kMaxParametersPerPage = 10;
 struct Parameter {
     std::string name;
     std::string selector;  // ":3" when a version was asked for
-    model::ImageId image;
-    std::string image_name;
+    std::string value;
+    std::string data_type = "aws:ec2:image";
+    std::string image_name;  // of public ones
     std::int64_t version = 0;
     UnixMillis modified;
     std::string arn;
@@ -49,7 +51,7 @@ class PublicParameters {
     Result<Parameter> get(const Caller& caller, const std::string& name);
     // By name.
     Result<Page<Parameter>> by_path(const Caller& caller, const ParametersByPathInput& input);
-    // All of the region, by name.
+    // All public ones of the region, by name.
     Result<std::vector<Parameter>> list(const Caller& caller);
     // RUN-14: the id a launch means by `image`, which may be "resolve:ssm:NAME[:VERSION]".
     Result<std::string> resolve(const Caller& caller, const std::string& image);

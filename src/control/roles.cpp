@@ -18,13 +18,6 @@ constexpr std::size_t kMaxPolicyCharacters = 10'240;  // IAM-4: of all policies 
 constexpr std::int32_t kShortestSession = 3'600;
 constexpr std::int32_t kLongestSession = 43'200;
 
-// White space does not count.
-std::size_t policy_size(std::string_view document) {
-    return static_cast<std::size_t>(std::count_if(document.begin(), document.end(), [](char c) {
-        return c != ' ' && c != '\t' && c != '\n' && c != '\r';
-    }));
-}
-
 Status check_trust(const std::string& document) {
     TRY(parse_trust_policy(document));
     if (policy_size(document) > kMaxTrustCharacters) {
@@ -54,7 +47,7 @@ catalog::RoleQuery of_caller(const Caller& caller) {
 
 auto find_policy(model::Role& role, const std::string& name) {
     return std::find_if(role.policies.begin(), role.policies.end(),
-                        [&](const model::RolePolicy& policy) { return policy.name == name; });
+                        [&](const model::InlinePolicy& policy) { return policy.name == name; });
 }
 
 }  // namespace
@@ -150,7 +143,8 @@ Status Roles::set_trust(const Caller& caller, const std::string& name,
     });
 }
 
-Status Roles::put_policy(const Caller& caller, const std::string& role, model::RolePolicy policy) {
+Status Roles::put_policy(const Caller& caller, const std::string& role,
+                         model::InlinePolicy policy) {
     TRY(check_identity_name(policy.name, "policyName", kMaxIdentityName));
     TRY(parse_identity_policy(policy.document));
     return change(caller, role, [&](model::Role& into) -> Status {
@@ -161,11 +155,7 @@ Status Roles::put_policy(const Caller& caller, const std::string& role, model::R
         }
         std::sort(into.policies.begin(), into.policies.end(),
                   [](const auto& a, const auto& b) { return a.name < b.name; });
-        std::size_t size = 0;
-        for (const model::RolePolicy& each : into.policies) {
-            size += policy_size(each.document);
-        }
-        if (size > kMaxPolicyCharacters) {
+        if (policies_size(into.policies) > kMaxPolicyCharacters) {
             return errors::limit_exceeded(
                 fmt::format("Maximum policy size of {} bytes exceeded for role {}",
                             kMaxPolicyCharacters, role));
@@ -174,8 +164,8 @@ Status Roles::put_policy(const Caller& caller, const std::string& role, model::R
     });
 }
 
-Result<model::RolePolicy> Roles::get_policy(const Caller& caller, const std::string& role,
-                                            const std::string& policy) {
+Result<model::InlinePolicy> Roles::get_policy(const Caller& caller, const std::string& role,
+                                              const std::string& policy) {
     TRY_ASSIGN(model::Role found, get(caller, role));
     const auto there = find_policy(found, policy);
     if (there == found.policies.end()) {
@@ -201,7 +191,7 @@ Result<NamePage> Roles::list_policies(const Caller& caller, const std::string& r
     TRY(check_identity_page(page));
     TRY_ASSIGN(const model::Role found, get(caller, role));
     NamePage out;
-    for (const model::RolePolicy& policy : found.policies) {
+    for (const model::InlinePolicy& policy : found.policies) {
         out.names.push_back(policy.name);
     }
     out.marker = cut_identity_page(out.names, page, [](const std::string& n) { return n; });

@@ -45,9 +45,9 @@ class Roles {
     Status set_trust(const Caller& caller, const std::string& name, const std::string& document);
 
     // Replaces one of the same name.
-    Status put_policy(const Caller& caller, const std::string& role, model::RolePolicy policy);
-    Result<model::RolePolicy> get_policy(const Caller& caller, const std::string& role,
-                                         const std::string& policy);
+    Status put_policy(const Caller& caller, const std::string& role, model::InlinePolicy policy);
+    Result<model::InlinePolicy> get_policy(const Caller& caller, const std::string& role,
+                                           const std::string& policy);
     Status remove_policy(const Caller& caller, const std::string& role, const std::string& policy);
     Result<NamePage> list_policies(const Caller& caller, const std::string& role,
                                    const IdentityPage& page);

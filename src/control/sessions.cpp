@@ -11,12 +11,12 @@ namespace kiln::control {
 namespace {
 
 constexpr std::string_view kSecretKey = "session_secret";
-constexpr std::uint8_t kVersion = 1;
+constexpr std::uint8_t kOfInstance = 1;  // versions
+constexpr std::uint8_t kOfRequest = 2;
+constexpr std::size_t kTimesBytes = 1 + 8 + 8;
 constexpr std::size_t kAccountBytes = 12;
-constexpr std::size_t kRoleBytes = 21;
-constexpr std::size_t kHeadBytes = 1 + 8 + 8 + kAccountBytes + kRoleBytes;
-constexpr std::size_t kMaxNameBytes = 64;
-constexpr std::size_t kMaxTokenCharacters = 256;
+constexpr std::size_t kSubjectBytes = 21;
+constexpr std::size_t kMaxTokenCharacters = 4096;
 
 UnixMillis get_time(ByteView bytes) {
     return UnixMillis{static_cast<std::int64_t>(get_be<std::uint64_t>(bytes.data()))};
@@ -25,25 +25,6 @@ UnixMillis get_time(ByteView bytes) {
 Error unknown_token() {
     return Error::api(Code::unauthenticated, "InvalidClientTokenId",
                       "The security token included in the request is invalid.");
-}
-
-// The role's policies were read before they were stored; one that cannot be read now allows
-// nothing, and is an error rather than less than what it denied.
-Result<std::shared_ptr<const RoleSession>> open_session(const model::Role& role,
-                                                        const std::string& name) {
-    auto session = std::make_shared<RoleSession>();
-    session->role_id = role.id;
-    session->role_name = role.name;
-    session->name = name;
-    for (const model::RolePolicy& policy : role.policies) {
-        auto parsed = parse_identity_policy(policy.document);
-        if (!parsed) {
-            return Error(Code::data_loss, "the stored policy " + policy.name + " of " +
-                                              role.id.str() + ": " + parsed.error().to_string());
-        }
-        session->policies.push_back(std::move(*parsed));
-    }
-    return std::shared_ptr<const RoleSession>(std::move(session));
 }
 
 }  // namespace
@@ -64,12 +45,19 @@ Bytes Sessions::derive(std::string_view purpose, ByteView payload) const {
 }
 
 Bytes Sessions::payload_of(const Claim& claim) {
-    Bytes payload{kVersion};
+    Bytes payload{claim.of_instance ? kOfInstance : kOfRequest};
     append_i64(payload, claim.issued.value);
     append_i64(payload, claim.expires.value);
     append_text(payload, claim.account.str());
-    append_text(payload, claim.role.str());
+    if (!claim.of_instance) {
+        payload.push_back(static_cast<std::uint8_t>(claim.kind));
+    }
+    append_text(payload, claim.subject);
+    if (!claim.of_instance) {
+        payload.push_back(static_cast<std::uint8_t>(claim.name.size()));
+    }
     append_text(payload, claim.name);
+    append_text(payload, claim.policy);
     return payload;
 }
 
@@ -93,22 +81,89 @@ SessionKeys Sessions::keys_for(const model::Instance& instance, const model::Rol
     const std::int64_t since =
         std::max<std::int64_t>(clock_.now().value - instance.launched.value, 0);
     Claim claim;
+    claim.of_instance = true;
     claim.issued = UnixMillis{instance.launched.value + since / kStep * kStep};
     claim.expires =
         UnixMillis{claim.issued.value + std::chrono::milliseconds(kSessionLife).count()};
     claim.account = role.owner_id;
-    claim.role = role.id;
+    claim.subject = role.id.str();
     claim.name = instance.id.str();
     return keys_of(claim);
+}
+
+SessionKeys Sessions::new_session(Claim claim, std::chrono::seconds life) {
+    // Two sessions of one moment are one: their keys are the same and may do the same.
+    claim.issued = clock_.now();
+    claim.expires = UnixMillis{claim.issued.value + std::chrono::milliseconds(life).count()};
+    return keys_of(claim);
+}
+
+SessionKeys Sessions::assume(const model::Role& role, const RoleSessionSpec& spec) {
+    Claim claim;
+    claim.account = role.owner_id;
+    claim.subject = role.id.str();
+    claim.name = spec.name;
+    claim.policy = spec.policy;
+    return new_session(std::move(claim), spec.life);
+}
+
+SessionKeys Sessions::session_of(const model::AccountId& account, const model::UserId& user,
+                                 std::chrono::seconds life) {
+    Claim claim;
+    claim.account = account;
+    claim.kind = user.empty() ? Identity::Kind::account : Identity::Kind::user;
+    claim.subject = user.str();
+    return new_session(std::move(claim), life);
+}
+
+// The payload is whole: we made it.
+std::optional<Sessions::Claim> Sessions::read_payload(ByteView payload) {
+    std::size_t at = 0;
+    const auto take = [&](std::size_t size) {
+        const bool there = payload.size() - at >= size;
+        const std::string text(there ? as_text(payload.subspan(at, size)) : std::string_view());
+        at = there ? at + size : payload.size();
+        return text;
+    };
+    if (payload.size() < kTimesBytes + kAccountBytes + 1) {
+        return std::nullopt;
+    }
+    Claim claim;
+    claim.of_instance = payload.front() == kOfInstance;
+    if (!claim.of_instance && payload.front() != kOfRequest) {
+        return std::nullopt;
+    }
+    claim.issued = get_time(payload.subspan(1));
+    claim.expires = get_time(payload.subspan(9));
+    at = kTimesBytes;
+    claim.account = model::AccountId(take(kAccountBytes));
+    if (claim.of_instance) {
+        claim.subject = take(kSubjectBytes);
+        claim.name = take(payload.size() - at);
+        return claim;
+    }
+    const std::uint8_t kind = payload[at++];
+    if (kind > static_cast<std::uint8_t>(Identity::Kind::role)) {
+        return std::nullopt;
+    }
+    claim.kind = static_cast<Identity::Kind>(kind);
+    if (claim.kind != Identity::Kind::account) {
+        claim.subject = take(kSubjectBytes);
+    }
+    if (at == payload.size()) {
+        return std::nullopt;
+    }
+    const std::size_t name_bytes = payload[at++];
+    claim.name = take(name_bytes);
+    claim.policy = take(payload.size() - at);
+    return claim;
 }
 
 std::optional<Sessions::Claim> Sessions::open(std::string_view token) const {
     const auto bytes = token.size() <= kMaxTokenCharacters
                            ? base64_decode(token)
                            : Result<Bytes>(Error(Code::invalid_argument, "too long"));
-    constexpr std::size_t kLeast = kHeadBytes + crypto::kSha256Bytes;
-    if (!bytes || bytes->size() <= kLeast || bytes->size() > kLeast + kMaxNameBytes ||
-        bytes->front() != kVersion) {
+    if (!bytes || bytes->size() <= crypto::kSha256Bytes) {
         return std::nullopt;
     }
     const ByteView payload = ByteView(*bytes).first(bytes->size() - crypto::kSha256Bytes);
@@ -116,14 +171,34 @@ std::optional<Sessions::Claim> Sessions::open(std::string_view token) const {
                                      ByteView(*bytes).subspan(payload.size()))) {
         return std::nullopt;
     }
-    Claim claim;
-    claim.issued = get_time(payload.subspan(1));
-    claim.expires = get_time(payload.subspan(9));
-    claim.account = model::AccountId(std::string(as_text(payload.subspan(17, kAccountBytes))));
-    const model::RoleId role(std::string(as_text(payload.subspan(17 + kAccountBytes, kRoleBytes))));
-    claim.role = role;
-    claim.name = std::string(as_text(payload.subspan(kHeadBytes)));
-    return claim;
+    return read_payload(payload);
+}
+
+Result<IdentityPtr> Sessions::identify(catalog::Transaction& tx, const Claim& claim) {
+    switch (claim.kind) {
+        case Identity::Kind::account:
+            return identity_of(claim.account);
+        case Identity::Kind::user: {
+            TRY_ASSIGN(const auto user, tx.users().find(model::UserId(claim.subject)));
+            if (!user || user->owner_id != claim.account) {
+                return unknown_token();
+            }
+            return identity_of(*user, true);
+        }
+        case Identity::Kind::role:
+            break;
+    }
+    TRY_ASSIGN(const auto role, tx.roles().find(model::RoleId(claim.subject)));
+    if (!role || role->owner_id != claim.account) {
+        return unknown_token();
+    }
+    if (claim.of_instance) {
+        TRY_ASSIGN(const auto instance, tx.instances().find(model::InstanceId(claim.name)));
+        if (!instance || instance->state == model::InstanceState::terminated) {
+            return unknown_token();
+        }
+    }
+    return identity_of(*role, claim.name, claim.policy);
 }
 
 Result<SessionOwner> Sessions::find(const std::string& access_key_id, std::string_view token) {
@@ -140,15 +215,12 @@ Result<SessionOwner> Sessions::find(const std::string& access_key_id, std::strin
                           "The security token included in the request is expired");
     }
     return store_.read([&](catalog::Transaction& tx) -> Result<SessionOwner> {
-        TRY_ASSIGN(const auto role, tx.roles().find(claim->role));
         TRY_ASSIGN(const auto account, tx.accounts().find(claim->account));
-        TRY_ASSIGN(const auto instance, tx.instances().find(model::InstanceId(claim->name)));
-        if (!role || role->owner_id != claim->account || !account || !instance ||
-            instance->state == model::InstanceState::terminated) {
+        if (!account) {
             return unknown_token();
         }
         SessionOwner owner{*account, keys.secret, {}};
-        TRY_ASSIGN(owner.session, open_session(*role, claim->name));
+        TRY_ASSIGN(owner.identity, identify(tx, *claim));
         return owner;
     });
 }

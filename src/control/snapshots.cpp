@@ -112,10 +112,10 @@ Result<std::vector<model::Tag>> tags_with_volume(catalog::Transaction& tx, const
 
 // SNP-20. An image that others made of it is nobody else's business.
 Error in_use(const Caller& caller, const model::SnapshotId& id, const model::Image& image) {
-    return Error::api(Code::failed_precondition, "InvalidSnapshot.InUse",
-                      fmt::format("The snapshot {} is currently in use by {}", id.str(),
-                                  may_use(image, caller.account) ? image.id.str()
-                                                                 : "an image of another account"));
+    return Error::api(
+        Code::failed_precondition, "InvalidSnapshot.InUse",
+        fmt::format("The snapshot {} is currently in use by {}", id.str(),
+                    may_use(image, caller) ? image.id.str() : "an image of another account"));
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 
 #include "control/api_errors.h"
 #include "control/image_rules.h"
+#include "control/image_usage.h"
 #include "control/instance_views.h"
 #include "control/launch_templates.h"
 #include "control/replace_roots.h"
@@ -19,7 +20,7 @@ bool is_own(const std::optional<T>& found, const Caller& caller) {
 
 Status check_image(catalog::Transaction& tx, const Caller& caller, const std::string& id) {
     TRY_ASSIGN(const auto image, tx.images().find(model::ImageId(id)));
-    if (!image || image->region != caller.region || !may_use(*image, caller.account)) {
+    if (!image || image->region != caller.region || !may_use(*image, caller)) {
         return errors::images_not_found({id});
     }
     TRY(model::next(image->state, model::ImageEvent::use_attribute, image->id));
@@ -87,6 +88,12 @@ Status check_template(catalog::Transaction& tx, const Caller& caller, const std:
                                  : Status(launch_template_not_found(model::LaunchTemplateId(id)));
 }
 
+Status check_report(catalog::Transaction& tx, const Caller& caller, const std::string& id) {
+    TRY_ASSIGN(const auto found, tx.usage_reports().find(model::ImageUsageReportId(id)));
+    return is_own(found, caller) ? ok()
+                                 : Status(usage_report_not_found(model::ImageUsageReportId(id)));
+}
+
 Status check_rule(catalog::Transaction& tx, const Caller& caller, const std::string& id) {
     catalog::SecurityGroupQuery own;
     own.region = caller.region;
@@ -132,6 +139,7 @@ struct Kind {
 
 constexpr Kind kKinds[] = {
     {"ami-", "image", check_form<model::parse_image_id>, check_image},
+    {"amiur-", "image-usage-report", check_form<model::parse_image_usage_report_id>, check_report},
     {"i-", "instance", check_form<model::parse_instance_id>, check_instance},
     {"key-", "key-pair", check_form<model::parse_key_pair_id>, check_key_pair},
     {"lt-", "launch-template", check_form<model::parse_launch_template_id>, check_template},

@@ -266,4 +266,9 @@ std::vector<std::string> template_values(const std::string& data,
     return values;
 }
 
+std::string template_image(const std::string& data) {
+    const auto values = template_values(data, {"ImageId"});
+    return values.empty() ? std::string() : values.front();
+}
+
 }  // namespace kiln::control

@@ -31,5 +31,7 @@ Result<std::string> merge_launch(const std::string& from_template, const std::st
 // on the way are gone through.
 std::vector<std::string> template_values(const std::string& data,
                                          const std::vector<std::string>& path);
+// What stands there as ImageId, an id or "resolve:ssm:..."; empty: nothing.
+std::string template_image(const std::string& data);
 
 }  // namespace kiln::control

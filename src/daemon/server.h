@@ -151,6 +151,11 @@ class Server {
     std::unique_ptr<control::LaunchTemplates> templates_;
     std::unique_ptr<control::Roles> roles_;
     std::unique_ptr<control::InstanceProfiles> profiles_;
+    std::unique_ptr<control::Users> users_;
+    std::unique_ptr<control::TemporaryKeys> temporary_keys_;
+    std::unique_ptr<control::StoredParameters> stored_parameters_;
+    std::unique_ptr<control::ImageRelations> image_relations_;
+    std::unique_ptr<control::ImageUsage> image_usage_;
     std::unique_ptr<control::Networks> networks_;
     std::unique_ptr<control::SecurityGroups> security_groups_;
     api::Registry registry_;

@@ -84,7 +84,12 @@ Status Server::open_api() {
                                  .verifications = *verifications_,
                                  .diffs = *diffs_,
                                  .blocks = *blocks_,
-                                 .uploads = *uploads_};
+                                 .uploads = *uploads_,
+                                 .image_relations = *image_relations_,
+                                 .image_usage = *image_usage_,
+                                 .temporary_keys = *temporary_keys_,
+                                 .users = *users_,
+                                 .stored_parameters = *stored_parameters_};
     api::add_image_handlers(registry_, services);
     api::add_image_attribute_handlers(registry_, services);
     api::add_tag_handlers(registry_, services);
@@ -114,7 +119,10 @@ Status Server::open_api() {
     api::add_role_handlers(registry_, services);
     api::add_instance_profile_handlers(registry_, services);
     api::add_ssm_handlers(registry_, services);
-    api::add_sts_handlers(registry_);
+    api::add_user_handlers(registry_, services);
+    api::add_image_relation_handlers(registry_, services);
+    api::add_image_usage_handlers(registry_, services);
+    api::add_sts_handlers(registry_, services);
     console_links_ = std::make_unique<api::ConsoleLinks>(*clock_, *rng_);
     console_ = std::make_unique<api::ConsoleDoor>(options_.console, *console_links_, *accounts_);
     kiln_api_ = std::make_unique<api::KilnApi>(services, registry_, *console_links_, *clock_);

@@ -67,6 +67,11 @@ void Server::make_use_cases() {
     security_groups_ = std::make_unique<control::SecurityGroups>(*parts_, *instance_networks_);
     roles_ = std::make_unique<control::Roles>(*store_, *clock_, *rng_);
     profiles_ = std::make_unique<control::InstanceProfiles>(*store_, *clock_, *rng_);
+    users_ = std::make_unique<control::Users>(*store_, *clock_, *rng_);
+    temporary_keys_ = std::make_unique<control::TemporaryKeys>(*store_, *sessions_);
+    stored_parameters_ = std::make_unique<control::StoredParameters>(*store_, *clock_);
+    image_relations_ = std::make_unique<control::ImageRelations>(*store_, topology_);
+    image_usage_ = std::make_unique<control::ImageUsage>(*store_, *clock_, *rng_);
     templates_ = std::make_unique<control::LaunchTemplates>(*store_, *clock_, *rng_);
     key_pairs_ = std::make_unique<control::KeyPairs>(*store_, *clock_, *rng_);
     // Without it file systems are not looked into, and all the rest is as ever.

@@ -7,10 +7,12 @@
 // their owner only. Thread model: plain values.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "model/ids.h"
 #include "model/names.h"
+#include "model/organization.h"
 #include "util/time.h"
 
 namespace kiln::model {
@@ -21,6 +23,7 @@ struct Account {
     std::string alias;  // shown as owner alias: "amazon" for the provided images (D28), else empty
     bool administrator = false;  // may use the account part of /kiln/v1
     UnixMillis created;
+    std::optional<Membership> membership{};  // none: in no organization
     friend bool operator==(const Account&, const Account&) = default;
 };
 
@@ -36,6 +39,7 @@ struct AccessKey {
     std::string secret;
     AccessKeyState state = AccessKeyState::active;
     UnixMillis created;
+    UserId user{};  // whose it is; empty: the account's own
     friend bool operator==(const AccessKey&, const AccessKey&) = default;
 };
 

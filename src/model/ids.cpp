@@ -149,6 +149,10 @@ Result<ProfileAssociationId> parse_profile_association_id(std::string_view text)
     return parse_expecting<ProfileAssociationId>(text, "InvalidAssociationID.Malformed");
 }
 
+Result<ImageUsageReportId> parse_image_usage_report_id(std::string_view text) {
+    return parse_expecting<ImageUsageReportId>(text, "InvalidImageUsageReportId.Malformed");
+}
+
 Result<AccountId> parse_account_id(std::string_view text) {
     if (!is_well_formed_account(text)) {
         return Error::api(Code::invalid_argument, "InvalidUserID.Malformed",
@@ -178,6 +182,10 @@ RoleId make_role_id(std::span<const std::uint8_t, kIdentityRandomBytes> random) 
 InstanceProfileId make_instance_profile_id(
     std::span<const std::uint8_t, kIdentityRandomBytes> random) {
     return InstanceProfileId(base32("AIPA", random));
+}
+
+UserId make_user_id(std::span<const std::uint8_t, kIdentityRandomBytes> random) {
+    return UserId(base32("AIDA", random));
 }
 
 std::string make_secret_key(std::span<const std::uint8_t, 30> random) {

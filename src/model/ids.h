@@ -77,12 +77,16 @@ struct SnapshotSetIdTag {
 struct JobIdTag {
     static constexpr std::string_view kPrefix = "job";
 };
-// These have shapes of their own: 12 decimal digits; AKIA or ASIA and 16 letters and digits; AROA
-// or AIPA and 17.
+struct ImageUsageReportIdTag {
+    static constexpr std::string_view kPrefix = "amiur";
+};
+// These have shapes of their own: 12 decimal digits; AKIA or ASIA and 16 letters and digits; AROA,
+// AIPA or AIDA and 17.
 struct AccountIdTag {};
 struct AccessKeyIdTag {};
 struct RoleIdTag {};
 struct InstanceProfileIdTag {};
+struct UserIdTag {};
 
 using ImageId = StrongId<ImageIdTag>;
 using SnapshotId = StrongId<SnapshotIdTag>;
@@ -107,6 +111,8 @@ using AccountId = StrongId<AccountIdTag>;
 using AccessKeyId = StrongId<AccessKeyIdTag>;
 using RoleId = StrongId<RoleIdTag>;
 using InstanceProfileId = StrongId<InstanceProfileIdTag>;
+using UserId = StrongId<UserIdTag>;
+using ImageUsageReportId = StrongId<ImageUsageReportIdTag>;
 
 namespace detail {
 template <class Id>
@@ -150,6 +156,7 @@ Result<KeyPairId> parse_key_pair_id(std::string_view text);
 Result<LaunchTemplateId> parse_launch_template_id(std::string_view text);
 Result<ReplaceRootTaskId> parse_replace_root_task_id(std::string_view text);
 Result<ProfileAssociationId> parse_profile_association_id(std::string_view text);
+Result<ImageUsageReportId> parse_image_usage_report_id(std::string_view text);
 // InvalidUserID.Malformed
 Result<AccountId> parse_account_id(std::string_view text);
 
@@ -159,11 +166,12 @@ AccountId make_account_id(std::uint64_t number);
 AccessKeyId make_access_key_id(std::span<const std::uint8_t, 10> random);
 // The same with "ASIA": a key that is good for a time.
 AccessKeyId make_session_key_id(std::span<const std::uint8_t, 10> random);
-// "AROA" and "AIPA", and 17 such characters.
+// "AROA", "AIPA" and "AIDA", and 17 such characters.
 inline constexpr std::size_t kIdentityRandomBytes = 11;
 RoleId make_role_id(std::span<const std::uint8_t, kIdentityRandomBytes> random);
 InstanceProfileId make_instance_profile_id(
     std::span<const std::uint8_t, kIdentityRandomBytes> random);
+UserId make_user_id(std::span<const std::uint8_t, kIdentityRandomBytes> random);
 // 40 characters of the Base64 alphabet, as AWS secrets look.
 std::string make_secret_key(std::span<const std::uint8_t, 30> random);
 

@@ -39,6 +39,7 @@ struct LaunchTemplateVersion {
     std::string created_by;
     std::string description;
     std::string data;
+    std::string image;  // what the data says as ImageId; empty: nothing
     // Both parts as one text. As texts, the ids of one template are in the order of the numbers.
     LaunchTemplateVersionId id() const {
         std::string digits = std::to_string(number);

@@ -17,10 +17,10 @@
 
 namespace kiln::model {
 
-struct RolePolicy {
+struct InlinePolicy {
     std::string name;
     std::string document;  // JSON
-    friend bool operator==(const RolePolicy&, const RolePolicy&) = default;
+    friend bool operator==(const InlinePolicy&, const InlinePolicy&) = default;
 };
 
 struct Role {
@@ -30,8 +30,8 @@ struct Role {
     std::string path;  // "/" or "/a/b/"
     std::string description;
     std::int32_t max_session_s = 3600;
-    std::string trust_policy;          // JSON: who may take the role
-    std::vector<RolePolicy> policies;  // by name
+    std::string trust_policy;            // JSON: who may take the role
+    std::vector<InlinePolicy> policies;  // by name
     std::vector<Tag> tags;
     UnixMillis created;
     friend bool operator==(const Role&, const Role&) = default;

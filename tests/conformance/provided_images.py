@@ -158,8 +158,9 @@ def test_PAR_mistakes_are_told(service):
     expect("ValidationException", ssm.get_parameters_by_path, Path="aws")
     expect("ValidationException", ssm.get_parameters_by_path, Path="/", MaxResults=11)
     expect("ValidationException", ssm.get_parameters, Names=[PARAMETER, PARAMETER])
-    message = expect("UnsupportedOperation", ssm.put_parameter, Name="/mine", Value="1", Type="String")
-    assert "PutParameter" in message, message
+    message = expect("UnsupportedOperation", ssm.describe_parameters)
+    assert "DescribeParameters" in message, message
+    expect("ValidationException", ssm.put_parameter, Name=PARAMETER, Value="1", Type="String", Overwrite=True)
     stranger = service.client("ssm", access_key="AKIAMADEUPMADEUP0000", secret_key="made up")
     expect("UnrecognizedClientException", stranger.get_parameter, Name=PARAMETER)
 

@@ -33,5 +33,7 @@ void add_launch_template_data_handler(Registry& registry, Services services);
 void add_snapshot_handlers(Registry& registry, Services services);
 void add_snapshot_sharing_handlers(Registry& registry, Services services);
 void add_public_access_handlers(Registry& registry, Services services);
+void add_image_relation_handlers(Registry& registry, Services services);
+void add_image_usage_handlers(Registry& registry, Services services);
 
 }  // namespace kiln::api

@@ -4,6 +4,7 @@
 #include "api/ec2/convert.h"
 #include "control/api_errors.h"
 #include "control/image_rules.h"
+#include "model/organization.h"
 
 namespace kiln::api::ec2 {
 namespace {
@@ -113,6 +114,10 @@ List<LaunchPermission> from_permissions(const model::Sharing& permissions) {
     }
     for (const model::AccountId& account : permissions.accounts) {
         list.emplace_back().user_id = account.str();
+    }
+    for (const std::string& arn : permissions.organizations) {
+        LaunchPermission& entry = list.emplace_back();
+        (model::is_unit_arn(arn) ? entry.organizational_unit_arn : entry.organization_arn) = arn;
     }
     return list;
 }

@@ -16,6 +16,7 @@
 #include "api/generated/ec2/copy_snapshot.h"
 #include "api/generated/ec2/copy_volumes.h"
 #include "api/generated/ec2/create_image.h"
+#include "api/generated/ec2/create_image_usage_report.h"
 #include "api/generated/ec2/create_key_pair.h"
 #include "api/generated/ec2/create_launch_template.h"
 #include "api/generated/ec2/create_launch_template_version.h"
@@ -25,6 +26,7 @@
 #include "api/generated/ec2/create_snapshots.h"
 #include "api/generated/ec2/create_tags.h"
 #include "api/generated/ec2/create_volume.h"
+#include "api/generated/ec2/delete_image_usage_report.h"
 #include "api/generated/ec2/delete_key_pair.h"
 #include "api/generated/ec2/delete_launch_template.h"
 #include "api/generated/ec2/delete_launch_template_versions.h"
@@ -34,12 +36,18 @@
 #include "api/generated/ec2/delete_volume.h"
 #include "api/generated/ec2/deregister_image.h"
 #include "api/generated/ec2/describe_account_attributes.h"
+#include "api/generated/ec2/describe_aggregate_id_format.h"
 #include "api/generated/ec2/describe_availability_zones.h"
 #include "api/generated/ec2/describe_iam_instance_profile_associations.h"
+#include "api/generated/ec2/describe_id_format.h"
 #include "api/generated/ec2/describe_image_attribute.h"
+#include "api/generated/ec2/describe_image_references.h"
+#include "api/generated/ec2/describe_image_usage_report_entries.h"
+#include "api/generated/ec2/describe_image_usage_reports.h"
 #include "api/generated/ec2/describe_images.h"
 #include "api/generated/ec2/describe_instance_attribute.h"
 #include "api/generated/ec2/describe_instance_credit_specifications.h"
+#include "api/generated/ec2/describe_instance_image_metadata.h"
 #include "api/generated/ec2/describe_instance_status.h"
 #include "api/generated/ec2/describe_instance_type_offerings.h"
 #include "api/generated/ec2/describe_instance_types.h"
@@ -77,6 +85,7 @@
 #include "api/generated/ec2/enable_volume_io.h"
 #include "api/generated/ec2/get_console_output.h"
 #include "api/generated/ec2/get_console_screenshot.h"
+#include "api/generated/ec2/get_image_ancestry.h"
 #include "api/generated/ec2/get_image_block_public_access_state.h"
 #include "api/generated/ec2/get_instance_metadata_defaults.h"
 #include "api/generated/ec2/get_instance_uefi_data.h"
@@ -108,29 +117,45 @@
 #include "api/generated/ec2/terminate_instances.h"
 #include "api/generated/ec2/unmonitor_instances.h"
 #include "api/generated/iam/add_role_to_instance_profile.h"
+#include "api/generated/iam/create_access_key.h"
 #include "api/generated/iam/create_instance_profile.h"
 #include "api/generated/iam/create_role.h"
+#include "api/generated/iam/create_user.h"
+#include "api/generated/iam/delete_access_key.h"
 #include "api/generated/iam/delete_instance_profile.h"
 #include "api/generated/iam/delete_role.h"
 #include "api/generated/iam/delete_role_policy.h"
+#include "api/generated/iam/delete_user.h"
+#include "api/generated/iam/delete_user_policy.h"
 #include "api/generated/iam/get_instance_profile.h"
 #include "api/generated/iam/get_role.h"
 #include "api/generated/iam/get_role_policy.h"
+#include "api/generated/iam/get_user.h"
+#include "api/generated/iam/get_user_policy.h"
+#include "api/generated/iam/list_access_keys.h"
 #include "api/generated/iam/list_attached_role_policies.h"
 #include "api/generated/iam/list_instance_profiles.h"
 #include "api/generated/iam/list_instance_profiles_for_role.h"
 #include "api/generated/iam/list_role_policies.h"
 #include "api/generated/iam/list_roles.h"
+#include "api/generated/iam/list_user_policies.h"
+#include "api/generated/iam/list_users.h"
 #include "api/generated/iam/put_role_policy.h"
+#include "api/generated/iam/put_user_policy.h"
 #include "api/generated/iam/remove_role_from_instance_profile.h"
 #include "api/generated/iam/tables.h"
 #include "api/generated/iam/update_assume_role_policy.h"
 #include "api/generated/operations.h"
+#include "api/generated/ssm/delete_parameter.h"
 #include "api/generated/ssm/get_parameter.h"
 #include "api/generated/ssm/get_parameters.h"
 #include "api/generated/ssm/get_parameters_by_path.h"
+#include "api/generated/ssm/put_parameter.h"
 #include "api/generated/ssm/tables.h"
+#include "api/generated/sts/assume_role.h"
+#include "api/generated/sts/get_access_key_info.h"
 #include "api/generated/sts/get_caller_identity.h"
+#include "api/generated/sts/get_session_token.h"
 #include "api/generated/sts/tables.h"
 
 namespace kiln::api {
@@ -235,7 +260,7 @@ constexpr OperationInfo kEc2Operations[] = {
     {&kEc2Service, "CreateFlowLogs", 0, "", nullptr, nullptr},
     {&kEc2Service, "CreateFpgaImage", 0, "", nullptr, nullptr},
     {&kEc2Service, "CreateImage", 1, "image", &ec2::tables::kCreateImageRequest, &ec2::tables::kCreateImageResult},
-    {&kEc2Service, "CreateImageUsageReport", 2, "image", nullptr, nullptr},
+    {&kEc2Service, "CreateImageUsageReport", 2, "image", &ec2::tables::kCreateImageUsageReportRequest, &ec2::tables::kCreateImageUsageReportResult},
     {&kEc2Service, "CreateInstanceConnectEndpoint", 0, "", nullptr, nullptr},
     {&kEc2Service, "CreateInstanceEventWindow", 0, "", nullptr, nullptr},
     {&kEc2Service, "CreateInstanceExportTask", 3, "instance", nullptr, nullptr},
@@ -340,7 +365,7 @@ constexpr OperationInfo kEc2Operations[] = {
     {&kEc2Service, "DeleteFleets", 2, "instance", nullptr, nullptr},
     {&kEc2Service, "DeleteFlowLogs", 0, "", nullptr, nullptr},
     {&kEc2Service, "DeleteFpgaImage", 0, "", nullptr, nullptr},
-    {&kEc2Service, "DeleteImageUsageReport", 2, "image", nullptr, nullptr},
+    {&kEc2Service, "DeleteImageUsageReport", 2, "image", &ec2::tables::kDeleteImageUsageReportRequest, &ec2::tables::kDeleteImageUsageReportResult},
     {&kEc2Service, "DeleteInstanceConnectEndpoint", 0, "", nullptr, nullptr},
     {&kEc2Service, "DeleteInstanceEventWindow", 0, "", nullptr, nullptr},
     {&kEc2Service, "DeleteInternetGateway", 3, "network", nullptr, nullptr},
@@ -440,7 +465,7 @@ constexpr OperationInfo kEc2Operations[] = {
     {&kEc2Service, "DescribeAddressTransfers", 0, "", nullptr, nullptr},
     {&kEc2Service, "DescribeAddresses", 3, "network", nullptr, nullptr},
     {&kEc2Service, "DescribeAddressesAttribute", 0, "", nullptr, nullptr},
-    {&kEc2Service, "DescribeAggregateIdFormat", 2, "region", nullptr, nullptr},
+    {&kEc2Service, "DescribeAggregateIdFormat", 2, "region", &ec2::tables::kDescribeAggregateIdFormatRequest, &ec2::tables::kDescribeAggregateIdFormatResult},
     {&kEc2Service, "DescribeApplicationStatus", 0, "", nullptr, nullptr},
     {&kEc2Service, "DescribeApplicationStatusCheckAssociations", 0, "", nullptr, nullptr},
     {&kEc2Service, "DescribeApplicationStatusChecks", 0, "", nullptr, nullptr},
@@ -488,12 +513,12 @@ constexpr OperationInfo kEc2Operations[] = {
     {&kEc2Service, "DescribeHostReservations", 0, "", nullptr, nullptr},
     {&kEc2Service, "DescribeHosts", 3, "instance", nullptr, nullptr},
     {&kEc2Service, "DescribeIamInstanceProfileAssociations", 2, "instance", &ec2::tables::kDescribeIamInstanceProfileAssociationsRequest, &ec2::tables::kDescribeIamInstanceProfileAssociationsResult},
-    {&kEc2Service, "DescribeIdFormat", 2, "region", nullptr, nullptr},
+    {&kEc2Service, "DescribeIdFormat", 2, "region", &ec2::tables::kDescribeIdFormatRequest, &ec2::tables::kDescribeIdFormatResult},
     {&kEc2Service, "DescribeIdentityIdFormat", 0, "", nullptr, nullptr},
     {&kEc2Service, "DescribeImageAttribute", 1, "image", &ec2::tables::kDescribeImageAttributeRequest, &ec2::tables::kImageAttribute},
-    {&kEc2Service, "DescribeImageReferences", 2, "image", nullptr, nullptr},
-    {&kEc2Service, "DescribeImageUsageReportEntries", 2, "image", nullptr, nullptr},
-    {&kEc2Service, "DescribeImageUsageReports", 2, "image", nullptr, nullptr},
+    {&kEc2Service, "DescribeImageReferences", 2, "image", &ec2::tables::kDescribeImageReferencesRequest, &ec2::tables::kDescribeImageReferencesResult},
+    {&kEc2Service, "DescribeImageUsageReportEntries", 2, "image", &ec2::tables::kDescribeImageUsageReportEntriesRequest, &ec2::tables::kDescribeImageUsageReportEntriesResult},
+    {&kEc2Service, "DescribeImageUsageReports", 2, "image", &ec2::tables::kDescribeImageUsageReportsRequest, &ec2::tables::kDescribeImageUsageReportsResult},
     {&kEc2Service, "DescribeImages", 1, "image", &ec2::tables::kDescribeImagesRequest, &ec2::tables::kDescribeImagesResult},
     {&kEc2Service, "DescribeImportImageTasks", 2, "instance", nullptr, nullptr},
     {&kEc2Service, "DescribeImportSnapshotTasks", 2, "snapshot", nullptr, nullptr},
@@ -502,7 +527,7 @@ constexpr OperationInfo kEc2Operations[] = {
     {&kEc2Service, "DescribeInstanceCreditSpecifications", 1, "instance", &ec2::tables::kDescribeInstanceCreditSpecificationsRequest, &ec2::tables::kDescribeInstanceCreditSpecificationsResult},
     {&kEc2Service, "DescribeInstanceEventNotificationAttributes", 0, "", nullptr, nullptr},
     {&kEc2Service, "DescribeInstanceEventWindows", 3, "instance", nullptr, nullptr},
-    {&kEc2Service, "DescribeInstanceImageMetadata", 2, "image", nullptr, nullptr},
+    {&kEc2Service, "DescribeInstanceImageMetadata", 2, "image", &ec2::tables::kDescribeInstanceImageMetadataRequest, &ec2::tables::kDescribeInstanceImageMetadataResult},
     {&kEc2Service, "DescribeInstanceSqlHaHistoryStates", 0, "", nullptr, nullptr},
     {&kEc2Service, "DescribeInstanceSqlHaStates", 0, "", nullptr, nullptr},
     {&kEc2Service, "DescribeInstanceStatus", 1, "instance", &ec2::tables::kDescribeInstanceStatusRequest, &ec2::tables::kDescribeInstanceStatusResult},
@@ -735,7 +760,7 @@ constexpr OperationInfo kEc2Operations[] = {
     {&kEc2Service, "GetFlowLogsIntegrationTemplate", 0, "", nullptr, nullptr},
     {&kEc2Service, "GetGroupsForCapacityReservation", 0, "", nullptr, nullptr},
     {&kEc2Service, "GetHostReservationPurchasePreview", 0, "", nullptr, nullptr},
-    {&kEc2Service, "GetImageAncestry", 2, "image", nullptr, nullptr},
+    {&kEc2Service, "GetImageAncestry", 2, "image", &ec2::tables::kGetImageAncestryRequest, &ec2::tables::kGetImageAncestryResult},
     {&kEc2Service, "GetImageBlockPublicAccessState", 1, "image", &ec2::tables::kGetImageBlockPublicAccessStateRequest, &ec2::tables::kGetImageBlockPublicAccessStateResult},
     {&kEc2Service, "GetImageFindings", 3, "image", nullptr, nullptr},
     {&kEc2Service, "GetInstanceMetadataDefaults", 2, "instance", &ec2::tables::kGetInstanceMetadataDefaultsRequest, &ec2::tables::kGetInstanceMetadataDefaultsResult},
@@ -989,7 +1014,7 @@ constexpr OperationInfo kIamOperations[] = {
     {&kIamService, "AttachRolePolicy", 0, "", nullptr, nullptr},
     {&kIamService, "AttachUserPolicy", 0, "", nullptr, nullptr},
     {&kIamService, "ChangePassword", 0, "", nullptr, nullptr},
-    {&kIamService, "CreateAccessKey", 0, "", nullptr, nullptr},
+    {&kIamService, "CreateAccessKey", 2, "identity", &iam::tables::kCreateAccessKeyRequest, &iam::tables::kCreateAccessKeyResponse, "CreateAccessKeyResult"},
     {&kIamService, "CreateAccountAlias", 0, "", nullptr, nullptr},
     {&kIamService, "CreateDelegationRequest", 0, "", nullptr, nullptr},
     {&kIamService, "CreateGroup", 0, "", nullptr, nullptr},
@@ -1002,10 +1027,10 @@ constexpr OperationInfo kIamOperations[] = {
     {&kIamService, "CreateSAMLProvider", 0, "", nullptr, nullptr},
     {&kIamService, "CreateServiceLinkedRole", 0, "", nullptr, nullptr},
     {&kIamService, "CreateServiceSpecificCredential", 0, "", nullptr, nullptr},
-    {&kIamService, "CreateUser", 0, "", nullptr, nullptr},
+    {&kIamService, "CreateUser", 2, "identity", &iam::tables::kCreateUserRequest, &iam::tables::kCreateUserResponse, "CreateUserResult"},
     {&kIamService, "CreateVirtualMFADevice", 0, "", nullptr, nullptr},
     {&kIamService, "DeactivateMFADevice", 0, "", nullptr, nullptr},
-    {&kIamService, "DeleteAccessKey", 0, "", nullptr, nullptr},
+    {&kIamService, "DeleteAccessKey", 2, "identity", &iam::tables::kDeleteAccessKeyRequest, nullptr},
     {&kIamService, "DeleteAccountAlias", 0, "", nullptr, nullptr},
     {&kIamService, "DeleteAccountPasswordPolicy", 0, "", nullptr, nullptr},
     {&kIamService, "DeleteGroup", 0, "", nullptr, nullptr},
@@ -1024,9 +1049,9 @@ constexpr OperationInfo kIamOperations[] = {
     {&kIamService, "DeleteServiceLinkedRole", 0, "", nullptr, nullptr},
     {&kIamService, "DeleteServiceSpecificCredential", 0, "", nullptr, nullptr},
     {&kIamService, "DeleteSigningCertificate", 0, "", nullptr, nullptr},
-    {&kIamService, "DeleteUser", 0, "", nullptr, nullptr},
+    {&kIamService, "DeleteUser", 2, "identity", &iam::tables::kDeleteUserRequest, nullptr},
     {&kIamService, "DeleteUserPermissionsBoundary", 0, "", nullptr, nullptr},
-    {&kIamService, "DeleteUserPolicy", 0, "", nullptr, nullptr},
+    {&kIamService, "DeleteUserPolicy", 2, "identity", &iam::tables::kDeleteUserPolicyRequest, nullptr},
     {&kIamService, "DeleteVirtualMFADevice", 0, "", nullptr, nullptr},
     {&kIamService, "DetachGroupPolicy", 0, "", nullptr, nullptr},
     {&kIamService, "DetachRolePolicy", 0, "", nullptr, nullptr},
@@ -1070,9 +1095,9 @@ constexpr OperationInfo kIamOperations[] = {
     {&kIamService, "GetServiceLastAccessedDetails", 0, "", nullptr, nullptr},
     {&kIamService, "GetServiceLastAccessedDetailsWithEntities", 0, "", nullptr, nullptr},
     {&kIamService, "GetServiceLinkedRoleDeletionStatus", 0, "", nullptr, nullptr},
-    {&kIamService, "GetUser", 0, "", nullptr, nullptr},
-    {&kIamService, "GetUserPolicy", 0, "", nullptr, nullptr},
-    {&kIamService, "ListAccessKeys", 0, "", nullptr, nullptr},
+    {&kIamService, "GetUser", 2, "identity", &iam::tables::kGetUserRequest, &iam::tables::kGetUserResponse, "GetUserResult"},
+    {&kIamService, "GetUserPolicy", 2, "identity", &iam::tables::kGetUserPolicyRequest, &iam::tables::kGetUserPolicyResponse, "GetUserPolicyResult"},
+    {&kIamService, "ListAccessKeys", 2, "identity", &iam::tables::kListAccessKeysRequest, &iam::tables::kListAccessKeysResponse, "ListAccessKeysResult"},
     {&kIamService, "ListAccountAliases", 0, "", nullptr, nullptr},
     {&kIamService, "ListAttachedGroupPolicies", 0, "", nullptr, nullptr},
     {&kIamService, "ListAttachedRolePolicies", 2, "identity", &iam::tables::kListAttachedRolePoliciesRequest, &iam::tables::kListAttachedRolePoliciesResponse, "ListAttachedRolePoliciesResult"},
@@ -1104,16 +1129,16 @@ constexpr OperationInfo kIamOperations[] = {
     {&kIamService, "ListServerCertificates", 0, "", nullptr, nullptr},
     {&kIamService, "ListServiceSpecificCredentials", 0, "", nullptr, nullptr},
     {&kIamService, "ListSigningCertificates", 0, "", nullptr, nullptr},
-    {&kIamService, "ListUserPolicies", 0, "", nullptr, nullptr},
+    {&kIamService, "ListUserPolicies", 2, "identity", &iam::tables::kListUserPoliciesRequest, &iam::tables::kListUserPoliciesResponse, "ListUserPoliciesResult"},
     {&kIamService, "ListUserTags", 0, "", nullptr, nullptr},
-    {&kIamService, "ListUsers", 0, "", nullptr, nullptr},
+    {&kIamService, "ListUsers", 2, "identity", &iam::tables::kListUsersRequest, &iam::tables::kListUsersResponse, "ListUsersResult"},
     {&kIamService, "ListVirtualMFADevices", 0, "", nullptr, nullptr},
     {&kIamService, "PutAccountProperties", 0, "", nullptr, nullptr},
     {&kIamService, "PutGroupPolicy", 0, "", nullptr, nullptr},
     {&kIamService, "PutRolePermissionsBoundary", 0, "", nullptr, nullptr},
     {&kIamService, "PutRolePolicy", 2, "identity", &iam::tables::kPutRolePolicyRequest, nullptr},
     {&kIamService, "PutUserPermissionsBoundary", 0, "", nullptr, nullptr},
-    {&kIamService, "PutUserPolicy", 0, "", nullptr, nullptr},
+    {&kIamService, "PutUserPolicy", 2, "identity", &iam::tables::kPutUserPolicyRequest, nullptr},
     {&kIamService, "RejectDelegationRequest", 0, "", nullptr, nullptr},
     {&kIamService, "RemoveClientIDFromOpenIDConnectProvider", 0, "", nullptr, nullptr},
     {&kIamService, "RemoveRoleFromInstanceProfile", 2, "identity", &iam::tables::kRemoveRoleFromInstanceProfileRequest, nullptr},
@@ -1184,7 +1209,7 @@ constexpr OperationInfo kSsmOperations[] = {
     {&kSsmService, "DeleteMaintenanceWindow", 0, "", nullptr, nullptr},
     {&kSsmService, "DeleteOpsItem", 0, "", nullptr, nullptr},
     {&kSsmService, "DeleteOpsMetadata", 0, "", nullptr, nullptr},
-    {&kSsmService, "DeleteParameter", 2, "parameters", nullptr, nullptr},
+    {&kSsmService, "DeleteParameter", 2, "parameters", &ssm::tables::kDeleteParameterRequest, &ssm::tables::kDeleteParameterResult},
     {&kSsmService, "DeleteParameters", 0, "", nullptr, nullptr},
     {&kSsmService, "DeletePatchBaseline", 0, "", nullptr, nullptr},
     {&kSsmService, "DeleteResourceDataSync", 0, "", nullptr, nullptr},
@@ -1279,7 +1304,7 @@ constexpr OperationInfo kSsmOperations[] = {
     {&kSsmService, "ModifyDocumentPermission", 0, "", nullptr, nullptr},
     {&kSsmService, "PutComplianceItems", 0, "", nullptr, nullptr},
     {&kSsmService, "PutInventory", 0, "", nullptr, nullptr},
-    {&kSsmService, "PutParameter", 2, "parameters", nullptr, nullptr},
+    {&kSsmService, "PutParameter", 2, "parameters", &ssm::tables::kPutParameterRequest, &ssm::tables::kPutParameterResult},
     {&kSsmService, "PutResourcePolicy", 0, "", nullptr, nullptr},
     {&kSsmService, "RegisterDefaultHostManagementConfiguration", 0, "", nullptr, nullptr},
     {&kSsmService, "RegisterDefaultPatchBaseline", 0, "", nullptr, nullptr},
@@ -1319,16 +1344,16 @@ constexpr OperationInfo kSsmOperations[] = {
 };
 
 constexpr OperationInfo kStsOperations[] = {
-    {&kStsService, "AssumeRole", 1, "auth", nullptr, nullptr},
+    {&kStsService, "AssumeRole", 1, "auth", &sts::tables::kAssumeRoleRequest, &sts::tables::kAssumeRoleResponse, "AssumeRoleResult"},
     {&kStsService, "AssumeRoleWithSAML", 0, "", nullptr, nullptr},
     {&kStsService, "AssumeRoleWithWebIdentity", 2, "auth", nullptr, nullptr},
     {&kStsService, "AssumeRoot", 0, "", nullptr, nullptr},
     {&kStsService, "DecodeAuthorizationMessage", 2, "auth", nullptr, nullptr},
-    {&kStsService, "GetAccessKeyInfo", 2, "auth", nullptr, nullptr},
+    {&kStsService, "GetAccessKeyInfo", 2, "auth", &sts::tables::kGetAccessKeyInfoRequest, &sts::tables::kGetAccessKeyInfoResponse, "GetAccessKeyInfoResult"},
     {&kStsService, "GetCallerIdentity", 1, "auth", &sts::tables::kGetCallerIdentityRequest, &sts::tables::kGetCallerIdentityResponse, "GetCallerIdentityResult"},
     {&kStsService, "GetDelegatedAccessToken", 0, "", nullptr, nullptr},
     {&kStsService, "GetFederationToken", 0, "", nullptr, nullptr},
-    {&kStsService, "GetSessionToken", 2, "auth", nullptr, nullptr},
+    {&kStsService, "GetSessionToken", 2, "auth", &sts::tables::kGetSessionTokenRequest, &sts::tables::kGetSessionTokenResponse, "GetSessionTokenResult"},
     {&kStsService, "GetWebIdentityToken", 0, "", nullptr, nullptr},
 };
 
@@ -1390,6 +1415,9 @@ const OperationInfo& ec2::ops::CopyVolumes::info() {
 const OperationInfo& ec2::ops::CreateImage::info() {
     return kEc2Operations[88];
 }
+const OperationInfo& ec2::ops::CreateImageUsageReport::info() {
+    return kEc2Operations[89];
+}
 const OperationInfo& ec2::ops::CreateKeyPair::info() {
     return kEc2Operations[105];
 }
@@ -1416,6 +1444,9 @@ const OperationInfo& ec2::ops::CreateTags::info() {
 }
 const OperationInfo& ec2::ops::CreateVolume::info() {
     return kEc2Operations[168];
+}
+const OperationInfo& ec2::ops::DeleteImageUsageReport::info() {
+    return kEc2Operations[194];
 }
 const OperationInfo& ec2::ops::DeleteKeyPair::info() {
     return kEc2Operations[208];
@@ -1444,14 +1475,29 @@ const OperationInfo& ec2::ops::DeregisterImage::info() {
 const OperationInfo& ec2::ops::DescribeAccountAttributes::info() {
     return kEc2Operations[289];
 }
+const OperationInfo& ec2::ops::DescribeAggregateIdFormat::info() {
+    return kEc2Operations[294];
+}
 const OperationInfo& ec2::ops::DescribeAvailabilityZones::info() {
     return kEc2Operations[298];
 }
 const OperationInfo& ec2::ops::DescribeIamInstanceProfileAssociations::info() {
     return kEc2Operations[341];
 }
+const OperationInfo& ec2::ops::DescribeIdFormat::info() {
+    return kEc2Operations[342];
+}
 const OperationInfo& ec2::ops::DescribeImageAttribute::info() {
     return kEc2Operations[344];
+}
+const OperationInfo& ec2::ops::DescribeImageReferences::info() {
+    return kEc2Operations[345];
+}
+const OperationInfo& ec2::ops::DescribeImageUsageReportEntries::info() {
+    return kEc2Operations[346];
+}
+const OperationInfo& ec2::ops::DescribeImageUsageReports::info() {
+    return kEc2Operations[347];
 }
 const OperationInfo& ec2::ops::DescribeImages::info() {
     return kEc2Operations[348];
@@ -1461,6 +1507,9 @@ const OperationInfo& ec2::ops::DescribeInstanceAttribute::info() {
 }
 const OperationInfo& ec2::ops::DescribeInstanceCreditSpecifications::info() {
     return kEc2Operations[353];
+}
+const OperationInfo& ec2::ops::DescribeInstanceImageMetadata::info() {
+    return kEc2Operations[356];
 }
 const OperationInfo& ec2::ops::DescribeInstanceStatus::info() {
     return kEc2Operations[359];
@@ -1573,6 +1622,9 @@ const OperationInfo& ec2::ops::GetConsoleOutput::info() {
 const OperationInfo& ec2::ops::GetConsoleScreenshot::info() {
     return kEc2Operations[580];
 }
+const OperationInfo& ec2::ops::GetImageAncestry::info() {
+    return kEc2Operations[589];
+}
 const OperationInfo& ec2::ops::GetImageBlockPublicAccessState::info() {
     return kEc2Operations[590];
 }
@@ -1663,11 +1715,20 @@ const OperationInfo& ec2::ops::UnmonitorInstances::info() {
 const OperationInfo& iam::ops::AddRoleToInstanceProfile::info() {
     return kIamOperations[3];
 }
+const OperationInfo& iam::ops::CreateAccessKey::info() {
+    return kIamOperations[10];
+}
 const OperationInfo& iam::ops::CreateInstanceProfile::info() {
     return kIamOperations[14];
 }
 const OperationInfo& iam::ops::CreateRole::info() {
     return kIamOperations[19];
+}
+const OperationInfo& iam::ops::CreateUser::info() {
+    return kIamOperations[23];
+}
+const OperationInfo& iam::ops::DeleteAccessKey::info() {
+    return kIamOperations[26];
 }
 const OperationInfo& iam::ops::DeleteInstanceProfile::info() {
     return kIamOperations[31];
@@ -1678,6 +1739,12 @@ const OperationInfo& iam::ops::DeleteRole::info() {
 const OperationInfo& iam::ops::DeleteRolePolicy::info() {
     return kIamOperations[38];
 }
+const OperationInfo& iam::ops::DeleteUser::info() {
+    return kIamOperations[45];
+}
+const OperationInfo& iam::ops::DeleteUserPolicy::info() {
+    return kIamOperations[47];
+}
 const OperationInfo& iam::ops::GetInstanceProfile::info() {
     return kIamOperations[74];
 }
@@ -1686,6 +1753,15 @@ const OperationInfo& iam::ops::GetRole::info() {
 }
 const OperationInfo& iam::ops::GetRolePolicy::info() {
     return kIamOperations[83];
+}
+const OperationInfo& iam::ops::GetUser::info() {
+    return kIamOperations[91];
+}
+const OperationInfo& iam::ops::GetUserPolicy::info() {
+    return kIamOperations[92];
+}
+const OperationInfo& iam::ops::ListAccessKeys::info() {
+    return kIamOperations[93];
 }
 const OperationInfo& iam::ops::ListAttachedRolePolicies::info() {
     return kIamOperations[96];
@@ -1702,14 +1778,26 @@ const OperationInfo& iam::ops::ListRolePolicies::info() {
 const OperationInfo& iam::ops::ListRoles::info() {
     return kIamOperations[117];
 }
+const OperationInfo& iam::ops::ListUserPolicies::info() {
+    return kIamOperations[125];
+}
+const OperationInfo& iam::ops::ListUsers::info() {
+    return kIamOperations[127];
+}
 const OperationInfo& iam::ops::PutRolePolicy::info() {
     return kIamOperations[132];
+}
+const OperationInfo& iam::ops::PutUserPolicy::info() {
+    return kIamOperations[134];
 }
 const OperationInfo& iam::ops::RemoveRoleFromInstanceProfile::info() {
     return kIamOperations[137];
 }
 const OperationInfo& iam::ops::UpdateAssumeRolePolicy::info() {
     return kIamOperations[164];
+}
+const OperationInfo& ssm::ops::DeleteParameter::info() {
+    return kSsmOperations[22];
 }
 const OperationInfo& ssm::ops::GetParameter::info() {
     return kSsmOperations[86];
@@ -1720,8 +1808,20 @@ const OperationInfo& ssm::ops::GetParameters::info() {
 const OperationInfo& ssm::ops::GetParametersByPath::info() {
     return kSsmOperations[89];
 }
+const OperationInfo& ssm::ops::PutParameter::info() {
+    return kSsmOperations[117];
+}
+const OperationInfo& sts::ops::AssumeRole::info() {
+    return kStsOperations[0];
+}
+const OperationInfo& sts::ops::GetAccessKeyInfo::info() {
+    return kStsOperations[5];
+}
 const OperationInfo& sts::ops::GetCallerIdentity::info() {
     return kStsOperations[6];
+}
+const OperationInfo& sts::ops::GetSessionToken::info() {
+    return kStsOperations[9];
 }
 
 }  // namespace kiln::api

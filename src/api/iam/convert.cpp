@@ -4,7 +4,6 @@
 #include "util/encoding.h"
 
 namespace kiln::api::iam {
-namespace {
 
 List<Tag> from_tags(const std::vector<model::Tag>& tags) {
     List<Tag> list;
@@ -15,8 +14,6 @@ List<Tag> from_tags(const std::vector<model::Tag>& tags) {
     }
     return list;
 }
-
-}  // namespace
 
 Role from_role(const model::Role& from) {
     Role to;

@@ -10,6 +10,7 @@
 
 namespace kiln::api::iam {
 
+List<Tag> from_tags(const std::vector<model::Tag>& tags);
 Role from_role(const model::Role& role);
 InstanceProfile from_profile(const control::InstanceProfileView& view);
 std::vector<model::Tag> to_model_tags(const List<Tag>& list);

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "api/codec/errors.h"
+#include "api/kiln/account_calls.h"
 #include "api/kiln/backup_sender.h"
 #include "api/kiln/client_address.h"
 #include "api/kiln/disk_stream.h"
@@ -156,7 +157,10 @@ Result<std::string> KilnApi::answer(const net::HttpRequest& request, const Conte
         return link_console(context);
     }
     if (parts.size() == 1 && parts[0] == "accounts" && method == "POST") {
-        return create_account(context, body);
+        return change_accounts(context, "", body);
+    }
+    if (parts.size() == 2 && parts[0] == "accounts" && method == "PUT") {
+        return change_accounts(context, std::string(parts[1]), body);
     }
     return no_such_path(request);
 }
@@ -334,7 +338,7 @@ Result<std::string> KilnApi::provided(const Context& context) {
     json images = json::array();
     for (const control::Parameter& parameter : parameters) {
         images.push_back({{"name", parameter.image_name},
-                          {"imageId", parameter.image.str()},
+                          {"imageId", parameter.value},
                           {"parameter", parameter.name},
                           {"version", parameter.version},
                           {"created", format_iso8601(parameter.modified)}});
@@ -348,29 +352,15 @@ std::string KilnApi::link_console(const Context& context) {
         .dump();
 }
 
-Result<std::string> KilnApi::create_account(const Context& context, net::BodyReader& body) {
+Result<std::string> KilnApi::change_accounts(const Context& context, const std::string& id,
+                                             net::BodyReader& body) {
     if (!context.caller.administrator) {
         return Error::api(Code::permission_denied, "UnauthorizedOperation",
-                          "Only an administrator may create accounts.");
+                          "Only an administrator may create and change accounts.");
     }
     TRY_ASSIGN(const Bytes bytes, body.read_all(kMaxJsonBody, Deadline::after(kCallTime)));
-    const json document =
-        json::parse(bytes.empty() ? std::string_view("{}") : as_text(bytes), nullptr, false);
-    if (!document.is_object()) {
-        return control::errors::invalid_parameter_value("The body is not a JSON object.");
-    }
-    for (const auto& [name, value] : document.items()) {
-        if ((name != "name" && name != "id") || !value.is_string()) {
-            return control::errors::invalid_parameter_value(
-                "The body may hold the texts 'name' and 'id' only.");
-        }
-    }
-    TRY_ASSIGN(const auto made, services_.accounts.create(document.value("id", ""),
-                                                          document.value("name", ""), false));
-    return json{{"accountId", made.account.id.str()},
-                {"accessKeyId", made.key.id.str()},
-                {"secretAccessKey", made.key.secret}}
-        .dump();
+    return id.empty() ? create_account(services_.accounts, as_text(bytes))
+                      : update_account(services_.accounts, id, as_text(bytes));
 }
 
 }  // namespace kiln::api

@@ -36,8 +36,11 @@
 //                                              range: what a rule needs to admit it (WEB-3)
 //   POST   /kiln/v1/console/links              -> {path, seconds}: signs a browser in once, with
 //                                              the keys this request was signed with
-//   POST   /kiln/v1/accounts                   {name, id?} -> {accountId, accessKeyId,
+//   POST   /kiln/v1/accounts                   {name, id?, managementAccount?, organization?,
+//                                              units?} -> {accountId, accessKeyId,
 //                                              secretAccessKey}; administrators
+//   PUT    /kiln/v1/accounts/{id}              {name?, managementAccount?, organization?, units?}
+//                                              -> the account; administrators
 //
 // Errors: {"code": ..., "message": ..., "requestId": ...} with the status of the same error in EC2.
 // Thread-safe.
@@ -101,7 +104,9 @@ class KilnApi {
     Result<std::string> collect_garbage(const net::HttpRequest& request, const Context& context);
     Result<std::string> provided(const Context& context);
     std::string link_console(const Context& context);
-    Result<std::string> create_account(const Context& context, net::BodyReader& body);
+    // `id`: of the account to change; empty: a new one.
+    Result<std::string> change_accounts(const Context& context, const std::string& id,
+                                        net::BodyReader& body);
 
     const Services services_;
     const Registry& registry_;

@@ -4,9 +4,11 @@
 #include <set>
 
 #include "api/context.h"
+#include "api/generated/ssm/delete_parameter.h"
 #include "api/generated/ssm/get_parameter.h"
 #include "api/generated/ssm/get_parameters.h"
 #include "api/generated/ssm/get_parameters_by_path.h"
+#include "api/generated/ssm/put_parameter.h"
 
 namespace kiln::api {
 namespace {
@@ -21,14 +23,14 @@ ssm::Parameter to_wire_parameter(const control::Parameter& from) {
     ssm::Parameter to;
     to.name = from.name;
     to.type = "String";
-    to.value = from.image.str();
+    to.value = from.value;
     to.version = from.version;
     if (!from.selector.empty()) {
         to.selector = from.selector;
     }
     to.last_modified_date = from.modified;
     to.arn = from.arn;
-    to.data_type = "aws:ec2:image";
+    to.data_type = from.data_type;
     return to;
 }
 
@@ -98,10 +100,63 @@ Result<ssm::GetParametersByPathResult> get_by_path(control::PublicParameters& pa
     return result;
 }
 
+Error not_built(std::string_view parameter) {
+    return Error::api(Code::unsupported, "UnsupportedOperation",
+                      "The parameter " + std::string(parameter) + " is not built yet.");
+}
+
+Result<ssm::PutParameterResult> put_parameter(control::StoredParameters& parameters,
+                                              const Context& context,
+                                              const ssm::PutParameterRequest& request) {
+    for (const auto& [name, value] : {std::pair{"KeyId", &request.key_id},
+                                      {"AllowedPattern", &request.allowed_pattern},
+                                      {"Policies", &request.policies}}) {
+        if (non_empty(*value) != nullptr) {
+            return not_built(name);
+        }
+    }
+    if (!request.tags.empty()) {
+        return not_built("Tags");
+    }
+    if (request.tier.value_or("Standard") != "Standard") {
+        return not_built("Tier " + *request.tier);
+    }
+    if (request.type.value_or("String") != "String") {
+        return Error::api(Code::unsupported, "UnsupportedParameterType",
+                          "The parameter type " + *request.type + " is not built yet; String is.");
+    }
+    control::PutParameterInput input;
+    input.name = *request.name;
+    input.value = *request.value;
+    input.data_type_given = request.data_type.has_value();
+    input.data_type = request.data_type.value_or(input.data_type);
+    input.description = request.description.value_or("");
+    input.overwrite = request.overwrite.value_or(false);
+    if (!request.type && !input.overwrite) {
+        return validation("A parameter type is required when you create a parameter.");
+    }
+    TRY_ASSIGN(const std::int64_t version, parameters.put(context.caller, input));
+    ssm::PutParameterResult result;
+    result.version = version;
+    result.tier = "Standard";
+    return result;
+}
+
 }  // namespace
 
 void add_ssm_handlers(Registry& registry, Services services) {
     control::PublicParameters& parameters = services.parameters;
+    registry.add<ssm::ops::PutParameter>(
+        [services](Context& context, const ssm::PutParameterRequest& request) {
+            return put_parameter(services.stored_parameters, context, request);
+        });
+    registry.add<ssm::ops::DeleteParameter>(
+        [services](
+            Context& context,
+            const ssm::DeleteParameterRequest& request) -> Result<ssm::DeleteParameterResult> {
+            TRY(services.stored_parameters.remove(context.caller, *request.name));
+            return ssm::DeleteParameterResult{};
+        });
     registry.add<ssm::ops::GetParameter>(
         [&parameters](Context& context, const ssm::GetParameterRequest& request) {
             return get_parameter(parameters, context, request);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The handlers of the SSM operations: the public parameters that name provided images. Thread
+// The handlers of the SSM operations: an account's parameters, and the public ones that name
+// provided images. Thread
 // model: registered once; the registered handlers are thread-safe.
 #pragma once
 

@@ -4,9 +4,10 @@
 #pragma once
 
 #include "api/codec/registry.h"
+#include "api/services.h"
 
 namespace kiln::api {
 
-void add_sts_handlers(Registry& registry);
+void add_sts_handlers(Registry& registry, Services services);
 
 }  // namespace kiln::api

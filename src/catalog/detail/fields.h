@@ -124,6 +124,7 @@ void fields(V& v, T& x) {
     v.column("everybody", x.launch_permissions.everybody);
     v.column("created", x.created);
     v.field("launch_accounts", x.launch_permissions.accounts);
+    v.field("launch_organizations", x.launch_permissions.organizations);
     v.field("description", x.description);
     v.field("location", x.location);
     v.field("state_reason", x.state_reason);
@@ -143,6 +144,9 @@ void fields(V& v, T& x) {
         }
         for (const auto& account : x.launch_permissions.accounts) {
             v.link("image.launch_account", account.str());
+        }
+        for (const auto& arn : x.launch_permissions.organizations) {
+            v.link("image.launch_organization", arn);
         }
         v.link("image.owner_alias", x.owner_alias);
     }
@@ -400,9 +404,7 @@ void fields(V& v, T& x) {
     v.field("last_error", x.last_error);
 }
 
-// The table of each kind of row.
-template <class T>
-inline constexpr std::string_view kTable = "";
+// The table of each kind of row; fields_identity.h begins the list.
 template <>
 inline constexpr std::string_view kTable<model::Account> = "accounts";
 template <>

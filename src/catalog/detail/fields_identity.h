@@ -4,6 +4,7 @@
 #pragma once
 
 #include <concepts>
+#include <string_view>
 #include <type_traits>
 
 #include "catalog/queries.h"
@@ -14,6 +15,13 @@ namespace kiln::catalog::detail {
 template <class T, class X>
 concept Is = std::same_as<std::remove_const_t<T>, X>;
 
+template <class V, Is<model::Membership> T>
+void fields(V& v, T& x) {
+    v.field("management", x.management);
+    v.field("id", x.organization);
+    v.field("units", x.units);
+}
+
 template <class V, Is<model::Account> T>
 void fields(V& v, T& x) {
     v.column("id", x.id);
@@ -21,6 +29,7 @@ void fields(V& v, T& x) {
     v.column("created", x.created);
     v.field("name", x.name);
     v.field("alias", x.alias);
+    v.field("organization", x.membership);
 }
 
 template <class V, Is<model::AccessKey> T>
@@ -30,6 +39,7 @@ void fields(V& v, T& x) {
     v.column("created", x.created);
     v.field("secret", x.secret);
     v.field("state", x.state);
+    v.field("user", x.user);
 }
 
 template <class V, Is<model::MetadataDefaults> T>
@@ -84,6 +94,7 @@ void fields(V& v, T& x) {
     v.column("template", x.template_id);
     v.column("number", x.number);
     v.column("created", x.created);
+    v.column("image", x.image);
     v.field("created_by", x.created_by);
     v.field("description", x.description);
     v.field("data", x.data);
@@ -95,7 +106,7 @@ void fields(V& v, T& x) {
     v.field("value", x.value);
 }
 
-template <class V, Is<model::RolePolicy> T>
+template <class V, Is<model::InlinePolicy> T>
 void fields(V& v, T& x) {
     v.field("name", x.name);
     v.field("document", x.document);
@@ -113,6 +124,65 @@ void fields(V& v, T& x) {
     v.field("trust", x.trust_policy);
     v.field("policies", x.policies);
     v.field("tags", x.tags);
+}
+
+template <class V, Is<model::User> T>
+void fields(V& v, T& x) {
+    v.column("id", x.id);
+    v.column("owner", x.owner_id);
+    v.column("name", x.name);
+    v.column("created", x.created);
+    v.field("path", x.path);
+    v.field("policies", x.policies);
+    v.field("tags", x.tags);
+}
+
+template <class V, Is<model::UsageResourceType> T>
+void fields(V& v, T& x) {
+    v.field("name", x.name);
+    v.field("version_depth", x.version_depth);
+}
+
+template <class V, Is<model::UsageEntry> T>
+void fields(V& v, T& x) {
+    v.field("type", x.resource_type);
+    v.field("account", x.account);
+    v.field("count", x.count);
+}
+
+template <class V, Is<model::ImageUsageReport> T>
+void fields(V& v, T& x) {
+    v.column("id", x.id);
+    v.column("region", x.region);
+    v.column("owner", x.owner_id);
+    v.column("image", x.image_id);
+    v.column("created", x.created);
+    v.field("types", x.resource_types);
+    v.field("accounts", x.accounts);
+    v.field("state", x.state);
+    v.field("reason", x.state_reason);
+    v.field("expires", x.expires);
+    v.field("entries", x.entries);
+}
+
+template <class V, Is<model::ParameterVersion> T>
+void fields(V& v, T& x) {
+    v.field("number", x.number);
+    v.field("value", x.value);
+    v.field("modified", x.modified);
+}
+
+template <class V, Is<model::StoredParameter> T>
+void fields(V& v, T& x) {
+    v.derived("id", x.id());
+    v.column("region", x.region);
+    v.column("owner", x.owner_id);
+    v.column("name", x.name);
+    v.derived("image", x.image());
+    v.column("created", x.created);
+    v.field("data_type", x.data_type);
+    v.field("description", x.description);
+    v.field("versions", x.versions);
 }
 
 template <class V, Is<model::InstanceProfile> T>
@@ -137,5 +207,15 @@ void fields(V& v, T& x) {
     v.field("id", x.id);
     v.field("arn", x.arn);
 }
+
+// The table of each kind of row.
+template <class T>
+inline constexpr std::string_view kTable = "";
+template <>
+inline constexpr std::string_view kTable<model::User> = "users";
+template <>
+inline constexpr std::string_view kTable<model::ImageUsageReport> = "image_usage_reports";
+template <>
+inline constexpr std::string_view kTable<model::StoredParameter> = "parameters";
 
 }  // namespace kiln::catalog::detail

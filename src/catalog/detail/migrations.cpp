@@ -45,6 +45,7 @@ std::span<const Migration> migrations() {
         {11, "launch templates", k0011LaunchTemplates},
         {12, "block uploads", k0012BlockUploads},
         {13, "volume health, replaced roots", k0013VolumeHealth},
+        {14, "relations", k0014Relations},
     };
     return kSteps;
 }

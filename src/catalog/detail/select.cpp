@@ -132,6 +132,9 @@ std::vector<Statement> either_owner(const ImageQuery& query) {
 constexpr std::string_view kPublicSnapshot =
     "id IN (SELECT source FROM links WHERE kind = 'snapshot.volume_group' AND target = 'all')";
 
+constexpr std::string_view kThrough =
+    "id IN (SELECT source FROM links WHERE kind = 'image.launch_organization' AND target IN ";
+
 // DI-3, SNP-13. `kind` is of the links to accounts, `everybody` what is true of a public one.
 template <class Query>
 std::vector<Statement> either_permission(const Query& query, std::string_view kind,
@@ -142,6 +145,11 @@ std::vector<Statement> either_permission(const Query& query, std::string_view ki
                                     std::string(kind) + "' AND target IN ",
                                 query.shared_with, ")"));
     }
+    if constexpr (requires { query.shared_with_organizations; }) {
+        if (!query.shared_with_organizations.empty()) {
+            either.push_back(one_of(kThrough, query.shared_with_organizations, ")"));
+        }
+    }
     if (query.or_shared_with_all) {
         either.push_back({std::string(everybody), {}});
     }
@@ -149,11 +157,18 @@ std::vector<Statement> either_permission(const Query& query, std::string_view ki
 }
 
 void add_visible(Conditions& where, const std::optional<model::AccountId>& account,
-                 std::string_view kind, std::string_view everybody) {
-    if (account) {
-        where.raw("(owner = ? OR " + std::string(everybody) + " OR " + std::string(kLinked) + ")",
-                  {account->str(), std::string(kind), account->str()});
+                 const std::vector<std::string>& through, std::string_view kind,
+                 std::string_view everybody) {
+    if (!account) {
+        return;
     }
+    std::vector<Statement> either{{"owner = ?", {account->str()}},
+                                  {std::string(everybody), {}},
+                                  {std::string(kLinked), {std::string(kind), account->str()}}};
+    if (!through.empty()) {
+        either.push_back(one_of(kThrough, through, ")"));
+    }
+    where.either(either);
 }
 
 }  // namespace
@@ -171,7 +186,8 @@ Conditions conditions(const ImageQuery& query) {
     where.any_of("name", query.names);
     where.prefix("name", query.name_prefix);
     where.equal("everybody", query.everybody);
-    add_visible(where, query.visible_to, "image.launch_account", "everybody = 1");
+    add_visible(where, query.visible_to, query.visible_through, "image.launch_account",
+                "everybody = 1");
     where.either(either_permission(query, "image.launch_account", "everybody = 1"));
     if (query.uses_snapshot) {
         where.link("image.snapshot", query.uses_snapshot->str());
@@ -189,7 +205,7 @@ Conditions conditions(const SnapshotQuery& query) {
     where.any_of("volume", query.volumes);
     where.equal("content", query.content);
     where.equal("cut", query.set);
-    add_visible(where, query.visible_to, "snapshot.volume_account", kPublicSnapshot);
+    add_visible(where, query.visible_to, {}, "snapshot.volume_account", kPublicSnapshot);
     where.either(either_permission(query, "snapshot.volume_account", kPublicSnapshot));
     where.tags(query.tags);
     return where;
@@ -270,6 +286,7 @@ Conditions conditions(const LaunchTemplateVersionQuery& query) {
     if (query.highest) {
         where.raw("number <= ?", {*query.highest});
     }
+    where.equal("image", query.image);
     return where;
 }
 

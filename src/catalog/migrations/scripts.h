@@ -19,5 +19,6 @@ extern const std::string_view k0010Sharing;
 extern const std::string_view k0011LaunchTemplates;
 extern const std::string_view k0012BlockUploads;
 extern const std::string_view k0013VolumeHealth;
+extern const std::string_view k0014Relations;
 
 }  // namespace kiln::catalog::detail

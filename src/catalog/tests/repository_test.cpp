@@ -30,6 +30,9 @@ ROWS(LaunchTemplateVersion, launch_template_versions)
 ROWS(Role, roles)
 ROWS(InstanceProfile, instance_profiles)
 ROWS(RegionSettings, region_settings)
+ROWS(User, users)
+ROWS(ImageUsageReport, usage_reports)
+ROWS(StoredParameter, parameters)
 ROWS(Vpc, vpcs)
 ROWS(Subnet, subnets)
 ROWS(SecurityGroup, security_groups)
@@ -117,6 +120,9 @@ TEST_CASE_TEMPLATE("every kind of value lives: inserted, read, listed, changed, 
                [](LaunchTemplateVersion& x) { x.description.clear(); });
     check_life(*store, full_role(), [](Role& x) { x.policies.clear(); });
     check_life(*store, full_instance_profile(), [](InstanceProfile& x) { x.tags.clear(); });
+    check_life(*store, full_user(), [](User& x) { x.policies.clear(); });
+    check_life(*store, full_usage_report(), [](ImageUsageReport& x) { x.entries.clear(); });
+    check_life(*store, full_parameter(), [](StoredParameter& x) { x.versions.pop_back(); });
     check_life(*store, full_region_settings(), [](RegionSettings& x) { x.image_access = {}; });
     check_life(*store, full_vpc(), [](Vpc& x) { x.is_default = false; });
     check_life(*store, full_subnet(), [](Subnet& x) { x.map_public_ip = false; });
@@ -244,6 +250,7 @@ TEST_CASE_TEMPLATE("images are selected by owner, region, state, name, snapshot 
     Image shared = small_image(2, kBob);
     shared.launch_permissions.accounts = {kAlice, kCarol};
     Image hidden = small_image(3, kBob);
+    hidden.launch_permissions.organizations = {"arn:two", "arn:three"};
     Image everybodys = small_image(4, kCarol);
     everybodys.launch_permissions.everybody = true;
     everybodys.block_device_mappings = {
@@ -275,6 +282,12 @@ TEST_CASE_TEMPLATE("images are selected by owner, region, state, name, snapshot 
     CHECK(ids(*store, {.shared_with = {kBob}, .or_shared_with_all = true}) == Ids{id(4)});
     CHECK(ids(*store, {.shared_with = {kCarol, kAlice}, .or_shared_with_all = true}) ==
           Ids{id(2), id(4)});
+    CHECK(ids(*store, {.visible_to = kAlice, .visible_through = {"arn:one", "arn:two"}}) ==
+          Ids{id(1), id(2), id(3), id(4), id(5)});
+    CHECK(ids(*store, {.visible_to = kAlice, .visible_through = {"arn:one"}}) ==
+          Ids{id(1), id(2), id(4), id(5)});
+    CHECK(ids(*store, {.shared_with = {kAlice}, .shared_with_organizations = {"arn:two"}}) ==
+          Ids{id(2), id(3)});
     // DI-2
     CHECK(ids(*store, {.owner_aliases = {"amazon", "aws-marketplace"}}) == Ids{id(4)});
     CHECK(ids(*store, {.owners = {kBob}, .owner_aliases = {"amazon"}}) == Ids{id(2), id(3), id(4)});

@@ -27,12 +27,21 @@ Job small_job(unsigned number, const std::string& kind) {
 }
 
 Account full_account() {
-    return {kAlice, "Alice \"the\" baker ä", "amazon", true, UnixMillis{1'700'000'000'001}};
+    return {kAlice,
+            "Alice \"the\" baker ä",
+            "amazon",
+            true,
+            UnixMillis{1'700'000'000'001},
+            model::Membership{kBob, "o-1234567890", {"ou-ab12-12345678"}}};
 }
 
 AccessKey full_access_key() {
-    return {AccessKeyId("AKIAABCDEFGHIJKLMNOP"), kAlice, "se/cret+", AccessKeyState::inactive,
-            UnixMillis{1'700'000'000'002}};
+    return {AccessKeyId("AKIAABCDEFGHIJKLMNOP"),
+            kAlice,
+            "se/cret+",
+            AccessKeyState::inactive,
+            UnixMillis{1'700'000'000'002},
+            model::UserId("AIDAABCDEFGHIJKLMNOPQ")};
 }
 
 namespace {
@@ -57,7 +66,8 @@ Image full_image() {
     image.state = ImageState::failed;
     image.state_reason = StateReason{"Client.InternalError", "Client.InternalError: no"};
     image.owner_alias = "amazon";
-    image.launch_permissions = {true, {kBob, kCarol}};
+    image.launch_permissions = {
+        true, {kBob, kCarol}, {"arn:aws:organizations::222222222222:organization/o-1234567890"}};
     image.architecture = Architecture::arm64;
     image.type = ImageType::kernel;
     image.virtualization_type = VirtualizationType::hvm;
@@ -260,6 +270,7 @@ LaunchTemplateVersion full_launch_template_version() {
     version.created_by = "arn:aws:iam::111111111111:root";
     version.description = "the second try";
     version.data = R"({"ImageId":"ami-1"})";
+    version.image = "ami-1";
     return version;
 }
 
@@ -288,6 +299,47 @@ InstanceProfile full_instance_profile() {
     profile.tags = {{"team", "images"}};
     profile.created = UnixMillis{16};
     return profile;
+}
+
+User full_user() {
+    User user;
+    user.id = UserId("AIDAABCDEFGHIJKLMNOPQ");
+    user.owner_id = kAlice;
+    user.name = "Baker";
+    user.path = "/ovens/";
+    user.policies = {{"all", R"({"Statement":[]})"}};
+    user.tags = {{"a key", "a value"}};
+    user.created = UnixMillis{1'700'000'000'011};
+    return user;
+}
+
+ImageUsageReport full_usage_report() {
+    ImageUsageReport report;
+    report.id = ImageUsageReportId(id_of("amiur", 1));
+    report.owner_id = kAlice;
+    report.region = "us-east-1";
+    report.image_id = ImageId(id_of("ami", 7));
+    report.resource_types = {{"ec2:Instance", std::nullopt}, {"ec2:LaunchTemplate", 20}};
+    report.accounts = {kBob};
+    report.state = UsageReportState::error;
+    report.state_reason = "no";
+    report.created = UnixMillis{1'700'000'000'012};
+    report.expires = UnixMillis{1'700'000'000'013};
+    report.entries = {{"ec2:Instance", kBob, 3}};
+    return report;
+}
+
+StoredParameter full_parameter() {
+    StoredParameter parameter;
+    parameter.owner_id = kAlice;
+    parameter.region = "us-east-1";
+    parameter.name = "/golden/image";
+    parameter.data_type = "aws:ec2:image";
+    parameter.description = "what we launch";
+    parameter.created = UnixMillis{1'700'000'000'014};
+    parameter.versions = {{1, id_of("ami", 6), UnixMillis{1'700'000'000'014}},
+                          {2, id_of("ami", 7), UnixMillis{1'700'000'000'015}}};
+    return parameter;
 }
 
 RegionSettings full_region_settings() {

@@ -232,6 +232,13 @@ TEST_CASE("what queries select on by itself is found through an index") {
                        .or_shared_with_all = true,
                        .states = seen},
             "images");
+    indexed(ImageQuery{.region = region,
+                       .visible_to = kAlice,
+                       .visible_through = {"arn:one", "arn:two"},
+                       .shared_with = {kAlice},
+                       .shared_with_organizations = {"arn:one", "arn:two"},
+                       .states = seen},
+            "images");
     for (const ImageQuery& query :
          {ImageQuery{.region = region, .visible_to = kAlice, .states = seen, .names = {"x"}},
           ImageQuery{.region = region,
@@ -247,6 +254,13 @@ TEST_CASE("what queries select on by itself is found through an index") {
     }
     indexed(ImageQuery{.ids = {ImageId("ami-1"), ImageId("ami-2")}}, "images");
     indexed(ImageQuery{.region = region, .tags = {{kAlice, "Name", {"x"}}}}, "images");
+    indexed(UserQuery{.owners = {kAlice}, .names = {"Baker"}}, "users");
+    indexed(LaunchTemplateVersionQuery{.image = ImageId("ami-1")}, "launch_template_versions");
+    in_order(ImageUsageReportQuery{.region = region, .owners = {kAlice}}, "image_usage_reports");
+    indexed(ParameterQuery{.region = region, .owners = {kAlice}, .names = {"/x"}}, "parameters");
+    indexed(ParameterQuery{.region = region, .owners = {kAlice}, .name_prefix = "/x"},
+            "parameters");
+    indexed(ParameterQuery{.images = {ImageId("ami-1")}}, "parameters");
     in_order(SnapshotQuery{.region = region, .owners = {kAlice}}, "snapshots");
     indexed(SnapshotQuery{.content = ContentId("c")}, "snapshots");
     indexed(SnapshotQuery{.set = SnapshotSetId("s")}, "snapshots");

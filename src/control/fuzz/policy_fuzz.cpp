@@ -12,6 +12,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     const PolicyRequest request{"ec2:RunInstances", "us-east-1", "111111111111"};
     if (const auto trust = parse_trust_policy(text)) {
         (void)trusts_service(*trust, "ec2.amazonaws.com");
+        PolicyStatement nobody;
+        nobody.actions = {"*"};
+        nobody.anybody = true;
+        Policy denied = *trust;
+        denied.push_back(nobody);
+        INVARIANT(trust_of(denied, request, "session") == Trust::denied);
+        (void)trust_of(*trust, request, "session");
     } else {
         INVARIANT(trust.error().api_code() == "MalformedPolicyDocument");
     }

@@ -19,6 +19,12 @@ ImageChange remove(std::vector<LaunchPermission> entries) {
     change.remove = std::move(entries);
     return change;
 }
+constexpr const char* kOrganization =
+    "arn:aws:organizations::111111111111:organization/o-1234567890";
+constexpr const char* kUnit =
+    "arn:aws:organizations::111111111111:ou/o-1234567890/ou-1234-12345678";
+constexpr const char* kInnerUnit =
+    "arn:aws:organizations::111111111111:ou/o-1234567890/ou-1234-abcdefgh";
 const LaunchPermission kAll{.group = "all"};
 LaunchPermission user(const std::string& id) {
     return {.user_id = id};
@@ -74,12 +80,20 @@ TEST_CASE("LP-5 LP-6: bad entries and too many of them change nothing") {
           "Invalid attribute item value \"bob\" for userId item type.");
     CHECK(refused({{.group = "everyone"}}).api_code() == "InvalidAMIAttributeItemValue");
     CHECK(refused({{.organization_arn = "o-1234"}}).api_code() == "InvalidAMIAttributeItemValue");
-    CHECK(refused({{.organization_arn =
-                        "arn:aws:organizations::111111111111:organization/o-1234567890"}})
-              .api_code() == "UnsupportedOperation");
-    CHECK(refused({{.organizational_unit_arn =
-                        "arn:aws:organizations::111111111111:ou/o-1234567890/ou-1234-12345678"}})
-              .api_code() == "UnsupportedOperation");
+    for (const char* arn :
+         {"ou-1234-12345678", "arn:aws:organizations::1:organization/o-1234567890",
+          "arn:aws:organizations::111111111111:organization/o-123456789",
+          "arn:aws:organizations::111111111111:organization/o-1234567890/x",
+          "arn:aws-cn:organizations::111111111111:organization/o-1234567890",
+          "arn:aws:organizations::111111111111:ou/o-1234567890/ou-1234-1234567",
+          "arn:aws:organizations::111111111111:ou/ou-1234-12345678", kUnit}) {
+        CHECK(refused({{.organization_arn = arn}}).api_code() == "InvalidAMIAttributeItemValue");
+    }
+    CHECK(refused({{.organizational_unit_arn = kOrganization}}).message() ==
+          std::string("Invalid attribute item value \"") + kOrganization +
+              "\" for organizationalUnitArn item type.");
+    CHECK(refused({{.organization_arn = kOrganization, .organizational_unit_arn = kUnit}})
+              .api_code() == "InvalidParameterCombination");
     CHECK(refused({{}}).api_code() == "InvalidParameterCombination");
     CHECK(refused({{.user_id = "222222222222", .group = "all"}}).api_code() ==
           "InvalidParameterCombination");
@@ -91,6 +105,59 @@ TEST_CASE("LP-5 LP-6: bad entries and too many of them change nothing") {
     CHECK(world.get(id).launch_permissions == model::Sharing{});
     CHECK(code_of(world.images.modify(kAlice, {id}, add(many))) == "");
     CHECK(world.get(id).launch_permissions.accounts.size() == 1000);
+    // An organization counts once, and one that is there already not again.
+    CHECK(code_of(world.images.modify(kAlice, {id}, add({{.organization_arn = kOrganization}}))) ==
+          "ResourceLimitExceeded");
+    ImageChange swap = add({{.organization_arn = kOrganization}});
+    swap.remove = {many.front()};
+    CHECK(code_of(world.images.modify(kAlice, {id}, swap)) == "");
+    CHECK(code_of(world.images.modify(kAlice, {id}, add({{.organization_arn = kOrganization}}))) ==
+          "");
+    CHECK(world.get(id).launch_permissions.organizations ==
+          std::vector<std::string>{kOrganization});
+}
+
+TEST_CASE("LP-2 LP-4 LP-10: an image is shared with organizations and the units in them") {
+    ImageWorld world;
+    const auto id = world.put("image");
+    Caller inner = kBob;
+    inner.organizations = {kOrganization, kUnit, kInnerUnit};
+    Caller outer = kBob;
+    outer.organizations = {kOrganization, kUnit};
+    const auto listed = [&](const Caller& caller) {
+        DescribeImagesInput input;
+        input.executable_by = {"self"};
+        const auto page = world.images.describe(caller, input);
+        REQUIRE(page.has_value());
+        const auto all = world.images.describe(caller, {});
+        REQUIRE(all.has_value());
+        CHECK(all->items.size() == page->items.size());
+        return page->items.size();
+    };
+    const auto launch = [&](const Caller& caller) { return ::launch(world, caller, id); };
+    CHECK(launch(inner) == "AuthFailure");
+    REQUIRE(world.images.modify(kAlice, {id}, add({{.organizational_unit_arn = kInnerUnit}})));
+    CHECK(launch(inner) == "");
+    CHECK(launch(outer) == "AuthFailure");
+    CHECK(listed(inner) == 1);
+    CHECK(listed(outer) == 0);
+    REQUIRE(world.images.modify(kAlice, {id}, add({{.organizational_unit_arn = kUnit}})));
+    CHECK(listed(outer) == 1);
+    // The account's own entry comes and goes, the access stays.
+    REQUIRE(world.images.modify(kAlice, {id}, add({user("222222222222")})));
+    CHECK(code_of(world.images.cancel_launch_permission(inner, {id})) == "");
+    CHECK(code_of(world.images.cancel_launch_permission(inner, {id})) == "OperationNotPermitted");
+    CHECK(launch(inner) == "");
+    CHECK(launch(kBob) == "AuthFailure");
+    // By the number of another account one finds what is shared with just that.
+    DescribeImagesInput by_number;
+    by_number.executable_by = {"222222222222"};
+    const auto audit = world.images.describe(kAlice, by_number);
+    REQUIRE(audit.has_value());
+    CHECK(audit->items.empty());
+    REQUIRE(world.images.reset_launch_permission(kAlice, {id}));
+    CHECK(launch(inner) == "AuthFailure");
+    CHECK(world.get(id).launch_permissions == model::Sharing{});
 }
 
 TEST_CASE("LP-7 PC-5: what must not be public cannot be made so") {

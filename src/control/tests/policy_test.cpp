@@ -198,8 +198,66 @@ TEST_CASE("IAM-9: a trust policy names who may take the role") {
           "Has prohibited field Resource.");
     CHECK(trust_refusal(R"({"Effect":"Allow","Action":"ec2:*",)" + ec2) ==
           "AssumeRole policy may only specify STS AssumeRole actions.");
-    CHECK(trust_refusal(R"({"Effect":"Allow","Action":"sts:AssumeRole","Condition":{},)" + ec2) !=
-          "");
+    CHECK(trust_refusal(R"({"Effect":"Allow","Action":"sts:AssumeRole",)"
+                        R"("Condition":{"StringEquals":{"sts:ExternalId":"x"}},)" +
+                        ec2) ==
+          "Condition is not supported by this server for services in trust policies.");
+    // An instance brings no external id: what denies everybody without one denies it.
+    CHECK_FALSE(trusted(R"({"Effect":"Allow","Action":"sts:AssumeRole",)" + ec2 + "," +
+                        R"({"Effect":"Deny","Action":"sts:AssumeRole","Principal":"*",)"
+                        R"("Condition":{"StringNotEquals":{"sts:ExternalId":"x"}}})"));
+    CHECK(trusted(R"({"Effect":"Allow","Action":"sts:AssumeRole",)" + ec2 + "," +
+                  R"({"Effect":"Deny","Action":"sts:AssumeRole","Principal":"*",)"
+                  R"("Condition":{"StringEquals":{"sts:ExternalId":"x"}}})"));
     CHECK(trust_refusal(R"({"Effect":"Allow","Action":"sts:AssumeRole","Principal":{"X":"y"}})") !=
           "");
+}
+
+namespace {
+
+constexpr std::string_view kUser = "arn:aws:iam::111111111111:user/a/Baker";
+
+}  // namespace
+
+TEST_CASE("IAM-17 IAM-19: a trust policy names accounts, users, roles and sessions") {
+    const auto ask = [&](const std::string& principal, const std::string& rest = "",
+                         std::optional<std::string_view> external_id = {},
+                         std::string_view caller = kUser, std::string_view session = kUser) {
+        const auto parsed = parse_trust_policy(
+            with(R"({"Effect":"Allow","Action":"sts:AssumeRole","Principal":)" + principal + rest));
+        REQUIRE_MESSAGE(parsed.has_value(), (parsed ? "" : parsed.error().message()));
+        PolicyRequest request{"sts:AssumeRole", "us-east-1", "111111111111", caller};
+        request.external_id = external_id;
+        request.session_name = "s";
+        return trust_of(*parsed, request, session);
+    };
+    CHECK(ask(R"("*"})") == Trust::caller_account);
+    CHECK(ask(R"({"AWS":"111111111111"}})") == Trust::caller_account);
+    CHECK(ask(R"({"AWS":["222222222222","arn:aws:iam::111111111111:root"]}})") ==
+          Trust::caller_account);
+    CHECK(ask(R"({"AWS":"222222222222"}})") == Trust::none);
+    CHECK(ask(R"({"Service":"ec2.amazonaws.com"}})") == Trust::none);
+    CHECK(ask(R"({"AWS":"arn:aws:iam::111111111111:user/a/Baker"}})") == Trust::principal);
+    CHECK(ask(R"({"AWS":"arn:aws:iam::111111111111:user/a/*"}})") == Trust::none);
+    CHECK(ask(R"({"AWS":"arn:aws:iam::111111111111:user/Baker"}})") == Trust::none);
+    // The account itself is meant by its number, and named by nothing.
+    constexpr std::string_view kRoot = "arn:aws:iam::111111111111:root";
+    CHECK(ask(R"({"AWS":"arn:aws:iam::111111111111:root"}})", "", {}, kRoot, kRoot) ==
+          Trust::caller_account);
+    CHECK(ask(R"({"AWS":"r/session"}})", "", {}, "r", "r/session") == Trust::principal);
+    CHECK(ask(R"({"AWS":"r/another"}})", "", {}, "r", "r/session") == Trust::none);
+    const std::string deny = R"(},{"Effect":"Deny","Action":"sts:*","Principal":)";
+    CHECK(ask(R"("*")", deny + R"({"AWS":"111111111111"}})") == Trust::denied);
+    CHECK(ask(R"("*")", deny + R"({"AWS":"222222222222"}})") == Trust::caller_account);
+    const std::string unless =
+        deny + R"("*","Condition":{"StringNotEquals":{"sts:ExternalId":"x"}}})";
+    CHECK(ask(R"("*")", unless) == Trust::denied);
+    CHECK(ask(R"("*")", unless, "y") == Trust::denied);
+    CHECK(ask(R"("*")", unless, "x") == Trust::caller_account);
+    const std::string only = R"(,"Condition":{"StringEquals":{"sts:ExternalId":""}}})";
+    CHECK(ask(R"("*")", only) == Trust::none);  // absent is not empty
+    CHECK(ask(R"("*")", R"(,"Condition":{"StringLike":{"sts:RoleSessionName":"s*"}}})") ==
+          Trust::caller_account);
+    CHECK(ask(R"("*")", R"(,"Condition":{"StringLike":{"aws:PrincipalArn":"*:user/b/*"}}})") ==
+          Trust::none);
 }

@@ -107,7 +107,7 @@ TEST_CASE("PRV-3: a manifest that is wrong, and a disk that is missing, keep no 
 TEST_CASE("PRV-4: an account that has the provider's id already keeps it") {
     ProvidedWorld world;
     Accounts accounts(*world.service.store, *world.service.clock, *world.service.rng);
-    REQUIRE(accounts.create(kProviderAccount, "mine", false));
+    REQUIRE(accounts.create({.id = kProviderAccount, .name = "mine"}));
     const Status refused = world.provided.provide_one(world.folder + "/tiny.json", world.stop);
     REQUIRE_FALSE(refused);
     CHECK(refused.error().code() == Code::already_exists);
@@ -126,12 +126,12 @@ TEST_CASE("PAR-1, PAR-2: a parameter is the newest version that is not deregiste
 
     auto newest = world.parameters.get(kBob, name);
     REQUIRE(newest);
-    CHECK(newest->image == images[1].id);
+    CHECK(newest->value == images[1].id.str());
     CHECK(newest->version == 2);
     CHECK(newest->arn == "arn:aws:ssm:us-east-1::parameter" + name);
     const auto first = world.parameters.get(kBob, name + ":1");
     REQUIRE(first);
-    CHECK(first->image == images[0].id);
+    CHECK(first->value == images[0].id.str());
     CHECK(first->selector == ":1");
     for (const char* bad : {":0", ":3", ":latest", ":"}) {
         CHECK(world.parameters.get(kBob, name + bad).error().api_code() ==
@@ -149,7 +149,7 @@ TEST_CASE("PAR-1, PAR-2: a parameter is the newest version that is not deregiste
                             {.id = images[1].id}));
     newest = world.parameters.get(kBob, name);
     REQUIRE(newest);
-    CHECK(newest->image == images[0].id);
+    CHECK(newest->value == images[0].id.str());
     CHECK(newest->version == 1);
     // What was taken away does not come back.
     world.provided.provide(world.folder, world.stop);
@@ -169,7 +169,8 @@ TEST_CASE("PAR-4: a path lists what is right below it, or all that is") {
         return found;
     };
     const std::vector<std::string> all{kParameter};
-    CHECK(names("/", true) == all);
+    CHECK(names("/", true).empty());  // own ones alone
+    CHECK(names("/aws", true) == all);
     CHECK(names("/aws/service", true) == all);
     CHECK(names("/aws/service/", true) == all);
     CHECK(names("/aws/service", false).empty());

@@ -73,11 +73,11 @@ TEST_CASE("IAM-10: keys name the role and the instance, and their secret follows
     REQUIRE(owner.has_value());
     CHECK(owner->secret == keys.secret);
     CHECK(owner->account.id == caller().account);
-    CHECK(owner->session->arn(owner->account.id) ==
+    CHECK(owner->identity->arn ==
           "arn:aws:sts::111111111111:assumed-role/Bakers/i-0123456789abcdef0");
-    CHECK(owner->session->user_id() == scene.role.id.str() + ":i-0123456789abcdef0");
+    CHECK(owner->identity->user_id == scene.role.id.str() + ":i-0123456789abcdef0");
     Caller session = caller();
-    session.session = owner->session;
+    session.identity = owner->identity;
     CHECK(authorize(session, "ec2:DescribeImages"));
     const Status refused = authorize(session, "ec2:RunInstances");
     REQUIRE_FALSE(refused);
@@ -135,7 +135,7 @@ TEST_CASE("IAM-13: keys end with their role and with their instance; policies ho
     REQUIRE(scene.roles.remove_policy(caller(), "Bakers", "describe"));
     const auto owner = scene.sessions().find(keys.id.str(), keys.token);
     REQUIRE(owner.has_value());
-    CHECK(owner->session->policies.empty());
+    CHECK(owner->identity->policies.empty());
     scene.instance.state = model::InstanceState::terminated;
     scene.update(scene.instance);
     CHECK(scene.refusal(keys.id.str(), keys.token) == "InvalidClientTokenId");
@@ -150,6 +150,59 @@ TEST_CASE("IAM-13: keys end with their role and with their instance; policies ho
     input.trust_policy = kTrust;
     REQUIRE(scene.roles.create(caller(), input).has_value());  // another one of the same name
     CHECK(scene.refusal(keys.id.str(), keys.token) == "InvalidClientTokenId");
+}
+
+TEST_CASE("IAM-18 IAM-21 IAM-22: sessions of roles, users and accounts say what they are") {
+    Scene scene;
+    model::User user;
+    user.id = model::UserId("AIDA22222222222222222");
+    user.owner_id = caller().account;
+    user.name = "Baker";
+    user.path = "/";
+    user.policies = {{"describe", kDescribe}};
+    REQUIRE(scene.store().run([&](catalog::Transaction& tx) { return tx.users().insert(user); }));
+    const std::string limit = R"({"Statement":{"Effect":"Allow","Action":"ec2:*","Resource":"*"}})";
+    const SessionKeys of_role =
+        scene.sessions().assume(scene.role, {"night", limit, std::chrono::seconds(900)});
+    const SessionKeys plain =
+        scene.sessions().assume(scene.role, {"night", "", std::chrono::seconds(900)});
+    const SessionKeys of_user =
+        scene.sessions().session_of(user.owner_id, user.id, std::chrono::seconds(900));
+    const SessionKeys of_account =
+        scene.sessions().session_of(user.owner_id, {}, std::chrono::seconds(900));
+    const auto identity = [&](const SessionKeys& keys) {
+        const auto owner = scene.sessions().find(keys.id.str(), keys.token);
+        REQUIRE(owner.has_value());
+        CHECK(owner->secret == keys.secret);
+        CHECK(owner->identity->temporary);
+        return owner->identity;
+    };
+    CHECK(identity(of_role)->arn == "arn:aws:sts::111111111111:assumed-role/Bakers/night");
+    CHECK(identity(of_role)->limit.has_value());
+    CHECK_FALSE(identity(plain)->limit.has_value());
+    CHECK(identity(of_user)->arn == model::arn_of(user));
+    CHECK(identity(of_user)->policies.size() == 1);
+    CHECK(identity(of_account)->kind == Identity::Kind::account);
+    for (const SessionKeys& keys : {of_role, of_user, of_account}) {
+        const auto bytes = base64_decode(keys.token);
+        REQUIRE(bytes.has_value());
+        for (std::size_t i = 0; i < bytes->size(); ++i) {
+            Bytes changed = *bytes;
+            changed[i] ^= 1;
+            CAPTURE(i);
+            CHECK(scene.refusal(keys.id.str(), base64_encode(changed)) == "InvalidClientTokenId");
+        }
+    }
+    REQUIRE(scene.store().run([&](catalog::Transaction& tx) { return tx.users().erase(user.id); }));
+    CHECK(scene.refusal(of_user.id.str(), of_user.token) == "InvalidClientTokenId");
+    // It ends neither with the instance nor before its time.
+    scene.instance.state = model::InstanceState::terminated;
+    scene.update(scene.instance);
+    scene.clock().advance(std::chrono::seconds(899));
+    CHECK(identity(of_role)->user_id == scene.role.id.str() + ":night");
+    scene.clock().advance(std::chrono::seconds(1));
+    CHECK(scene.refusal(of_role.id.str(), of_role.token) == "ExpiredToken");
+    CHECK(scene.refusal(of_account.id.str(), of_account.token) == "ExpiredToken");
 }
 
 TEST_CASE("IMDS-15: the metadata service tells profile, role and keys") {
@@ -234,7 +287,7 @@ TEST_CASE("RUN-7: a launch finds its profile by name or ARN, and a role may need
     const SessionKeys keys = scene.sessions().keys_for(scene.instance, scene.role);
     const auto session = [&] {
         Caller who = caller();
-        who.session = scene.sessions().find(keys.id.str(), keys.token)->session;
+        who.identity = scene.sessions().find(keys.id.str(), keys.token)->identity;
         return who;
     };
     CHECK(find(session(), {"", "Oven"}).error().api_code() == "AccessDenied");

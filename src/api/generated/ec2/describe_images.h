@@ -5,6 +5,7 @@
 #include "api/codec/operation.h"
 #include "api/generated/ec2/block_device_mapping.h"
 #include "api/generated/ec2/filter.h"
+#include "api/generated/ec2/image_watermark.h"
 #include "api/generated/ec2/product_code.h"
 #include "api/generated/ec2/state_reason.h"
 #include "api/generated/ec2/tag.h"
@@ -21,14 +22,6 @@ struct DescribeImagesRequest {
     std::optional<std::string> next_token;
     Scalar<bool> dry_run;
     List<Filter> filters;
-};
-
-struct ImageWatermark {
-    std::optional<std::string> watermark_key;
-    std::optional<std::string> source_image_region;
-    std::optional<std::string> source_image_id;
-    Scalar<UnixMillis> source_image_creation_time;
-    Scalar<UnixMillis> watermark_creation_time;
 };
 
 struct ScanResults {

@@ -184,6 +184,21 @@ constexpr std::string_view kImageBlockPublicAccessEnabledStateValues[] = {
 };
 constinit const EnumInfo kImageBlockPublicAccessEnabledStateEnum{"ImageBlockPublicAccessEnabledState", kImageBlockPublicAccessEnabledStateValues};
 
+constexpr std::string_view kImageReferenceOptionNameValues[] = {
+    "state-name",
+    "version-depth",
+};
+constinit const EnumInfo kImageReferenceOptionNameEnum{"ImageReferenceOptionName", kImageReferenceOptionNameValues};
+
+constexpr std::string_view kImageReferenceResourceTypeValues[] = {
+    "ec2:Instance",
+    "ec2:LaunchTemplate",
+    "ssm:Parameter",
+    "imagebuilder:ImageRecipe",
+    "imagebuilder:ContainerRecipe",
+};
+constinit const EnumInfo kImageReferenceResourceTypeEnum{"ImageReferenceResourceType", kImageReferenceResourceTypeValues};
+
 constexpr std::string_view kImdsSupportValuesValues[] = {
     "v2.0",
 };
@@ -435,6 +450,10 @@ constinit const ListInfo kCoreCountListList = list_info<std::int32_t>("item", {.
 
 constinit const ListInfo kCpuManufacturerSetList = list_info<std::string>("item", {.kind = Kind::string, .values = &kCpuManufacturerEnum});
 
+constinit const ListInfo kDescribeImageReferencesImageIdStringListList = list_info<std::string>("item", {.kind = Kind::string});
+
+constinit const ListInfo kDescribeImageUsageReportsImageIdStringListList = list_info<std::string>("item", {.kind = Kind::string});
+
 constinit const ListInfo kExcludedInstanceTypeSetList = list_info<std::string>("item", {.kind = Kind::string});
 
 constinit const ListInfo kExecutableByStringListList = list_info<std::string>("ExecutableBy", {.kind = Kind::string});
@@ -444,6 +463,12 @@ constinit const ListInfo kGroupIdStringListList = list_info<std::string>("groupI
 constinit const ListInfo kGroupNameStringListList = list_info<std::string>("GroupName", {.kind = Kind::string});
 
 constinit const ListInfo kImageIdStringListList = list_info<std::string>("ImageId", {.kind = Kind::string});
+
+constinit const ListInfo kImageUsageReportIdStringListList = list_info<std::string>("item", {.kind = Kind::string});
+
+constinit const ListInfo kImageUsageReportUserIdStringListList = list_info<std::string>("UserId", {.kind = Kind::string});
+
+constinit const ListInfo kImageUsageResourceTypeOptionValuesListList = list_info<std::string>("item", {.kind = Kind::string});
 
 constinit const ListInfo kInstanceGenerationSetList = list_info<std::string>("item", {.kind = Kind::string, .values = &kInstanceGenerationEnum});
 
@@ -485,6 +510,8 @@ constinit const ListInfo kRequestInstanceTypeListList = list_info<std::string>("
 
 constinit const ListInfo kResourceIdListList = list_info<std::string>("item", {.kind = Kind::string});
 
+constinit const ListInfo kResourceTypeOptionValuesListList = list_info<std::string>("item", {.kind = Kind::string});
+
 constinit const ListInfo kRestorableByStringListList = list_info<std::string>("item", {.kind = Kind::string});
 
 constinit const ListInfo kRootDeviceTypeListList = list_info<std::string>("item", {.kind = Kind::string});
@@ -506,6 +533,8 @@ constinit const ListInfo kThreadsPerCoreListList = list_info<std::int32_t>("item
 constinit const ListInfo kUsageClassTypeListList = list_info<std::string>("item", {.kind = Kind::string});
 
 constinit const ListInfo kUserGroupStringListList = list_info<std::string>("UserGroup", {.kind = Kind::string});
+
+constinit const ListInfo kUserIdListList = list_info<std::string>("item", {.kind = Kind::string});
 
 constinit const ListInfo kUserIdStringListList = list_info<std::string>("UserId", {.kind = Kind::string});
 

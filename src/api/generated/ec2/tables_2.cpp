@@ -10,11 +10,11 @@
 #include "api/generated/ec2/copy_snapshot.h"
 #include "api/generated/ec2/copy_volumes.h"
 #include "api/generated/ec2/create_image.h"
+#include "api/generated/ec2/create_image_usage_report.h"
 #include "api/generated/ec2/create_key_pair.h"
 #include "api/generated/ec2/create_launch_template.h"
 #include "api/generated/ec2/create_launch_template_version.h"
 #include "api/generated/ec2/create_replace_root_volume_task.h"
-#include "api/generated/ec2/create_security_group.h"
 #include "api/generated/ec2/describe_network_interfaces.h"
 #include "api/generated/ec2/request_launch_template_data.h"
 #include "api/generated/ec2/reservation.h"
@@ -190,6 +190,21 @@ constexpr MemberInfo kCreateImageResultMembers[] = {
 };
 constinit const StructInfo kCreateImageResult = struct_info<CreateImageResult, Roles{.root = true}>("CreateImageResult", kCreateImageResultMembers);
 
+constexpr MemberInfo kCreateImageUsageReportRequestMembers[] = {
+    {"ImageId", "ImageId", "ImageId", {.kind = Kind::string}, offsetof(CreateImageUsageReportRequest, image_id), true, false},
+    {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(CreateImageUsageReportRequest, dry_run), false, false},
+    {"ResourceTypes", "ResourceType", "ResourceType", {.kind = Kind::list, .list = &kImageUsageResourceTypeRequestListList}, offsetof(CreateImageUsageReportRequest, resource_types), true, false},
+    {"AccountIds", "AccountId", "AccountId", {.kind = Kind::list, .list = &kImageUsageReportUserIdStringListList}, offsetof(CreateImageUsageReportRequest, account_ids), false, false},
+    {"ClientToken", "ClientToken", "ClientToken", {.kind = Kind::string}, offsetof(CreateImageUsageReportRequest, client_token), false, false},
+    {"TagSpecifications", "TagSpecification", "TagSpecification", {.kind = Kind::list, .list = &kTagSpecificationListList}, offsetof(CreateImageUsageReportRequest, tag_specifications), false, false},
+};
+constinit const StructInfo kCreateImageUsageReportRequest = struct_info<CreateImageUsageReportRequest, Roles{.root = true}>("CreateImageUsageReportRequest", kCreateImageUsageReportRequestMembers);
+
+constexpr MemberInfo kCreateImageUsageReportResultMembers[] = {
+    {"ReportId", "ReportId", "reportId", {.kind = Kind::string}, offsetof(CreateImageUsageReportResult, report_id), false, false},
+};
+constinit const StructInfo kCreateImageUsageReportResult = struct_info<CreateImageUsageReportResult, Roles{.root = true}>("CreateImageUsageReportResult", kCreateImageUsageReportResultMembers);
+
 constexpr MemberInfo kCreateKeyPairRequestMembers[] = {
     {"KeyName", "KeyName", "KeyName", {.kind = Kind::string}, offsetof(CreateKeyPairRequest, key_name), true, false},
     {"KeyType", "KeyType", "KeyType", {.kind = Kind::string, .values = &kKeyTypeEnum}, offsetof(CreateKeyPairRequest, key_type), false, false},
@@ -251,21 +266,5 @@ constexpr MemberInfo kCreateReplaceRootVolumeTaskResultMembers[] = {
     {"ReplaceRootVolumeTask", "ReplaceRootVolumeTask", "replaceRootVolumeTask", {.kind = Kind::structure, .structure = &kReplaceRootVolumeTask}, offsetof(CreateReplaceRootVolumeTaskResult, replace_root_volume_task), false, false},
 };
 constinit const StructInfo kCreateReplaceRootVolumeTaskResult = struct_info<CreateReplaceRootVolumeTaskResult, Roles{.root = true}>("CreateReplaceRootVolumeTaskResult", kCreateReplaceRootVolumeTaskResultMembers);
-
-constexpr MemberInfo kCreateSecurityGroupRequestMembers[] = {
-    {"Description", "GroupDescription", "GroupDescription", {.kind = Kind::string}, offsetof(CreateSecurityGroupRequest, description), true, false},
-    {"GroupName", "GroupName", "GroupName", {.kind = Kind::string}, offsetof(CreateSecurityGroupRequest, group_name), true, false},
-    {"VpcId", "VpcId", "VpcId", {.kind = Kind::string}, offsetof(CreateSecurityGroupRequest, vpc_id), false, false},
-    {"TagSpecifications", "TagSpecification", "TagSpecification", {.kind = Kind::list, .list = &kTagSpecificationListList}, offsetof(CreateSecurityGroupRequest, tag_specifications), false, false},
-    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(CreateSecurityGroupRequest, dry_run), false, false},
-};
-constinit const StructInfo kCreateSecurityGroupRequest = struct_info<CreateSecurityGroupRequest, Roles{.root = true}>("CreateSecurityGroupRequest", kCreateSecurityGroupRequestMembers);
-
-constexpr MemberInfo kCreateSecurityGroupResultMembers[] = {
-    {"GroupId", "GroupId", "groupId", {.kind = Kind::string}, offsetof(CreateSecurityGroupResult, group_id), false, false},
-    {"Tags", "TagSet", "tagSet", {.kind = Kind::list, .list = &kTagListList}, offsetof(CreateSecurityGroupResult, tags), false, false},
-    {"SecurityGroupArn", "SecurityGroupArn", "securityGroupArn", {.kind = Kind::string}, offsetof(CreateSecurityGroupResult, security_group_arn), false, false},
-};
-constinit const StructInfo kCreateSecurityGroupResult = struct_info<CreateSecurityGroupResult, Roles{.root = true}>("CreateSecurityGroupResult", kCreateSecurityGroupResultMembers);
 
 }  // namespace kiln::api::ec2::tables

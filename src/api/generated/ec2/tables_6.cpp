@@ -5,20 +5,19 @@
 #include "api/generated/ec2/block_device_mapping.h"
 #include "api/generated/ec2/describe_instance_status.h"
 #include "api/generated/ec2/describe_instance_types.h"
+#include "api/generated/ec2/describe_volumes.h"
+#include "api/generated/ec2/describe_volumes_modifications.h"
+#include "api/generated/ec2/describe_vpc_attribute.h"
+#include "api/generated/ec2/describe_vpcs.h"
+#include "api/generated/ec2/detach_volume.h"
 #include "api/generated/ec2/disable_image.h"
+#include "api/generated/ec2/disable_image_block_public_access.h"
+#include "api/generated/ec2/disable_image_deprecation.h"
+#include "api/generated/ec2/disable_image_deregistration_protection.h"
 #include "api/generated/ec2/disable_snapshot_block_public_access.h"
 #include "api/generated/ec2/disassociate_iam_instance_profile.h"
-#include "api/generated/ec2/elastic_gpu_specification.h"
-#include "api/generated/ec2/ena_srd_specification_request.h"
-#include "api/generated/ec2/enable_image.h"
-#include "api/generated/ec2/enable_image_block_public_access.h"
-#include "api/generated/ec2/enable_image_deprecation.h"
-#include "api/generated/ec2/enable_image_deregistration_protection.h"
 #include "api/generated/ec2/instance_block_device_mapping.h"
 #include "api/generated/ec2/modify_instance_attribute.h"
-#include "api/generated/ec2/reservation.h"
-#include "api/generated/ec2/response_launch_template_data.h"
-#include "api/generated/ec2/run_instances.h"
 #include "api/generated/ec2/tables.h"
 
 namespace kiln::api::ec2::tables {
@@ -29,17 +28,114 @@ constinit const ListInfo kEbsCardInfoListList = list_info<EbsCardInfo>("item", {
 
 constinit const ListInfo kEbsStatusDetailsListList = list_info<EbsStatusDetails>("item", {.kind = Kind::structure, .structure = &kEbsStatusDetails});
 
-constinit const ListInfo kElasticGpuAssociationListList = list_info<ElasticGpuAssociation>("item", {.kind = Kind::structure, .structure = &kElasticGpuAssociation});
+constexpr MemberInfo kDescribeVolumesModificationsRequestMembers[] = {
+    {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(DescribeVolumesModificationsRequest, dry_run), false, false},
+    {"VolumeIds", "VolumeId", "VolumeId", {.kind = Kind::list, .list = &kVolumeIdStringListList}, offsetof(DescribeVolumesModificationsRequest, volume_ids), false, false},
+    {"Filters", "Filter", "Filter", {.kind = Kind::list, .list = &kFilterListList}, offsetof(DescribeVolumesModificationsRequest, filters), false, false},
+    {"NextToken", "NextToken", "NextToken", {.kind = Kind::string}, offsetof(DescribeVolumesModificationsRequest, next_token), false, false},
+    {"MaxResults", "MaxResults", "MaxResults", {.kind = Kind::integer}, offsetof(DescribeVolumesModificationsRequest, max_results), false, false},
+    {"IncludeManagedResources", "IncludeManagedResources", "IncludeManagedResources", {.kind = Kind::boolean}, offsetof(DescribeVolumesModificationsRequest, include_managed_resources), false, false},
+};
+constinit const StructInfo kDescribeVolumesModificationsRequest = struct_info<DescribeVolumesModificationsRequest, Roles{.root = true}>("DescribeVolumesModificationsRequest", kDescribeVolumesModificationsRequestMembers);
 
-constinit const ListInfo kElasticGpuSpecificationListList = list_info<ElasticGpuSpecification>("ElasticGpuSpecification", {.kind = Kind::structure, .structure = &kElasticGpuSpecification});
+constexpr MemberInfo kDescribeVolumesModificationsResultMembers[] = {
+    {"NextToken", "NextToken", "nextToken", {.kind = Kind::string}, offsetof(DescribeVolumesModificationsResult, next_token), false, false},
+    {"VolumesModifications", "VolumeModificationSet", "volumeModificationSet", {.kind = Kind::list, .list = &kVolumeModificationListList}, offsetof(DescribeVolumesModificationsResult, volumes_modifications), false, false},
+};
+constinit const StructInfo kDescribeVolumesModificationsResult = struct_info<DescribeVolumesModificationsResult, Roles{.root = true}>("DescribeVolumesModificationsResult", kDescribeVolumesModificationsResultMembers);
 
-constinit const ListInfo kElasticGpuSpecificationResponseListList = list_info<ElasticGpuSpecificationResponse>("item", {.kind = Kind::structure, .structure = &kElasticGpuSpecificationResponse});
+constexpr MemberInfo kDescribeVolumesRequestMembers[] = {
+    {"VolumeIds", "VolumeId", "VolumeId", {.kind = Kind::list, .list = &kVolumeIdStringListList}, offsetof(DescribeVolumesRequest, volume_ids), false, false},
+    {"IncludeManagedResources", "IncludeManagedResources", "IncludeManagedResources", {.kind = Kind::boolean}, offsetof(DescribeVolumesRequest, include_managed_resources), false, false},
+    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(DescribeVolumesRequest, dry_run), false, false},
+    {"Filters", "Filter", "Filter", {.kind = Kind::list, .list = &kFilterListList}, offsetof(DescribeVolumesRequest, filters), false, false},
+    {"NextToken", "NextToken", "nextToken", {.kind = Kind::string}, offsetof(DescribeVolumesRequest, next_token), false, false},
+    {"MaxResults", "MaxResults", "maxResults", {.kind = Kind::integer}, offsetof(DescribeVolumesRequest, max_results), false, false},
+};
+constinit const StructInfo kDescribeVolumesRequest = struct_info<DescribeVolumesRequest, Roles{.root = true}>("DescribeVolumesRequest", kDescribeVolumesRequestMembers);
 
-constinit const ListInfo kElasticGpuSpecificationsList = list_info<ElasticGpuSpecification>("item", {.kind = Kind::structure, .structure = &kElasticGpuSpecification});
+constexpr MemberInfo kDescribeVolumesResultMembers[] = {
+    {"NextToken", "NextToken", "nextToken", {.kind = Kind::string}, offsetof(DescribeVolumesResult, next_token), false, false},
+    {"Volumes", "VolumeSet", "volumeSet", {.kind = Kind::list, .list = &kVolumeListList}, offsetof(DescribeVolumesResult, volumes), false, false},
+};
+constinit const StructInfo kDescribeVolumesResult = struct_info<DescribeVolumesResult, Roles{.root = true}>("DescribeVolumesResult", kDescribeVolumesResultMembers);
 
-constinit const ListInfo kElasticInferenceAcceleratorAssociationListList = list_info<ElasticInferenceAcceleratorAssociation>("item", {.kind = Kind::structure, .structure = &kElasticInferenceAcceleratorAssociation});
+constexpr MemberInfo kDescribeVpcAttributeRequestMembers[] = {
+    {"Attribute", "Attribute", "Attribute", {.kind = Kind::string, .values = &kVpcAttributeNameEnum}, offsetof(DescribeVpcAttributeRequest, attribute), true, false},
+    {"VpcId", "VpcId", "VpcId", {.kind = Kind::string}, offsetof(DescribeVpcAttributeRequest, vpc_id), true, false},
+    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(DescribeVpcAttributeRequest, dry_run), false, false},
+};
+constinit const StructInfo kDescribeVpcAttributeRequest = struct_info<DescribeVpcAttributeRequest, Roles{.root = true}>("DescribeVpcAttributeRequest", kDescribeVpcAttributeRequestMembers);
 
-constinit const ListInfo kElasticInferenceAcceleratorsList = list_info<ElasticInferenceAccelerator>("item", {.kind = Kind::structure, .structure = &kElasticInferenceAccelerator});
+constexpr MemberInfo kDescribeVpcAttributeResultMembers[] = {
+    {"EnableDnsHostnames", "EnableDnsHostnames", "enableDnsHostnames", {.kind = Kind::structure, .structure = &kAttributeBooleanValue}, offsetof(DescribeVpcAttributeResult, enable_dns_hostnames), false, false},
+    {"EnableDnsSupport", "EnableDnsSupport", "enableDnsSupport", {.kind = Kind::structure, .structure = &kAttributeBooleanValue}, offsetof(DescribeVpcAttributeResult, enable_dns_support), false, false},
+    {"EnableNetworkAddressUsageMetrics", "EnableNetworkAddressUsageMetrics", "enableNetworkAddressUsageMetrics", {.kind = Kind::structure, .structure = &kAttributeBooleanValue}, offsetof(DescribeVpcAttributeResult, enable_network_address_usage_metrics), false, false},
+    {"VpcId", "VpcId", "vpcId", {.kind = Kind::string}, offsetof(DescribeVpcAttributeResult, vpc_id), false, false},
+};
+constinit const StructInfo kDescribeVpcAttributeResult = struct_info<DescribeVpcAttributeResult, Roles{.root = true}>("DescribeVpcAttributeResult", kDescribeVpcAttributeResultMembers);
+
+constexpr MemberInfo kDescribeVpcsRequestMembers[] = {
+    {"Filters", "Filter", "Filter", {.kind = Kind::list, .list = &kFilterListList}, offsetof(DescribeVpcsRequest, filters), false, false},
+    {"VpcIds", "VpcId", "VpcId", {.kind = Kind::list, .list = &kVpcIdStringListList}, offsetof(DescribeVpcsRequest, vpc_ids), false, false},
+    {"NextToken", "NextToken", "NextToken", {.kind = Kind::string}, offsetof(DescribeVpcsRequest, next_token), false, false},
+    {"MaxResults", "MaxResults", "MaxResults", {.kind = Kind::integer}, offsetof(DescribeVpcsRequest, max_results), false, false},
+    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(DescribeVpcsRequest, dry_run), false, false},
+};
+constinit const StructInfo kDescribeVpcsRequest = struct_info<DescribeVpcsRequest, Roles{.root = true}>("DescribeVpcsRequest", kDescribeVpcsRequestMembers);
+
+constexpr MemberInfo kDescribeVpcsResultMembers[] = {
+    {"NextToken", "NextToken", "nextToken", {.kind = Kind::string}, offsetof(DescribeVpcsResult, next_token), false, false},
+    {"Vpcs", "VpcSet", "vpcSet", {.kind = Kind::list, .list = &kVpcListList}, offsetof(DescribeVpcsResult, vpcs), false, false},
+};
+constinit const StructInfo kDescribeVpcsResult = struct_info<DescribeVpcsResult, Roles{.root = true}>("DescribeVpcsResult", kDescribeVpcsResultMembers);
+
+constexpr MemberInfo kDetachVolumeRequestMembers[] = {
+    {"Device", "Device", "Device", {.kind = Kind::string}, offsetof(DetachVolumeRequest, device), false, false},
+    {"Force", "Force", "Force", {.kind = Kind::boolean}, offsetof(DetachVolumeRequest, force), false, false},
+    {"InstanceId", "InstanceId", "InstanceId", {.kind = Kind::string}, offsetof(DetachVolumeRequest, instance_id), false, false},
+    {"VolumeId", "VolumeId", "VolumeId", {.kind = Kind::string}, offsetof(DetachVolumeRequest, volume_id), true, false},
+    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(DetachVolumeRequest, dry_run), false, false},
+};
+constinit const StructInfo kDetachVolumeRequest = struct_info<DetachVolumeRequest, Roles{.root = true}>("DetachVolumeRequest", kDetachVolumeRequestMembers);
+
+constexpr MemberInfo kDisableImageBlockPublicAccessRequestMembers[] = {
+    {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(DisableImageBlockPublicAccessRequest, dry_run), false, false},
+};
+constinit const StructInfo kDisableImageBlockPublicAccessRequest = struct_info<DisableImageBlockPublicAccessRequest, Roles{.root = true}>("DisableImageBlockPublicAccessRequest", kDisableImageBlockPublicAccessRequestMembers);
+
+constexpr MemberInfo kDisableImageBlockPublicAccessResultMembers[] = {
+    {"ImageBlockPublicAccessState", "ImageBlockPublicAccessState", "imageBlockPublicAccessState", {.kind = Kind::string}, offsetof(DisableImageBlockPublicAccessResult, image_block_public_access_state), false, false},
+};
+constinit const StructInfo kDisableImageBlockPublicAccessResult = struct_info<DisableImageBlockPublicAccessResult, Roles{.root = true}>("DisableImageBlockPublicAccessResult", kDisableImageBlockPublicAccessResultMembers);
+
+constexpr MemberInfo kDisableImageDeprecationRequestMembers[] = {
+    {"ImageId", "ImageId", "ImageId", {.kind = Kind::string}, offsetof(DisableImageDeprecationRequest, image_id), true, false},
+    {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(DisableImageDeprecationRequest, dry_run), false, false},
+};
+constinit const StructInfo kDisableImageDeprecationRequest = struct_info<DisableImageDeprecationRequest, Roles{.root = true}>("DisableImageDeprecationRequest", kDisableImageDeprecationRequestMembers);
+
+constexpr MemberInfo kDisableImageDeprecationResultMembers[] = {
+    {"Return", "Return", "return", {.kind = Kind::boolean}, offsetof(DisableImageDeprecationResult, return_), false, false},
+};
+constinit const StructInfo kDisableImageDeprecationResult = struct_info<DisableImageDeprecationResult, Roles{.root = true}>("DisableImageDeprecationResult", kDisableImageDeprecationResultMembers);
+
+constexpr MemberInfo kDisableImageDeregistrationProtectionRequestMembers[] = {
+    {"ImageId", "ImageId", "ImageId", {.kind = Kind::string}, offsetof(DisableImageDeregistrationProtectionRequest, image_id), true, false},
+    {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(DisableImageDeregistrationProtectionRequest, dry_run), false, false},
+};
+constinit const StructInfo kDisableImageDeregistrationProtectionRequest = struct_info<DisableImageDeregistrationProtectionRequest, Roles{.root = true}>("DisableImageDeregistrationProtectionRequest", kDisableImageDeregistrationProtectionRequestMembers);
+
+constexpr MemberInfo kDisableImageDeregistrationProtectionResultMembers[] = {
+    {"Return", "Return", "return", {.kind = Kind::string}, offsetof(DisableImageDeregistrationProtectionResult, return_), false, false},
+};
+constinit const StructInfo kDisableImageDeregistrationProtectionResult = struct_info<DisableImageDeregistrationProtectionResult, Roles{.root = true}>("DisableImageDeregistrationProtectionResult", kDisableImageDeregistrationProtectionResultMembers);
+
+constexpr MemberInfo kDisableImageRequestMembers[] = {
+    {"ImageId", "ImageId", "ImageId", {.kind = Kind::string}, offsetof(DisableImageRequest, image_id), true, false},
+    {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(DisableImageRequest, dry_run), false, false},
+};
+constinit const StructInfo kDisableImageRequest = struct_info<DisableImageRequest, Roles{.root = true}>("DisableImageRequest", kDisableImageRequestMembers);
 
 constexpr MemberInfo kDisableImageResultMembers[] = {
     {"Return", "Return", "return", {.kind = Kind::boolean}, offsetof(DisableImageResult, return_), false, false},
@@ -153,99 +249,5 @@ constexpr MemberInfo kEbsStatusSummaryMembers[] = {
     {"Status", "Status", "status", {.kind = Kind::string}, offsetof(EbsStatusSummary, status), false, false},
 };
 constinit const StructInfo kEbsStatusSummary = struct_info<EbsStatusSummary, Roles{.member = true}>("EbsStatusSummary", kEbsStatusSummaryMembers);
-
-constexpr MemberInfo kEfaInfoMembers[] = {
-    {"MaximumEfaInterfaces", "MaximumEfaInterfaces", "maximumEfaInterfaces", {.kind = Kind::integer}, offsetof(EfaInfo, maximum_efa_interfaces), false, false},
-};
-constinit const StructInfo kEfaInfo = struct_info<EfaInfo, Roles{.member = true}>("EfaInfo", kEfaInfoMembers);
-
-constexpr MemberInfo kElasticGpuAssociationMembers[] = {
-    {"ElasticGpuId", "ElasticGpuId", "elasticGpuId", {.kind = Kind::string}, offsetof(ElasticGpuAssociation, elastic_gpu_id), false, false},
-    {"ElasticGpuAssociationId", "ElasticGpuAssociationId", "elasticGpuAssociationId", {.kind = Kind::string}, offsetof(ElasticGpuAssociation, elastic_gpu_association_id), false, false},
-    {"ElasticGpuAssociationState", "ElasticGpuAssociationState", "elasticGpuAssociationState", {.kind = Kind::string}, offsetof(ElasticGpuAssociation, elastic_gpu_association_state), false, false},
-    {"ElasticGpuAssociationTime", "ElasticGpuAssociationTime", "elasticGpuAssociationTime", {.kind = Kind::string}, offsetof(ElasticGpuAssociation, elastic_gpu_association_time), false, false},
-};
-constinit const StructInfo kElasticGpuAssociation = struct_info<ElasticGpuAssociation, Roles{}>("ElasticGpuAssociation", kElasticGpuAssociationMembers);
-
-constexpr MemberInfo kElasticGpuSpecificationMembers[] = {
-    {"Type", "Type", "Type", {.kind = Kind::string}, offsetof(ElasticGpuSpecification, type), true, false},
-};
-constinit const StructInfo kElasticGpuSpecification = struct_info<ElasticGpuSpecification, Roles{}>("ElasticGpuSpecification", kElasticGpuSpecificationMembers);
-
-constexpr MemberInfo kElasticGpuSpecificationResponseMembers[] = {
-    {"Type", "Type", "type", {.kind = Kind::string}, offsetof(ElasticGpuSpecificationResponse, type), false, false},
-};
-constinit const StructInfo kElasticGpuSpecificationResponse = struct_info<ElasticGpuSpecificationResponse, Roles{}>("ElasticGpuSpecificationResponse", kElasticGpuSpecificationResponseMembers);
-
-constexpr MemberInfo kElasticInferenceAcceleratorMembers[] = {
-    {"Type", "Type", "Type", {.kind = Kind::string}, offsetof(ElasticInferenceAccelerator, type), true, false},
-    {"Count", "Count", "Count", {.kind = Kind::integer}, offsetof(ElasticInferenceAccelerator, count), false, false},
-};
-constinit const StructInfo kElasticInferenceAccelerator = struct_info<ElasticInferenceAccelerator, Roles{}>("ElasticInferenceAccelerator", kElasticInferenceAcceleratorMembers);
-
-constexpr MemberInfo kElasticInferenceAcceleratorAssociationMembers[] = {
-    {"ElasticInferenceAcceleratorArn", "ElasticInferenceAcceleratorArn", "elasticInferenceAcceleratorArn", {.kind = Kind::string}, offsetof(ElasticInferenceAcceleratorAssociation, elastic_inference_accelerator_arn), false, false},
-    {"ElasticInferenceAcceleratorAssociationId", "ElasticInferenceAcceleratorAssociationId", "elasticInferenceAcceleratorAssociationId", {.kind = Kind::string}, offsetof(ElasticInferenceAcceleratorAssociation, elastic_inference_accelerator_association_id), false, false},
-    {"ElasticInferenceAcceleratorAssociationState", "ElasticInferenceAcceleratorAssociationState", "elasticInferenceAcceleratorAssociationState", {.kind = Kind::string}, offsetof(ElasticInferenceAcceleratorAssociation, elastic_inference_accelerator_association_state), false, false},
-    {"ElasticInferenceAcceleratorAssociationTime", "ElasticInferenceAcceleratorAssociationTime", "elasticInferenceAcceleratorAssociationTime", {.kind = Kind::timestamp}, offsetof(ElasticInferenceAcceleratorAssociation, elastic_inference_accelerator_association_time), false, false},
-};
-constinit const StructInfo kElasticInferenceAcceleratorAssociation = struct_info<ElasticInferenceAcceleratorAssociation, Roles{}>("ElasticInferenceAcceleratorAssociation", kElasticInferenceAcceleratorAssociationMembers);
-
-constexpr MemberInfo kEnaSrdSpecificationRequestMembers[] = {
-    {"EnaSrdEnabled", "EnaSrdEnabled", "EnaSrdEnabled", {.kind = Kind::boolean}, offsetof(EnaSrdSpecificationRequest, ena_srd_enabled), false, false},
-    {"EnaSrdUdpSpecification", "EnaSrdUdpSpecification", "EnaSrdUdpSpecification", {.kind = Kind::structure, .structure = &kEnaSrdUdpSpecificationRequest}, offsetof(EnaSrdSpecificationRequest, ena_srd_udp_specification), false, false},
-};
-constinit const StructInfo kEnaSrdSpecificationRequest = struct_info<EnaSrdSpecificationRequest, Roles{.member = true}>("EnaSrdSpecificationRequest", kEnaSrdSpecificationRequestMembers);
-
-constexpr MemberInfo kEnaSrdUdpSpecificationRequestMembers[] = {
-    {"EnaSrdUdpEnabled", "EnaSrdUdpEnabled", "EnaSrdUdpEnabled", {.kind = Kind::boolean}, offsetof(EnaSrdUdpSpecificationRequest, ena_srd_udp_enabled), false, false},
-};
-constinit const StructInfo kEnaSrdUdpSpecificationRequest = struct_info<EnaSrdUdpSpecificationRequest, Roles{.member = true}>("EnaSrdUdpSpecificationRequest", kEnaSrdUdpSpecificationRequestMembers);
-
-constexpr MemberInfo kEnableImageBlockPublicAccessRequestMembers[] = {
-    {"ImageBlockPublicAccessState", "ImageBlockPublicAccessState", "ImageBlockPublicAccessState", {.kind = Kind::string, .values = &kImageBlockPublicAccessEnabledStateEnum}, offsetof(EnableImageBlockPublicAccessRequest, image_block_public_access_state), true, false},
-    {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(EnableImageBlockPublicAccessRequest, dry_run), false, false},
-};
-constinit const StructInfo kEnableImageBlockPublicAccessRequest = struct_info<EnableImageBlockPublicAccessRequest, Roles{.root = true}>("EnableImageBlockPublicAccessRequest", kEnableImageBlockPublicAccessRequestMembers);
-
-constexpr MemberInfo kEnableImageBlockPublicAccessResultMembers[] = {
-    {"ImageBlockPublicAccessState", "ImageBlockPublicAccessState", "imageBlockPublicAccessState", {.kind = Kind::string, .values = &kImageBlockPublicAccessEnabledStateEnum}, offsetof(EnableImageBlockPublicAccessResult, image_block_public_access_state), false, false},
-};
-constinit const StructInfo kEnableImageBlockPublicAccessResult = struct_info<EnableImageBlockPublicAccessResult, Roles{.root = true}>("EnableImageBlockPublicAccessResult", kEnableImageBlockPublicAccessResultMembers);
-
-constexpr MemberInfo kEnableImageDeprecationRequestMembers[] = {
-    {"ImageId", "ImageId", "ImageId", {.kind = Kind::string}, offsetof(EnableImageDeprecationRequest, image_id), true, false},
-    {"DeprecateAt", "DeprecateAt", "DeprecateAt", {.kind = Kind::timestamp}, offsetof(EnableImageDeprecationRequest, deprecate_at), true, false},
-    {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(EnableImageDeprecationRequest, dry_run), false, false},
-};
-constinit const StructInfo kEnableImageDeprecationRequest = struct_info<EnableImageDeprecationRequest, Roles{.root = true}>("EnableImageDeprecationRequest", kEnableImageDeprecationRequestMembers);
-
-constexpr MemberInfo kEnableImageDeprecationResultMembers[] = {
-    {"Return", "Return", "return", {.kind = Kind::boolean}, offsetof(EnableImageDeprecationResult, return_), false, false},
-};
-constinit const StructInfo kEnableImageDeprecationResult = struct_info<EnableImageDeprecationResult, Roles{.root = true}>("EnableImageDeprecationResult", kEnableImageDeprecationResultMembers);
-
-constexpr MemberInfo kEnableImageDeregistrationProtectionRequestMembers[] = {
-    {"ImageId", "ImageId", "ImageId", {.kind = Kind::string}, offsetof(EnableImageDeregistrationProtectionRequest, image_id), true, false},
-    {"WithCooldown", "WithCooldown", "WithCooldown", {.kind = Kind::boolean}, offsetof(EnableImageDeregistrationProtectionRequest, with_cooldown), false, false},
-    {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(EnableImageDeregistrationProtectionRequest, dry_run), false, false},
-};
-constinit const StructInfo kEnableImageDeregistrationProtectionRequest = struct_info<EnableImageDeregistrationProtectionRequest, Roles{.root = true}>("EnableImageDeregistrationProtectionRequest", kEnableImageDeregistrationProtectionRequestMembers);
-
-constexpr MemberInfo kEnableImageDeregistrationProtectionResultMembers[] = {
-    {"Return", "Return", "return", {.kind = Kind::string}, offsetof(EnableImageDeregistrationProtectionResult, return_), false, false},
-};
-constinit const StructInfo kEnableImageDeregistrationProtectionResult = struct_info<EnableImageDeregistrationProtectionResult, Roles{.root = true}>("EnableImageDeregistrationProtectionResult", kEnableImageDeregistrationProtectionResultMembers);
-
-constexpr MemberInfo kEnableImageRequestMembers[] = {
-    {"ImageId", "ImageId", "ImageId", {.kind = Kind::string}, offsetof(EnableImageRequest, image_id), true, false},
-    {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(EnableImageRequest, dry_run), false, false},
-};
-constinit const StructInfo kEnableImageRequest = struct_info<EnableImageRequest, Roles{.root = true}>("EnableImageRequest", kEnableImageRequestMembers);
-
-constexpr MemberInfo kEnableImageResultMembers[] = {
-    {"Return", "Return", "return", {.kind = Kind::boolean}, offsetof(EnableImageResult, return_), false, false},
-};
-constinit const StructInfo kEnableImageResult = struct_info<EnableImageResult, Roles{.root = true}>("EnableImageResult", kEnableImageResultMembers);
 
 }  // namespace kiln::api::ec2::tables

@@ -3,6 +3,12 @@
 #include <cstddef>
 
 #include "api/generated/ec2/describe_instance_types.h"
+#include "api/generated/ec2/elastic_gpu_specification.h"
+#include "api/generated/ec2/ena_srd_specification_request.h"
+#include "api/generated/ec2/enable_image.h"
+#include "api/generated/ec2/enable_image_block_public_access.h"
+#include "api/generated/ec2/enable_image_deprecation.h"
+#include "api/generated/ec2/enable_image_deregistration_protection.h"
 #include "api/generated/ec2/enable_snapshot_block_public_access.h"
 #include "api/generated/ec2/enable_volume_io.h"
 #include "api/generated/ec2/enclave_options.h"
@@ -10,25 +16,123 @@
 #include "api/generated/ec2/filter.h"
 #include "api/generated/ec2/get_console_output.h"
 #include "api/generated/ec2/get_console_screenshot.h"
-#include "api/generated/ec2/get_image_block_public_access_state.h"
-#include "api/generated/ec2/get_instance_metadata_defaults.h"
-#include "api/generated/ec2/get_instance_uefi_data.h"
-#include "api/generated/ec2/get_launch_template_data.h"
-#include "api/generated/ec2/get_password_data.h"
-#include "api/generated/ec2/get_snapshot_block_public_access_state.h"
-#include "api/generated/ec2/group_identifier.h"
+#include "api/generated/ec2/get_image_ancestry.h"
 #include "api/generated/ec2/reservation.h"
+#include "api/generated/ec2/response_launch_template_data.h"
+#include "api/generated/ec2/run_instances.h"
 #include "api/generated/ec2/tables.h"
 
 namespace kiln::api::ec2::tables {
+
+constinit const ListInfo kElasticGpuAssociationListList = list_info<ElasticGpuAssociation>("item", {.kind = Kind::structure, .structure = &kElasticGpuAssociation});
+
+constinit const ListInfo kElasticGpuSpecificationListList = list_info<ElasticGpuSpecification>("ElasticGpuSpecification", {.kind = Kind::structure, .structure = &kElasticGpuSpecification});
+
+constinit const ListInfo kElasticGpuSpecificationResponseListList = list_info<ElasticGpuSpecificationResponse>("item", {.kind = Kind::structure, .structure = &kElasticGpuSpecificationResponse});
+
+constinit const ListInfo kElasticGpuSpecificationsList = list_info<ElasticGpuSpecification>("item", {.kind = Kind::structure, .structure = &kElasticGpuSpecification});
+
+constinit const ListInfo kElasticInferenceAcceleratorAssociationListList = list_info<ElasticInferenceAcceleratorAssociation>("item", {.kind = Kind::structure, .structure = &kElasticInferenceAcceleratorAssociation});
+
+constinit const ListInfo kElasticInferenceAcceleratorsList = list_info<ElasticInferenceAccelerator>("item", {.kind = Kind::structure, .structure = &kElasticInferenceAccelerator});
 
 constinit const ListInfo kFilterListList = list_info<Filter>("Filter", {.kind = Kind::structure, .structure = &kFilter});
 
 constinit const ListInfo kFpgaDeviceInfoListList = list_info<FpgaDeviceInfo>("item", {.kind = Kind::structure, .structure = &kFpgaDeviceInfo});
 
-constinit const ListInfo kGpuDeviceInfoListList = list_info<GpuDeviceInfo>("item", {.kind = Kind::structure, .structure = &kGpuDeviceInfo});
+constexpr MemberInfo kEfaInfoMembers[] = {
+    {"MaximumEfaInterfaces", "MaximumEfaInterfaces", "maximumEfaInterfaces", {.kind = Kind::integer}, offsetof(EfaInfo, maximum_efa_interfaces), false, false},
+};
+constinit const StructInfo kEfaInfo = struct_info<EfaInfo, Roles{.member = true}>("EfaInfo", kEfaInfoMembers);
 
-constinit const ListInfo kGroupIdentifierListList = list_info<GroupIdentifier>("item", {.kind = Kind::structure, .structure = &kGroupIdentifier});
+constexpr MemberInfo kElasticGpuAssociationMembers[] = {
+    {"ElasticGpuId", "ElasticGpuId", "elasticGpuId", {.kind = Kind::string}, offsetof(ElasticGpuAssociation, elastic_gpu_id), false, false},
+    {"ElasticGpuAssociationId", "ElasticGpuAssociationId", "elasticGpuAssociationId", {.kind = Kind::string}, offsetof(ElasticGpuAssociation, elastic_gpu_association_id), false, false},
+    {"ElasticGpuAssociationState", "ElasticGpuAssociationState", "elasticGpuAssociationState", {.kind = Kind::string}, offsetof(ElasticGpuAssociation, elastic_gpu_association_state), false, false},
+    {"ElasticGpuAssociationTime", "ElasticGpuAssociationTime", "elasticGpuAssociationTime", {.kind = Kind::string}, offsetof(ElasticGpuAssociation, elastic_gpu_association_time), false, false},
+};
+constinit const StructInfo kElasticGpuAssociation = struct_info<ElasticGpuAssociation, Roles{}>("ElasticGpuAssociation", kElasticGpuAssociationMembers);
+
+constexpr MemberInfo kElasticGpuSpecificationMembers[] = {
+    {"Type", "Type", "Type", {.kind = Kind::string}, offsetof(ElasticGpuSpecification, type), true, false},
+};
+constinit const StructInfo kElasticGpuSpecification = struct_info<ElasticGpuSpecification, Roles{}>("ElasticGpuSpecification", kElasticGpuSpecificationMembers);
+
+constexpr MemberInfo kElasticGpuSpecificationResponseMembers[] = {
+    {"Type", "Type", "type", {.kind = Kind::string}, offsetof(ElasticGpuSpecificationResponse, type), false, false},
+};
+constinit const StructInfo kElasticGpuSpecificationResponse = struct_info<ElasticGpuSpecificationResponse, Roles{}>("ElasticGpuSpecificationResponse", kElasticGpuSpecificationResponseMembers);
+
+constexpr MemberInfo kElasticInferenceAcceleratorMembers[] = {
+    {"Type", "Type", "Type", {.kind = Kind::string}, offsetof(ElasticInferenceAccelerator, type), true, false},
+    {"Count", "Count", "Count", {.kind = Kind::integer}, offsetof(ElasticInferenceAccelerator, count), false, false},
+};
+constinit const StructInfo kElasticInferenceAccelerator = struct_info<ElasticInferenceAccelerator, Roles{}>("ElasticInferenceAccelerator", kElasticInferenceAcceleratorMembers);
+
+constexpr MemberInfo kElasticInferenceAcceleratorAssociationMembers[] = {
+    {"ElasticInferenceAcceleratorArn", "ElasticInferenceAcceleratorArn", "elasticInferenceAcceleratorArn", {.kind = Kind::string}, offsetof(ElasticInferenceAcceleratorAssociation, elastic_inference_accelerator_arn), false, false},
+    {"ElasticInferenceAcceleratorAssociationId", "ElasticInferenceAcceleratorAssociationId", "elasticInferenceAcceleratorAssociationId", {.kind = Kind::string}, offsetof(ElasticInferenceAcceleratorAssociation, elastic_inference_accelerator_association_id), false, false},
+    {"ElasticInferenceAcceleratorAssociationState", "ElasticInferenceAcceleratorAssociationState", "elasticInferenceAcceleratorAssociationState", {.kind = Kind::string}, offsetof(ElasticInferenceAcceleratorAssociation, elastic_inference_accelerator_association_state), false, false},
+    {"ElasticInferenceAcceleratorAssociationTime", "ElasticInferenceAcceleratorAssociationTime", "elasticInferenceAcceleratorAssociationTime", {.kind = Kind::timestamp}, offsetof(ElasticInferenceAcceleratorAssociation, elastic_inference_accelerator_association_time), false, false},
+};
+constinit const StructInfo kElasticInferenceAcceleratorAssociation = struct_info<ElasticInferenceAcceleratorAssociation, Roles{}>("ElasticInferenceAcceleratorAssociation", kElasticInferenceAcceleratorAssociationMembers);
+
+constexpr MemberInfo kEnaSrdSpecificationRequestMembers[] = {
+    {"EnaSrdEnabled", "EnaSrdEnabled", "EnaSrdEnabled", {.kind = Kind::boolean}, offsetof(EnaSrdSpecificationRequest, ena_srd_enabled), false, false},
+    {"EnaSrdUdpSpecification", "EnaSrdUdpSpecification", "EnaSrdUdpSpecification", {.kind = Kind::structure, .structure = &kEnaSrdUdpSpecificationRequest}, offsetof(EnaSrdSpecificationRequest, ena_srd_udp_specification), false, false},
+};
+constinit const StructInfo kEnaSrdSpecificationRequest = struct_info<EnaSrdSpecificationRequest, Roles{.member = true}>("EnaSrdSpecificationRequest", kEnaSrdSpecificationRequestMembers);
+
+constexpr MemberInfo kEnaSrdUdpSpecificationRequestMembers[] = {
+    {"EnaSrdUdpEnabled", "EnaSrdUdpEnabled", "EnaSrdUdpEnabled", {.kind = Kind::boolean}, offsetof(EnaSrdUdpSpecificationRequest, ena_srd_udp_enabled), false, false},
+};
+constinit const StructInfo kEnaSrdUdpSpecificationRequest = struct_info<EnaSrdUdpSpecificationRequest, Roles{.member = true}>("EnaSrdUdpSpecificationRequest", kEnaSrdUdpSpecificationRequestMembers);
+
+constexpr MemberInfo kEnableImageBlockPublicAccessRequestMembers[] = {
+    {"ImageBlockPublicAccessState", "ImageBlockPublicAccessState", "ImageBlockPublicAccessState", {.kind = Kind::string, .values = &kImageBlockPublicAccessEnabledStateEnum}, offsetof(EnableImageBlockPublicAccessRequest, image_block_public_access_state), true, false},
+    {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(EnableImageBlockPublicAccessRequest, dry_run), false, false},
+};
+constinit const StructInfo kEnableImageBlockPublicAccessRequest = struct_info<EnableImageBlockPublicAccessRequest, Roles{.root = true}>("EnableImageBlockPublicAccessRequest", kEnableImageBlockPublicAccessRequestMembers);
+
+constexpr MemberInfo kEnableImageBlockPublicAccessResultMembers[] = {
+    {"ImageBlockPublicAccessState", "ImageBlockPublicAccessState", "imageBlockPublicAccessState", {.kind = Kind::string, .values = &kImageBlockPublicAccessEnabledStateEnum}, offsetof(EnableImageBlockPublicAccessResult, image_block_public_access_state), false, false},
+};
+constinit const StructInfo kEnableImageBlockPublicAccessResult = struct_info<EnableImageBlockPublicAccessResult, Roles{.root = true}>("EnableImageBlockPublicAccessResult", kEnableImageBlockPublicAccessResultMembers);
+
+constexpr MemberInfo kEnableImageDeprecationRequestMembers[] = {
+    {"ImageId", "ImageId", "ImageId", {.kind = Kind::string}, offsetof(EnableImageDeprecationRequest, image_id), true, false},
+    {"DeprecateAt", "DeprecateAt", "DeprecateAt", {.kind = Kind::timestamp}, offsetof(EnableImageDeprecationRequest, deprecate_at), true, false},
+    {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(EnableImageDeprecationRequest, dry_run), false, false},
+};
+constinit const StructInfo kEnableImageDeprecationRequest = struct_info<EnableImageDeprecationRequest, Roles{.root = true}>("EnableImageDeprecationRequest", kEnableImageDeprecationRequestMembers);
+
+constexpr MemberInfo kEnableImageDeprecationResultMembers[] = {
+    {"Return", "Return", "return", {.kind = Kind::boolean}, offsetof(EnableImageDeprecationResult, return_), false, false},
+};
+constinit const StructInfo kEnableImageDeprecationResult = struct_info<EnableImageDeprecationResult, Roles{.root = true}>("EnableImageDeprecationResult", kEnableImageDeprecationResultMembers);
+
+constexpr MemberInfo kEnableImageDeregistrationProtectionRequestMembers[] = {
+    {"ImageId", "ImageId", "ImageId", {.kind = Kind::string}, offsetof(EnableImageDeregistrationProtectionRequest, image_id), true, false},
+    {"WithCooldown", "WithCooldown", "WithCooldown", {.kind = Kind::boolean}, offsetof(EnableImageDeregistrationProtectionRequest, with_cooldown), false, false},
+    {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(EnableImageDeregistrationProtectionRequest, dry_run), false, false},
+};
+constinit const StructInfo kEnableImageDeregistrationProtectionRequest = struct_info<EnableImageDeregistrationProtectionRequest, Roles{.root = true}>("EnableImageDeregistrationProtectionRequest", kEnableImageDeregistrationProtectionRequestMembers);
+
+constexpr MemberInfo kEnableImageDeregistrationProtectionResultMembers[] = {
+    {"Return", "Return", "return", {.kind = Kind::string}, offsetof(EnableImageDeregistrationProtectionResult, return_), false, false},
+};
+constinit const StructInfo kEnableImageDeregistrationProtectionResult = struct_info<EnableImageDeregistrationProtectionResult, Roles{.root = true}>("EnableImageDeregistrationProtectionResult", kEnableImageDeregistrationProtectionResultMembers);
+
+constexpr MemberInfo kEnableImageRequestMembers[] = {
+    {"ImageId", "ImageId", "ImageId", {.kind = Kind::string}, offsetof(EnableImageRequest, image_id), true, false},
+    {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(EnableImageRequest, dry_run), false, false},
+};
+constinit const StructInfo kEnableImageRequest = struct_info<EnableImageRequest, Roles{.root = true}>("EnableImageRequest", kEnableImageRequestMembers);
+
+constexpr MemberInfo kEnableImageResultMembers[] = {
+    {"Return", "Return", "return", {.kind = Kind::boolean}, offsetof(EnableImageResult, return_), false, false},
+};
+constinit const StructInfo kEnableImageResult = struct_info<EnableImageResult, Roles{.root = true}>("EnableImageResult", kEnableImageResultMembers);
 
 constexpr MemberInfo kEnableSnapshotBlockPublicAccessRequestMembers[] = {
     {"State", "State", "State", {.kind = Kind::string, .values = &kSnapshotBlockPublicAccessStateEnum}, offsetof(EnableSnapshotBlockPublicAccessRequest, state), true, false},
@@ -109,105 +213,10 @@ constexpr MemberInfo kGetConsoleScreenshotResultMembers[] = {
 };
 constinit const StructInfo kGetConsoleScreenshotResult = struct_info<GetConsoleScreenshotResult, Roles{.root = true}>("GetConsoleScreenshotResult", kGetConsoleScreenshotResultMembers);
 
-constexpr MemberInfo kGetImageBlockPublicAccessStateRequestMembers[] = {
-    {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(GetImageBlockPublicAccessStateRequest, dry_run), false, false},
+constexpr MemberInfo kGetImageAncestryRequestMembers[] = {
+    {"ImageId", "ImageId", "ImageId", {.kind = Kind::string}, offsetof(GetImageAncestryRequest, image_id), true, false},
+    {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(GetImageAncestryRequest, dry_run), false, false},
 };
-constinit const StructInfo kGetImageBlockPublicAccessStateRequest = struct_info<GetImageBlockPublicAccessStateRequest, Roles{.root = true}>("GetImageBlockPublicAccessStateRequest", kGetImageBlockPublicAccessStateRequestMembers);
-
-constexpr MemberInfo kGetImageBlockPublicAccessStateResultMembers[] = {
-    {"ImageBlockPublicAccessState", "ImageBlockPublicAccessState", "imageBlockPublicAccessState", {.kind = Kind::string}, offsetof(GetImageBlockPublicAccessStateResult, image_block_public_access_state), false, false},
-    {"ManagedBy", "ManagedBy", "managedBy", {.kind = Kind::string}, offsetof(GetImageBlockPublicAccessStateResult, managed_by), false, false},
-};
-constinit const StructInfo kGetImageBlockPublicAccessStateResult = struct_info<GetImageBlockPublicAccessStateResult, Roles{.root = true}>("GetImageBlockPublicAccessStateResult", kGetImageBlockPublicAccessStateResultMembers);
-
-constexpr MemberInfo kGetInstanceMetadataDefaultsRequestMembers[] = {
-    {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(GetInstanceMetadataDefaultsRequest, dry_run), false, false},
-};
-constinit const StructInfo kGetInstanceMetadataDefaultsRequest = struct_info<GetInstanceMetadataDefaultsRequest, Roles{.root = true}>("GetInstanceMetadataDefaultsRequest", kGetInstanceMetadataDefaultsRequestMembers);
-
-constexpr MemberInfo kGetInstanceMetadataDefaultsResultMembers[] = {
-    {"AccountLevel", "AccountLevel", "accountLevel", {.kind = Kind::structure, .structure = &kInstanceMetadataDefaultsResponse}, offsetof(GetInstanceMetadataDefaultsResult, account_level), false, false},
-};
-constinit const StructInfo kGetInstanceMetadataDefaultsResult = struct_info<GetInstanceMetadataDefaultsResult, Roles{.root = true}>("GetInstanceMetadataDefaultsResult", kGetInstanceMetadataDefaultsResultMembers);
-
-constexpr MemberInfo kGetInstanceUefiDataRequestMembers[] = {
-    {"InstanceId", "InstanceId", "InstanceId", {.kind = Kind::string}, offsetof(GetInstanceUefiDataRequest, instance_id), true, false},
-    {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(GetInstanceUefiDataRequest, dry_run), false, false},
-};
-constinit const StructInfo kGetInstanceUefiDataRequest = struct_info<GetInstanceUefiDataRequest, Roles{.root = true}>("GetInstanceUefiDataRequest", kGetInstanceUefiDataRequestMembers);
-
-constexpr MemberInfo kGetInstanceUefiDataResultMembers[] = {
-    {"InstanceId", "InstanceId", "instanceId", {.kind = Kind::string}, offsetof(GetInstanceUefiDataResult, instance_id), false, false},
-    {"UefiData", "UefiData", "uefiData", {.kind = Kind::string}, offsetof(GetInstanceUefiDataResult, uefi_data), false, true},
-};
-constinit const StructInfo kGetInstanceUefiDataResult = struct_info<GetInstanceUefiDataResult, Roles{.root = true}>("GetInstanceUefiDataResult", kGetInstanceUefiDataResultMembers);
-
-constexpr MemberInfo kGetLaunchTemplateDataRequestMembers[] = {
-    {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(GetLaunchTemplateDataRequest, dry_run), false, false},
-    {"InstanceId", "InstanceId", "InstanceId", {.kind = Kind::string}, offsetof(GetLaunchTemplateDataRequest, instance_id), true, false},
-};
-constinit const StructInfo kGetLaunchTemplateDataRequest = struct_info<GetLaunchTemplateDataRequest, Roles{.root = true}>("GetLaunchTemplateDataRequest", kGetLaunchTemplateDataRequestMembers);
-
-constexpr MemberInfo kGetLaunchTemplateDataResultMembers[] = {
-    {"LaunchTemplateData", "LaunchTemplateData", "launchTemplateData", {.kind = Kind::structure, .structure = &kResponseLaunchTemplateData}, offsetof(GetLaunchTemplateDataResult, launch_template_data), false, false},
-};
-constinit const StructInfo kGetLaunchTemplateDataResult = struct_info<GetLaunchTemplateDataResult, Roles{.root = true}>("GetLaunchTemplateDataResult", kGetLaunchTemplateDataResultMembers);
-
-constexpr MemberInfo kGetPasswordDataRequestMembers[] = {
-    {"InstanceId", "InstanceId", "InstanceId", {.kind = Kind::string}, offsetof(GetPasswordDataRequest, instance_id), true, false},
-    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(GetPasswordDataRequest, dry_run), false, false},
-};
-constinit const StructInfo kGetPasswordDataRequest = struct_info<GetPasswordDataRequest, Roles{.root = true}>("GetPasswordDataRequest", kGetPasswordDataRequestMembers);
-
-constexpr MemberInfo kGetPasswordDataResultMembers[] = {
-    {"InstanceId", "InstanceId", "instanceId", {.kind = Kind::string}, offsetof(GetPasswordDataResult, instance_id), false, false},
-    {"Timestamp", "Timestamp", "timestamp", {.kind = Kind::timestamp}, offsetof(GetPasswordDataResult, timestamp), false, false},
-    {"PasswordData", "PasswordData", "passwordData", {.kind = Kind::string}, offsetof(GetPasswordDataResult, password_data), false, true},
-};
-constinit const StructInfo kGetPasswordDataResult = struct_info<GetPasswordDataResult, Roles{.root = true}>("GetPasswordDataResult", kGetPasswordDataResultMembers);
-
-constexpr MemberInfo kGetSnapshotBlockPublicAccessStateRequestMembers[] = {
-    {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(GetSnapshotBlockPublicAccessStateRequest, dry_run), false, false},
-};
-constinit const StructInfo kGetSnapshotBlockPublicAccessStateRequest = struct_info<GetSnapshotBlockPublicAccessStateRequest, Roles{.root = true}>("GetSnapshotBlockPublicAccessStateRequest", kGetSnapshotBlockPublicAccessStateRequestMembers);
-
-constexpr MemberInfo kGetSnapshotBlockPublicAccessStateResultMembers[] = {
-    {"State", "State", "state", {.kind = Kind::string, .values = &kSnapshotBlockPublicAccessStateEnum}, offsetof(GetSnapshotBlockPublicAccessStateResult, state), false, false},
-    {"ManagedBy", "ManagedBy", "managedBy", {.kind = Kind::string}, offsetof(GetSnapshotBlockPublicAccessStateResult, managed_by), false, false},
-};
-constinit const StructInfo kGetSnapshotBlockPublicAccessStateResult = struct_info<GetSnapshotBlockPublicAccessStateResult, Roles{.root = true}>("GetSnapshotBlockPublicAccessStateResult", kGetSnapshotBlockPublicAccessStateResultMembers);
-
-constexpr MemberInfo kGpuDeviceInfoMembers[] = {
-    {"Name", "Name", "name", {.kind = Kind::string}, offsetof(GpuDeviceInfo, name), false, false},
-    {"Manufacturer", "Manufacturer", "manufacturer", {.kind = Kind::string}, offsetof(GpuDeviceInfo, manufacturer), false, false},
-    {"Count", "Count", "count", {.kind = Kind::integer}, offsetof(GpuDeviceInfo, count), false, false},
-    {"LogicalGpuCount", "LogicalGpuCount", "logicalGpuCount", {.kind = Kind::integer}, offsetof(GpuDeviceInfo, logical_gpu_count), false, false},
-    {"GpuPartitionSize", "GpuPartitionSize", "gpuPartitionSize", {.kind = Kind::double_}, offsetof(GpuDeviceInfo, gpu_partition_size), false, false},
-    {"Workloads", "WorkloadSet", "workloadSet", {.kind = Kind::list, .list = &kWorkloadsListList}, offsetof(GpuDeviceInfo, workloads), false, false},
-    {"MemoryInfo", "MemoryInfo", "memoryInfo", {.kind = Kind::structure, .structure = &kGpuDeviceMemoryInfo}, offsetof(GpuDeviceInfo, memory_info), false, false},
-};
-constinit const StructInfo kGpuDeviceInfo = struct_info<GpuDeviceInfo, Roles{}>("GpuDeviceInfo", kGpuDeviceInfoMembers);
-
-constexpr MemberInfo kGpuDeviceMemoryInfoMembers[] = {
-    {"SizeInMiB", "SizeInMiB", "sizeInMiB", {.kind = Kind::integer}, offsetof(GpuDeviceMemoryInfo, size_in_mi_b), false, false},
-};
-constinit const StructInfo kGpuDeviceMemoryInfo = struct_info<GpuDeviceMemoryInfo, Roles{.member = true}>("GpuDeviceMemoryInfo", kGpuDeviceMemoryInfoMembers);
-
-constexpr MemberInfo kGpuInfoMembers[] = {
-    {"Gpus", "Gpus", "gpus", {.kind = Kind::list, .list = &kGpuDeviceInfoListList}, offsetof(GpuInfo, gpus), false, false},
-    {"TotalGpuMemoryInMiB", "TotalGpuMemoryInMiB", "totalGpuMemoryInMiB", {.kind = Kind::integer}, offsetof(GpuInfo, total_gpu_memory_in_mi_b), false, false},
-};
-constinit const StructInfo kGpuInfo = struct_info<GpuInfo, Roles{.member = true}>("GpuInfo", kGpuInfoMembers);
-
-constexpr MemberInfo kGroupIdentifierMembers[] = {
-    {"GroupId", "GroupId", "groupId", {.kind = Kind::string}, offsetof(GroupIdentifier, group_id), false, false},
-    {"GroupName", "GroupName", "groupName", {.kind = Kind::string}, offsetof(GroupIdentifier, group_name), false, false},
-};
-constinit const StructInfo kGroupIdentifier = struct_info<GroupIdentifier, Roles{}>("GroupIdentifier", kGroupIdentifierMembers);
-
-constexpr MemberInfo kHibernationOptionsMembers[] = {
-    {"Configured", "Configured", "configured", {.kind = Kind::boolean}, offsetof(HibernationOptions, configured), false, false},
-};
-constinit const StructInfo kHibernationOptions = struct_info<HibernationOptions, Roles{.member = true}>("HibernationOptions", kHibernationOptionsMembers);
+constinit const StructInfo kGetImageAncestryRequest = struct_info<GetImageAncestryRequest, Roles{.root = true}>("GetImageAncestryRequest", kGetImageAncestryRequestMembers);
 
 }  // namespace kiln::api::ec2::tables

@@ -3,14 +3,10 @@
 #pragma once
 
 #include "api/codec/value.h"
+#include "api/generated/iam/attached_permissions_boundary.h"
 #include "api/generated/iam/tag.h"
 
 namespace kiln::api::iam {
-
-struct AttachedPermissionsBoundary {
-    std::optional<std::string> permissions_boundary_type;  // PermissionsBoundaryPolicy
-    std::optional<std::string> permissions_boundary_arn;
-};
 
 struct RoleLastUsed {
     Scalar<UnixMillis> last_used_date;

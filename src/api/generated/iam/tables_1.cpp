@@ -3,34 +3,53 @@
 #include <cstddef>
 
 #include "api/generated/iam/add_role_to_instance_profile.h"
+#include "api/generated/iam/attached_permissions_boundary.h"
+#include "api/generated/iam/create_access_key.h"
 #include "api/generated/iam/create_instance_profile.h"
 #include "api/generated/iam/create_role.h"
+#include "api/generated/iam/create_user.h"
+#include "api/generated/iam/delete_access_key.h"
 #include "api/generated/iam/delete_instance_profile.h"
 #include "api/generated/iam/delete_role.h"
 #include "api/generated/iam/delete_role_policy.h"
+#include "api/generated/iam/delete_user.h"
+#include "api/generated/iam/delete_user_policy.h"
 #include "api/generated/iam/get_instance_profile.h"
 #include "api/generated/iam/get_role.h"
 #include "api/generated/iam/get_role_policy.h"
+#include "api/generated/iam/get_user.h"
+#include "api/generated/iam/get_user_policy.h"
 #include "api/generated/iam/instance_profile.h"
+#include "api/generated/iam/list_access_keys.h"
 #include "api/generated/iam/list_attached_role_policies.h"
-#include "api/generated/iam/list_instance_profiles.h"
-#include "api/generated/iam/list_instance_profiles_for_role.h"
-#include "api/generated/iam/list_role_policies.h"
-#include "api/generated/iam/list_roles.h"
-#include "api/generated/iam/put_role_policy.h"
-#include "api/generated/iam/remove_role_from_instance_profile.h"
-#include "api/generated/iam/role.h"
 #include "api/generated/iam/tables.h"
 
 namespace kiln::api::iam::tables {
 
 constinit const ListInfo kPolicyNameListTypeList = list_info<std::string>("member", {.kind = Kind::string});
 
+constinit const ListInfo kAccessKeyMetadataListTypeList = list_info<AccessKeyMetadata>("member", {.kind = Kind::structure, .structure = &kAccessKeyMetadata});
+
 constinit const ListInfo kAttachedPoliciesListTypeList = list_info<AttachedPolicy>("member", {.kind = Kind::structure, .structure = &kAttachedPolicy});
 
 constinit const ListInfo kInstanceProfileListTypeList = list_info<InstanceProfile>("member", {.kind = Kind::structure, .structure = &kInstanceProfile});
 
-constinit const ListInfo kRoleListTypeList = list_info<Role>("member", {.kind = Kind::structure, .structure = &kRole});
+constexpr MemberInfo kAccessKeyMembers[] = {
+    {"UserName", "UserName", "UserName", {.kind = Kind::string}, offsetof(AccessKey, user_name), true, false},
+    {"AccessKeyId", "AccessKeyId", "AccessKeyId", {.kind = Kind::string}, offsetof(AccessKey, access_key_id), true, false},
+    {"Status", "Status", "Status", {.kind = Kind::string}, offsetof(AccessKey, status), true, false},
+    {"SecretAccessKey", "SecretAccessKey", "SecretAccessKey", {.kind = Kind::string}, offsetof(AccessKey, secret_access_key), true, true},
+    {"CreateDate", "CreateDate", "CreateDate", {.kind = Kind::timestamp}, offsetof(AccessKey, create_date), false, false},
+};
+constinit const StructInfo kAccessKey = struct_info<AccessKey, Roles{.member = true}>("AccessKey", kAccessKeyMembers);
+
+constexpr MemberInfo kAccessKeyMetadataMembers[] = {
+    {"UserName", "UserName", "UserName", {.kind = Kind::string}, offsetof(AccessKeyMetadata, user_name), false, false},
+    {"AccessKeyId", "AccessKeyId", "AccessKeyId", {.kind = Kind::string}, offsetof(AccessKeyMetadata, access_key_id), false, false},
+    {"Status", "Status", "Status", {.kind = Kind::string}, offsetof(AccessKeyMetadata, status), false, false},
+    {"CreateDate", "CreateDate", "CreateDate", {.kind = Kind::timestamp}, offsetof(AccessKeyMetadata, create_date), false, false},
+};
+constinit const StructInfo kAccessKeyMetadata = struct_info<AccessKeyMetadata, Roles{}>("AccessKeyMetadata", kAccessKeyMetadataMembers);
 
 constexpr MemberInfo kAddRoleToInstanceProfileRequestMembers[] = {
     {"InstanceProfileName", "InstanceProfileName", "InstanceProfileName", {.kind = Kind::string}, offsetof(AddRoleToInstanceProfileRequest, instance_profile_name), true, false},
@@ -49,6 +68,16 @@ constexpr MemberInfo kAttachedPolicyMembers[] = {
     {"PolicyArn", "PolicyArn", "PolicyArn", {.kind = Kind::string}, offsetof(AttachedPolicy, policy_arn), false, false},
 };
 constinit const StructInfo kAttachedPolicy = struct_info<AttachedPolicy, Roles{}>("AttachedPolicy", kAttachedPolicyMembers);
+
+constexpr MemberInfo kCreateAccessKeyRequestMembers[] = {
+    {"UserName", "UserName", "UserName", {.kind = Kind::string}, offsetof(CreateAccessKeyRequest, user_name), false, false},
+};
+constinit const StructInfo kCreateAccessKeyRequest = struct_info<CreateAccessKeyRequest, Roles{.root = true}>("CreateAccessKeyRequest", kCreateAccessKeyRequestMembers);
+
+constexpr MemberInfo kCreateAccessKeyResponseMembers[] = {
+    {"AccessKey", "AccessKey", "AccessKey", {.kind = Kind::structure, .structure = &kAccessKey}, offsetof(CreateAccessKeyResponse, access_key), true, false},
+};
+constinit const StructInfo kCreateAccessKeyResponse = struct_info<CreateAccessKeyResponse, Roles{.root = true}>("CreateAccessKeyResponse", kCreateAccessKeyResponseMembers);
 
 constexpr MemberInfo kCreateInstanceProfileRequestMembers[] = {
     {"InstanceProfileName", "InstanceProfileName", "InstanceProfileName", {.kind = Kind::string}, offsetof(CreateInstanceProfileRequest, instance_profile_name), true, false},
@@ -78,6 +107,25 @@ constexpr MemberInfo kCreateRoleResponseMembers[] = {
 };
 constinit const StructInfo kCreateRoleResponse = struct_info<CreateRoleResponse, Roles{.root = true}>("CreateRoleResponse", kCreateRoleResponseMembers);
 
+constexpr MemberInfo kCreateUserRequestMembers[] = {
+    {"Path", "Path", "Path", {.kind = Kind::string}, offsetof(CreateUserRequest, path), false, false},
+    {"UserName", "UserName", "UserName", {.kind = Kind::string}, offsetof(CreateUserRequest, user_name), true, false},
+    {"PermissionsBoundary", "PermissionsBoundary", "PermissionsBoundary", {.kind = Kind::string}, offsetof(CreateUserRequest, permissions_boundary), false, false},
+    {"Tags", "Tags", "Tags", {.kind = Kind::list, .list = &kTagListTypeList}, offsetof(CreateUserRequest, tags), false, false},
+};
+constinit const StructInfo kCreateUserRequest = struct_info<CreateUserRequest, Roles{.root = true}>("CreateUserRequest", kCreateUserRequestMembers);
+
+constexpr MemberInfo kCreateUserResponseMembers[] = {
+    {"User", "User", "User", {.kind = Kind::structure, .structure = &kUser}, offsetof(CreateUserResponse, user), false, false},
+};
+constinit const StructInfo kCreateUserResponse = struct_info<CreateUserResponse, Roles{.root = true}>("CreateUserResponse", kCreateUserResponseMembers);
+
+constexpr MemberInfo kDeleteAccessKeyRequestMembers[] = {
+    {"UserName", "UserName", "UserName", {.kind = Kind::string}, offsetof(DeleteAccessKeyRequest, user_name), false, false},
+    {"AccessKeyId", "AccessKeyId", "AccessKeyId", {.kind = Kind::string}, offsetof(DeleteAccessKeyRequest, access_key_id), true, false},
+};
+constinit const StructInfo kDeleteAccessKeyRequest = struct_info<DeleteAccessKeyRequest, Roles{.root = true}>("DeleteAccessKeyRequest", kDeleteAccessKeyRequestMembers);
+
 constexpr MemberInfo kDeleteInstanceProfileRequestMembers[] = {
     {"InstanceProfileName", "InstanceProfileName", "InstanceProfileName", {.kind = Kind::string}, offsetof(DeleteInstanceProfileRequest, instance_profile_name), true, false},
 };
@@ -93,6 +141,17 @@ constexpr MemberInfo kDeleteRoleRequestMembers[] = {
     {"RoleName", "RoleName", "RoleName", {.kind = Kind::string}, offsetof(DeleteRoleRequest, role_name), true, false},
 };
 constinit const StructInfo kDeleteRoleRequest = struct_info<DeleteRoleRequest, Roles{.root = true}>("DeleteRoleRequest", kDeleteRoleRequestMembers);
+
+constexpr MemberInfo kDeleteUserPolicyRequestMembers[] = {
+    {"UserName", "UserName", "UserName", {.kind = Kind::string}, offsetof(DeleteUserPolicyRequest, user_name), true, false},
+    {"PolicyName", "PolicyName", "PolicyName", {.kind = Kind::string}, offsetof(DeleteUserPolicyRequest, policy_name), true, false},
+};
+constinit const StructInfo kDeleteUserPolicyRequest = struct_info<DeleteUserPolicyRequest, Roles{.root = true}>("DeleteUserPolicyRequest", kDeleteUserPolicyRequestMembers);
+
+constexpr MemberInfo kDeleteUserRequestMembers[] = {
+    {"UserName", "UserName", "UserName", {.kind = Kind::string}, offsetof(DeleteUserRequest, user_name), true, false},
+};
+constinit const StructInfo kDeleteUserRequest = struct_info<DeleteUserRequest, Roles{.root = true}>("DeleteUserRequest", kDeleteUserRequestMembers);
 
 constexpr MemberInfo kGetInstanceProfileRequestMembers[] = {
     {"InstanceProfileName", "InstanceProfileName", "InstanceProfileName", {.kind = Kind::string}, offsetof(GetInstanceProfileRequest, instance_profile_name), true, false},
@@ -127,6 +186,29 @@ constexpr MemberInfo kGetRoleResponseMembers[] = {
 };
 constinit const StructInfo kGetRoleResponse = struct_info<GetRoleResponse, Roles{.root = true}>("GetRoleResponse", kGetRoleResponseMembers);
 
+constexpr MemberInfo kGetUserPolicyRequestMembers[] = {
+    {"UserName", "UserName", "UserName", {.kind = Kind::string}, offsetof(GetUserPolicyRequest, user_name), true, false},
+    {"PolicyName", "PolicyName", "PolicyName", {.kind = Kind::string}, offsetof(GetUserPolicyRequest, policy_name), true, false},
+};
+constinit const StructInfo kGetUserPolicyRequest = struct_info<GetUserPolicyRequest, Roles{.root = true}>("GetUserPolicyRequest", kGetUserPolicyRequestMembers);
+
+constexpr MemberInfo kGetUserPolicyResponseMembers[] = {
+    {"UserName", "UserName", "UserName", {.kind = Kind::string}, offsetof(GetUserPolicyResponse, user_name), true, false},
+    {"PolicyName", "PolicyName", "PolicyName", {.kind = Kind::string}, offsetof(GetUserPolicyResponse, policy_name), true, false},
+    {"PolicyDocument", "PolicyDocument", "PolicyDocument", {.kind = Kind::string}, offsetof(GetUserPolicyResponse, policy_document), true, false},
+};
+constinit const StructInfo kGetUserPolicyResponse = struct_info<GetUserPolicyResponse, Roles{.root = true}>("GetUserPolicyResponse", kGetUserPolicyResponseMembers);
+
+constexpr MemberInfo kGetUserRequestMembers[] = {
+    {"UserName", "UserName", "UserName", {.kind = Kind::string}, offsetof(GetUserRequest, user_name), false, false},
+};
+constinit const StructInfo kGetUserRequest = struct_info<GetUserRequest, Roles{.root = true}>("GetUserRequest", kGetUserRequestMembers);
+
+constexpr MemberInfo kGetUserResponseMembers[] = {
+    {"User", "User", "User", {.kind = Kind::structure, .structure = &kUser}, offsetof(GetUserResponse, user), true, false},
+};
+constinit const StructInfo kGetUserResponse = struct_info<GetUserResponse, Roles{.root = true}>("GetUserResponse", kGetUserResponseMembers);
+
 constexpr MemberInfo kInstanceProfileMembers[] = {
     {"Path", "Path", "Path", {.kind = Kind::string}, offsetof(InstanceProfile, path), true, false},
     {"InstanceProfileName", "InstanceProfileName", "InstanceProfileName", {.kind = Kind::string}, offsetof(InstanceProfile, instance_profile_name), true, false},
@@ -137,105 +219,5 @@ constexpr MemberInfo kInstanceProfileMembers[] = {
     {"Tags", "Tags", "Tags", {.kind = Kind::list, .list = &kTagListTypeList}, offsetof(InstanceProfile, tags), false, false},
 };
 constinit const StructInfo kInstanceProfile = struct_info<InstanceProfile, Roles{.member = true}>("InstanceProfile", kInstanceProfileMembers);
-
-constexpr MemberInfo kListAttachedRolePoliciesRequestMembers[] = {
-    {"RoleName", "RoleName", "RoleName", {.kind = Kind::string}, offsetof(ListAttachedRolePoliciesRequest, role_name), true, false},
-    {"PathPrefix", "PathPrefix", "PathPrefix", {.kind = Kind::string}, offsetof(ListAttachedRolePoliciesRequest, path_prefix), false, false},
-    {"Marker", "Marker", "Marker", {.kind = Kind::string}, offsetof(ListAttachedRolePoliciesRequest, marker), false, false},
-    {"MaxItems", "MaxItems", "MaxItems", {.kind = Kind::integer}, offsetof(ListAttachedRolePoliciesRequest, max_items), false, false},
-};
-constinit const StructInfo kListAttachedRolePoliciesRequest = struct_info<ListAttachedRolePoliciesRequest, Roles{.root = true}>("ListAttachedRolePoliciesRequest", kListAttachedRolePoliciesRequestMembers);
-
-constexpr MemberInfo kListAttachedRolePoliciesResponseMembers[] = {
-    {"AttachedPolicies", "AttachedPolicies", "AttachedPolicies", {.kind = Kind::list, .list = &kAttachedPoliciesListTypeList}, offsetof(ListAttachedRolePoliciesResponse, attached_policies), false, false},
-    {"IsTruncated", "IsTruncated", "IsTruncated", {.kind = Kind::boolean}, offsetof(ListAttachedRolePoliciesResponse, is_truncated), false, false},
-    {"Marker", "Marker", "Marker", {.kind = Kind::string}, offsetof(ListAttachedRolePoliciesResponse, marker), false, false},
-};
-constinit const StructInfo kListAttachedRolePoliciesResponse = struct_info<ListAttachedRolePoliciesResponse, Roles{.root = true}>("ListAttachedRolePoliciesResponse", kListAttachedRolePoliciesResponseMembers);
-
-constexpr MemberInfo kListInstanceProfilesForRoleRequestMembers[] = {
-    {"RoleName", "RoleName", "RoleName", {.kind = Kind::string}, offsetof(ListInstanceProfilesForRoleRequest, role_name), true, false},
-    {"Marker", "Marker", "Marker", {.kind = Kind::string}, offsetof(ListInstanceProfilesForRoleRequest, marker), false, false},
-    {"MaxItems", "MaxItems", "MaxItems", {.kind = Kind::integer}, offsetof(ListInstanceProfilesForRoleRequest, max_items), false, false},
-};
-constinit const StructInfo kListInstanceProfilesForRoleRequest = struct_info<ListInstanceProfilesForRoleRequest, Roles{.root = true}>("ListInstanceProfilesForRoleRequest", kListInstanceProfilesForRoleRequestMembers);
-
-constexpr MemberInfo kListInstanceProfilesForRoleResponseMembers[] = {
-    {"InstanceProfiles", "InstanceProfiles", "InstanceProfiles", {.kind = Kind::list, .list = &kInstanceProfileListTypeList}, offsetof(ListInstanceProfilesForRoleResponse, instance_profiles), true, false},
-    {"IsTruncated", "IsTruncated", "IsTruncated", {.kind = Kind::boolean}, offsetof(ListInstanceProfilesForRoleResponse, is_truncated), false, false},
-    {"Marker", "Marker", "Marker", {.kind = Kind::string}, offsetof(ListInstanceProfilesForRoleResponse, marker), false, false},
-};
-constinit const StructInfo kListInstanceProfilesForRoleResponse = struct_info<ListInstanceProfilesForRoleResponse, Roles{.root = true}>("ListInstanceProfilesForRoleResponse", kListInstanceProfilesForRoleResponseMembers);
-
-constexpr MemberInfo kListInstanceProfilesRequestMembers[] = {
-    {"PathPrefix", "PathPrefix", "PathPrefix", {.kind = Kind::string}, offsetof(ListInstanceProfilesRequest, path_prefix), false, false},
-    {"Marker", "Marker", "Marker", {.kind = Kind::string}, offsetof(ListInstanceProfilesRequest, marker), false, false},
-    {"MaxItems", "MaxItems", "MaxItems", {.kind = Kind::integer}, offsetof(ListInstanceProfilesRequest, max_items), false, false},
-};
-constinit const StructInfo kListInstanceProfilesRequest = struct_info<ListInstanceProfilesRequest, Roles{.root = true}>("ListInstanceProfilesRequest", kListInstanceProfilesRequestMembers);
-
-constexpr MemberInfo kListInstanceProfilesResponseMembers[] = {
-    {"InstanceProfiles", "InstanceProfiles", "InstanceProfiles", {.kind = Kind::list, .list = &kInstanceProfileListTypeList}, offsetof(ListInstanceProfilesResponse, instance_profiles), true, false},
-    {"IsTruncated", "IsTruncated", "IsTruncated", {.kind = Kind::boolean}, offsetof(ListInstanceProfilesResponse, is_truncated), false, false},
-    {"Marker", "Marker", "Marker", {.kind = Kind::string}, offsetof(ListInstanceProfilesResponse, marker), false, false},
-};
-constinit const StructInfo kListInstanceProfilesResponse = struct_info<ListInstanceProfilesResponse, Roles{.root = true}>("ListInstanceProfilesResponse", kListInstanceProfilesResponseMembers);
-
-constexpr MemberInfo kListRolePoliciesRequestMembers[] = {
-    {"RoleName", "RoleName", "RoleName", {.kind = Kind::string}, offsetof(ListRolePoliciesRequest, role_name), true, false},
-    {"Marker", "Marker", "Marker", {.kind = Kind::string}, offsetof(ListRolePoliciesRequest, marker), false, false},
-    {"MaxItems", "MaxItems", "MaxItems", {.kind = Kind::integer}, offsetof(ListRolePoliciesRequest, max_items), false, false},
-};
-constinit const StructInfo kListRolePoliciesRequest = struct_info<ListRolePoliciesRequest, Roles{.root = true}>("ListRolePoliciesRequest", kListRolePoliciesRequestMembers);
-
-constexpr MemberInfo kListRolePoliciesResponseMembers[] = {
-    {"PolicyNames", "PolicyNames", "PolicyNames", {.kind = Kind::list, .list = &kPolicyNameListTypeList}, offsetof(ListRolePoliciesResponse, policy_names), true, false},
-    {"IsTruncated", "IsTruncated", "IsTruncated", {.kind = Kind::boolean}, offsetof(ListRolePoliciesResponse, is_truncated), false, false},
-    {"Marker", "Marker", "Marker", {.kind = Kind::string}, offsetof(ListRolePoliciesResponse, marker), false, false},
-};
-constinit const StructInfo kListRolePoliciesResponse = struct_info<ListRolePoliciesResponse, Roles{.root = true}>("ListRolePoliciesResponse", kListRolePoliciesResponseMembers);
-
-constexpr MemberInfo kListRolesRequestMembers[] = {
-    {"PathPrefix", "PathPrefix", "PathPrefix", {.kind = Kind::string}, offsetof(ListRolesRequest, path_prefix), false, false},
-    {"Marker", "Marker", "Marker", {.kind = Kind::string}, offsetof(ListRolesRequest, marker), false, false},
-    {"MaxItems", "MaxItems", "MaxItems", {.kind = Kind::integer}, offsetof(ListRolesRequest, max_items), false, false},
-};
-constinit const StructInfo kListRolesRequest = struct_info<ListRolesRequest, Roles{.root = true}>("ListRolesRequest", kListRolesRequestMembers);
-
-constexpr MemberInfo kListRolesResponseMembers[] = {
-    {"Roles", "Roles", "Roles", {.kind = Kind::list, .list = &kRoleListTypeList}, offsetof(ListRolesResponse, roles), true, false},
-    {"IsTruncated", "IsTruncated", "IsTruncated", {.kind = Kind::boolean}, offsetof(ListRolesResponse, is_truncated), false, false},
-    {"Marker", "Marker", "Marker", {.kind = Kind::string}, offsetof(ListRolesResponse, marker), false, false},
-};
-constinit const StructInfo kListRolesResponse = struct_info<ListRolesResponse, Roles{.root = true}>("ListRolesResponse", kListRolesResponseMembers);
-
-constexpr MemberInfo kPutRolePolicyRequestMembers[] = {
-    {"RoleName", "RoleName", "RoleName", {.kind = Kind::string}, offsetof(PutRolePolicyRequest, role_name), true, false},
-    {"PolicyName", "PolicyName", "PolicyName", {.kind = Kind::string}, offsetof(PutRolePolicyRequest, policy_name), true, false},
-    {"PolicyDocument", "PolicyDocument", "PolicyDocument", {.kind = Kind::string}, offsetof(PutRolePolicyRequest, policy_document), true, false},
-};
-constinit const StructInfo kPutRolePolicyRequest = struct_info<PutRolePolicyRequest, Roles{.root = true}>("PutRolePolicyRequest", kPutRolePolicyRequestMembers);
-
-constexpr MemberInfo kRemoveRoleFromInstanceProfileRequestMembers[] = {
-    {"InstanceProfileName", "InstanceProfileName", "InstanceProfileName", {.kind = Kind::string}, offsetof(RemoveRoleFromInstanceProfileRequest, instance_profile_name), true, false},
-    {"RoleName", "RoleName", "RoleName", {.kind = Kind::string}, offsetof(RemoveRoleFromInstanceProfileRequest, role_name), true, false},
-};
-constinit const StructInfo kRemoveRoleFromInstanceProfileRequest = struct_info<RemoveRoleFromInstanceProfileRequest, Roles{.root = true}>("RemoveRoleFromInstanceProfileRequest", kRemoveRoleFromInstanceProfileRequestMembers);
-
-constexpr MemberInfo kRoleMembers[] = {
-    {"Path", "Path", "Path", {.kind = Kind::string}, offsetof(Role, path), true, false},
-    {"RoleName", "RoleName", "RoleName", {.kind = Kind::string}, offsetof(Role, role_name), true, false},
-    {"RoleId", "RoleId", "RoleId", {.kind = Kind::string}, offsetof(Role, role_id), true, false},
-    {"Arn", "Arn", "Arn", {.kind = Kind::string}, offsetof(Role, arn), true, false},
-    {"CreateDate", "CreateDate", "CreateDate", {.kind = Kind::timestamp}, offsetof(Role, create_date), true, false},
-    {"AssumeRolePolicyDocument", "AssumeRolePolicyDocument", "AssumeRolePolicyDocument", {.kind = Kind::string}, offsetof(Role, assume_role_policy_document), false, false},
-    {"Description", "Description", "Description", {.kind = Kind::string}, offsetof(Role, description), false, false},
-    {"MaxSessionDuration", "MaxSessionDuration", "MaxSessionDuration", {.kind = Kind::integer}, offsetof(Role, max_session_duration), false, false},
-    {"PermissionsBoundary", "PermissionsBoundary", "PermissionsBoundary", {.kind = Kind::structure, .structure = &kAttachedPermissionsBoundary}, offsetof(Role, permissions_boundary), false, false},
-    {"Tags", "Tags", "Tags", {.kind = Kind::list, .list = &kTagListTypeList}, offsetof(Role, tags), false, false},
-    {"RoleLastUsed", "RoleLastUsed", "RoleLastUsed", {.kind = Kind::structure, .structure = &kRoleLastUsed}, offsetof(Role, role_last_used), false, false},
-    {"SourceRoleTemplate", "SourceRoleTemplate", "SourceRoleTemplate", {.kind = Kind::structure, .structure = &kSourceRoleTemplate}, offsetof(Role, source_role_template), false, false},
-};
-constinit const StructInfo kRole = struct_info<Role, Roles{.member = true}>("Role", kRoleMembers);
 
 }  // namespace kiln::api::iam::tables

@@ -6,6 +6,8 @@
 
 namespace kiln::api::ssm::tables {
 
+extern const StructInfo kDeleteParameterRequest;
+extern const StructInfo kDeleteParameterResult;
 extern const StructInfo kGetParameterRequest;
 extern const StructInfo kGetParameterResult;
 extern const StructInfo kGetParametersByPathRequest;
@@ -14,9 +16,15 @@ extern const StructInfo kGetParametersRequest;
 extern const StructInfo kGetParametersResult;
 extern const StructInfo kParameter;
 extern const StructInfo kParameterStringFilter;
+extern const StructInfo kPutParameterRequest;
+extern const StructInfo kPutParameterResult;
+extern const StructInfo kTag;
 extern const ListInfo kParameterListList;
 extern const ListInfo kParameterNameListList;
 extern const ListInfo kParameterStringFilterListList;
 extern const ListInfo kParameterStringFilterValueListList;
+extern const ListInfo kTagListList;
+extern const EnumInfo kParameterTierEnum;
+extern const EnumInfo kParameterTypeEnum;
 
 }  // namespace kiln::api::ssm::tables

@@ -6,7 +6,22 @@
 
 namespace kiln::api::sts::tables {
 
+extern const StructInfo kAssumeRoleRequest;
+extern const StructInfo kAssumeRoleResponse;
+extern const StructInfo kAssumedRoleUser;
+extern const StructInfo kCredentials;
+extern const StructInfo kGetAccessKeyInfoRequest;
+extern const StructInfo kGetAccessKeyInfoResponse;
 extern const StructInfo kGetCallerIdentityRequest;
 extern const StructInfo kGetCallerIdentityResponse;
+extern const StructInfo kGetSessionTokenRequest;
+extern const StructInfo kGetSessionTokenResponse;
+extern const StructInfo kPolicyDescriptorType;
+extern const StructInfo kProvidedContext;
+extern const StructInfo kTag;
+extern const ListInfo kProvidedContextsListTypeList;
+extern const ListInfo kPolicyDescriptorListTypeList;
+extern const ListInfo kTagKeyListTypeList;
+extern const ListInfo kTagListTypeList;
 
 }  // namespace kiln::api::sts::tables
