@@ -40,6 +40,7 @@ void fields(V& v, T& x) {
     v.column("created", x.created);
     v.field("image_access", x.image_access);
     v.field("snapshot_access", x.snapshot_access);
+    v.field("no_default_vpc", x.no_default_vpc);
 }
 
 template <class V, Is<model::KeyPair> T>

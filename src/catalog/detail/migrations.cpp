@@ -44,6 +44,7 @@ std::span<const Migration> migrations() {
         {10, "sharing", k0010Sharing},
         {11, "launch templates", k0011LaunchTemplates},
         {12, "block uploads", k0012BlockUploads},
+        {13, "vpcs", k0013Vpcs},
     };
     return kSteps;
 }

@@ -18,5 +18,6 @@ extern const std::string_view k0009DiskTransport;
 extern const std::string_view k0010Sharing;
 extern const std::string_view k0011LaunchTemplates;
 extern const std::string_view k0012BlockUploads;
+extern const std::string_view k0013Vpcs;
 
 }  // namespace kiln::catalog::detail

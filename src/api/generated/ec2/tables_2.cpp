@@ -7,6 +7,7 @@
 #include "api/generated/ec2/connection_tracking_specification_request.h"
 #include "api/generated/ec2/copy_image.h"
 #include "api/generated/ec2/copy_snapshot.h"
+#include "api/generated/ec2/create_default_vpc.h"
 #include "api/generated/ec2/create_image.h"
 #include "api/generated/ec2/create_key_pair.h"
 #include "api/generated/ec2/create_launch_template.h"
@@ -14,10 +15,8 @@
 #include "api/generated/ec2/create_security_group.h"
 #include "api/generated/ec2/create_snapshot.h"
 #include "api/generated/ec2/create_snapshots.h"
-#include "api/generated/ec2/create_tags.h"
-#include "api/generated/ec2/create_volume_permission.h"
+#include "api/generated/ec2/create_subnet.h"
 #include "api/generated/ec2/describe_network_interfaces.h"
-#include "api/generated/ec2/modify_snapshot_attribute.h"
 #include "api/generated/ec2/request_launch_template_data.h"
 #include "api/generated/ec2/reservation.h"
 #include "api/generated/ec2/response_launch_template_data.h"
@@ -25,8 +24,6 @@
 #include "api/generated/ec2/tables.h"
 
 namespace kiln::api::ec2::tables {
-
-constinit const ListInfo kCreateVolumePermissionListList = list_info<CreateVolumePermission>("item", {.kind = Kind::structure, .structure = &kCreateVolumePermission});
 
 constexpr MemberInfo kCapacityReservationSpecificationResponseMembers[] = {
     {"CapacityReservationPreference", "CapacityReservationPreference", "capacityReservationPreference", {.kind = Kind::string, .values = &kCapacityReservationPreferenceEnum}, offsetof(CapacityReservationSpecificationResponse, capacity_reservation_preference), false, false},
@@ -145,6 +142,16 @@ constexpr MemberInfo kCpuPerformanceFactorRequestMembers[] = {
 };
 constinit const StructInfo kCpuPerformanceFactorRequest = struct_info<CpuPerformanceFactorRequest, Roles{.member = true}>("CpuPerformanceFactorRequest", kCpuPerformanceFactorRequestMembers);
 
+constexpr MemberInfo kCreateDefaultVpcRequestMembers[] = {
+    {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(CreateDefaultVpcRequest, dry_run), false, false},
+};
+constinit const StructInfo kCreateDefaultVpcRequest = struct_info<CreateDefaultVpcRequest, Roles{.root = true}>("CreateDefaultVpcRequest", kCreateDefaultVpcRequestMembers);
+
+constexpr MemberInfo kCreateDefaultVpcResultMembers[] = {
+    {"Vpc", "Vpc", "vpc", {.kind = Kind::structure, .structure = &kVpc}, offsetof(CreateDefaultVpcResult, vpc), false, false},
+};
+constinit const StructInfo kCreateDefaultVpcResult = struct_info<CreateDefaultVpcResult, Roles{.root = true}>("CreateDefaultVpcResult", kCreateDefaultVpcResultMembers);
+
 constexpr MemberInfo kCreateImageRequestMembers[] = {
     {"TagSpecifications", "TagSpecification", "TagSpecification", {.kind = Kind::list, .list = &kTagSpecificationListList}, offsetof(CreateImageRequest, tag_specifications), false, false},
     {"SnapshotLocation", "SnapshotLocation", "SnapshotLocation", {.kind = Kind::string, .values = &kSnapshotLocationEnumEnum}, offsetof(CreateImageRequest, snapshot_location), false, false},
@@ -249,23 +256,21 @@ constexpr MemberInfo kCreateSnapshotsResultMembers[] = {
 };
 constinit const StructInfo kCreateSnapshotsResult = struct_info<CreateSnapshotsResult, Roles{.root = true}>("CreateSnapshotsResult", kCreateSnapshotsResultMembers);
 
-constexpr MemberInfo kCreateTagsRequestMembers[] = {
-    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(CreateTagsRequest, dry_run), false, false},
-    {"Resources", "ResourceId", "ResourceId", {.kind = Kind::list, .list = &kResourceIdListList}, offsetof(CreateTagsRequest, resources), true, false},
-    {"Tags", "Tag", "Tag", {.kind = Kind::list, .list = &kTagListList}, offsetof(CreateTagsRequest, tags), true, false},
+constexpr MemberInfo kCreateSubnetRequestMembers[] = {
+    {"TagSpecifications", "TagSpecification", "TagSpecification", {.kind = Kind::list, .list = &kTagSpecificationListList}, offsetof(CreateSubnetRequest, tag_specifications), false, false},
+    {"AvailabilityZone", "AvailabilityZone", "AvailabilityZone", {.kind = Kind::string}, offsetof(CreateSubnetRequest, availability_zone), false, false},
+    {"AvailabilityZoneId", "AvailabilityZoneId", "AvailabilityZoneId", {.kind = Kind::string}, offsetof(CreateSubnetRequest, availability_zone_id), false, false},
+    {"CidrBlock", "CidrBlock", "CidrBlock", {.kind = Kind::string}, offsetof(CreateSubnetRequest, cidr_block), false, false},
+    {"Ipv6CidrBlock", "Ipv6CidrBlock", "Ipv6CidrBlock", {.kind = Kind::string}, offsetof(CreateSubnetRequest, ipv6_cidr_block), false, false},
+    {"OutpostArn", "OutpostArn", "OutpostArn", {.kind = Kind::string}, offsetof(CreateSubnetRequest, outpost_arn), false, false},
+    {"VpcId", "VpcId", "VpcId", {.kind = Kind::string}, offsetof(CreateSubnetRequest, vpc_id), true, false},
+    {"Ipv6Native", "Ipv6Native", "Ipv6Native", {.kind = Kind::boolean}, offsetof(CreateSubnetRequest, ipv6_native), false, false},
+    {"Ipv4IpamPoolId", "Ipv4IpamPoolId", "Ipv4IpamPoolId", {.kind = Kind::string}, offsetof(CreateSubnetRequest, ipv4_ipam_pool_id), false, false},
+    {"Ipv4NetmaskLength", "Ipv4NetmaskLength", "Ipv4NetmaskLength", {.kind = Kind::integer}, offsetof(CreateSubnetRequest, ipv4_netmask_length), false, false},
+    {"Ipv6IpamPoolId", "Ipv6IpamPoolId", "Ipv6IpamPoolId", {.kind = Kind::string}, offsetof(CreateSubnetRequest, ipv6_ipam_pool_id), false, false},
+    {"Ipv6NetmaskLength", "Ipv6NetmaskLength", "Ipv6NetmaskLength", {.kind = Kind::integer}, offsetof(CreateSubnetRequest, ipv6_netmask_length), false, false},
+    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(CreateSubnetRequest, dry_run), false, false},
 };
-constinit const StructInfo kCreateTagsRequest = struct_info<CreateTagsRequest, Roles{.root = true}>("CreateTagsRequest", kCreateTagsRequestMembers);
-
-constexpr MemberInfo kCreateVolumePermissionMembers[] = {
-    {"UserId", "UserId", "userId", {.kind = Kind::string}, offsetof(CreateVolumePermission, user_id), false, false},
-    {"Group", "Group", "group", {.kind = Kind::string}, offsetof(CreateVolumePermission, group), false, false},
-};
-constinit const StructInfo kCreateVolumePermission = struct_info<CreateVolumePermission, Roles{}>("CreateVolumePermission", kCreateVolumePermissionMembers);
-
-constexpr MemberInfo kCreateVolumePermissionModificationsMembers[] = {
-    {"Add", "Add", "Add", {.kind = Kind::list, .list = &kCreateVolumePermissionListList}, offsetof(CreateVolumePermissionModifications, add), false, false},
-    {"Remove", "Remove", "Remove", {.kind = Kind::list, .list = &kCreateVolumePermissionListList}, offsetof(CreateVolumePermissionModifications, remove), false, false},
-};
-constinit const StructInfo kCreateVolumePermissionModifications = struct_info<CreateVolumePermissionModifications, Roles{.member = true}>("CreateVolumePermissionModifications", kCreateVolumePermissionModificationsMembers);
+constinit const StructInfo kCreateSubnetRequest = struct_info<CreateSubnetRequest, Roles{.root = true}>("CreateSubnetRequest", kCreateSubnetRequestMembers);
 
 }  // namespace kiln::api::ec2::tables
