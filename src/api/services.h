@@ -21,8 +21,10 @@
 #include "control/instance_settings.h"
 #include "control/instance_status.h"
 #include "control/instances.h"
+#include "control/interface_attributes.h"
 #include "control/key_pairs.h"
 #include "control/launch_templates.h"
+#include "control/network_changes.h"
 #include "control/networks.h"
 #include "control/profile_associations.h"
 #include "control/provided_images.h"
@@ -47,6 +49,7 @@
 #include "control/volume_health.h"
 #include "control/volume_modifications.h"
 #include "control/volumes.h"
+#include "control/vpc_parts.h"
 
 namespace kiln::api {
 
@@ -70,6 +73,9 @@ struct Services {
     control::DiskExports& exports;
     control::Inspector& inspector;
     control::Networks& networks;
+    control::NetworkChanges& network_changes;
+    control::VpcParts& vpc_parts;
+    control::InterfaceAttributes& interface_attributes;
     control::SecurityGroups& security_groups;
     const control::Topology& topology;
     control::ResourceTags& tags;

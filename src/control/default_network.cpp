@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "control/default_network.h"
 
+#include "control/region_settings.h"
 #include "model/cidr.h"
 #include "util/check.h"
 
@@ -37,6 +38,15 @@ const model::Subnet* default_of_zone(const std::vector<model::Subnet>& subnets,
     return found == subnets.end() ? nullptr : &*found;
 }
 
+bool goes_without(const model::Vpc& vpc, const std::string& zone) {
+    const auto& zones = vpc.zones_without_subnet;
+    return std::find(zones.begin(), zones.end(), zone) != zones.end();
+}
+
+bool overlap(const model::Ipv4Cidr& a, const model::Ipv4Cidr& b) {
+    return a.contains(b.address) || b.contains(a.address);
+}
+
 Result<std::optional<model::SecurityGroup>> find_group(catalog::Transaction& tx,
                                                        const model::VpcId& vpc) {
     catalog::SecurityGroupQuery query;
@@ -61,23 +71,25 @@ Result<model::Vpc> make_vpc(catalog::Transaction& tx, const Parts& parts, const 
     return vpc;
 }
 
-// The first /20 of the VPC that no subnet has. A zone that left the topology keeps its range.
+// The first /20 of the VPC of which no subnet has a part. A zone that left the topology keeps its
+// range.
 std::string free_range(const std::vector<model::Subnet>& taken) {
     for (std::uint32_t i = 0; i < kMaxZonesPerRegion; ++i) {
         const std::uint32_t step = i << (32 - kSubnetPrefix);
-        const std::string cidr = model::format_cidr({kVpcRange.address + step, kSubnetPrefix});
+        const model::Ipv4Cidr range{kVpcRange.address + step, kSubnetPrefix};
         const bool used = std::any_of(taken.begin(), taken.end(), [&](const model::Subnet& subnet) {
-            return subnet.cidr == cidr;
+            const auto other = model::parse_ipv4_cidr(subnet.cidr);
+            return other && overlap(*other, range);
         });
         if (!used) {
-            return cidr;
+            return model::format_cidr(range);
         }
     }
     return {};
 }
 
 Result<model::Subnet> make_subnet(catalog::Transaction& tx, const Parts& parts,
-                                  const model::Vpc& vpc, const Zone& zone,
+                                  const model::Vpc& vpc, const Zone& zone, std::string range,
                                   const std::vector<model::Subnet>& taken) {
     model::Subnet subnet;
     subnet.id = model::make_id<model::SubnetId>(parts.rng);
@@ -86,11 +98,7 @@ Result<model::Subnet> make_subnet(catalog::Transaction& tx, const Parts& parts,
     subnet.region = vpc.region;
     subnet.availability_zone = zone.name;
     subnet.availability_zone_id = zone.id;
-    subnet.cidr = free_range(taken);
-    if (subnet.cidr.empty()) {
-        return Error(Code::resource_exhausted, "the default VPC " + vpc.id.str() +
-                                                   " has no range left for the zone " + zone.name);
-    }
+    subnet.cidr = std::move(range);
     subnet.default_for_zone = true;
     subnet.map_public_ip = true;
     // Lists go by time: this one in the order of the zones, though all are made at once.
@@ -99,8 +107,10 @@ Result<model::Subnet> make_subnet(catalog::Transaction& tx, const Parts& parts,
     return subnet;
 }
 
-Result<model::SecurityGroup> make_group(catalog::Transaction& tx, const Parts& parts,
-                                        const model::Vpc& vpc) {
+}  // namespace
+
+Result<model::SecurityGroup> make_default_group(catalog::Transaction& tx, const Parts& parts,
+                                                const model::Vpc& vpc) {
     model::SecurityGroup group;
     group.id = model::make_id<model::SecurityGroupId>(parts.rng);
     group.owner_id = vpc.owner_id;
@@ -118,7 +128,33 @@ Result<model::SecurityGroup> make_group(catalog::Transaction& tx, const Parts& p
     return group;
 }
 
-}  // namespace
+Result<model::SecurityGroup> default_group(catalog::Transaction& tx, const model::VpcId& vpc) {
+    TRY_ASSIGN(auto group, find_group(tx, vpc));
+    if (!group) {
+        return Error(Code::data_loss, vpc.str() + " has no default security group");
+    }
+    return std::move(*group);
+}
+
+Error no_default_vpc() {
+    return Error::api(Code::failed_precondition, "VPCIdNotSpecified",
+                      "No default VPC for this user");
+}
+
+Status choose_default_network(catalog::Transaction& tx, const Parts& parts, const Caller& caller,
+                              bool none) {
+    TRY_ASSIGN(auto settings, region_settings(tx, caller.account, caller.region));
+    settings.no_default_vpc = none;
+    if (settings.created != UnixMillis{}) {
+        return tx.region_settings().update(settings);
+    }
+    settings.created = parts.clock.now();
+    return tx.region_settings().insert(settings);
+}
+
+std::uint32_t usable_in_default_subnet() {
+    return (1U << (32 - kSubnetPrefix)) - kReservedAtStart - kReservedAtEnd;
+}
 
 model::SecurityGroupRule allow_all_egress(io::Rng& rng) {
     model::SecurityGroupRule rule;
@@ -137,17 +173,19 @@ Result<std::optional<DefaultNetwork>> find_default_network(catalog::Transaction&
     INVARIANT_MSG(region != nullptr, "the door refuses unknown regions");
     TRY_ASSIGN(auto vpc, find_vpc(tx, caller));
     if (!vpc) {
-        return Found();
+        TRY_ASSIGN(const auto settings, region_settings(tx, caller.account, caller.region));
+        return settings.no_default_vpc ? Result<Found>(no_default_vpc()) : Found();
     }
     DefaultNetwork network;
     network.vpc = std::move(*vpc);
     TRY_ASSIGN(const auto subnets, subnets_of(tx, network.vpc.id));
     for (const Zone& zone : region->zones) {
         const model::Subnet* subnet = default_of_zone(subnets, zone.name);
-        if (subnet == nullptr) {
+        if (subnet != nullptr) {
+            network.subnets.push_back(*subnet);
+        } else if (!goes_without(network.vpc, zone.name)) {
             return Found();
         }
-        network.subnets.push_back(*subnet);
     }
     TRY_ASSIGN(auto group, find_group(tx, network.vpc.id));
     if (!group) {
@@ -176,7 +214,17 @@ Result<DefaultNetwork> ensure_default_network(catalog::Transaction& tx, const Pa
             network.subnets.push_back(*known);
             continue;
         }
-        TRY_ASSIGN(const model::Subnet made, make_subnet(tx, parts, network.vpc, zone, subnets));
+        if (goes_without(network.vpc, zone.name)) {
+            continue;
+        }
+        std::string range = free_range(subnets);
+        if (range.empty()) {
+            network.vpc.zones_without_subnet.push_back(zone.name);
+            TRY(tx.vpcs().update(network.vpc));
+            continue;
+        }
+        TRY_ASSIGN(const model::Subnet made,
+                   make_subnet(tx, parts, network.vpc, zone, std::move(range), subnets));
         subnets.push_back(made);
         network.subnets.push_back(made);
     }
@@ -184,7 +232,7 @@ Result<DefaultNetwork> ensure_default_network(catalog::Transaction& tx, const Pa
     if (group) {
         network.group = std::move(*group);
     } else {
-        TRY_ASSIGN(network.group, make_group(tx, parts, network.vpc));
+        TRY_ASSIGN(network.group, make_default_group(tx, parts, network.vpc));
     }
     return network;
 }
@@ -198,6 +246,14 @@ Result<DefaultNetwork> default_network(const Parts& parts, const Caller& caller)
     }
     return parts.store.run(
         [&](catalog::Transaction& tx) { return ensure_default_network(tx, parts, caller); });
+}
+
+Status make_default_network(const Parts& parts, const Caller& caller) {
+    const auto made = default_network(parts, caller);
+    if (!made && made.error().api_code() != "VPCIdNotSpecified") {
+        return made.error();
+    }
+    return ok();
 }
 
 }  // namespace kiln::control

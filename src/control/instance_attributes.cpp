@@ -89,7 +89,8 @@ Status InstanceAttributes::apply(catalog::Transaction& tx, const Caller& caller,
         instance.shutdown_behavior = *change.shutdown_behavior;
     }
     if (!change.groups.empty()) {
-        TRY_ASSIGN(instance.security_groups, find_groups(tx, parts_, caller, change.groups, {}));
+        TRY_ASSIGN(instance.security_groups,
+                   find_groups(tx, parts_, caller, instance.vpc_id, change.groups, {}));
     }
     instance.source_dest_check = change.source_dest_check.value_or(instance.source_dest_check);
     instance.disable_api_termination =

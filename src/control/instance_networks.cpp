@@ -146,10 +146,6 @@ Result<model::Instance> InstanceNetworks::give_public_address(const model::Insta
         if (has_one || instance.no_public_ip || instance.subnet_id.empty()) {
             return instance;
         }
-        TRY_ASSIGN(const model::Subnet subnet, tx.subnets().get(instance.subnet_id));
-        if (!subnet.map_public_ip) {
-            return instance;
-        }
         if (!taken) {  // the transaction may be run again
             TRY_ASSIGN(taken, addresses_.take());
         }

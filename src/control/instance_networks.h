@@ -61,6 +61,8 @@ class InstanceNetworks {
     void group_changed(const model::SecurityGroupId& group);
     void instance_changed(const model::InstanceId& id);
 
+    // What instances are reached at from outside, with the driver `tun`.
+    std::optional<compute::Cidr> public_pool() const { return addresses_.pool(); }
     // not_found while the instance has no network.
     Result<compute::GuestNetworkStatus> status(const model::InstanceId& id, Deadline deadline);
     // Where clients on this host reach a TCP port; nothing when no rule opens it to them.

@@ -15,31 +15,26 @@
 namespace kiln::control {
 namespace {
 
-Result<model::Subnet> find_subnet(catalog::Transaction& tx, const Caller& caller,
-                                  const model::SubnetId& id) {
-    TRY_ASSIGN(auto subnet, tx.subnets().find(id));
-    if (!subnet || subnet->owner_id != caller.account || subnet->region != caller.region) {
-        return Error::api(Code::not_found, "InvalidSubnetID.NotFound",
-                          fmt::format("The subnet ID '{}' does not exist", id.str()));
-    }
-    return std::move(*subnet);
-}
-
 Result<model::Subnet> choose_subnet(catalog::Transaction& tx, const Parts& parts,
-                                    const Caller& caller, const DefaultNetwork& network,
-                                    const model::SubnetId& wanted, const std::string& zone_text) {
+                                    const Caller& caller, const model::SubnetId& wanted,
+                                    const std::string& zone_text) {
     Zone zone;
     if (!zone_text.empty()) {
         TRY_ASSIGN(zone, parts.topology.zone(caller.region, zone_text));
     }
     if (wanted.empty()) {
+        TRY_ASSIGN(const DefaultNetwork network, ensure_default_network(tx, parts, caller));
         for (const model::Subnet& subnet : network.subnets) {
             if (zone.name.empty() || subnet.availability_zone == zone.name) {
                 return subnet;
             }
         }
+        return Error::api(
+            Code::failed_precondition, "MissingInput",
+            fmt::format("No subnets found for the default VPC '{}'{}. Please specify a subnet.",
+                        network.vpc.id.str(), zone.name.empty() ? "" : " in " + zone.name));
     }
-    TRY_ASSIGN(auto subnet, find_subnet(tx, caller, wanted));
+    TRY_ASSIGN(auto subnet, find_own_subnet(tx, caller, wanted));
     if (!zone.name.empty() && subnet.availability_zone != zone.name) {
         return errors::invalid_parameter_value(
             fmt::format("The subnet '{}' is in the Availability Zone '{}', not in '{}'.",
@@ -115,11 +110,17 @@ std::string random_mac(io::Rng& rng) {
 }  // namespace
 
 Result<std::vector<model::SecurityGroupId>> find_groups(
-    catalog::Transaction& tx, const Parts& parts, const Caller& caller,
+    catalog::Transaction& tx, const Parts& parts, const Caller& caller, const model::VpcId& vpc,
     const std::vector<model::SecurityGroupId>& ids, const std::vector<std::string>& names) {
     std::vector<model::SecurityGroupId> found;
     const auto take = [&](const GroupName& name) -> Status {
         TRY_ASSIGN(const model::SecurityGroup group, find_group(tx, parts, caller, name));
+        if (group.vpc_id != vpc) {
+            return Error::api(Code::invalid_argument, "InvalidParameter",
+                              fmt::format("Security group {} and the interface's subnet belong to "
+                                          "different networks: {} and {}.",
+                                          group.id.str(), group.vpc_id.str(), vpc.str()));
+        }
         if (std::find(found.begin(), found.end(), group.id) == found.end()) {
             found.push_back(group.id);
         }
@@ -154,13 +155,14 @@ Result<LaunchNetwork> plan_network(catalog::Transaction& tx, const Parts& parts,
                                    const Caller& caller, const LaunchNetworkInput& input,
                                    const std::string& zone, std::size_t min_count,
                                    std::size_t max_count) {
-    TRY_ASSIGN(const DefaultNetwork network, ensure_default_network(tx, parts, caller));
     LaunchNetwork plan;
-    plan.no_public_ip = input.no_public_ip;
-    TRY_ASSIGN(plan.subnet, choose_subnet(tx, parts, caller, network, input.subnet, zone));
-    TRY_ASSIGN(plan.groups, find_groups(tx, parts, caller, input.groups, input.group_names));
+    TRY_ASSIGN(plan.subnet, choose_subnet(tx, parts, caller, input.subnet, zone));
+    plan.no_public_ip = !input.public_ip.value_or(plan.subnet.map_public_ip);
+    TRY_ASSIGN(plan.groups,
+               find_groups(tx, parts, caller, plan.subnet.vpc_id, input.groups, input.group_names));
     if (plan.groups.empty()) {
-        plan.groups.push_back(network.group.id);
+        TRY_ASSIGN(const auto group, default_group(tx, plan.subnet.vpc_id));
+        plan.groups.push_back(group.id);
     }
     const auto range = model::parse_ipv4_cidr(plan.subnet.cidr);
     if (!range) {
@@ -201,7 +203,7 @@ Result<std::string> token_scope(catalog::Transaction& tx, const Parts& parts, co
         return found.name;
     }
     if (!subnet.empty()) {
-        TRY_ASSIGN(const model::Subnet found, find_subnet(tx, caller, subnet));
+        TRY_ASSIGN(const model::Subnet found, find_own_subnet(tx, caller, subnet));
         return found.availability_zone;
     }
     return caller.region;

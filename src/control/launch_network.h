@@ -3,6 +3,7 @@
 // addresses. One owner thread: the one that runs the transaction.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,7 +21,7 @@ struct LaunchNetworkInput {
     std::vector<model::SecurityGroupId> groups;  // both empty: the default group
     std::vector<std::string> group_names;        // in the default VPC
     std::string private_ip;                      // empty: any
-    bool no_public_ip = false;
+    std::optional<bool> public_ip;               // nothing: as the subnet says
 };
 
 struct LaunchNetwork {
@@ -30,9 +31,9 @@ struct LaunchNetwork {
     bool no_public_ip = false;
 };
 
-// SG-10: the groups of an interface, each once, in the order given: by id, then by name.
+// SG-10: the groups of an interface in `vpc`, each once, in the order given: by id, then by name.
 Result<std::vector<model::SecurityGroupId>> find_groups(
-    catalog::Transaction& tx, const Parts& parts, const Caller& caller,
+    catalog::Transaction& tx, const Parts& parts, const Caller& caller, const model::VpcId& vpc,
     const std::vector<model::SecurityGroupId>& ids, const std::vector<std::string>& names);
 
 // What can be said without the catalog.

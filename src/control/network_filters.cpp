@@ -107,7 +107,7 @@ void add_facts(Getters<View>& getters, const std::string& prefix, Get instance_o
     fact("attachment.instance-owner-id", [](const Instance& i) { return i.owner_id.str(); });
     fact("attachment.status", [](const Instance&) { return std::string("attached"); });
     fact("availability-zone", [](const Instance& i) { return i.availability_zone; });
-    fact("description", [](const Instance&) { return std::string(); });
+    fact("description", [](const Instance& i) { return i.interface_description; });
     fact("mac-address", [](const Instance& i) { return i.mac; });
     fact("network-interface-id", [](const Instance& i) { return i.network_interface_id.str(); });
     fact("owner-id", [](const Instance& i) { return i.owner_id.str(); });

@@ -82,11 +82,31 @@ std::uint32_t usable_addresses(const model::Subnet& subnet) {
                                              : 0;
 }
 
+Result<model::Vpc> find_own_vpc(catalog::Transaction& tx, const Caller& caller,
+                                const model::VpcId& id) {
+    TRY_ASSIGN(auto vpc, tx.vpcs().find(id));
+    if (!vpc || vpc->owner_id != caller.account || vpc->region != caller.region) {
+        return Error::api(Code::not_found, "InvalidVpcID.NotFound",
+                          fmt::format("The vpc ID '{}' does not exist", id.str()));
+    }
+    return std::move(*vpc);
+}
+
+Result<model::Subnet> find_own_subnet(catalog::Transaction& tx, const Caller& caller,
+                                      const model::SubnetId& id) {
+    TRY_ASSIGN(auto subnet, tx.subnets().find(id));
+    if (!subnet || subnet->owner_id != caller.account || subnet->region != caller.region) {
+        return Error::api(Code::not_found, "InvalidSubnetID.NotFound",
+                          fmt::format("The subnet ID '{}' does not exist", id.str()));
+    }
+    return std::move(*subnet);
+}
+
 Result<Page<VpcView>> Networks::describe_vpcs(const Caller& caller,
                                               const DescribeVpcsInput& input) {
     TRY(vpc_filters().check(input.filters));
     TRY_ASSIGN(const PageStart start, open_page(caller, input.page, kLimits));
-    TRY(default_network(parts_, caller));
+    TRY(make_default_network(parts_, caller));
     const auto id_of = [](const VpcView& view) { return view.vpc.id; };
     const auto cursor_of = [](const VpcView& view) {
         return catalog::Cursor{view.vpc.created, view.vpc.id.str()};
@@ -108,7 +128,7 @@ Result<Page<SubnetView>> Networks::describe_subnets(const Caller& caller,
                                                     const DescribeSubnetsInput& input) {
     TRY(subnet_filters().check(input.filters));
     TRY_ASSIGN(const PageStart start, open_page(caller, input.page, kLimits));
-    TRY(default_network(parts_, caller));
+    TRY(make_default_network(parts_, caller));
     const auto id_of = [](const SubnetView& view) { return view.subnet.id; };
     const auto cursor_of = [](const SubnetView& view) {
         return catalog::Cursor{view.subnet.created, view.subnet.id.str()};
@@ -163,17 +183,21 @@ Result<model::Vpc> Networks::find_vpc(const Caller& caller, const model::VpcId& 
 
 Result<std::vector<AccountAttribute>> Networks::account_attributes(
     const Caller& caller, const std::vector<std::string>& names) {
-    TRY_ASSIGN(const DefaultNetwork network, default_network(parts_, caller));
+    TRY(make_default_network(parts_, caller));
+    auto query = own<catalog::VpcQuery>(caller);
+    query.is_default = true;
+    TRY_ASSIGN(const auto vpcs,
+               parts_.store.read([&](catalog::Transaction& tx) { return tx.vpcs().list(query); }));
     const std::vector<AccountAttribute> all = {
         {"supported-platforms", {"VPC"}},
-        {"default-vpc", {network.vpc.id.str()}},
+        {"default-vpc", {vpcs.empty() ? "none" : vpcs.front().id.str()}},
         {"vpc-max-security-groups-per-interface", {std::to_string(kMaxGroupsPerInterface)}},
         // Addresses cannot be allocated: those that instances get go with them.
         {"max-elastic-ips", {"0"}},
         {"vpc-max-elastic-ips", {"0"}},
         // Memory is what limits instances (RUN-1); EC2 shows a number here, so we show the most one
         // subnet of the default VPC has addresses for.
-        {"max-instances", {std::to_string(usable_addresses(network.subnets.front()))}},
+        {"max-instances", {std::to_string(usable_in_default_subnet())}},
     };
     if (names.empty()) {
         return all;

@@ -76,6 +76,12 @@ const FilterTable<VpcView>& vpc_filters();
 const FilterTable<SubnetView>& subnet_filters();
 const FilterTable<InterfaceView>& interface_filters();
 
+// Of the caller, in its region: InvalidVpcID.NotFound, InvalidSubnetID.NotFound.
+Result<model::Vpc> find_own_vpc(catalog::Transaction& tx, const Caller& caller,
+                                const model::VpcId& id);
+Result<model::Subnet> find_own_subnet(catalog::Transaction& tx, const Caller& caller,
+                                      const model::SubnetId& id);
+
 // How many addresses instances may have in a subnet, in all.
 std::uint32_t usable_addresses(const model::Subnet& subnet);
 

@@ -2,6 +2,8 @@
 // The rules of security groups: authorizing, revoking, describing.
 #include <fmt/format.h>
 
+#include <set>
+
 #include "control/api_errors.h"
 #include "control/security_groups.h"
 
@@ -24,9 +26,10 @@ Error rule_not_found(const model::SecurityGroupRuleId& id) {
                       fmt::format("The security group rule ID '{}' does not exist", id.str()));
 }
 
-// SG-5: the other side of a rule is a group of the same account and region.
-FindPeer peer_finder(catalog::Transaction& tx, const Parts& parts, const Caller& caller) {
-    return [&tx, &parts, &caller](const PeerGroup& peer) -> Result<model::SecurityGroupId> {
+// SG-5: the other side of a rule is a group of the same account and VPC.
+FindPeer peer_finder(catalog::Transaction& tx, const Parts& parts, const Caller& caller,
+                     const model::VpcId& vpc) {
+    return [&tx, &parts, &caller, vpc](const PeerGroup& peer) -> Result<model::SecurityGroupId> {
         GroupName name;
         if (!peer.id.empty()) {
             TRY_ASSIGN(name.id, model::parse_security_group_id(peer.id));
@@ -44,6 +47,12 @@ FindPeer peer_finder(catalog::Transaction& tx, const Parts& parts, const Caller&
             }
         }
         TRY_ASSIGN(const SecurityGroup group, find_group(tx, parts, caller, name));
+        if (group.vpc_id != vpc) {
+            return Error::api(Code::not_found, "InvalidGroup.NotFound",
+                              fmt::format("You have specified two resources that belong to "
+                                          "different networks: '{}' is not a group of '{}'.",
+                                          group.id.str(), vpc.str()));
+        }
         return group.id;
     };
 }
@@ -113,14 +122,79 @@ std::vector<SecurityGroupRule> take_by_value(SecurityGroup& group,
     return taken;
 }
 
+enum class Source { ipv4, ipv6, group };
+
+Source source_of(const SecurityGroupRule& rule) {
+    return !rule.cidr_ipv4.empty()   ? Source::ipv4
+           : !rule.cidr_ipv6.empty() ? Source::ipv6
+                                     : Source::group;
+}
+
+// SG-12: the rule keeps its id, its tags, its direction and the kind of its source.
+Status replace_rule(SecurityGroup& group, const RuleUpdate& update, const FindPeer& find_peer) {
+    const auto found =
+        std::find_if(group.rules.begin(), group.rules.end(),
+                     [&](const SecurityGroupRule& rule) { return rule.id == update.id; });
+    if (found == group.rules.end()) {
+        return rule_not_found(update.id);
+    }
+    TRY_ASSIGN(auto made, to_rules({update.permission}, found->egress, find_peer));
+    if (made.size() != 1) {
+        return errors::invalid_parameter_combination("A rule has exactly one source.");
+    }
+    if (source_of(made.front()) != source_of(*found)) {
+        return errors::invalid_parameter_value(
+            fmt::format("The kind of source of the rule {} cannot be changed.", update.id.str()));
+    }
+    made.front().id = found->id;
+    *found = std::move(made.front());
+    return ok();
+}
+
+// SG-6, of what the rules have become.
+Status check_distinct(const SecurityGroup& group) {
+    for (auto one = group.rules.begin(); one != group.rules.end(); ++one) {
+        for (auto other = std::next(one); other != group.rules.end(); ++other) {
+            if (model::same_rule(*one, *other)) {
+                return Error::api(
+                    Code::already_exists, "InvalidPermission.Duplicate",
+                    fmt::format("the specified rule \"{}\" already exists", describe_rule(*one)));
+            }
+        }
+    }
+    return ok();
+}
+
 }  // namespace
+
+Status SecurityGroups::modify_rules(const Caller& caller, const ModifyRulesInput& input) {
+    std::set<model::SecurityGroupRuleId> seen;
+    for (const RuleUpdate& update : input.updates) {
+        if (!seen.insert(update.id).second) {
+            return errors::invalid_parameter_value(
+                fmt::format("The rule {} must not appear multiple times.", update.id.str()));
+        }
+    }
+    TRY(parts_.store.run([&](catalog::Transaction& tx) -> Status {
+        TRY_ASSIGN(SecurityGroup group, find_group(tx, parts_, caller, {input.group, ""}));
+        const FindPeer find_peer = peer_finder(tx, parts_, caller, group.vpc_id);
+        for (const RuleUpdate& update : input.updates) {
+            TRY(replace_rule(group, update, find_peer));
+        }
+        TRY(check_distinct(group));
+        TRY(tx.security_groups().update(group));
+        return input.dry_run ? Status(errors::dry_run()) : ok();
+    }));
+    networks_.group_changed(input.group);
+    return ok();
+}
 
 Result<std::vector<RuleView>> SecurityGroups::add_rules(catalog::Transaction& tx,
                                                         const Caller& caller,
                                                         const ChangeRulesInput& input) {
     TRY_ASSIGN(SecurityGroup group, find_group(tx, parts_, caller, input.group));
-    TRY_ASSIGN(auto rules,
-               to_rules(input.permissions, input.egress, peer_finder(tx, parts_, caller)));
+    TRY_ASSIGN(auto rules, to_rules(input.permissions, input.egress,
+                                    peer_finder(tx, parts_, caller, group.vpc_id)));
     const std::vector<model::Tag> tags = tags_for(input.tags, kRuleType);
     std::vector<RuleView> views;
     for (SecurityGroupRule& rule : rules) {
@@ -159,9 +233,15 @@ Result<RevokedRules> SecurityGroups::take_rules(catalog::Transaction& tx, const 
     if (!input.rule_ids.empty()) {
         TRY_ASSIGN(taken, take_by_id(group, input.egress, input.rule_ids));
     } else {
-        TRY_ASSIGN(const auto wanted,
-                   to_rules(input.permissions, input.egress, peer_finder(tx, parts_, caller)));
+        TRY_ASSIGN(const auto wanted, to_rules(input.permissions, input.egress,
+                                               peer_finder(tx, parts_, caller, group.vpc_id)));
         taken = take_by_value(group, wanted, unknown);
+        TRY_ASSIGN(const model::Vpc vpc, tx.vpcs().get(group.vpc_id));
+        if (!unknown.empty() && !vpc.is_default) {  // SG-8
+            return Error::api(Code::not_found, "InvalidPermission.NotFound",
+                              "The specified rule does not exist in this security group: " +
+                                  describe_rule(unknown.front()));
+        }
     }
     RevokedRules out;
     out.unknown = to_permissions(unknown, input.egress, caller.account);

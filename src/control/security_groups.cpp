@@ -7,6 +7,7 @@
 
 #include "control/api_errors.h"
 #include "control/default_network.h"
+#include "control/networks.h"
 
 namespace kiln::control {
 namespace {
@@ -128,8 +129,15 @@ Result<std::vector<model::SecurityGroup>> choose(const std::vector<model::Securi
             return group_not_found(id);
         }
     }
+    const auto is_named = [&](const model::SecurityGroup& group, const std::string& name) {
+        return group.vpc_id == default_vpc && group.name == name;
+    };
+    if (!input.names.empty() && default_vpc.empty()) {
+        return no_default_vpc();
+    }
     for (const std::string& name : input.names) {
-        if (std::none_of(all.begin(), all.end(), [&](const auto& g) { return g.name == name; })) {
+        if (std::none_of(all.begin(), all.end(),
+                         [&](const auto& g) { return is_named(g, name); })) {
             return Error::api(Code::not_found, "InvalidGroup.NotFound",
                               fmt::format("The security group '{}' does not exist in default VPC "
                                           "'{}'",
@@ -139,7 +147,8 @@ Result<std::vector<model::SecurityGroup>> choose(const std::vector<model::Securi
     std::vector<model::SecurityGroup> chosen;
     for (const model::SecurityGroup& group : all) {
         if (std::find(input.ids.begin(), input.ids.end(), group.id) != input.ids.end() ||
-            std::find(input.names.begin(), input.names.end(), group.name) != input.names.end()) {
+            std::any_of(input.names.begin(), input.names.end(),
+                        [&](const std::string& name) { return is_named(group, name); })) {
             chosen.push_back(group);
         }
     }
@@ -180,19 +189,21 @@ Result<model::SecurityGroup> find_group(catalog::Transaction& tx, const Parts& p
 
 Result<model::SecurityGroup> SecurityGroups::insert(catalog::Transaction& tx, const Caller& caller,
                                                     const CreateSecurityGroupInput& input) {
-    TRY_ASSIGN(const DefaultNetwork network, ensure_default_network(tx, parts_, caller));
-    if (!input.vpc_id.empty() && input.vpc_id != network.vpc.id) {
-        return Error::api(Code::not_found, "InvalidVpcID.NotFound",
-                          fmt::format("The vpc ID '{}' does not exist", input.vpc_id.str()));
+    model::VpcId vpc = input.vpc_id;
+    if (vpc.empty()) {
+        TRY_ASSIGN(const DefaultNetwork network, ensure_default_network(tx, parts_, caller));
+        vpc = network.vpc.id;
+    } else {
+        TRY(find_own_vpc(tx, caller, vpc));
     }
     catalog::SecurityGroupQuery all;
-    all.vpc = network.vpc.id;
+    all.vpc = vpc;
     TRY_ASSIGN(const auto groups, tx.security_groups().list(all));
     for (const model::SecurityGroup& group : groups) {
         if (group.name == input.name) {
             return Error::api(Code::already_exists, "InvalidGroup.Duplicate",
                               fmt::format("The security group '{}' already exists for VPC '{}'",
-                                          input.name, network.vpc.id.str()));
+                                          input.name, vpc.str()));
         }
     }
     if (groups.size() >= kMaxGroupsPerRegion) {
@@ -203,7 +214,7 @@ Result<model::SecurityGroup> SecurityGroups::insert(catalog::Transaction& tx, co
     group.id = model::make_id<model::SecurityGroupId>(parts_.rng);
     group.owner_id = caller.account;
     group.region = caller.region;
-    group.vpc_id = network.vpc.id;
+    group.vpc_id = vpc;
     group.name = input.name;
     group.description = input.description;
     group.rules = {allow_all_egress(parts_.rng)};  // SG-2
@@ -253,10 +264,16 @@ Result<Page<SecurityGroupView>> SecurityGroups::describe(const Caller& caller,
                                                          const DescribeGroupsInput& input) {
     TRY(security_group_filters().check(input.filters));
     TRY_ASSIGN(const PageStart start, open_page(caller, input.page, kLimits));
-    TRY_ASSIGN(const DefaultNetwork network, default_network(parts_, caller));
+    TRY(make_default_network(parts_, caller));
     return parts_.store.read([&](catalog::Transaction& tx) -> Result<Page<SecurityGroupView>> {
         TRY_ASSIGN(const auto all, tx.security_groups().list(own_groups(caller)));
-        TRY_ASSIGN(auto chosen, choose(all, input, network.vpc.id));
+        catalog::VpcQuery query;
+        query.region = caller.region;
+        query.owners = {caller.account};
+        query.is_default = true;
+        TRY_ASSIGN(const auto vpcs, tx.vpcs().list(query));
+        TRY_ASSIGN(auto chosen,
+                   choose(all, input, vpcs.empty() ? model::VpcId() : vpcs.front().id));
         TRY_ASSIGN(auto views, load_views(tx, caller, std::move(chosen), all));
         std::erase_if(views, [&](const SecurityGroupView& view) {
             const catalog::Cursor here{view.group.created, view.group.id.str()};

@@ -42,6 +42,17 @@ struct ChangeRulesInput {
     bool dry_run = false;
 };
 
+// What one rule is to be from now on: a permission with one source.
+struct RuleUpdate {
+    model::SecurityGroupRuleId id;
+    Permission permission;
+};
+struct ModifyRulesInput {
+    model::SecurityGroupId group;
+    std::vector<RuleUpdate> updates;
+    bool dry_run = false;
+};
+
 struct SecurityGroupView {
     model::SecurityGroup group;
     std::map<model::SecurityGroupId, std::string> peer_names;  // of the groups its rules name
@@ -88,6 +99,8 @@ class SecurityGroups {
                                              const DescribeGroupsInput& input);
     Result<std::vector<RuleView>> authorize(const Caller& caller, const ChangeRulesInput& input);
     Result<RevokedRules> revoke(const Caller& caller, const ChangeRulesInput& input);
+    // SG-12: all of them or none; in force when it returns.
+    Status modify_rules(const Caller& caller, const ModifyRulesInput& input);
     Result<Page<RuleView>> describe_rules(const Caller& caller, const DescribeRulesInput& input);
 
   private:

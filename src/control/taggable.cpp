@@ -9,6 +9,7 @@
 #include "control/replace_roots.h"
 #include "control/security_groups.h"
 #include "control/snapshot_access.h"
+#include "control/vpc_parts.h"
 
 namespace kiln::control {
 namespace {
@@ -124,6 +125,16 @@ Status check_interface(catalog::Transaction& tx, const Caller& caller, const std
                       "The networkInterface ID '" + id + "' does not exist");
 }
 
+template <VpcPart kPart>
+Status check_part(catalog::Transaction& tx, const Caller& caller, const std::string& id) {
+    return find_vpc_part(tx, caller, kPart, id);
+}
+
+template <VpcPart kPart>
+Status check_part_form(const std::string& id) {
+    return check_vpc_part_form(kPart, id);
+}
+
 template <auto Parse>
 Status check_form(const std::string& id) {
     TRY(Parse(id));
@@ -148,6 +159,14 @@ constexpr Kind kKinds[] = {
     {"snap-", "snapshot", check_form<model::parse_snapshot_id>, check_snapshot},
     {"vpc-", "vpc", check_form<model::parse_vpc_id>, check_vpc},
     {"subnet-", "subnet", check_form<model::parse_subnet_id>, check_subnet},
+    {"igw-", "internet-gateway", check_part_form<VpcPart::internet_gateway>,
+     check_part<VpcPart::internet_gateway>},
+    {"rtb-", "route-table", check_part_form<VpcPart::route_table>,
+     check_part<VpcPart::route_table>},
+    {"acl-", "network-acl", check_part_form<VpcPart::network_acl>,
+     check_part<VpcPart::network_acl>},
+    {"dopt-", "dhcp-options", check_part_form<VpcPart::dhcp_options>,
+     check_part<VpcPart::dhcp_options>},
     {"eni-", "network-interface", check_form<model::parse_network_interface_id>, check_interface},
     {"sg-", "security-group", check_form<model::parse_security_group_id>, check_group},
     {"sgr-", "security-group-rule", check_form<model::parse_security_group_rule_id>, check_rule},

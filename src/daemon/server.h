@@ -24,9 +24,11 @@
 #include "control/gc.h"
 #include "control/imports.h"
 #include "control/inspector.h"
+#include "control/interface_attributes.h"
 #include "control/job_runner.h"
 #include "control/machine_watch.h"
 #include "control/memory_watch.h"
+#include "control/network_changes.h"
 #include "control/networks.h"
 #include "control/provided_images.h"
 #include "control/public_parameters.h"
@@ -37,6 +39,7 @@
 #include "control/volume_copies.h"
 #include "control/volume_health.h"
 #include "control/volume_modifications.h"
+#include "control/vpc_parts.h"
 #include "daemon/command.h"
 #include "daemon/options.h"
 #include "net/http_server.h"
@@ -157,6 +160,9 @@ class Server {
     std::unique_ptr<control::ImageRelations> image_relations_;
     std::unique_ptr<control::ImageUsage> image_usage_;
     std::unique_ptr<control::Networks> networks_;
+    std::unique_ptr<control::NetworkChanges> network_changes_;
+    std::unique_ptr<control::VpcParts> vpc_parts_;
+    std::unique_ptr<control::InterfaceAttributes> interface_attributes_;
     std::unique_ptr<control::SecurityGroups> security_groups_;
     api::Registry registry_;
     api::RequestMetrics metrics_;

@@ -65,6 +65,9 @@ Status Server::open_api() {
                                  .exports = *exports_,
                                  .inspector = *inspector_,
                                  .networks = *networks_,
+                                 .network_changes = *network_changes_,
+                                 .vpc_parts = *vpc_parts_,
+                                 .interface_attributes = *interface_attributes_,
                                  .security_groups = *security_groups_,
                                  .topology = topology_,
                                  .tags = *tags_,
@@ -106,6 +109,8 @@ Status Server::open_api() {
     api::add_volume_status_handlers(registry_, services);
     api::add_instance_type_handlers(registry_, services);
     api::add_network_handlers(registry_, services);
+    api::add_network_change_handlers(registry_, services);
+    api::add_vpc_part_handlers(registry_, services);
     api::add_security_group_handlers(registry_, services);
     api::add_region_handlers(registry_, services);
     api::add_key_pair_handlers(registry_, services);

@@ -64,6 +64,10 @@ void Server::make_use_cases() {
     provided_ = std::make_unique<control::ProvidedImages>(*parts_, *imports_);
     parameters_ = std::make_unique<control::PublicParameters>(*store_);
     networks_ = std::make_unique<control::Networks>(*parts_);
+    network_changes_ = std::make_unique<control::NetworkChanges>(*parts_, *instance_networks_);
+    vpc_parts_ = std::make_unique<control::VpcParts>(*parts_);
+    interface_attributes_ =
+        std::make_unique<control::InterfaceAttributes>(*parts_, *instance_networks_);
     security_groups_ = std::make_unique<control::SecurityGroups>(*parts_, *instance_networks_);
     roles_ = std::make_unique<control::Roles>(*store_, *clock_, *rng_);
     profiles_ = std::make_unique<control::InstanceProfiles>(*store_, *clock_, *rng_);

@@ -173,7 +173,8 @@ struct Instance {
     std::string mac;            // 02:xx:..., lower case
     std::string private_ip;     // empty once terminated: the address is free again
     std::string public_ip;      // empty while not running
-    bool no_public_ip = false;  // asked for at launch: never a public address
+    bool no_public_ip = false;  // settled at launch, by the request or else by the subnet
+    std::string interface_description;
     bool source_dest_check = true;
     friend bool operator==(const Instance&, const Instance&) = default;
 };

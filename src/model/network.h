@@ -24,6 +24,12 @@ struct Vpc {
     std::string cidr;
     bool is_default = false;
     UnixMillis created;
+    // Records alone (NET-7): the resolver answers either way, and there are no public names.
+    bool dns_support = true;
+    bool dns_hostnames = true;
+    // Of the default VPC: zones that have no default subnet because it was deleted, or because no
+    // range was left for it.
+    std::vector<std::string> zones_without_subnet{};
     friend bool operator==(const Vpc&, const Vpc&) = default;
 };
 

@@ -47,7 +47,8 @@ struct RegionSettings {
     ImageBlockPublicAccess image_access = ImageBlockPublicAccess::unblocked;
     SnapshotBlockPublicAccess snapshot_access = SnapshotBlockPublicAccess::unblocked;
     MetadataDefaults metadata{};
-    UnixMillis created;  // when the first was chosen
+    UnixMillis created;           // when the first was chosen
+    bool no_default_vpc = false;  // NET-15: it was deleted, and none is made by itself
     RegionSettingsId id() const { return RegionSettingsId(account.str() + "/" + region); }
     friend bool operator==(const RegionSettings&, const RegionSettings&) = default;
 };

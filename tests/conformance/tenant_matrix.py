@@ -32,9 +32,10 @@ NOTHING = {
     "volume": "vol-0fedcba9876543210", "instance": "i-0fedcba9876543210", "template": "lt-0fedcba9876543210", "template_name": "template-of-nobody",
     "key": "key-0fedcba9876543210", "key_name": "key-of-nobody", "group": "sg-0fedcba9876543210", "rule": "sgr-0fedcba9876543210",
     "egress": "sgr-0fedcba9876543211", "vpc": "vpc-0fedcba9876543210", "subnet": "subnet-0fedcba9876543210", "interface": "eni-0fedcba9876543210",
+    "gateway": "igw-0fedcba9876543210", "table": "rtb-0fedcba9876543210", "acl": "acl-0fedcba9876543210", "dhcp": "dopt-0fedcba9876543210",
     "role": "role-of-nobody", "profile": "profile-of-nobody", "tag": "tag-of-nobody",
 }  # fmt: skip
-TAGGED = ("loose", "upload", "volume", "instance", "template", "key", "group", "rule", "vpc", "subnet", "interface")
+TAGGED = ("loose", "upload", "volume", "instance", "template", "key", "group", "rule", "vpc", "subnet", "interface", "gateway", "table", "acl", "dhcp")
 # What each service calls it: no signature, one of an hour ago, a key that nobody has.
 NOT_SIGNED = {"*": "MissingAuthenticationToken"}
 TOO_LATE = {"*": "RequestExpired", "ebs": "InvalidSignatureException"}
@@ -90,7 +91,8 @@ class Owner:
         rule = self.ec2.authorize_security_group_ingress(GroupId=group, IpPermissions=[allowed])["SecurityGroupRules"][0]
         egress = self.ec2.authorize_security_group_egress(GroupId=group, IpPermissions=[allowed])["SecurityGroupRules"][0]
         subnet = self.ec2.describe_subnets()["Subnets"][0]
-        return {"vpc": vpc, "group": group, "rule": rule["SecurityGroupRuleId"], "egress": egress["SecurityGroupRuleId"],
+        records = {name: vpc.replace("vpc", prefix) for name, prefix in (("gateway", "igw"), ("table", "rtb"), ("acl", "acl"), ("dhcp", "dopt"))}
+        return records | {"vpc": vpc, "group": group, "rule": rule["SecurityGroupRuleId"], "egress": egress["SecurityGroupRuleId"],
                 "subnet": subnet["SubnetId"], "zone": subnet["AvailabilityZone"]}  # fmt: skip
 
     def _machine(self):

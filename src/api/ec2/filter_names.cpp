@@ -15,6 +15,7 @@
 #include "control/template_lookup.h"
 #include "control/volume_modifications.h"
 #include "control/volumes.h"
+#include "control/vpc_parts.h"
 
 namespace kiln::api {
 namespace {
@@ -30,16 +31,20 @@ const std::map<std::string_view, Names (*)()>& tables() {
     using namespace control;
     static const std::map<std::string_view, Names (*)()> tables = {
         {"DescribeAvailabilityZones", zone_filter_names},
+        {"DescribeDhcpOptions", names_of<dhcp_options_filters>},
         {"DescribeImages", names_of<image_filters>},
         {"DescribeInstanceStatus", names_of<instance_status_filters>},
         {"DescribeInstanceTypeOfferings", names_of<type_offer_filters>},
         {"DescribeInstanceTypes", names_of<instance_type_filters>},
         {"DescribeInstances", names_of<instance_filters>},
+        {"DescribeInternetGateways", names_of<internet_gateway_filters>},
         {"DescribeKeyPairs", names_of<key_pair_filters>},
         {"DescribeLaunchTemplateVersions", names_of<template_version_filters>},
         {"DescribeLaunchTemplates", names_of<template_filters>},
+        {"DescribeNetworkAcls", names_of<network_acl_filters>},
         {"DescribeNetworkInterfaces", names_of<interface_filters>},
         {"DescribeRegions", region_filter_names},
+        {"DescribeRouteTables", names_of<route_table_filters>},
         {"DescribeSecurityGroupRules", names_of<security_group_rule_filters>},
         {"DescribeSecurityGroups", names_of<security_group_filters>},
         {"DescribeSnapshots", names_of<snapshot_filters>},

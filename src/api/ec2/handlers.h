@@ -24,6 +24,8 @@ void add_volume_modification_handlers(Registry& registry, Services services);
 void add_volume_status_handlers(Registry& registry, Services services);
 void add_instance_type_handlers(Registry& registry, Services services);
 void add_network_handlers(Registry& registry, Services services);
+void add_network_change_handlers(Registry& registry, Services services);
+void add_vpc_part_handlers(Registry& registry, Services services);
 void add_security_group_handlers(Registry& registry, Services services);
 void add_region_handlers(Registry& registry, Services services);
 void add_tag_handlers(Registry& registry, Services services);

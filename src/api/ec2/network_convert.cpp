@@ -5,6 +5,7 @@
 #include "control/api_errors.h"
 #include "control/metadata_facts.h"
 #include "control/network_names.h"
+#include "control/vpc_parts.h"
 
 namespace kiln::api::ec2 {
 namespace {
@@ -41,7 +42,7 @@ InstanceNetworkInterface instance_interface(const control::InstanceView& view) {
     to.status = "in-use";
     to.subnet_id = from.subnet_id.str();
     to.vpc_id = from.vpc_id.str();
-    to.description = "";
+    to.description = from.interface_description;
     to.interface_type = "interface";
     to.groups = groups_of(view);
     to.ipv6_addresses.give();
@@ -155,7 +156,9 @@ Status take_interface(const RunInstancesRequest& request, control::LaunchNetwork
     }
     TRY(take_subnet_and_groups(spec.subnet_id, spec.groups, out));
     TRY_ASSIGN(out.private_ip, address_of(spec));
-    out.no_public_ip = !spec.associate_public_ip_address.value_or(true);
+    if (spec.associate_public_ip_address.has_value()) {
+        out.public_ip = *spec.associate_public_ip_address;
+    }
     return ok();
 }
 
@@ -199,7 +202,7 @@ Vpc from_vpc(const control::VpcView& view) {
     to.is_default = from.is_default;
     to.state = "available";
     to.instance_tenancy = "default";
-    to.dhcp_options_id = control::derived_id("dopt", from.id.str());
+    to.dhcp_options_id = control::vpc_part_id(control::VpcPart::dhcp_options, from.id);
     VpcCidrBlockAssociation& association = to.cidr_block_association_set.emplace_back();
     association.association_id = control::derived_id("vpc-cidr-assoc", from.id.str());
     association.cidr_block = from.cidr;
@@ -244,7 +247,7 @@ NetworkInterface from_interface(const control::InterfaceView& view) {
     NetworkInterface to;
     to.network_interface_id = from.network_interface_id.str();
     to.availability_zone = from.availability_zone;
-    to.description = "";
+    to.description = from.interface_description;
     to.interface_type = "interface";
     to.mac_address = from.mac;
     to.owner_id = from.owner_id.str();

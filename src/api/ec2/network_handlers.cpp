@@ -73,7 +73,7 @@ Result<DescribeNetworkInterfacesResult> describe_interfaces(
     return result;
 }
 
-// NET-7: what Amazon's default VPC says.
+// NET-7.
 Result<DescribeVpcAttributeResult> describe_vpc_attribute(
     const Services& services, const Context& context, const DescribeVpcAttributeRequest& request) {
     if (!given(request.vpc_id)) {
@@ -83,19 +83,19 @@ Result<DescribeVpcAttributeResult> describe_vpc_attribute(
         return control::errors::missing_parameter("attribute");
     }
     TRY_ASSIGN(const auto id, model::parse_vpc_id(*request.vpc_id));
+    TRY_ASSIGN(const model::Vpc vpc, services.networks.find_vpc(context.caller, id));
     DescribeVpcAttributeResult result;
     result.vpc_id = id.str();
     if (*request.attribute == "enableDnsSupport") {
-        result.enable_dns_support.emplace().value = true;
+        result.enable_dns_support.emplace().value = vpc.dns_support;
     } else if (*request.attribute == "enableDnsHostnames") {
-        result.enable_dns_hostnames.emplace().value = true;
+        result.enable_dns_hostnames.emplace().value = vpc.dns_hostnames;
     } else if (*request.attribute == "enableNetworkAddressUsageMetrics") {
         result.enable_network_address_usage_metrics.emplace().value = false;
     } else {
         return control::errors::invalid_parameter_value("Value (" + *request.attribute +
                                                         ") for parameter attribute is invalid.");
     }
-    TRY(services.networks.find_vpc(context.caller, id));
     if (request.dry_run.value_or(false)) {
         return control::errors::dry_run();
     }

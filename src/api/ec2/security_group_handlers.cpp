@@ -10,6 +10,7 @@
 #include "api/generated/ec2/delete_security_group.h"
 #include "api/generated/ec2/describe_security_group_rules.h"
 #include "api/generated/ec2/describe_security_groups.h"
+#include "api/generated/ec2/modify_security_group_rules.h"
 #include "api/generated/ec2/revoke_security_group_egress.h"
 #include "api/generated/ec2/revoke_security_group_ingress.h"
 #include "control/api_errors.h"
@@ -217,6 +218,61 @@ Result<DescribeSecurityGroupRulesResult> describe_rules(
     return result;
 }
 
+Result<control::RuleUpdate> to_update(const SecurityGroupRuleUpdate& from) {
+    if (!given(from.security_group_rule_id)) {
+        return control::errors::missing_parameter("SecurityGroupRuleId");
+    }
+    if (!from.security_group_rule) {
+        return control::errors::missing_parameter("SecurityGroupRule");
+    }
+    control::RuleUpdate to;
+    TRY_ASSIGN(to.id, model::parse_security_group_rule_id(*from.security_group_rule_id));
+    const SecurityGroupRuleRequest& rule = *from.security_group_rule;
+    const std::string description = rule.description.value_or("");
+    control::Permission& permission = to.permission;
+    permission.protocol = rule.ip_protocol.value_or("");
+    if (rule.from_port.has_value()) {
+        permission.from_port = *rule.from_port;
+    }
+    if (rule.to_port.has_value()) {
+        permission.to_port = *rule.to_port;
+    }
+    if (given(rule.cidr_ipv4)) {
+        permission.ipv4.push_back({*rule.cidr_ipv4, description});
+    }
+    if (given(rule.cidr_ipv6)) {
+        permission.ipv6.push_back({*rule.cidr_ipv6, description});
+    }
+    if (given(rule.prefix_list_id)) {
+        permission.prefix_lists.push_back({*rule.prefix_list_id, description});
+    }
+    if (given(rule.referenced_group_id)) {
+        permission.groups.push_back({*rule.referenced_group_id, "", "", description});
+    }
+    return to;
+}
+
+Result<ModifySecurityGroupRulesResult> modify_rules(
+    const Services& services, const Context& context,
+    const ModifySecurityGroupRulesRequest& request) {
+    if (!given(request.group_id)) {
+        return control::errors::missing_parameter("GroupId");
+    }
+    if (request.security_group_rules.empty()) {
+        return control::errors::missing_parameter("SecurityGroupRules");
+    }
+    control::ModifyRulesInput input;
+    TRY_ASSIGN(input.group, model::parse_security_group_id(*request.group_id));
+    for (const SecurityGroupRuleUpdate& update : request.security_group_rules) {
+        TRY_ASSIGN(input.updates.emplace_back(), to_update(update));
+    }
+    input.dry_run = request.dry_run.value_or(false);
+    TRY(services.security_groups.modify_rules(context.caller, input));
+    ModifySecurityGroupRulesResult result;
+    result.return_ = true;
+    return result;
+}
+
 }  // namespace
 
 void add_security_group_handlers(Registry& registry, Services services) {
@@ -233,6 +289,9 @@ void add_security_group_handlers(Registry& registry, Services services) {
         [services](Context& context, const auto& request) {
             return describe_rules(services, context, request);
         });
+    registry.add<ops::ModifySecurityGroupRules>([services](Context& context, const auto& request) {
+        return modify_rules(services, context, request);
+    });
     add_authorize<ops::AuthorizeSecurityGroupIngress, false>(registry, services);
     add_authorize<ops::AuthorizeSecurityGroupEgress, true>(registry, services);
     add_revoke<ops::RevokeSecurityGroupIngress, false>(registry, services);

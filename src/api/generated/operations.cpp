@@ -15,6 +15,7 @@
 #include "api/generated/ec2/copy_image.h"
 #include "api/generated/ec2/copy_snapshot.h"
 #include "api/generated/ec2/copy_volumes.h"
+#include "api/generated/ec2/create_default_vpc.h"
 #include "api/generated/ec2/create_image.h"
 #include "api/generated/ec2/create_image_usage_report.h"
 #include "api/generated/ec2/create_key_pair.h"
@@ -24,20 +25,25 @@
 #include "api/generated/ec2/create_security_group.h"
 #include "api/generated/ec2/create_snapshot.h"
 #include "api/generated/ec2/create_snapshots.h"
+#include "api/generated/ec2/create_subnet.h"
 #include "api/generated/ec2/create_tags.h"
 #include "api/generated/ec2/create_volume.h"
+#include "api/generated/ec2/create_vpc.h"
 #include "api/generated/ec2/delete_image_usage_report.h"
 #include "api/generated/ec2/delete_key_pair.h"
 #include "api/generated/ec2/delete_launch_template.h"
 #include "api/generated/ec2/delete_launch_template_versions.h"
 #include "api/generated/ec2/delete_security_group.h"
 #include "api/generated/ec2/delete_snapshot.h"
+#include "api/generated/ec2/delete_subnet.h"
 #include "api/generated/ec2/delete_tags.h"
 #include "api/generated/ec2/delete_volume.h"
+#include "api/generated/ec2/delete_vpc.h"
 #include "api/generated/ec2/deregister_image.h"
 #include "api/generated/ec2/describe_account_attributes.h"
 #include "api/generated/ec2/describe_aggregate_id_format.h"
 #include "api/generated/ec2/describe_availability_zones.h"
+#include "api/generated/ec2/describe_dhcp_options.h"
 #include "api/generated/ec2/describe_iam_instance_profile_associations.h"
 #include "api/generated/ec2/describe_id_format.h"
 #include "api/generated/ec2/describe_image_attribute.h"
@@ -52,12 +58,15 @@
 #include "api/generated/ec2/describe_instance_type_offerings.h"
 #include "api/generated/ec2/describe_instance_types.h"
 #include "api/generated/ec2/describe_instances.h"
+#include "api/generated/ec2/describe_internet_gateways.h"
 #include "api/generated/ec2/describe_key_pairs.h"
 #include "api/generated/ec2/describe_launch_template_versions.h"
 #include "api/generated/ec2/describe_launch_templates.h"
+#include "api/generated/ec2/describe_network_acls.h"
 #include "api/generated/ec2/describe_network_interfaces.h"
 #include "api/generated/ec2/describe_regions.h"
 #include "api/generated/ec2/describe_replace_root_volume_tasks.h"
+#include "api/generated/ec2/describe_route_tables.h"
 #include "api/generated/ec2/describe_security_group_rules.h"
 #include "api/generated/ec2/describe_security_groups.h"
 #include "api/generated/ec2/describe_snapshot_attribute.h"
@@ -98,9 +107,13 @@
 #include "api/generated/ec2/modify_instance_metadata_defaults.h"
 #include "api/generated/ec2/modify_instance_metadata_options.h"
 #include "api/generated/ec2/modify_launch_template.h"
+#include "api/generated/ec2/modify_network_interface_attribute.h"
+#include "api/generated/ec2/modify_security_group_rules.h"
 #include "api/generated/ec2/modify_snapshot_attribute.h"
+#include "api/generated/ec2/modify_subnet_attribute.h"
 #include "api/generated/ec2/modify_volume.h"
 #include "api/generated/ec2/modify_volume_attribute.h"
+#include "api/generated/ec2/modify_vpc_attribute.h"
 #include "api/generated/ec2/monitor_instances.h"
 #include "api/generated/ec2/reboot_instances.h"
 #include "api/generated/ec2/register_image.h"
@@ -252,7 +265,7 @@ constexpr OperationInfo kEc2Operations[] = {
     {&kEc2Service, "CreateCoipPool", 0, "", nullptr, nullptr},
     {&kEc2Service, "CreateCustomerGateway", 0, "", nullptr, nullptr},
     {&kEc2Service, "CreateDefaultSubnet", 0, "", nullptr, nullptr},
-    {&kEc2Service, "CreateDefaultVpc", 2, "network", nullptr, nullptr},
+    {&kEc2Service, "CreateDefaultVpc", 2, "network", &ec2::tables::kCreateDefaultVpcRequest, &ec2::tables::kCreateDefaultVpcResult},
     {&kEc2Service, "CreateDelegateMacVolumeOwnershipTask", 0, "", nullptr, nullptr},
     {&kEc2Service, "CreateDhcpOptions", 0, "", nullptr, nullptr},
     {&kEc2Service, "CreateEgressOnlyInternetGateway", 0, "", nullptr, nullptr},
@@ -313,7 +326,7 @@ constexpr OperationInfo kEc2Operations[] = {
     {&kEc2Service, "CreateSnapshots", 2, "snapshot", &ec2::tables::kCreateSnapshotsRequest, &ec2::tables::kCreateSnapshotsResult},
     {&kEc2Service, "CreateSpotDatafeedSubscription", 0, "", nullptr, nullptr},
     {&kEc2Service, "CreateStoreImageTask", 2, "image", nullptr, nullptr},
-    {&kEc2Service, "CreateSubnet", 2, "network", nullptr, nullptr},
+    {&kEc2Service, "CreateSubnet", 2, "network", &ec2::tables::kCreateSubnetRequest, &ec2::tables::kCreateSubnetResult},
     {&kEc2Service, "CreateSubnetCidrReservation", 0, "", nullptr, nullptr},
     {&kEc2Service, "CreateTags", 1, "tags", &ec2::tables::kCreateTagsRequest, nullptr},
     {&kEc2Service, "CreateTrafficMirrorFilter", 0, "", nullptr, nullptr},
@@ -340,7 +353,7 @@ constexpr OperationInfo kEc2Operations[] = {
     {&kEc2Service, "CreateVerifiedAccessInstance", 0, "", nullptr, nullptr},
     {&kEc2Service, "CreateVerifiedAccessTrustProvider", 0, "", nullptr, nullptr},
     {&kEc2Service, "CreateVolume", 1, "volume", &ec2::tables::kCreateVolumeRequest, &ec2::tables::kVolume},
-    {&kEc2Service, "CreateVpc", 2, "network", nullptr, nullptr},
+    {&kEc2Service, "CreateVpc", 2, "network", &ec2::tables::kCreateVpcRequest, &ec2::tables::kCreateVpcResult},
     {&kEc2Service, "CreateVpcBlockPublicAccessExclusion", 0, "", nullptr, nullptr},
     {&kEc2Service, "CreateVpcEncryptionControl", 0, "", nullptr, nullptr},
     {&kEc2Service, "CreateVpcEndpoint", 0, "", nullptr, nullptr},
@@ -413,7 +426,7 @@ constexpr OperationInfo kEc2Operations[] = {
     {&kEc2Service, "DeleteSecurityGroup", 1, "network", &ec2::tables::kDeleteSecurityGroupRequest, &ec2::tables::kDeleteSecurityGroupResult},
     {&kEc2Service, "DeleteSnapshot", 1, "snapshot", &ec2::tables::kDeleteSnapshotRequest, nullptr},
     {&kEc2Service, "DeleteSpotDatafeedSubscription", 0, "", nullptr, nullptr},
-    {&kEc2Service, "DeleteSubnet", 2, "network", nullptr, nullptr},
+    {&kEc2Service, "DeleteSubnet", 2, "network", &ec2::tables::kDeleteSubnetRequest, nullptr},
     {&kEc2Service, "DeleteSubnetCidrReservation", 0, "", nullptr, nullptr},
     {&kEc2Service, "DeleteTags", 1, "tags", &ec2::tables::kDeleteTagsRequest, nullptr},
     {&kEc2Service, "DeleteTrafficMirrorFilter", 0, "", nullptr, nullptr},
@@ -441,7 +454,7 @@ constexpr OperationInfo kEc2Operations[] = {
     {&kEc2Service, "DeleteVerifiedAccessInstance", 0, "", nullptr, nullptr},
     {&kEc2Service, "DeleteVerifiedAccessTrustProvider", 0, "", nullptr, nullptr},
     {&kEc2Service, "DeleteVolume", 1, "volume", &ec2::tables::kDeleteVolumeRequest, nullptr},
-    {&kEc2Service, "DeleteVpc", 2, "network", nullptr, nullptr},
+    {&kEc2Service, "DeleteVpc", 2, "network", &ec2::tables::kDeleteVpcRequest, nullptr},
     {&kEc2Service, "DeleteVpcBlockPublicAccessExclusion", 0, "", nullptr, nullptr},
     {&kEc2Service, "DeleteVpcEncryptionControl", 0, "", nullptr, nullptr},
     {&kEc2Service, "DeleteVpcEndpointConnectionNotifications", 0, "", nullptr, nullptr},
@@ -496,7 +509,7 @@ constexpr OperationInfo kEc2Operations[] = {
     {&kEc2Service, "DescribeConversionTasks", 3, "instance", nullptr, nullptr},
     {&kEc2Service, "DescribeCustomerGateways", 0, "", nullptr, nullptr},
     {&kEc2Service, "DescribeDeclarativePoliciesReports", 0, "", nullptr, nullptr},
-    {&kEc2Service, "DescribeDhcpOptions", 2, "network", nullptr, nullptr},
+    {&kEc2Service, "DescribeDhcpOptions", 2, "network", &ec2::tables::kDescribeDhcpOptionsRequest, &ec2::tables::kDescribeDhcpOptionsResult},
     {&kEc2Service, "DescribeEgressOnlyInternetGateways", 0, "", nullptr, nullptr},
     {&kEc2Service, "DescribeElasticGpus", 0, "", nullptr, nullptr},
     {&kEc2Service, "DescribeExportImageTasks", 2, "instance", nullptr, nullptr},
@@ -535,7 +548,7 @@ constexpr OperationInfo kEc2Operations[] = {
     {&kEc2Service, "DescribeInstanceTypeOfferings", 1, "instance", &ec2::tables::kDescribeInstanceTypeOfferingsRequest, &ec2::tables::kDescribeInstanceTypeOfferingsResult},
     {&kEc2Service, "DescribeInstanceTypes", 1, "instance", &ec2::tables::kDescribeInstanceTypesRequest, &ec2::tables::kDescribeInstanceTypesResult},
     {&kEc2Service, "DescribeInstances", 1, "instance", &ec2::tables::kDescribeInstancesRequest, &ec2::tables::kDescribeInstancesResult},
-    {&kEc2Service, "DescribeInternetGateways", 2, "network", nullptr, nullptr},
+    {&kEc2Service, "DescribeInternetGateways", 2, "network", &ec2::tables::kDescribeInternetGatewaysRequest, &ec2::tables::kDescribeInternetGatewaysResult},
     {&kEc2Service, "DescribeIpamByoasn", 0, "", nullptr, nullptr},
     {&kEc2Service, "DescribeIpamExternalResourceVerificationTokens", 0, "", nullptr, nullptr},
     {&kEc2Service, "DescribeIpamInternetRegistryAssociations", 0, "", nullptr, nullptr},
@@ -565,7 +578,7 @@ constexpr OperationInfo kEc2Operations[] = {
     {&kEc2Service, "DescribeMetricCategories", 0, "", nullptr, nullptr},
     {&kEc2Service, "DescribeMovingAddresses", 0, "", nullptr, nullptr},
     {&kEc2Service, "DescribeNatGateways", 0, "", nullptr, nullptr},
-    {&kEc2Service, "DescribeNetworkAcls", 2, "network", nullptr, nullptr},
+    {&kEc2Service, "DescribeNetworkAcls", 2, "network", &ec2::tables::kDescribeNetworkAclsRequest, &ec2::tables::kDescribeNetworkAclsResult},
     {&kEc2Service, "DescribeNetworkInsightsAccessScopeAnalyses", 0, "", nullptr, nullptr},
     {&kEc2Service, "DescribeNetworkInsightsAccessScopes", 0, "", nullptr, nullptr},
     {&kEc2Service, "DescribeNetworkInsightsAnalyses", 0, "", nullptr, nullptr},
@@ -589,7 +602,7 @@ constexpr OperationInfo kEc2Operations[] = {
     {&kEc2Service, "DescribeRouteServerEndpoints", 0, "", nullptr, nullptr},
     {&kEc2Service, "DescribeRouteServerPeers", 0, "", nullptr, nullptr},
     {&kEc2Service, "DescribeRouteServers", 0, "", nullptr, nullptr},
-    {&kEc2Service, "DescribeRouteTables", 2, "network", nullptr, nullptr},
+    {&kEc2Service, "DescribeRouteTables", 2, "network", &ec2::tables::kDescribeRouteTablesRequest, &ec2::tables::kDescribeRouteTablesResult},
     {&kEc2Service, "DescribeScheduledInstanceAvailability", 0, "", nullptr, nullptr},
     {&kEc2Service, "DescribeScheduledInstances", 0, "", nullptr, nullptr},
     {&kEc2Service, "DescribeSecondaryInterfaces", 0, "", nullptr, nullptr},
@@ -872,17 +885,17 @@ constexpr OperationInfo kEc2Operations[] = {
     {&kEc2Service, "ModifyManagedPrefixList", 0, "", nullptr, nullptr},
     {&kEc2Service, "ModifyManagedResourceVisibility", 0, "", nullptr, nullptr},
     {&kEc2Service, "ModifyMetricCategory", 0, "", nullptr, nullptr},
-    {&kEc2Service, "ModifyNetworkInterfaceAttribute", 2, "network", nullptr, nullptr},
+    {&kEc2Service, "ModifyNetworkInterfaceAttribute", 2, "network", &ec2::tables::kModifyNetworkInterfaceAttributeRequest, nullptr},
     {&kEc2Service, "ModifyNetworkingFlexCostAllocationPolicy", 0, "", nullptr, nullptr},
     {&kEc2Service, "ModifyPrivateDnsNameOptions", 3, "instance", nullptr, nullptr},
     {&kEc2Service, "ModifyPublicIpDnsNameOptions", 0, "", nullptr, nullptr},
     {&kEc2Service, "ModifyReservedInstances", 0, "", nullptr, nullptr},
     {&kEc2Service, "ModifyRouteServer", 0, "", nullptr, nullptr},
-    {&kEc2Service, "ModifySecurityGroupRules", 2, "network", nullptr, nullptr},
+    {&kEc2Service, "ModifySecurityGroupRules", 2, "network", &ec2::tables::kModifySecurityGroupRulesRequest, &ec2::tables::kModifySecurityGroupRulesResult},
     {&kEc2Service, "ModifySnapshotAttribute", 1, "snapshot", &ec2::tables::kModifySnapshotAttributeRequest, nullptr},
     {&kEc2Service, "ModifySnapshotTier", 2, "snapshot", nullptr, nullptr},
     {&kEc2Service, "ModifySpotFleetRequest", 0, "", nullptr, nullptr},
-    {&kEc2Service, "ModifySubnetAttribute", 2, "network", nullptr, nullptr},
+    {&kEc2Service, "ModifySubnetAttribute", 2, "network", &ec2::tables::kModifySubnetAttributeRequest, nullptr},
     {&kEc2Service, "ModifyTrafficMirrorFilterNetworkServices", 0, "", nullptr, nullptr},
     {&kEc2Service, "ModifyTrafficMirrorFilterRule", 0, "", nullptr, nullptr},
     {&kEc2Service, "ModifyTrafficMirrorSession", 0, "", nullptr, nullptr},
@@ -903,7 +916,7 @@ constexpr OperationInfo kEc2Operations[] = {
     {&kEc2Service, "ModifyVerifiedAccessTrustProvider", 0, "", nullptr, nullptr},
     {&kEc2Service, "ModifyVolume", 1, "volume", &ec2::tables::kModifyVolumeRequest, &ec2::tables::kModifyVolumeResult},
     {&kEc2Service, "ModifyVolumeAttribute", 2, "volume", &ec2::tables::kModifyVolumeAttributeRequest, nullptr},
-    {&kEc2Service, "ModifyVpcAttribute", 2, "network", nullptr, nullptr},
+    {&kEc2Service, "ModifyVpcAttribute", 2, "network", &ec2::tables::kModifyVpcAttributeRequest, nullptr},
     {&kEc2Service, "ModifyVpcBlockPublicAccessExclusion", 0, "", nullptr, nullptr},
     {&kEc2Service, "ModifyVpcBlockPublicAccessOptions", 0, "", nullptr, nullptr},
     {&kEc2Service, "ModifyVpcEncryptionControl", 0, "", nullptr, nullptr},
@@ -1412,6 +1425,9 @@ const OperationInfo& ec2::ops::CopySnapshot::info() {
 const OperationInfo& ec2::ops::CopyVolumes::info() {
     return kEc2Operations[66];
 }
+const OperationInfo& ec2::ops::CreateDefaultVpc::info() {
+    return kEc2Operations[81];
+}
 const OperationInfo& ec2::ops::CreateImage::info() {
     return kEc2Operations[88];
 }
@@ -1439,11 +1455,17 @@ const OperationInfo& ec2::ops::CreateSnapshot::info() {
 const OperationInfo& ec2::ops::CreateSnapshots::info() {
     return kEc2Operations[139];
 }
+const OperationInfo& ec2::ops::CreateSubnet::info() {
+    return kEc2Operations[142];
+}
 const OperationInfo& ec2::ops::CreateTags::info() {
     return kEc2Operations[144];
 }
 const OperationInfo& ec2::ops::CreateVolume::info() {
     return kEc2Operations[168];
+}
+const OperationInfo& ec2::ops::CreateVpc::info() {
+    return kEc2Operations[169];
 }
 const OperationInfo& ec2::ops::DeleteImageUsageReport::info() {
     return kEc2Operations[194];
@@ -1463,11 +1485,17 @@ const OperationInfo& ec2::ops::DeleteSecurityGroup::info() {
 const OperationInfo& ec2::ops::DeleteSnapshot::info() {
     return kEc2Operations[240];
 }
+const OperationInfo& ec2::ops::DeleteSubnet::info() {
+    return kEc2Operations[242];
+}
 const OperationInfo& ec2::ops::DeleteTags::info() {
     return kEc2Operations[244];
 }
 const OperationInfo& ec2::ops::DeleteVolume::info() {
     return kEc2Operations[269];
+}
+const OperationInfo& ec2::ops::DeleteVpc::info() {
+    return kEc2Operations[270];
 }
 const OperationInfo& ec2::ops::DeregisterImage::info() {
     return kEc2Operations[285];
@@ -1480,6 +1508,9 @@ const OperationInfo& ec2::ops::DescribeAggregateIdFormat::info() {
 }
 const OperationInfo& ec2::ops::DescribeAvailabilityZones::info() {
     return kEc2Operations[298];
+}
+const OperationInfo& ec2::ops::DescribeDhcpOptions::info() {
+    return kEc2Operations[325];
 }
 const OperationInfo& ec2::ops::DescribeIamInstanceProfileAssociations::info() {
     return kEc2Operations[341];
@@ -1523,6 +1554,9 @@ const OperationInfo& ec2::ops::DescribeInstanceTypes::info() {
 const OperationInfo& ec2::ops::DescribeInstances::info() {
     return kEc2Operations[363];
 }
+const OperationInfo& ec2::ops::DescribeInternetGateways::info() {
+    return kEc2Operations[364];
+}
 const OperationInfo& ec2::ops::DescribeKeyPairs::info() {
     return kEc2Operations[378];
 }
@@ -1532,6 +1566,9 @@ const OperationInfo& ec2::ops::DescribeLaunchTemplateVersions::info() {
 const OperationInfo& ec2::ops::DescribeLaunchTemplates::info() {
     return kEc2Operations[380];
 }
+const OperationInfo& ec2::ops::DescribeNetworkAcls::info() {
+    return kEc2Operations[394];
+}
 const OperationInfo& ec2::ops::DescribeNetworkInterfaces::info() {
     return kEc2Operations[401];
 }
@@ -1540,6 +1577,9 @@ const OperationInfo& ec2::ops::DescribeRegions::info() {
 }
 const OperationInfo& ec2::ops::DescribeReplaceRootVolumeTasks::info() {
     return kEc2Operations[410];
+}
+const OperationInfo& ec2::ops::DescribeRouteTables::info() {
+    return kEc2Operations[418];
 }
 const OperationInfo& ec2::ops::DescribeSecurityGroupRules::info() {
     return kEc2Operations[425];
@@ -1661,14 +1701,26 @@ const OperationInfo& ec2::ops::ModifyInstanceMetadataOptions::info() {
 const OperationInfo& ec2::ops::ModifyLaunchTemplate::info() {
     return kEc2Operations[696];
 }
+const OperationInfo& ec2::ops::ModifyNetworkInterfaceAttribute::info() {
+    return kEc2Operations[701];
+}
+const OperationInfo& ec2::ops::ModifySecurityGroupRules::info() {
+    return kEc2Operations[707];
+}
 const OperationInfo& ec2::ops::ModifySnapshotAttribute::info() {
     return kEc2Operations[708];
+}
+const OperationInfo& ec2::ops::ModifySubnetAttribute::info() {
+    return kEc2Operations[711];
 }
 const OperationInfo& ec2::ops::ModifyVolume::info() {
     return kEc2Operations[730];
 }
 const OperationInfo& ec2::ops::ModifyVolumeAttribute::info() {
     return kEc2Operations[731];
+}
+const OperationInfo& ec2::ops::ModifyVpcAttribute::info() {
+    return kEc2Operations[732];
 }
 const OperationInfo& ec2::ops::MonitorInstances::info() {
     return kEc2Operations[748];

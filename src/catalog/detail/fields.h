@@ -276,6 +276,7 @@ void fields(V& v, T& x) {
     v.field("public_ip", x.public_ip);
     v.field("no_public_ip", x.no_public_ip);
     v.field("source_dest_check", x.source_dest_check);
+    v.field("interface_description", x.interface_description);
     instance_machine(v, x);
 }
 
@@ -305,6 +306,9 @@ void fields(V& v, T& x) {
     v.column("is_default", x.is_default);
     v.column("created", x.created);
     v.field("cidr", x.cidr);
+    v.field("dns_support", x.dns_support);
+    v.field("dns_hostnames", x.dns_hostnames);
+    v.field("zones_without_subnet", x.zones_without_subnet);
 }
 
 template <class V, Is<model::Subnet> T>

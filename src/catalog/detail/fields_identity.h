@@ -60,6 +60,7 @@ void fields(V& v, T& x) {
     v.field("image_access", x.image_access);
     v.field("snapshot_access", x.snapshot_access);
     v.field("metadata", x.metadata);
+    v.field("no_default_vpc", x.no_default_vpc);
 }
 
 template <class V, Is<model::KeyPair> T>

@@ -46,6 +46,7 @@ std::span<const Migration> migrations() {
         {12, "block uploads", k0012BlockUploads},
         {13, "volume health, replaced roots", k0013VolumeHealth},
         {14, "relations", k0014Relations},
+        {15, "vpcs", k0015Vpcs},
     };
     return kSteps;
 }

@@ -20,5 +20,6 @@ extern const std::string_view k0011LaunchTemplates;
 extern const std::string_view k0012BlockUploads;
 extern const std::string_view k0013VolumeHealth;
 extern const std::string_view k0014Relations;
+extern const std::string_view k0015Vpcs;
 
 }  // namespace kiln::catalog::detail

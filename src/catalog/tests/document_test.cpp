@@ -69,8 +69,8 @@ TEST_CASE("rows are stored as they always were") {
         describe(full_subnet()) + describe(full_security_group()) + describe(full_role()) +
         describe(full_instance_profile()) + describe(full_region_settings()) +
         describe(full_launch_template()) + describe(full_launch_template_version()) +
-        describe(full_replace_root_task()) +
-        describe(full_user()) + describe(full_usage_report()) + describe(full_parameter());
+        describe(full_replace_root_task()) + describe(full_user()) + describe(full_usage_report()) +
+        describe(full_parameter());
     const std::string path =
         (std::filesystem::path(__FILE__).parent_path() / "golden" / "rows.txt").string();
     kiln::testing::check_golden(path, rows);

@@ -121,7 +121,9 @@ TEST_CASE(
     for (const char* table : {"snapshots", "contents", "layers", "packs"}) {
         change(backend, "ALTER TABLE " + std::string(table) + " DROP COLUMN crc");
     }
-    for (const char* later : {"region_settings", "launch_templates", "launch_template_versions", "block_uploads", "uploaded_blocks", "replace_root_tasks", "users", "image_usage_reports", "parameters"}) {
+    for (const char* later :
+         {"region_settings", "launch_templates", "launch_template_versions", "block_uploads",
+          "uploaded_blocks", "replace_root_tasks", "users", "image_usage_reports", "parameters"}) {
         change(backend, "DROP TABLE " + std::string(later));  // of later migrations
     }
     auto store = backend.open();

@@ -230,6 +230,7 @@ Instance full_instance() {
     instance.private_ip = "172.31.0.4";
     instance.public_ip = "127.1.2.3";
     instance.no_public_ip = true;
+    instance.interface_description = "front";
     instance.source_dest_check = false;
     return instance;
 }
@@ -348,11 +349,13 @@ RegionSettings full_region_settings() {
             ImageBlockPublicAccess::block_new_sharing,
             SnapshotBlockPublicAccess::block_all_sharing,
             {true, 3, false, true, true},
-            UnixMillis{17}};
+            UnixMillis{17},
+            true};
 }
 
 Vpc full_vpc() {
-    return {VpcId(id_of("vpc", 1)), kAlice, "us-east-1", "172.31.0.0/16", true, UnixMillis{25}};
+    return {VpcId(id_of("vpc", 1)), kAlice, "us-east-1", "172.31.0.0/16", true,
+            UnixMillis{25},         false,  false,       {"us-east-1b"}};
 }
 
 Subnet full_subnet() {

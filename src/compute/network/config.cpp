@@ -39,14 +39,6 @@ bool overlaps(const Cidr& a, const Cidr& b) {
     return a.contains(b) || b.contains(a);
 }
 
-// Networks that mean something to this host and its processes and can be nobody's VPC.
-bool is_reserved(const Cidr& network) {
-    constexpr Cidr kReserved[] = {
-        {{0}, 8}, kLoopbackNetwork, {{0xa9fe0000}, 16}, {{0xe0000000}, 3}};
-    return std::any_of(std::begin(kReserved), std::end(kReserved),
-                       [&](const Cidr& reserved) { return overlaps(reserved, network); });
-}
-
 Status check_rule(const TrafficRule& rule) {
     if (!rule.group.empty() &&
         (!is_dns_name(rule.group, kMaxGroupNameBytes) || rule.peer != kNobody)) {
@@ -128,6 +120,13 @@ Status check_guest_network_rules(const GuestNetworkRules& rules) {
         return refuse("the public address must be a loopback address");
     }
     return ok();
+}
+
+bool is_reserved(const Cidr& network) {
+    constexpr Cidr kReserved[] = {
+        {{0}, 8}, kLoopbackNetwork, {{0xa9fe0000}, 16}, {{0xe0000000}, 3}};
+    return std::any_of(std::begin(kReserved), std::end(kReserved),
+                       [&](const Cidr& reserved) { return overlaps(reserved, network); });
 }
 
 Status check_guest_network(const GuestNetworkSpec& spec) {

@@ -30,6 +30,9 @@ struct GuestNetworkConfig {
 
 // invalid_argument says what is wrong.
 Status check_guest_network(const GuestNetworkSpec& spec);
+// Has a part in a network that means something to this host and its processes and can be nobody's
+// VPC: loopback, link-local, multicast.
+bool is_reserved(const Cidr& network);
 Status check_guest_network_rules(const GuestNetworkRules& rules);
 
 std::string encode_guest_network_config(const GuestNetworkConfig& config);

@@ -4,6 +4,8 @@
 
 #include "compute/fake/fake_guest_networks.h"
 #include "compute/network/config.h"
+#include "control/interface_attributes.h"
+#include "control/security_groups.h"
 #include "control/tests/test_service.h"
 
 using namespace kiln;
@@ -72,6 +74,7 @@ struct World {
         instance.network_interface_id = model::NetworkInterfaceId("eni-" + id);
         instance.mac = "02:00:00:00:00:01";
         instance.private_ip = address;
+        instance.no_public_ip = true;  // as its subnet says
         instance.security_groups = {model::SecurityGroupId("sg-" + id)};
         REQUIRE(service.store->run(
             [&](catalog::Transaction& tx) { return tx.instances().insert(instance); }));
@@ -201,15 +204,16 @@ TEST_CASE("NET-13: an address of a pool that is no longer the service's is repla
     World world;
     world.addresses = pool_addresses("198.51.100.0/24");
     world.add_vpc("a");
-    REQUIRE(world.service.store->run([&](catalog::Transaction& tx) -> Status {
-        TRY_ASSIGN(model::Subnet subnet, tx.subnets().get(model::SubnetId("subnet-a")));
-        subnet.map_public_ip = true;
-        return tx.subnets().update(subnet);
-    }));
     const auto one = world.add("i-1", "a", "172.31.0.10", InstanceState::pending);
     const auto two = world.add("i-2", "a", "172.31.0.11", InstanceState::pending);
-    world.change(one, [](model::Instance& instance) { instance.public_ip = "203.0.113.7"; });
-    world.change(two, [](model::Instance& instance) { instance.public_ip = "127.9.8.1"; });
+    const auto with = [](const char* address) {
+        return [address](model::Instance& instance) {
+            instance.no_public_ip = false;
+            instance.public_ip = address;
+        };
+    };
+    world.change(one, with("203.0.113.7"));
+    world.change(two, with("127.9.8.1"));
     const auto networks = world.open();
     REQUIRE(networks->start(one, soon()));
     CHECK(world.host.spec_of(control::machine_id(one))->tunnel->address.text() == "198.51.100.2");
@@ -218,4 +222,72 @@ TEST_CASE("NET-13: an address of a pool that is no longer the service's is repla
     const auto spec = world.host.spec_of(control::machine_id(two));
     CHECK_FALSE(spec->tunnel);
     CHECK(spec->rules.public_address->text() == "127.9.8.1");
+}
+
+TEST_CASE(
+    "SG-12, NET-19: rules changed in place, and another group of an interface, are in force") {
+    World world;
+    world.add_vpc("a");
+    const auto one = world.add("i-1", "a", "172.31.0.10");
+    const auto networks = world.open();
+    REQUIRE(networks->start(one, soon()));
+    model::SecurityGroup group;
+    group.id = model::SecurityGroupId("sg-i-1");
+    group.owner_id = model::AccountId("a");
+    group.region = "us-east-1";
+    group.vpc_id = model::VpcId("vpc-a");
+    group.name = "web";
+    group.rules = {
+        {model::SecurityGroupRuleId("sgr-1"), false, "tcp", 22, 22, "192.0.2.0/24", "", {}, ""}};
+    model::SecurityGroup closed = group;
+    closed.id = model::SecurityGroupId("sg-closed");
+    closed.name = "closed";
+    closed.rules.clear();
+    REQUIRE(world.service.store->run([&](catalog::Transaction& tx) -> Status {
+        TRY(tx.security_groups().insert(group));
+        return tx.security_groups().insert(closed);
+    }));
+    const auto ingress = [&] {
+        return world.host.spec_of(control::machine_id(one))->rules.ingress;
+    };
+    networks->group_changed(group.id);
+    REQUIRE(ingress().size() == 1);
+    Caller caller;
+    caller.account = group.owner_id;
+    caller.region = group.region;
+
+    SecurityGroups groups(*world.service.parts, *networks);
+    ModifyRulesInput input;
+    input.group = group.id;
+    Permission permission{"tcp", 80, 81, {}, {{"198.51.100.0/24", ""}}, {}, {}};
+    input.updates = {{model::SecurityGroupRuleId("sgr-1"), permission}};
+    input.dry_run = true;
+    CHECK_FALSE(groups.modify_rules(caller, input));
+    CHECK(ingress().front().from == 22);
+    input.dry_run = false;
+    REQUIRE(groups.modify_rules(caller, input));
+    CHECK(ingress().front().peer == *compute::Cidr::parse("198.51.100.0/24"));
+    CHECK(ingress().front().from == 80);
+    CHECK(ingress().front().to == 81);
+
+    InterfaceAttributes attributes(*world.service.parts, *networks);
+    InterfaceChange change;
+    change.groups = {closed.id};
+    REQUIRE(attributes.modify(caller, model::NetworkInterfaceId("eni-i-1"), change, false));
+    CHECK(ingress().empty());
+    CHECK(world.told("a") == Told{"i-1 172.31.0.10 sg-closed"});
+}
+
+TEST_CASE(
+    "NET-17: whether there is a public address is settled before the start, not by the subnet") {
+    World world;
+    world.add_vpc("a");
+    const auto one = world.add("i-1", "a", "172.31.0.10", InstanceState::pending);
+    const auto two = world.add("i-2", "a", "172.31.0.11", InstanceState::pending);
+    world.change(two, [](model::Instance& instance) { instance.no_public_ip = false; });
+    const auto networks = world.open();
+    REQUIRE(networks->start(one, soon()));
+    REQUIRE(networks->start(two, soon()));
+    CHECK_FALSE(world.host.spec_of(control::machine_id(one))->rules.public_address);
+    CHECK(world.host.spec_of(control::machine_id(two))->rules.public_address);
 }

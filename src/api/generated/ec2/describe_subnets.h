@@ -3,9 +3,8 @@
 #pragma once
 
 #include "api/codec/operation.h"
-#include "api/generated/ec2/block_public_access_states.h"
 #include "api/generated/ec2/filter.h"
-#include "api/generated/ec2/tag.h"
+#include "api/generated/ec2/subnet.h"
 
 namespace kiln::api::ec2 {
 
@@ -15,51 +14,6 @@ struct DescribeSubnetsRequest {
     std::optional<std::string> next_token;
     Scalar<std::int32_t> max_results;
     Scalar<bool> dry_run;
-};
-
-struct SubnetCidrBlockState {
-    std::optional<std::string> state;  // associating | associated | disassociating | disassociated | failing | failed
-    std::optional<std::string> status_message;
-};
-
-struct SubnetIpv6CidrBlockAssociation {
-    std::optional<std::string> association_id;
-    std::optional<std::string> ipv6_cidr_block;
-    std::optional<SubnetCidrBlockState> ipv6_cidr_block_state;
-    std::optional<std::string> ipv6_address_attribute;  // public | private
-    std::optional<std::string> ip_source;  // amazon | byoip | none
-};
-
-struct PrivateDnsNameOptionsOnLaunch {
-    std::optional<std::string> hostname_type;  // ip-name | resource-name
-    Scalar<bool> enable_resource_name_dns_a_record;
-    Scalar<bool> enable_resource_name_dns_aaaa_record;
-};
-
-struct Subnet {
-    std::optional<std::string> availability_zone_id;
-    Scalar<std::int32_t> enable_lni_at_device_index;
-    Scalar<bool> map_customer_owned_ip_on_launch;
-    std::optional<std::string> customer_owned_ipv4_pool;
-    std::optional<std::string> owner_id;
-    Scalar<bool> assign_ipv6_address_on_creation;
-    List<SubnetIpv6CidrBlockAssociation> ipv6_cidr_block_association_set;
-    List<Tag> tags;
-    std::optional<std::string> subnet_arn;
-    std::optional<std::string> outpost_arn;
-    Scalar<bool> enable_dns64;
-    Scalar<bool> ipv6_native;
-    std::optional<PrivateDnsNameOptionsOnLaunch> private_dns_name_options_on_launch;
-    std::optional<BlockPublicAccessStates> block_public_access_states;
-    std::optional<std::string> type;
-    std::optional<std::string> subnet_id;
-    std::optional<std::string> state;  // pending | available | unavailable | failed | failed-insufficient-capacity
-    std::optional<std::string> vpc_id;
-    std::optional<std::string> cidr_block;
-    Scalar<std::int32_t> available_ip_address_count;
-    std::optional<std::string> availability_zone;
-    Scalar<bool> default_for_az;
-    Scalar<bool> map_public_ip_on_launch;
 };
 
 struct DescribeSubnetsResult {

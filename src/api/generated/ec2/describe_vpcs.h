@@ -3,9 +3,8 @@
 #pragma once
 
 #include "api/codec/operation.h"
-#include "api/generated/ec2/block_public_access_states.h"
 #include "api/generated/ec2/filter.h"
-#include "api/generated/ec2/tag.h"
+#include "api/generated/ec2/vpc.h"
 
 namespace kiln::api::ec2 {
 
@@ -15,70 +14,6 @@ struct DescribeVpcsRequest {
     std::optional<std::string> next_token;
     Scalar<std::int32_t> max_results;
     Scalar<bool> dry_run;
-};
-
-struct VpcCidrBlockState {
-    std::optional<std::string> state;  // associating | associated | disassociating | disassociated | failing | failed
-    std::optional<std::string> status_message;
-};
-
-struct VpcIpv6CidrBlockAssociation {
-    std::optional<std::string> association_id;
-    std::optional<std::string> ipv6_cidr_block;
-    std::optional<VpcCidrBlockState> ipv6_cidr_block_state;
-    std::optional<std::string> network_border_group;
-    std::optional<std::string> ipv6_pool;
-    std::optional<std::string> ipv6_address_attribute;  // public | private
-    std::optional<std::string> ip_source;  // amazon | byoip | none
-};
-
-struct VpcCidrBlockAssociation {
-    std::optional<std::string> association_id;
-    std::optional<std::string> cidr_block;
-    std::optional<VpcCidrBlockState> cidr_block_state;
-};
-
-struct VpcEncryptionControlExclusion {
-    std::optional<std::string> state;  // enabling | enabled | disabling | disabled
-    std::optional<std::string> state_message;
-};
-
-struct VpcEncryptionControlExclusions {
-    std::optional<VpcEncryptionControlExclusion> internet_gateway;
-    std::optional<VpcEncryptionControlExclusion> egress_only_internet_gateway;
-    std::optional<VpcEncryptionControlExclusion> nat_gateway;
-    std::optional<VpcEncryptionControlExclusion> virtual_private_gateway;
-    std::optional<VpcEncryptionControlExclusion> vpc_peering;
-    std::optional<VpcEncryptionControlExclusion> lambda;
-    std::optional<VpcEncryptionControlExclusion> vpc_lattice;
-    std::optional<VpcEncryptionControlExclusion> elastic_file_system;
-    std::optional<VpcEncryptionControlExclusion> global_accelerator;
-    std::optional<VpcEncryptionControlExclusion> api_gateway_v2;
-};
-
-struct VpcEncryptionControl {
-    std::optional<std::string> vpc_id;
-    std::optional<std::string> vpc_encryption_control_id;
-    std::optional<std::string> mode;  // monitor | enforce
-    std::optional<std::string> state;  // enforce-in-progress | monitor-in-progress | enforce-failed | monitor-failed | deleting | deleted | available | creating | delete-failed
-    std::optional<std::string> state_message;
-    std::optional<VpcEncryptionControlExclusions> resource_exclusions;
-    List<Tag> tags;
-};
-
-struct Vpc {
-    std::optional<std::string> owner_id;
-    std::optional<std::string> instance_tenancy;  // default | dedicated | host
-    List<VpcIpv6CidrBlockAssociation> ipv6_cidr_block_association_set;
-    List<VpcCidrBlockAssociation> cidr_block_association_set;
-    Scalar<bool> is_default;
-    std::optional<VpcEncryptionControl> encryption_control;
-    List<Tag> tags;
-    std::optional<BlockPublicAccessStates> block_public_access_states;
-    std::optional<std::string> vpc_id;
-    std::optional<std::string> state;  // pending | available | deleting
-    std::optional<std::string> cidr_block;
-    std::optional<std::string> dhcp_options_id;
 };
 
 struct DescribeVpcsResult {

@@ -424,6 +424,18 @@ constexpr std::string_view kVpcAttributeNameValues[] = {
 };
 constinit const EnumInfo kVpcAttributeNameEnum{"VpcAttributeName", kVpcAttributeNameValues};
 
+constexpr std::string_view kVpcEncryptionControlExclusionStateInputValues[] = {
+    "enable",
+    "disable",
+};
+constinit const EnumInfo kVpcEncryptionControlExclusionStateInputEnum{"VpcEncryptionControlExclusionStateInput", kVpcEncryptionControlExclusionStateInputValues};
+
+constexpr std::string_view kVpcEncryptionControlModeValues[] = {
+    "monitor",
+    "enforce",
+};
+constinit const EnumInfo kVpcEncryptionControlModeEnum{"VpcEncryptionControlMode", kVpcEncryptionControlModeValues};
+
 constinit const ListInfo kAcceleratorManufacturerSetList = list_info<std::string>("item", {.kind = Kind::string, .values = &kAcceleratorManufacturerEnum});
 
 constinit const ListInfo kAcceleratorNameSetList = list_info<std::string>("item", {.kind = Kind::string, .values = &kAcceleratorNameEnum});
@@ -454,6 +466,8 @@ constinit const ListInfo kDescribeImageReferencesImageIdStringListList = list_in
 
 constinit const ListInfo kDescribeImageUsageReportsImageIdStringListList = list_info<std::string>("item", {.kind = Kind::string});
 
+constinit const ListInfo kDhcpOptionsIdStringListList = list_info<std::string>("DhcpOptionsId", {.kind = Kind::string});
+
 constinit const ListInfo kExcludedInstanceTypeSetList = list_info<std::string>("item", {.kind = Kind::string});
 
 constinit const ListInfo kExecutableByStringListList = list_info<std::string>("ExecutableBy", {.kind = Kind::string});
@@ -474,6 +488,8 @@ constinit const ListInfo kInstanceGenerationSetList = list_info<std::string>("it
 
 constinit const ListInfo kInstanceIdStringListList = list_info<std::string>("InstanceId", {.kind = Kind::string});
 
+constinit const ListInfo kInternetGatewayIdListList = list_info<std::string>("item", {.kind = Kind::string});
+
 constinit const ListInfo kKeyNameStringListList = list_info<std::string>("KeyName", {.kind = Kind::string});
 
 constinit const ListInfo kKeyPairIdStringListList = list_info<std::string>("KeyPairId", {.kind = Kind::string});
@@ -485,6 +501,8 @@ constinit const ListInfo kLaunchTemplateNameStringListList = list_info<std::stri
 constinit const ListInfo kLocalStorageTypeSetList = list_info<std::string>("item", {.kind = Kind::string, .values = &kLocalStorageTypeEnum});
 
 constinit const ListInfo kMetricCategoryIdListList = list_info<std::string>("item", {.kind = Kind::string});
+
+constinit const ListInfo kNetworkAclIdStringListList = list_info<std::string>("item", {.kind = Kind::string});
 
 constinit const ListInfo kNetworkCardInterfaceTypeListList = list_info<std::string>("item", {.kind = Kind::string});
 
@@ -516,6 +534,8 @@ constinit const ListInfo kRestorableByStringListList = list_info<std::string>("i
 
 constinit const ListInfo kRootDeviceTypeListList = list_info<std::string>("item", {.kind = Kind::string});
 
+constinit const ListInfo kRouteTableIdStringListList = list_info<std::string>("item", {.kind = Kind::string});
+
 constinit const ListInfo kSecurityGroupIdStringListList = list_info<std::string>("SecurityGroupId", {.kind = Kind::string});
 
 constinit const ListInfo kSecurityGroupRuleIdListList = list_info<std::string>("item", {.kind = Kind::string});
@@ -523,6 +543,8 @@ constinit const ListInfo kSecurityGroupRuleIdListList = list_info<std::string>("
 constinit const ListInfo kSecurityGroupStringListList = list_info<std::string>("SecurityGroup", {.kind = Kind::string});
 
 constinit const ListInfo kSnapshotIdStringListList = list_info<std::string>("SnapshotId", {.kind = Kind::string});
+
+constinit const ListInfo kSubnetIdListList = list_info<std::string>("AssociatedSubnetId", {.kind = Kind::string});
 
 constinit const ListInfo kSubnetIdStringListList = list_info<std::string>("SubnetId", {.kind = Kind::string});
 
@@ -571,6 +593,8 @@ constinit const ListInfo kAvailabilityZoneSubGeographyListList = list_info<Avail
 constinit const ListInfo kBlockDeviceMappingListList = list_info<BlockDeviceMapping>("item", {.kind = Kind::structure, .structure = &kBlockDeviceMapping});
 
 constinit const ListInfo kBlockDeviceMappingRequestListList = list_info<BlockDeviceMapping>("BlockDeviceMapping", {.kind = Kind::structure, .structure = &kBlockDeviceMapping});
+
+constinit const ListInfo kDhcpConfigurationValueListList = list_info<AttributeValue>("item", {.kind = Kind::structure, .structure = &kAttributeValue});
 
 constexpr MemberInfo kAcceleratorCountMembers[] = {
     {"Min", "Min", "min", {.kind = Kind::integer}, offsetof(AcceleratorCount, min), false, false},

@@ -3,20 +3,59 @@
 #include <cstddef>
 
 #include "api/generated/ec2/create_key_pair.h"
+#include "api/generated/ec2/create_snapshots.h"
+#include "api/generated/ec2/describe_images.h"
+#include "api/generated/ec2/describe_instance_status.h"
+#include "api/generated/ec2/describe_instance_type_offerings.h"
+#include "api/generated/ec2/describe_instance_types.h"
+#include "api/generated/ec2/describe_internet_gateways.h"
 #include "api/generated/ec2/describe_key_pairs.h"
 #include "api/generated/ec2/describe_network_interfaces.h"
+#include "api/generated/ec2/instance_state.h"
+#include "api/generated/ec2/instance_state_change.h"
 #include "api/generated/ec2/ip_permission.h"
+#include "api/generated/ec2/ipv4_prefix_specification_request.h"
 #include "api/generated/ec2/ipv6_prefix_specification_request.h"
-#include "api/generated/ec2/launch_permission.h"
-#include "api/generated/ec2/launch_template.h"
-#include "api/generated/ec2/modify_image_attribute.h"
-#include "api/generated/ec2/request_launch_template_data.h"
+#include "api/generated/ec2/reservation.h"
 #include "api/generated/ec2/response_launch_template_data.h"
+#include "api/generated/ec2/run_instances.h"
 #include "api/generated/ec2/tables.h"
 
 namespace kiln::api::ec2::tables {
 
+constinit const ListInfo kInstanceSecondaryInterfaceListList = list_info<InstanceSecondaryInterface>("item", {.kind = Kind::structure, .structure = &kInstanceSecondaryInterface});
+
+constinit const ListInfo kInstanceSecondaryInterfacePrivateIpAddressListList = list_info<InstanceSecondaryInterfacePrivateIpAddress>("item", {.kind = Kind::structure, .structure = &kInstanceSecondaryInterfacePrivateIpAddress});
+
+constinit const ListInfo kInstanceSecondaryInterfacePrivateIpAddressListRequestList = list_info<InstanceSecondaryInterfacePrivateIpAddressRequest>("item", {.kind = Kind::structure, .structure = &kInstanceSecondaryInterfacePrivateIpAddressRequest});
+
+constinit const ListInfo kInstanceSecondaryInterfaceSpecificationListRequestList = list_info<InstanceSecondaryInterfaceSpecificationRequest>("item", {.kind = Kind::structure, .structure = &kInstanceSecondaryInterfaceSpecificationRequest});
+
+constinit const ListInfo kInstanceStateChangeListList = list_info<InstanceStateChange>("item", {.kind = Kind::structure, .structure = &kInstanceStateChange});
+
+constinit const ListInfo kInstanceStatusDetailsListList = list_info<InstanceStatusDetails>("item", {.kind = Kind::structure, .structure = &kInstanceStatusDetails});
+
+constinit const ListInfo kInstanceStatusEventListList = list_info<InstanceStatusEvent>("item", {.kind = Kind::structure, .structure = &kInstanceStatusEvent});
+
+constinit const ListInfo kInstanceStatusListList = list_info<InstanceStatus>("item", {.kind = Kind::structure, .structure = &kInstanceStatus});
+
+constinit const ListInfo kInstanceTypeInfoListList = list_info<InstanceTypeInfo>("item", {.kind = Kind::structure, .structure = &kInstanceTypeInfo});
+
+constinit const ListInfo kInstanceTypeOfferingsListList = list_info<InstanceTypeOffering>("item", {.kind = Kind::structure, .structure = &kInstanceTypeOffering});
+
+constinit const ListInfo kInternetGatewayAttachmentListList = list_info<InternetGatewayAttachment>("item", {.kind = Kind::structure, .structure = &kInternetGatewayAttachment});
+
+constinit const ListInfo kInternetGatewayListList = list_info<InternetGateway>("item", {.kind = Kind::structure, .structure = &kInternetGateway});
+
+constinit const ListInfo kIpPermissionListList = list_info<IpPermission>("item", {.kind = Kind::structure, .structure = &kIpPermission});
+
+constinit const ListInfo kIpRangeListList = list_info<IpRange>("item", {.kind = Kind::structure, .structure = &kIpRange});
+
+constinit const ListInfo kIpv4PrefixListList = list_info<Ipv4PrefixSpecificationRequest>("item", {.kind = Kind::structure, .structure = &kIpv4PrefixSpecificationRequest});
+
 constinit const ListInfo kIpv4PrefixListResponseList = list_info<Ipv4PrefixSpecificationResponse>("item", {.kind = Kind::structure, .structure = &kIpv4PrefixSpecificationResponse});
+
+constinit const ListInfo kIpv4PrefixesListList = list_info<Ipv4PrefixSpecification>("item", {.kind = Kind::structure, .structure = &kIpv4PrefixSpecification});
 
 constinit const ListInfo kIpv6PrefixListList = list_info<Ipv6PrefixSpecificationRequest>("item", {.kind = Kind::structure, .structure = &kIpv6PrefixSpecificationRequest});
 
@@ -28,17 +67,216 @@ constinit const ListInfo kIpv6RangeListList = list_info<Ipv6Range>("item", {.kin
 
 constinit const ListInfo kKeyPairListList = list_info<KeyPairInfo>("item", {.kind = Kind::structure, .structure = &kKeyPairInfo});
 
-constinit const ListInfo kLaunchPermissionListList = list_info<LaunchPermission>("item", {.kind = Kind::structure, .structure = &kLaunchPermission});
+constinit const ListInfo kSupportedInstanceTypeSetList = list_info<InstanceTypeItem>("item", {.kind = Kind::structure, .structure = &kInstanceTypeItem});
 
-constinit const ListInfo kLaunchTemplateBlockDeviceMappingListList = list_info<LaunchTemplateBlockDeviceMapping>("item", {.kind = Kind::structure, .structure = &kLaunchTemplateBlockDeviceMapping});
+constinit const ListInfo kUnsupportedInstanceTypeSetList = list_info<InstanceTypeItem>("item", {.kind = Kind::structure, .structure = &kInstanceTypeItem});
 
-constinit const ListInfo kLaunchTemplateBlockDeviceMappingRequestListList = list_info<LaunchTemplateBlockDeviceMappingRequest>("BlockDeviceMapping", {.kind = Kind::structure, .structure = &kLaunchTemplateBlockDeviceMappingRequest});
+constexpr MemberInfo kInstanceSecondaryInterfaceMembers[] = {
+    {"Attachment", "Attachment", "attachment", {.kind = Kind::structure, .structure = &kInstanceSecondaryInterfaceAttachment}, offsetof(InstanceSecondaryInterface, attachment), false, false},
+    {"MacAddress", "MacAddress", "macAddress", {.kind = Kind::string}, offsetof(InstanceSecondaryInterface, mac_address), false, false},
+    {"SecondaryInterfaceId", "SecondaryInterfaceId", "secondaryInterfaceId", {.kind = Kind::string}, offsetof(InstanceSecondaryInterface, secondary_interface_id), false, false},
+    {"OwnerId", "OwnerId", "ownerId", {.kind = Kind::string}, offsetof(InstanceSecondaryInterface, owner_id), false, false},
+    {"PrivateIpAddresses", "PrivateIpAddressSet", "privateIpAddressSet", {.kind = Kind::list, .list = &kInstanceSecondaryInterfacePrivateIpAddressListList}, offsetof(InstanceSecondaryInterface, private_ip_addresses), false, false},
+    {"SourceDestCheck", "SourceDestCheck", "sourceDestCheck", {.kind = Kind::boolean}, offsetof(InstanceSecondaryInterface, source_dest_check), false, false},
+    {"Status", "Status", "status", {.kind = Kind::string}, offsetof(InstanceSecondaryInterface, status), false, false},
+    {"SecondarySubnetId", "SecondarySubnetId", "secondarySubnetId", {.kind = Kind::string}, offsetof(InstanceSecondaryInterface, secondary_subnet_id), false, false},
+    {"SecondaryNetworkId", "SecondaryNetworkId", "secondaryNetworkId", {.kind = Kind::string}, offsetof(InstanceSecondaryInterface, secondary_network_id), false, false},
+    {"InterfaceType", "InterfaceType", "interfaceType", {.kind = Kind::string, .values = &kSecondaryInterfaceTypeEnum}, offsetof(InstanceSecondaryInterface, interface_type), false, false},
+};
+constinit const StructInfo kInstanceSecondaryInterface = struct_info<InstanceSecondaryInterface, Roles{}>("InstanceSecondaryInterface", kInstanceSecondaryInterfaceMembers);
 
-constinit const ListInfo kLaunchTemplateElasticInferenceAcceleratorListList = list_info<LaunchTemplateElasticInferenceAccelerator>("item", {.kind = Kind::structure, .structure = &kLaunchTemplateElasticInferenceAccelerator});
+constexpr MemberInfo kInstanceSecondaryInterfaceAttachmentMembers[] = {
+    {"AttachTime", "AttachTime", "attachTime", {.kind = Kind::timestamp}, offsetof(InstanceSecondaryInterfaceAttachment, attach_time), false, false},
+    {"AttachmentId", "AttachmentId", "attachmentId", {.kind = Kind::string}, offsetof(InstanceSecondaryInterfaceAttachment, attachment_id), false, false},
+    {"DeleteOnTermination", "DeleteOnTermination", "deleteOnTermination", {.kind = Kind::boolean}, offsetof(InstanceSecondaryInterfaceAttachment, delete_on_termination), false, false},
+    {"DeviceIndex", "DeviceIndex", "deviceIndex", {.kind = Kind::integer}, offsetof(InstanceSecondaryInterfaceAttachment, device_index), false, false},
+    {"Status", "Status", "status", {.kind = Kind::string}, offsetof(InstanceSecondaryInterfaceAttachment, status), false, false},
+    {"NetworkCardIndex", "NetworkCardIndex", "networkCardIndex", {.kind = Kind::integer}, offsetof(InstanceSecondaryInterfaceAttachment, network_card_index), false, false},
+};
+constinit const StructInfo kInstanceSecondaryInterfaceAttachment = struct_info<InstanceSecondaryInterfaceAttachment, Roles{.member = true}>("InstanceSecondaryInterfaceAttachment", kInstanceSecondaryInterfaceAttachmentMembers);
 
-constinit const ListInfo kLaunchTemplateElasticInferenceAcceleratorResponseListList = list_info<LaunchTemplateElasticInferenceAcceleratorResponse>("item", {.kind = Kind::structure, .structure = &kLaunchTemplateElasticInferenceAcceleratorResponse});
+constexpr MemberInfo kInstanceSecondaryInterfacePrivateIpAddressMembers[] = {
+    {"PrivateIpAddress", "PrivateIpAddress", "privateIpAddress", {.kind = Kind::string}, offsetof(InstanceSecondaryInterfacePrivateIpAddress, private_ip_address), false, false},
+};
+constinit const StructInfo kInstanceSecondaryInterfacePrivateIpAddress = struct_info<InstanceSecondaryInterfacePrivateIpAddress, Roles{}>("InstanceSecondaryInterfacePrivateIpAddress", kInstanceSecondaryInterfacePrivateIpAddressMembers);
 
-constinit const ListInfo kLaunchTemplateSetList = list_info<LaunchTemplate>("item", {.kind = Kind::structure, .structure = &kLaunchTemplate});
+constexpr MemberInfo kInstanceSecondaryInterfacePrivateIpAddressRequestMembers[] = {
+    {"PrivateIpAddress", "PrivateIpAddress", "PrivateIpAddress", {.kind = Kind::string}, offsetof(InstanceSecondaryInterfacePrivateIpAddressRequest, private_ip_address), true, false},
+};
+constinit const StructInfo kInstanceSecondaryInterfacePrivateIpAddressRequest = struct_info<InstanceSecondaryInterfacePrivateIpAddressRequest, Roles{}>("InstanceSecondaryInterfacePrivateIpAddressRequest", kInstanceSecondaryInterfacePrivateIpAddressRequestMembers);
+
+constexpr MemberInfo kInstanceSecondaryInterfaceSpecificationRequestMembers[] = {
+    {"DeleteOnTermination", "DeleteOnTermination", "DeleteOnTermination", {.kind = Kind::boolean}, offsetof(InstanceSecondaryInterfaceSpecificationRequest, delete_on_termination), false, false},
+    {"DeviceIndex", "DeviceIndex", "DeviceIndex", {.kind = Kind::integer}, offsetof(InstanceSecondaryInterfaceSpecificationRequest, device_index), false, false},
+    {"PrivateIpAddresses", "PrivateIpAddress", "PrivateIpAddress", {.kind = Kind::list, .list = &kInstanceSecondaryInterfacePrivateIpAddressListRequestList}, offsetof(InstanceSecondaryInterfaceSpecificationRequest, private_ip_addresses), false, false},
+    {"PrivateIpAddressCount", "PrivateIpAddressCount", "PrivateIpAddressCount", {.kind = Kind::integer}, offsetof(InstanceSecondaryInterfaceSpecificationRequest, private_ip_address_count), false, false},
+    {"SecondarySubnetId", "SecondarySubnetId", "SecondarySubnetId", {.kind = Kind::string}, offsetof(InstanceSecondaryInterfaceSpecificationRequest, secondary_subnet_id), false, false},
+    {"InterfaceType", "InterfaceType", "InterfaceType", {.kind = Kind::string, .values = &kSecondaryInterfaceTypeEnum}, offsetof(InstanceSecondaryInterfaceSpecificationRequest, interface_type), false, false},
+    {"NetworkCardIndex", "NetworkCardIndex", "NetworkCardIndex", {.kind = Kind::integer}, offsetof(InstanceSecondaryInterfaceSpecificationRequest, network_card_index), false, false},
+};
+constinit const StructInfo kInstanceSecondaryInterfaceSpecificationRequest = struct_info<InstanceSecondaryInterfaceSpecificationRequest, Roles{}>("InstanceSecondaryInterfaceSpecificationRequest", kInstanceSecondaryInterfaceSpecificationRequestMembers);
+
+constexpr MemberInfo kInstanceSpecificationMembers[] = {
+    {"InstanceId", "InstanceId", "InstanceId", {.kind = Kind::string}, offsetof(InstanceSpecification, instance_id), true, false},
+    {"ExcludeBootVolume", "ExcludeBootVolume", "ExcludeBootVolume", {.kind = Kind::boolean}, offsetof(InstanceSpecification, exclude_boot_volume), false, false},
+    {"ExcludeDataVolumeIds", "ExcludeDataVolumeId", "ExcludeDataVolumeId", {.kind = Kind::list, .list = &kVolumeIdStringListList}, offsetof(InstanceSpecification, exclude_data_volume_ids), false, false},
+};
+constinit const StructInfo kInstanceSpecification = struct_info<InstanceSpecification, Roles{.member = true}>("InstanceSpecification", kInstanceSpecificationMembers);
+
+constexpr MemberInfo kInstanceStateMembers[] = {
+    {"Code", "Code", "code", {.kind = Kind::integer}, offsetof(InstanceState, code), false, false},
+    {"Name", "Name", "name", {.kind = Kind::string}, offsetof(InstanceState, name), false, false},
+};
+constinit const StructInfo kInstanceState = struct_info<InstanceState, Roles{.member = true}>("InstanceState", kInstanceStateMembers);
+
+constexpr MemberInfo kInstanceStateChangeMembers[] = {
+    {"InstanceId", "InstanceId", "instanceId", {.kind = Kind::string}, offsetof(InstanceStateChange, instance_id), false, false},
+    {"CurrentState", "CurrentState", "currentState", {.kind = Kind::structure, .structure = &kInstanceState}, offsetof(InstanceStateChange, current_state), false, false},
+    {"PreviousState", "PreviousState", "previousState", {.kind = Kind::structure, .structure = &kInstanceState}, offsetof(InstanceStateChange, previous_state), false, false},
+};
+constinit const StructInfo kInstanceStateChange = struct_info<InstanceStateChange, Roles{}>("InstanceStateChange", kInstanceStateChangeMembers);
+
+constexpr MemberInfo kInstanceStatusMembers[] = {
+    {"AvailabilityZone", "AvailabilityZone", "availabilityZone", {.kind = Kind::string}, offsetof(InstanceStatus, availability_zone), false, false},
+    {"AvailabilityZoneId", "AvailabilityZoneId", "availabilityZoneId", {.kind = Kind::string}, offsetof(InstanceStatus, availability_zone_id), false, false},
+    {"OutpostArn", "OutpostArn", "outpostArn", {.kind = Kind::string}, offsetof(InstanceStatus, outpost_arn), false, false},
+    {"Operator", "Operator", "operator", {.kind = Kind::structure, .structure = &kOperatorResponse}, offsetof(InstanceStatus, operator_), false, false},
+    {"Events", "EventsSet", "eventsSet", {.kind = Kind::list, .list = &kInstanceStatusEventListList}, offsetof(InstanceStatus, events), false, false},
+    {"InstanceId", "InstanceId", "instanceId", {.kind = Kind::string}, offsetof(InstanceStatus, instance_id), false, false},
+    {"InstanceState", "InstanceState", "instanceState", {.kind = Kind::structure, .structure = &kInstanceState}, offsetof(InstanceStatus, instance_state), false, false},
+    {"InstanceStatus", "InstanceStatus", "instanceStatus", {.kind = Kind::structure, .structure = &kInstanceStatusSummary}, offsetof(InstanceStatus, instance_status), false, false},
+    {"SystemStatus", "SystemStatus", "systemStatus", {.kind = Kind::structure, .structure = &kInstanceStatusSummary}, offsetof(InstanceStatus, system_status), false, false},
+    {"AttachedEbsStatus", "AttachedEbsStatus", "attachedEbsStatus", {.kind = Kind::structure, .structure = &kEbsStatusSummary}, offsetof(InstanceStatus, attached_ebs_status), false, false},
+    {"ApplicationStatus", "ApplicationStatus", "applicationStatus", {.kind = Kind::structure, .structure = &kApplicationStatusSummary}, offsetof(InstanceStatus, application_status), false, false},
+    {"PerformanceStatus", "PerformanceStatus", "performanceStatus", {.kind = Kind::structure, .structure = &kPerformanceStatusSummary}, offsetof(InstanceStatus, performance_status), false, false},
+};
+constinit const StructInfo kInstanceStatus = struct_info<InstanceStatus, Roles{}>("InstanceStatus", kInstanceStatusMembers);
+
+constexpr MemberInfo kInstanceStatusDetailsMembers[] = {
+    {"ImpairedSince", "ImpairedSince", "impairedSince", {.kind = Kind::timestamp}, offsetof(InstanceStatusDetails, impaired_since), false, false},
+    {"Name", "Name", "name", {.kind = Kind::string}, offsetof(InstanceStatusDetails, name), false, false},
+    {"Status", "Status", "status", {.kind = Kind::string}, offsetof(InstanceStatusDetails, status), false, false},
+};
+constinit const StructInfo kInstanceStatusDetails = struct_info<InstanceStatusDetails, Roles{}>("InstanceStatusDetails", kInstanceStatusDetailsMembers);
+
+constexpr MemberInfo kInstanceStatusEventMembers[] = {
+    {"InstanceEventId", "InstanceEventId", "instanceEventId", {.kind = Kind::string}, offsetof(InstanceStatusEvent, instance_event_id), false, false},
+    {"Code", "Code", "code", {.kind = Kind::string}, offsetof(InstanceStatusEvent, code), false, false},
+    {"Description", "Description", "description", {.kind = Kind::string}, offsetof(InstanceStatusEvent, description), false, false},
+    {"NotAfter", "NotAfter", "notAfter", {.kind = Kind::timestamp}, offsetof(InstanceStatusEvent, not_after), false, false},
+    {"NotBefore", "NotBefore", "notBefore", {.kind = Kind::timestamp}, offsetof(InstanceStatusEvent, not_before), false, false},
+    {"NotBeforeDeadline", "NotBeforeDeadline", "notBeforeDeadline", {.kind = Kind::timestamp}, offsetof(InstanceStatusEvent, not_before_deadline), false, false},
+};
+constinit const StructInfo kInstanceStatusEvent = struct_info<InstanceStatusEvent, Roles{}>("InstanceStatusEvent", kInstanceStatusEventMembers);
+
+constexpr MemberInfo kInstanceStatusSummaryMembers[] = {
+    {"Details", "Details", "details", {.kind = Kind::list, .list = &kInstanceStatusDetailsListList}, offsetof(InstanceStatusSummary, details), false, false},
+    {"Status", "Status", "status", {.kind = Kind::string}, offsetof(InstanceStatusSummary, status), false, false},
+};
+constinit const StructInfo kInstanceStatusSummary = struct_info<InstanceStatusSummary, Roles{.member = true}>("InstanceStatusSummary", kInstanceStatusSummaryMembers);
+
+constexpr MemberInfo kInstanceStorageInfoMembers[] = {
+    {"TotalSizeInGB", "TotalSizeInGB", "totalSizeInGB", {.kind = Kind::long_}, offsetof(InstanceStorageInfo, total_size_in_gb), false, false},
+    {"Disks", "Disks", "disks", {.kind = Kind::list, .list = &kDiskInfoListList}, offsetof(InstanceStorageInfo, disks), false, false},
+    {"NvmeSupport", "NvmeSupport", "nvmeSupport", {.kind = Kind::string}, offsetof(InstanceStorageInfo, nvme_support), false, false},
+    {"EncryptionSupport", "EncryptionSupport", "encryptionSupport", {.kind = Kind::string}, offsetof(InstanceStorageInfo, encryption_support), false, false},
+};
+constinit const StructInfo kInstanceStorageInfo = struct_info<InstanceStorageInfo, Roles{.member = true}>("InstanceStorageInfo", kInstanceStorageInfoMembers);
+
+constexpr MemberInfo kInstanceTypeInfoMembers[] = {
+    {"InstanceType", "InstanceType", "instanceType", {.kind = Kind::string}, offsetof(InstanceTypeInfo, instance_type), false, false},
+    {"CurrentGeneration", "CurrentGeneration", "currentGeneration", {.kind = Kind::boolean}, offsetof(InstanceTypeInfo, current_generation), false, false},
+    {"FreeTierEligible", "FreeTierEligible", "freeTierEligible", {.kind = Kind::boolean}, offsetof(InstanceTypeInfo, free_tier_eligible), false, false},
+    {"SupportedUsageClasses", "SupportedUsageClasses", "supportedUsageClasses", {.kind = Kind::list, .list = &kUsageClassTypeListList}, offsetof(InstanceTypeInfo, supported_usage_classes), false, false},
+    {"SupportedRootDeviceTypes", "SupportedRootDeviceTypes", "supportedRootDeviceTypes", {.kind = Kind::list, .list = &kRootDeviceTypeListList}, offsetof(InstanceTypeInfo, supported_root_device_types), false, false},
+    {"SupportedVirtualizationTypes", "SupportedVirtualizationTypes", "supportedVirtualizationTypes", {.kind = Kind::list, .list = &kVirtualizationTypeListList}, offsetof(InstanceTypeInfo, supported_virtualization_types), false, false},
+    {"BareMetal", "BareMetal", "bareMetal", {.kind = Kind::boolean}, offsetof(InstanceTypeInfo, bare_metal), false, false},
+    {"Hypervisor", "Hypervisor", "hypervisor", {.kind = Kind::string}, offsetof(InstanceTypeInfo, hypervisor), false, false},
+    {"ProcessorInfo", "ProcessorInfo", "processorInfo", {.kind = Kind::structure, .structure = &kProcessorInfo}, offsetof(InstanceTypeInfo, processor_info), false, false},
+    {"VCpuInfo", "VCpuInfo", "vCpuInfo", {.kind = Kind::structure, .structure = &kVCpuInfo}, offsetof(InstanceTypeInfo, v_cpu_info), false, false},
+    {"MemoryInfo", "MemoryInfo", "memoryInfo", {.kind = Kind::structure, .structure = &kMemoryInfo}, offsetof(InstanceTypeInfo, memory_info), false, false},
+    {"InstanceStorageSupported", "InstanceStorageSupported", "instanceStorageSupported", {.kind = Kind::boolean}, offsetof(InstanceTypeInfo, instance_storage_supported), false, false},
+    {"InstanceStorageInfo", "InstanceStorageInfo", "instanceStorageInfo", {.kind = Kind::structure, .structure = &kInstanceStorageInfo}, offsetof(InstanceTypeInfo, instance_storage_info), false, false},
+    {"EbsInfo", "EbsInfo", "ebsInfo", {.kind = Kind::structure, .structure = &kEbsInfo}, offsetof(InstanceTypeInfo, ebs_info), false, false},
+    {"NetworkInfo", "NetworkInfo", "networkInfo", {.kind = Kind::structure, .structure = &kNetworkInfo}, offsetof(InstanceTypeInfo, network_info), false, false},
+    {"GpuInfo", "GpuInfo", "gpuInfo", {.kind = Kind::structure, .structure = &kGpuInfo}, offsetof(InstanceTypeInfo, gpu_info), false, false},
+    {"FpgaInfo", "FpgaInfo", "fpgaInfo", {.kind = Kind::structure, .structure = &kFpgaInfo}, offsetof(InstanceTypeInfo, fpga_info), false, false},
+    {"PlacementGroupInfo", "PlacementGroupInfo", "placementGroupInfo", {.kind = Kind::structure, .structure = &kPlacementGroupInfo}, offsetof(InstanceTypeInfo, placement_group_info), false, false},
+    {"InferenceAcceleratorInfo", "InferenceAcceleratorInfo", "inferenceAcceleratorInfo", {.kind = Kind::structure, .structure = &kInferenceAcceleratorInfo}, offsetof(InstanceTypeInfo, inference_accelerator_info), false, false},
+    {"HibernationSupported", "HibernationSupported", "hibernationSupported", {.kind = Kind::boolean}, offsetof(InstanceTypeInfo, hibernation_supported), false, false},
+    {"BurstablePerformanceSupported", "BurstablePerformanceSupported", "burstablePerformanceSupported", {.kind = Kind::boolean}, offsetof(InstanceTypeInfo, burstable_performance_supported), false, false},
+    {"DedicatedHostsSupported", "DedicatedHostsSupported", "dedicatedHostsSupported", {.kind = Kind::boolean}, offsetof(InstanceTypeInfo, dedicated_hosts_supported), false, false},
+    {"AutoRecoverySupported", "AutoRecoverySupported", "autoRecoverySupported", {.kind = Kind::boolean}, offsetof(InstanceTypeInfo, auto_recovery_supported), false, false},
+    {"SupportedBootModes", "SupportedBootModes", "supportedBootModes", {.kind = Kind::list, .list = &kBootModeTypeListList}, offsetof(InstanceTypeInfo, supported_boot_modes), false, false},
+    {"NitroEnclavesSupport", "NitroEnclavesSupport", "nitroEnclavesSupport", {.kind = Kind::string}, offsetof(InstanceTypeInfo, nitro_enclaves_support), false, false},
+    {"NitroTpmSupport", "NitroTpmSupport", "nitroTpmSupport", {.kind = Kind::string}, offsetof(InstanceTypeInfo, nitro_tpm_support), false, false},
+    {"NitroTpmInfo", "NitroTpmInfo", "nitroTpmInfo", {.kind = Kind::structure, .structure = &kNitroTpmInfo}, offsetof(InstanceTypeInfo, nitro_tpm_info), false, false},
+    {"MediaAcceleratorInfo", "MediaAcceleratorInfo", "mediaAcceleratorInfo", {.kind = Kind::structure, .structure = &kMediaAcceleratorInfo}, offsetof(InstanceTypeInfo, media_accelerator_info), false, false},
+    {"NeuronInfo", "NeuronInfo", "neuronInfo", {.kind = Kind::structure, .structure = &kNeuronInfo}, offsetof(InstanceTypeInfo, neuron_info), false, false},
+    {"PhcSupport", "PhcSupport", "phcSupport", {.kind = Kind::string}, offsetof(InstanceTypeInfo, phc_support), false, false},
+    {"RebootMigrationSupport", "RebootMigrationSupport", "rebootMigrationSupport", {.kind = Kind::string}, offsetof(InstanceTypeInfo, reboot_migration_support), false, false},
+    {"SupportedInRegion", "SupportedInRegion", "supportedInRegion", {.kind = Kind::boolean}, offsetof(InstanceTypeInfo, supported_in_region), false, false},
+};
+constinit const StructInfo kInstanceTypeInfo = struct_info<InstanceTypeInfo, Roles{}>("InstanceTypeInfo", kInstanceTypeInfoMembers);
+
+constexpr MemberInfo kInstanceTypeItemMembers[] = {
+    {"InstanceType", "InstanceType", "instanceType", {.kind = Kind::string}, offsetof(InstanceTypeItem, instance_type), false, false},
+};
+constinit const StructInfo kInstanceTypeItem = struct_info<InstanceTypeItem, Roles{}>("InstanceTypeItem", kInstanceTypeItemMembers);
+
+constexpr MemberInfo kInstanceTypeOfferingMembers[] = {
+    {"InstanceType", "InstanceType", "instanceType", {.kind = Kind::string}, offsetof(InstanceTypeOffering, instance_type), false, false},
+    {"LocationType", "LocationType", "locationType", {.kind = Kind::string, .values = &kLocationTypeEnum}, offsetof(InstanceTypeOffering, location_type), false, false},
+    {"Location", "Location", "location", {.kind = Kind::string}, offsetof(InstanceTypeOffering, location), false, false},
+};
+constinit const StructInfo kInstanceTypeOffering = struct_info<InstanceTypeOffering, Roles{}>("InstanceTypeOffering", kInstanceTypeOfferingMembers);
+
+constexpr MemberInfo kInstanceTypeSpecificationMembers[] = {
+    {"SupportedInstanceTypes", "SupportedInstanceTypeSet", "supportedInstanceTypeSet", {.kind = Kind::list, .list = &kSupportedInstanceTypeSetList}, offsetof(InstanceTypeSpecification, supported_instance_types), false, false},
+    {"UnsupportedInstanceTypes", "UnsupportedInstanceTypeSet", "unsupportedInstanceTypeSet", {.kind = Kind::list, .list = &kUnsupportedInstanceTypeSetList}, offsetof(InstanceTypeSpecification, unsupported_instance_types), false, false},
+};
+constinit const StructInfo kInstanceTypeSpecification = struct_info<InstanceTypeSpecification, Roles{.member = true}>("InstanceTypeSpecification", kInstanceTypeSpecificationMembers);
+
+constexpr MemberInfo kInternetGatewayMembers[] = {
+    {"Attachments", "AttachmentSet", "attachmentSet", {.kind = Kind::list, .list = &kInternetGatewayAttachmentListList}, offsetof(InternetGateway, attachments), false, false},
+    {"InternetGatewayId", "InternetGatewayId", "internetGatewayId", {.kind = Kind::string}, offsetof(InternetGateway, internet_gateway_id), false, false},
+    {"OwnerId", "OwnerId", "ownerId", {.kind = Kind::string}, offsetof(InternetGateway, owner_id), false, false},
+    {"Tags", "TagSet", "tagSet", {.kind = Kind::list, .list = &kTagListList}, offsetof(InternetGateway, tags), false, false},
+};
+constinit const StructInfo kInternetGateway = struct_info<InternetGateway, Roles{}>("InternetGateway", kInternetGatewayMembers);
+
+constexpr MemberInfo kInternetGatewayAttachmentMembers[] = {
+    {"State", "State", "state", {.kind = Kind::string}, offsetof(InternetGatewayAttachment, state), false, false},
+    {"VpcId", "VpcId", "vpcId", {.kind = Kind::string}, offsetof(InternetGatewayAttachment, vpc_id), false, false},
+};
+constinit const StructInfo kInternetGatewayAttachment = struct_info<InternetGatewayAttachment, Roles{}>("InternetGatewayAttachment", kInternetGatewayAttachmentMembers);
+
+constexpr MemberInfo kIpPermissionMembers[] = {
+    {"IpProtocol", "IpProtocol", "ipProtocol", {.kind = Kind::string}, offsetof(IpPermission, ip_protocol), false, false},
+    {"FromPort", "FromPort", "fromPort", {.kind = Kind::integer}, offsetof(IpPermission, from_port), false, false},
+    {"ToPort", "ToPort", "toPort", {.kind = Kind::integer}, offsetof(IpPermission, to_port), false, false},
+    {"UserIdGroupPairs", "Groups", "groups", {.kind = Kind::list, .list = &kUserIdGroupPairListList}, offsetof(IpPermission, user_id_group_pairs), false, false},
+    {"IpRanges", "IpRanges", "ipRanges", {.kind = Kind::list, .list = &kIpRangeListList}, offsetof(IpPermission, ip_ranges), false, false},
+    {"Ipv6Ranges", "Ipv6Ranges", "ipv6Ranges", {.kind = Kind::list, .list = &kIpv6RangeListList}, offsetof(IpPermission, ipv6_ranges), false, false},
+    {"PrefixListIds", "PrefixListIds", "prefixListIds", {.kind = Kind::list, .list = &kPrefixListIdListList}, offsetof(IpPermission, prefix_list_ids), false, false},
+};
+constinit const StructInfo kIpPermission = struct_info<IpPermission, Roles{}>("IpPermission", kIpPermissionMembers);
+
+constexpr MemberInfo kIpRangeMembers[] = {
+    {"Description", "Description", "description", {.kind = Kind::string}, offsetof(IpRange, description), false, false},
+    {"CidrIp", "CidrIp", "cidrIp", {.kind = Kind::string}, offsetof(IpRange, cidr_ip), false, false},
+};
+constinit const StructInfo kIpRange = struct_info<IpRange, Roles{}>("IpRange", kIpRangeMembers);
+
+constexpr MemberInfo kIpv4PrefixSpecificationMembers[] = {
+    {"Ipv4Prefix", "Ipv4Prefix", "ipv4Prefix", {.kind = Kind::string}, offsetof(Ipv4PrefixSpecification, ipv4_prefix), false, false},
+};
+constinit const StructInfo kIpv4PrefixSpecification = struct_info<Ipv4PrefixSpecification, Roles{}>("Ipv4PrefixSpecification", kIpv4PrefixSpecificationMembers);
+
+constexpr MemberInfo kIpv4PrefixSpecificationRequestMembers[] = {
+    {"Ipv4Prefix", "Ipv4Prefix", "Ipv4Prefix", {.kind = Kind::string}, offsetof(Ipv4PrefixSpecificationRequest, ipv4_prefix), false, false},
+};
+constinit const StructInfo kIpv4PrefixSpecificationRequest = struct_info<Ipv4PrefixSpecificationRequest, Roles{}>("Ipv4PrefixSpecificationRequest", kIpv4PrefixSpecificationRequestMembers);
 
 constexpr MemberInfo kIpv4PrefixSpecificationResponseMembers[] = {
     {"Ipv4Prefix", "Ipv4Prefix", "ipv4Prefix", {.kind = Kind::string}, offsetof(Ipv4PrefixSpecificationResponse, ipv4_prefix), false, false},
@@ -85,168 +323,5 @@ constexpr MemberInfo kKeyPairInfoMembers[] = {
     {"KeyFingerprint", "KeyFingerprint", "keyFingerprint", {.kind = Kind::string}, offsetof(KeyPairInfo, key_fingerprint), false, false},
 };
 constinit const StructInfo kKeyPairInfo = struct_info<KeyPairInfo, Roles{}>("KeyPairInfo", kKeyPairInfoMembers);
-
-constexpr MemberInfo kLaunchPermissionMembers[] = {
-    {"OrganizationArn", "OrganizationArn", "organizationArn", {.kind = Kind::string}, offsetof(LaunchPermission, organization_arn), false, false},
-    {"OrganizationalUnitArn", "OrganizationalUnitArn", "organizationalUnitArn", {.kind = Kind::string}, offsetof(LaunchPermission, organizational_unit_arn), false, false},
-    {"UserId", "UserId", "userId", {.kind = Kind::string}, offsetof(LaunchPermission, user_id), false, false},
-    {"Group", "Group", "group", {.kind = Kind::string}, offsetof(LaunchPermission, group), false, false},
-};
-constinit const StructInfo kLaunchPermission = struct_info<LaunchPermission, Roles{}>("LaunchPermission", kLaunchPermissionMembers);
-
-constexpr MemberInfo kLaunchPermissionModificationsMembers[] = {
-    {"Add", "Add", "Add", {.kind = Kind::list, .list = &kLaunchPermissionListList}, offsetof(LaunchPermissionModifications, add), false, false},
-    {"Remove", "Remove", "Remove", {.kind = Kind::list, .list = &kLaunchPermissionListList}, offsetof(LaunchPermissionModifications, remove), false, false},
-};
-constinit const StructInfo kLaunchPermissionModifications = struct_info<LaunchPermissionModifications, Roles{.member = true}>("LaunchPermissionModifications", kLaunchPermissionModificationsMembers);
-
-constexpr MemberInfo kLaunchTemplateMembers[] = {
-    {"LaunchTemplateId", "LaunchTemplateId", "launchTemplateId", {.kind = Kind::string}, offsetof(LaunchTemplate, launch_template_id), false, false},
-    {"LaunchTemplateName", "LaunchTemplateName", "launchTemplateName", {.kind = Kind::string}, offsetof(LaunchTemplate, launch_template_name), false, false},
-    {"CreateTime", "CreateTime", "createTime", {.kind = Kind::timestamp}, offsetof(LaunchTemplate, create_time), false, false},
-    {"CreatedBy", "CreatedBy", "createdBy", {.kind = Kind::string}, offsetof(LaunchTemplate, created_by), false, false},
-    {"DefaultVersionNumber", "DefaultVersionNumber", "defaultVersionNumber", {.kind = Kind::long_}, offsetof(LaunchTemplate, default_version_number), false, false},
-    {"LatestVersionNumber", "LatestVersionNumber", "latestVersionNumber", {.kind = Kind::long_}, offsetof(LaunchTemplate, latest_version_number), false, false},
-    {"Tags", "TagSet", "tagSet", {.kind = Kind::list, .list = &kTagListList}, offsetof(LaunchTemplate, tags), false, false},
-    {"Operator", "Operator", "operator", {.kind = Kind::structure, .structure = &kOperatorResponse}, offsetof(LaunchTemplate, operator_), false, false},
-};
-constinit const StructInfo kLaunchTemplate = struct_info<LaunchTemplate, Roles{.member = true}>("LaunchTemplate", kLaunchTemplateMembers);
-
-constexpr MemberInfo kLaunchTemplateBlockDeviceMappingMembers[] = {
-    {"DeviceName", "DeviceName", "deviceName", {.kind = Kind::string}, offsetof(LaunchTemplateBlockDeviceMapping, device_name), false, false},
-    {"VirtualName", "VirtualName", "virtualName", {.kind = Kind::string}, offsetof(LaunchTemplateBlockDeviceMapping, virtual_name), false, false},
-    {"Ebs", "Ebs", "ebs", {.kind = Kind::structure, .structure = &kLaunchTemplateEbsBlockDevice}, offsetof(LaunchTemplateBlockDeviceMapping, ebs), false, false},
-    {"NoDevice", "NoDevice", "noDevice", {.kind = Kind::string}, offsetof(LaunchTemplateBlockDeviceMapping, no_device), false, false},
-};
-constinit const StructInfo kLaunchTemplateBlockDeviceMapping = struct_info<LaunchTemplateBlockDeviceMapping, Roles{}>("LaunchTemplateBlockDeviceMapping", kLaunchTemplateBlockDeviceMappingMembers);
-
-constexpr MemberInfo kLaunchTemplateBlockDeviceMappingRequestMembers[] = {
-    {"DeviceName", "DeviceName", "DeviceName", {.kind = Kind::string}, offsetof(LaunchTemplateBlockDeviceMappingRequest, device_name), false, false},
-    {"VirtualName", "VirtualName", "VirtualName", {.kind = Kind::string}, offsetof(LaunchTemplateBlockDeviceMappingRequest, virtual_name), false, false},
-    {"Ebs", "Ebs", "Ebs", {.kind = Kind::structure, .structure = &kLaunchTemplateEbsBlockDeviceRequest}, offsetof(LaunchTemplateBlockDeviceMappingRequest, ebs), false, false},
-    {"NoDevice", "NoDevice", "NoDevice", {.kind = Kind::string}, offsetof(LaunchTemplateBlockDeviceMappingRequest, no_device), false, false},
-};
-constinit const StructInfo kLaunchTemplateBlockDeviceMappingRequest = struct_info<LaunchTemplateBlockDeviceMappingRequest, Roles{}>("LaunchTemplateBlockDeviceMappingRequest", kLaunchTemplateBlockDeviceMappingRequestMembers);
-
-constexpr MemberInfo kLaunchTemplateCapacityReservationSpecificationRequestMembers[] = {
-    {"CapacityReservationPreference", "CapacityReservationPreference", "CapacityReservationPreference", {.kind = Kind::string, .values = &kCapacityReservationPreferenceEnum}, offsetof(LaunchTemplateCapacityReservationSpecificationRequest, capacity_reservation_preference), false, false},
-    {"CapacityReservationTarget", "CapacityReservationTarget", "CapacityReservationTarget", {.kind = Kind::structure, .structure = &kCapacityReservationTarget}, offsetof(LaunchTemplateCapacityReservationSpecificationRequest, capacity_reservation_target), false, false},
-};
-constinit const StructInfo kLaunchTemplateCapacityReservationSpecificationRequest = struct_info<LaunchTemplateCapacityReservationSpecificationRequest, Roles{.member = true}>("LaunchTemplateCapacityReservationSpecificationRequest", kLaunchTemplateCapacityReservationSpecificationRequestMembers);
-
-constexpr MemberInfo kLaunchTemplateCapacityReservationSpecificationResponseMembers[] = {
-    {"CapacityReservationPreference", "CapacityReservationPreference", "capacityReservationPreference", {.kind = Kind::string, .values = &kCapacityReservationPreferenceEnum}, offsetof(LaunchTemplateCapacityReservationSpecificationResponse, capacity_reservation_preference), false, false},
-    {"CapacityReservationTarget", "CapacityReservationTarget", "capacityReservationTarget", {.kind = Kind::structure, .structure = &kCapacityReservationTargetResponse}, offsetof(LaunchTemplateCapacityReservationSpecificationResponse, capacity_reservation_target), false, false},
-};
-constinit const StructInfo kLaunchTemplateCapacityReservationSpecificationResponse = struct_info<LaunchTemplateCapacityReservationSpecificationResponse, Roles{.member = true}>("LaunchTemplateCapacityReservationSpecificationResponse", kLaunchTemplateCapacityReservationSpecificationResponseMembers);
-
-constexpr MemberInfo kLaunchTemplateCpuOptionsMembers[] = {
-    {"CoreCount", "CoreCount", "coreCount", {.kind = Kind::integer}, offsetof(LaunchTemplateCpuOptions, core_count), false, false},
-    {"ThreadsPerCore", "ThreadsPerCore", "threadsPerCore", {.kind = Kind::integer}, offsetof(LaunchTemplateCpuOptions, threads_per_core), false, false},
-    {"AmdSevSnp", "AmdSevSnp", "amdSevSnp", {.kind = Kind::string, .values = &kAmdSevSnpSpecificationEnum}, offsetof(LaunchTemplateCpuOptions, amd_sev_snp), false, false},
-    {"NestedVirtualization", "NestedVirtualization", "nestedVirtualization", {.kind = Kind::string, .values = &kNestedVirtualizationSpecificationEnum}, offsetof(LaunchTemplateCpuOptions, nested_virtualization), false, false},
-};
-constinit const StructInfo kLaunchTemplateCpuOptions = struct_info<LaunchTemplateCpuOptions, Roles{.member = true}>("LaunchTemplateCpuOptions", kLaunchTemplateCpuOptionsMembers);
-
-constexpr MemberInfo kLaunchTemplateCpuOptionsRequestMembers[] = {
-    {"CoreCount", "CoreCount", "CoreCount", {.kind = Kind::integer}, offsetof(LaunchTemplateCpuOptionsRequest, core_count), false, false},
-    {"ThreadsPerCore", "ThreadsPerCore", "ThreadsPerCore", {.kind = Kind::integer}, offsetof(LaunchTemplateCpuOptionsRequest, threads_per_core), false, false},
-    {"AmdSevSnp", "AmdSevSnp", "AmdSevSnp", {.kind = Kind::string, .values = &kAmdSevSnpSpecificationEnum}, offsetof(LaunchTemplateCpuOptionsRequest, amd_sev_snp), false, false},
-    {"NestedVirtualization", "NestedVirtualization", "NestedVirtualization", {.kind = Kind::string, .values = &kNestedVirtualizationSpecificationEnum}, offsetof(LaunchTemplateCpuOptionsRequest, nested_virtualization), false, false},
-};
-constinit const StructInfo kLaunchTemplateCpuOptionsRequest = struct_info<LaunchTemplateCpuOptionsRequest, Roles{.member = true}>("LaunchTemplateCpuOptionsRequest", kLaunchTemplateCpuOptionsRequestMembers);
-
-constexpr MemberInfo kLaunchTemplateEbsBlockDeviceMembers[] = {
-    {"Encrypted", "Encrypted", "encrypted", {.kind = Kind::boolean}, offsetof(LaunchTemplateEbsBlockDevice, encrypted), false, false},
-    {"DeleteOnTermination", "DeleteOnTermination", "deleteOnTermination", {.kind = Kind::boolean}, offsetof(LaunchTemplateEbsBlockDevice, delete_on_termination), false, false},
-    {"Iops", "Iops", "iops", {.kind = Kind::integer}, offsetof(LaunchTemplateEbsBlockDevice, iops), false, false},
-    {"KmsKeyId", "KmsKeyId", "kmsKeyId", {.kind = Kind::string}, offsetof(LaunchTemplateEbsBlockDevice, kms_key_id), false, false},
-    {"SnapshotId", "SnapshotId", "snapshotId", {.kind = Kind::string}, offsetof(LaunchTemplateEbsBlockDevice, snapshot_id), false, false},
-    {"VolumeSize", "VolumeSize", "volumeSize", {.kind = Kind::integer}, offsetof(LaunchTemplateEbsBlockDevice, volume_size), false, false},
-    {"VolumeType", "VolumeType", "volumeType", {.kind = Kind::string}, offsetof(LaunchTemplateEbsBlockDevice, volume_type), false, false},
-    {"Throughput", "Throughput", "throughput", {.kind = Kind::integer}, offsetof(LaunchTemplateEbsBlockDevice, throughput), false, false},
-    {"VolumeInitializationRate", "VolumeInitializationRate", "volumeInitializationRate", {.kind = Kind::integer}, offsetof(LaunchTemplateEbsBlockDevice, volume_initialization_rate), false, false},
-    {"EbsCardIndex", "EbsCardIndex", "ebsCardIndex", {.kind = Kind::integer}, offsetof(LaunchTemplateEbsBlockDevice, ebs_card_index), false, false},
-};
-constinit const StructInfo kLaunchTemplateEbsBlockDevice = struct_info<LaunchTemplateEbsBlockDevice, Roles{.member = true}>("LaunchTemplateEbsBlockDevice", kLaunchTemplateEbsBlockDeviceMembers);
-
-constexpr MemberInfo kLaunchTemplateEbsBlockDeviceRequestMembers[] = {
-    {"Encrypted", "Encrypted", "Encrypted", {.kind = Kind::boolean}, offsetof(LaunchTemplateEbsBlockDeviceRequest, encrypted), false, false},
-    {"DeleteOnTermination", "DeleteOnTermination", "DeleteOnTermination", {.kind = Kind::boolean}, offsetof(LaunchTemplateEbsBlockDeviceRequest, delete_on_termination), false, false},
-    {"Iops", "Iops", "Iops", {.kind = Kind::integer}, offsetof(LaunchTemplateEbsBlockDeviceRequest, iops), false, false},
-    {"KmsKeyId", "KmsKeyId", "KmsKeyId", {.kind = Kind::string}, offsetof(LaunchTemplateEbsBlockDeviceRequest, kms_key_id), false, false},
-    {"SnapshotId", "SnapshotId", "SnapshotId", {.kind = Kind::string}, offsetof(LaunchTemplateEbsBlockDeviceRequest, snapshot_id), false, false},
-    {"VolumeSize", "VolumeSize", "VolumeSize", {.kind = Kind::integer}, offsetof(LaunchTemplateEbsBlockDeviceRequest, volume_size), false, false},
-    {"VolumeType", "VolumeType", "VolumeType", {.kind = Kind::string}, offsetof(LaunchTemplateEbsBlockDeviceRequest, volume_type), false, false},
-    {"Throughput", "Throughput", "Throughput", {.kind = Kind::integer}, offsetof(LaunchTemplateEbsBlockDeviceRequest, throughput), false, false},
-    {"VolumeInitializationRate", "VolumeInitializationRate", "VolumeInitializationRate", {.kind = Kind::integer}, offsetof(LaunchTemplateEbsBlockDeviceRequest, volume_initialization_rate), false, false},
-    {"EbsCardIndex", "EbsCardIndex", "EbsCardIndex", {.kind = Kind::integer}, offsetof(LaunchTemplateEbsBlockDeviceRequest, ebs_card_index), false, false},
-};
-constinit const StructInfo kLaunchTemplateEbsBlockDeviceRequest = struct_info<LaunchTemplateEbsBlockDeviceRequest, Roles{.member = true}>("LaunchTemplateEbsBlockDeviceRequest", kLaunchTemplateEbsBlockDeviceRequestMembers);
-
-constexpr MemberInfo kLaunchTemplateElasticInferenceAcceleratorMembers[] = {
-    {"Type", "Type", "Type", {.kind = Kind::string}, offsetof(LaunchTemplateElasticInferenceAccelerator, type), true, false},
-    {"Count", "Count", "Count", {.kind = Kind::integer}, offsetof(LaunchTemplateElasticInferenceAccelerator, count), false, false},
-};
-constinit const StructInfo kLaunchTemplateElasticInferenceAccelerator = struct_info<LaunchTemplateElasticInferenceAccelerator, Roles{}>("LaunchTemplateElasticInferenceAccelerator", kLaunchTemplateElasticInferenceAcceleratorMembers);
-
-constexpr MemberInfo kLaunchTemplateElasticInferenceAcceleratorResponseMembers[] = {
-    {"Type", "Type", "type", {.kind = Kind::string}, offsetof(LaunchTemplateElasticInferenceAcceleratorResponse, type), false, false},
-    {"Count", "Count", "count", {.kind = Kind::integer}, offsetof(LaunchTemplateElasticInferenceAcceleratorResponse, count), false, false},
-};
-constinit const StructInfo kLaunchTemplateElasticInferenceAcceleratorResponse = struct_info<LaunchTemplateElasticInferenceAcceleratorResponse, Roles{}>("LaunchTemplateElasticInferenceAcceleratorResponse", kLaunchTemplateElasticInferenceAcceleratorResponseMembers);
-
-constexpr MemberInfo kLaunchTemplateEnaSrdSpecificationMembers[] = {
-    {"EnaSrdEnabled", "EnaSrdEnabled", "enaSrdEnabled", {.kind = Kind::boolean}, offsetof(LaunchTemplateEnaSrdSpecification, ena_srd_enabled), false, false},
-    {"EnaSrdUdpSpecification", "EnaSrdUdpSpecification", "enaSrdUdpSpecification", {.kind = Kind::structure, .structure = &kLaunchTemplateEnaSrdUdpSpecification}, offsetof(LaunchTemplateEnaSrdSpecification, ena_srd_udp_specification), false, false},
-};
-constinit const StructInfo kLaunchTemplateEnaSrdSpecification = struct_info<LaunchTemplateEnaSrdSpecification, Roles{.member = true}>("LaunchTemplateEnaSrdSpecification", kLaunchTemplateEnaSrdSpecificationMembers);
-
-constexpr MemberInfo kLaunchTemplateEnaSrdUdpSpecificationMembers[] = {
-    {"EnaSrdUdpEnabled", "EnaSrdUdpEnabled", "enaSrdUdpEnabled", {.kind = Kind::boolean}, offsetof(LaunchTemplateEnaSrdUdpSpecification, ena_srd_udp_enabled), false, false},
-};
-constinit const StructInfo kLaunchTemplateEnaSrdUdpSpecification = struct_info<LaunchTemplateEnaSrdUdpSpecification, Roles{.member = true}>("LaunchTemplateEnaSrdUdpSpecification", kLaunchTemplateEnaSrdUdpSpecificationMembers);
-
-constexpr MemberInfo kLaunchTemplateEnclaveOptionsMembers[] = {
-    {"Enabled", "Enabled", "enabled", {.kind = Kind::boolean}, offsetof(LaunchTemplateEnclaveOptions, enabled), false, false},
-};
-constinit const StructInfo kLaunchTemplateEnclaveOptions = struct_info<LaunchTemplateEnclaveOptions, Roles{.member = true}>("LaunchTemplateEnclaveOptions", kLaunchTemplateEnclaveOptionsMembers);
-
-constexpr MemberInfo kLaunchTemplateEnclaveOptionsRequestMembers[] = {
-    {"Enabled", "Enabled", "Enabled", {.kind = Kind::boolean}, offsetof(LaunchTemplateEnclaveOptionsRequest, enabled), false, false},
-};
-constinit const StructInfo kLaunchTemplateEnclaveOptionsRequest = struct_info<LaunchTemplateEnclaveOptionsRequest, Roles{.member = true}>("LaunchTemplateEnclaveOptionsRequest", kLaunchTemplateEnclaveOptionsRequestMembers);
-
-constexpr MemberInfo kLaunchTemplateHibernationOptionsMembers[] = {
-    {"Configured", "Configured", "configured", {.kind = Kind::boolean}, offsetof(LaunchTemplateHibernationOptions, configured), false, false},
-};
-constinit const StructInfo kLaunchTemplateHibernationOptions = struct_info<LaunchTemplateHibernationOptions, Roles{.member = true}>("LaunchTemplateHibernationOptions", kLaunchTemplateHibernationOptionsMembers);
-
-constexpr MemberInfo kLaunchTemplateHibernationOptionsRequestMembers[] = {
-    {"Configured", "Configured", "Configured", {.kind = Kind::boolean}, offsetof(LaunchTemplateHibernationOptionsRequest, configured), false, false},
-};
-constinit const StructInfo kLaunchTemplateHibernationOptionsRequest = struct_info<LaunchTemplateHibernationOptionsRequest, Roles{.member = true}>("LaunchTemplateHibernationOptionsRequest", kLaunchTemplateHibernationOptionsRequestMembers);
-
-constexpr MemberInfo kLaunchTemplateIamInstanceProfileSpecificationMembers[] = {
-    {"Arn", "Arn", "arn", {.kind = Kind::string}, offsetof(LaunchTemplateIamInstanceProfileSpecification, arn), false, false},
-    {"Name", "Name", "name", {.kind = Kind::string}, offsetof(LaunchTemplateIamInstanceProfileSpecification, name), false, false},
-};
-constinit const StructInfo kLaunchTemplateIamInstanceProfileSpecification = struct_info<LaunchTemplateIamInstanceProfileSpecification, Roles{.member = true}>("LaunchTemplateIamInstanceProfileSpecification", kLaunchTemplateIamInstanceProfileSpecificationMembers);
-
-constexpr MemberInfo kLaunchTemplateIamInstanceProfileSpecificationRequestMembers[] = {
-    {"Arn", "Arn", "Arn", {.kind = Kind::string}, offsetof(LaunchTemplateIamInstanceProfileSpecificationRequest, arn), false, false},
-    {"Name", "Name", "Name", {.kind = Kind::string}, offsetof(LaunchTemplateIamInstanceProfileSpecificationRequest, name), false, false},
-};
-constinit const StructInfo kLaunchTemplateIamInstanceProfileSpecificationRequest = struct_info<LaunchTemplateIamInstanceProfileSpecificationRequest, Roles{.member = true}>("LaunchTemplateIamInstanceProfileSpecificationRequest", kLaunchTemplateIamInstanceProfileSpecificationRequestMembers);
-
-constexpr MemberInfo kLaunchTemplateInstanceMaintenanceOptionsMembers[] = {
-    {"AutoRecovery", "AutoRecovery", "autoRecovery", {.kind = Kind::string, .values = &kLaunchTemplateAutoRecoveryStateEnum}, offsetof(LaunchTemplateInstanceMaintenanceOptions, auto_recovery), false, false},
-};
-constinit const StructInfo kLaunchTemplateInstanceMaintenanceOptions = struct_info<LaunchTemplateInstanceMaintenanceOptions, Roles{.member = true}>("LaunchTemplateInstanceMaintenanceOptions", kLaunchTemplateInstanceMaintenanceOptionsMembers);
-
-constexpr MemberInfo kLaunchTemplateInstanceMaintenanceOptionsRequestMembers[] = {
-    {"AutoRecovery", "AutoRecovery", "AutoRecovery", {.kind = Kind::string, .values = &kLaunchTemplateAutoRecoveryStateEnum}, offsetof(LaunchTemplateInstanceMaintenanceOptionsRequest, auto_recovery), false, false},
-};
-constinit const StructInfo kLaunchTemplateInstanceMaintenanceOptionsRequest = struct_info<LaunchTemplateInstanceMaintenanceOptionsRequest, Roles{.member = true}>("LaunchTemplateInstanceMaintenanceOptionsRequest", kLaunchTemplateInstanceMaintenanceOptionsRequestMembers);
 
 }  // namespace kiln::api::ec2::tables

@@ -9,12 +9,12 @@
 #include "api/generated/ec2/copy_image.h"
 #include "api/generated/ec2/copy_snapshot.h"
 #include "api/generated/ec2/copy_volumes.h"
+#include "api/generated/ec2/create_default_vpc.h"
 #include "api/generated/ec2/create_image.h"
 #include "api/generated/ec2/create_image_usage_report.h"
 #include "api/generated/ec2/create_key_pair.h"
 #include "api/generated/ec2/create_launch_template.h"
 #include "api/generated/ec2/create_launch_template_version.h"
-#include "api/generated/ec2/create_replace_root_volume_task.h"
 #include "api/generated/ec2/describe_network_interfaces.h"
 #include "api/generated/ec2/request_launch_template_data.h"
 #include "api/generated/ec2/reservation.h"
@@ -172,6 +172,16 @@ constexpr MemberInfo kCpuPerformanceFactorRequestMembers[] = {
 };
 constinit const StructInfo kCpuPerformanceFactorRequest = struct_info<CpuPerformanceFactorRequest, Roles{.member = true}>("CpuPerformanceFactorRequest", kCpuPerformanceFactorRequestMembers);
 
+constexpr MemberInfo kCreateDefaultVpcRequestMembers[] = {
+    {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(CreateDefaultVpcRequest, dry_run), false, false},
+};
+constinit const StructInfo kCreateDefaultVpcRequest = struct_info<CreateDefaultVpcRequest, Roles{.root = true}>("CreateDefaultVpcRequest", kCreateDefaultVpcRequestMembers);
+
+constexpr MemberInfo kCreateDefaultVpcResultMembers[] = {
+    {"Vpc", "Vpc", "vpc", {.kind = Kind::structure, .structure = &kVpc}, offsetof(CreateDefaultVpcResult, vpc), false, false},
+};
+constinit const StructInfo kCreateDefaultVpcResult = struct_info<CreateDefaultVpcResult, Roles{.root = true}>("CreateDefaultVpcResult", kCreateDefaultVpcResultMembers);
+
 constexpr MemberInfo kCreateImageRequestMembers[] = {
     {"TagSpecifications", "TagSpecification", "TagSpecification", {.kind = Kind::list, .list = &kTagSpecificationListList}, offsetof(CreateImageRequest, tag_specifications), false, false},
     {"SnapshotLocation", "SnapshotLocation", "SnapshotLocation", {.kind = Kind::string, .values = &kSnapshotLocationEnumEnum}, offsetof(CreateImageRequest, snapshot_location), false, false},
@@ -248,23 +258,5 @@ constexpr MemberInfo kCreateLaunchTemplateVersionResultMembers[] = {
     {"Warning", "Warning", "warning", {.kind = Kind::structure, .structure = &kValidationWarning}, offsetof(CreateLaunchTemplateVersionResult, warning), false, false},
 };
 constinit const StructInfo kCreateLaunchTemplateVersionResult = struct_info<CreateLaunchTemplateVersionResult, Roles{.root = true}>("CreateLaunchTemplateVersionResult", kCreateLaunchTemplateVersionResultMembers);
-
-constexpr MemberInfo kCreateReplaceRootVolumeTaskRequestMembers[] = {
-    {"InstanceId", "InstanceId", "InstanceId", {.kind = Kind::string}, offsetof(CreateReplaceRootVolumeTaskRequest, instance_id), true, false},
-    {"SnapshotId", "SnapshotId", "SnapshotId", {.kind = Kind::string}, offsetof(CreateReplaceRootVolumeTaskRequest, snapshot_id), false, false},
-    {"ClientToken", "ClientToken", "ClientToken", {.kind = Kind::string}, offsetof(CreateReplaceRootVolumeTaskRequest, client_token), false, false},
-    {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(CreateReplaceRootVolumeTaskRequest, dry_run), false, false},
-    {"TagSpecifications", "TagSpecification", "TagSpecification", {.kind = Kind::list, .list = &kTagSpecificationListList}, offsetof(CreateReplaceRootVolumeTaskRequest, tag_specifications), false, false},
-    {"ImageId", "ImageId", "ImageId", {.kind = Kind::string}, offsetof(CreateReplaceRootVolumeTaskRequest, image_id), false, false},
-    {"DeleteReplacedRootVolume", "DeleteReplacedRootVolume", "DeleteReplacedRootVolume", {.kind = Kind::boolean}, offsetof(CreateReplaceRootVolumeTaskRequest, delete_replaced_root_volume), false, false},
-    {"VolumeInitializationRate", "VolumeInitializationRate", "VolumeInitializationRate", {.kind = Kind::long_}, offsetof(CreateReplaceRootVolumeTaskRequest, volume_initialization_rate), false, false},
-    {"VolumeId", "VolumeId", "VolumeId", {.kind = Kind::string}, offsetof(CreateReplaceRootVolumeTaskRequest, volume_id), false, false},
-};
-constinit const StructInfo kCreateReplaceRootVolumeTaskRequest = struct_info<CreateReplaceRootVolumeTaskRequest, Roles{.root = true}>("CreateReplaceRootVolumeTaskRequest", kCreateReplaceRootVolumeTaskRequestMembers);
-
-constexpr MemberInfo kCreateReplaceRootVolumeTaskResultMembers[] = {
-    {"ReplaceRootVolumeTask", "ReplaceRootVolumeTask", "replaceRootVolumeTask", {.kind = Kind::structure, .structure = &kReplaceRootVolumeTask}, offsetof(CreateReplaceRootVolumeTaskResult, replace_root_volume_task), false, false},
-};
-constinit const StructInfo kCreateReplaceRootVolumeTaskResult = struct_info<CreateReplaceRootVolumeTaskResult, Roles{.root = true}>("CreateReplaceRootVolumeTaskResult", kCreateReplaceRootVolumeTaskResultMembers);
 
 }  // namespace kiln::api::ec2::tables

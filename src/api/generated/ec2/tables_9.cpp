@@ -3,26 +3,47 @@
 #include <cstddef>
 
 #include "api/generated/ec2/create_image_usage_report.h"
+#include "api/generated/ec2/describe_image_attribute.h"
+#include "api/generated/ec2/describe_image_references.h"
+#include "api/generated/ec2/describe_image_usage_report_entries.h"
 #include "api/generated/ec2/describe_image_usage_reports.h"
-#include "api/generated/ec2/describe_instance_attribute.h"
-#include "api/generated/ec2/describe_instance_credit_specifications.h"
+#include "api/generated/ec2/describe_images.h"
 #include "api/generated/ec2/describe_instance_image_metadata.h"
 #include "api/generated/ec2/describe_instance_types.h"
-#include "api/generated/ec2/describe_volume_status.h"
-#include "api/generated/ec2/get_instance_metadata_defaults.h"
+#include "api/generated/ec2/describe_network_acls.h"
+#include "api/generated/ec2/get_image_ancestry.h"
+#include "api/generated/ec2/get_password_data.h"
+#include "api/generated/ec2/get_snapshot_block_public_access_state.h"
+#include "api/generated/ec2/group_identifier.h"
+#include "api/generated/ec2/iam_instance_profile.h"
+#include "api/generated/ec2/iam_instance_profile_association.h"
+#include "api/generated/ec2/iam_instance_profile_specification.h"
+#include "api/generated/ec2/id_format.h"
 #include "api/generated/ec2/image_watermark.h"
 #include "api/generated/ec2/import_key_pair.h"
-#include "api/generated/ec2/instance_block_device_mapping.h"
-#include "api/generated/ec2/instance_ipv6_address.h"
-#include "api/generated/ec2/instance_metadata_options_response.h"
-#include "api/generated/ec2/instance_monitoring.h"
-#include "api/generated/ec2/modify_instance_attribute.h"
-#include "api/generated/ec2/request_launch_template_data.h"
 #include "api/generated/ec2/reservation.h"
 #include "api/generated/ec2/run_instances.h"
 #include "api/generated/ec2/tables.h"
 
 namespace kiln::api::ec2::tables {
+
+constinit const ListInfo kGpuDeviceInfoListList = list_info<GpuDeviceInfo>("item", {.kind = Kind::structure, .structure = &kGpuDeviceInfo});
+
+constinit const ListInfo kGroupIdentifierListList = list_info<GroupIdentifier>("item", {.kind = Kind::structure, .structure = &kGroupIdentifier});
+
+constinit const ListInfo kIamInstanceProfileAssociationSetList = list_info<IamInstanceProfileAssociation>("item", {.kind = Kind::structure, .structure = &kIamInstanceProfileAssociation});
+
+constinit const ListInfo kIdFormatListList = list_info<IdFormat>("item", {.kind = Kind::structure, .structure = &kIdFormat});
+
+constinit const ListInfo kImageAncestryEntryListList = list_info<ImageAncestryEntry>("item", {.kind = Kind::structure, .structure = &kImageAncestryEntry});
+
+constinit const ListInfo kImageListList = list_info<Image>("item", {.kind = Kind::structure, .structure = &kImage});
+
+constinit const ListInfo kImageReferenceListList = list_info<ImageReference>("item", {.kind = Kind::structure, .structure = &kImageReference});
+
+constinit const ListInfo kImageUsageReportEntryListList = list_info<ImageUsageReportEntry>("item", {.kind = Kind::structure, .structure = &kImageUsageReportEntry});
+
+constinit const ListInfo kImageUsageReportListList = list_info<ImageUsageReport>("item", {.kind = Kind::structure, .structure = &kImageUsageReport});
 
 constinit const ListInfo kImageUsageResourceTypeListList = list_info<ImageUsageResourceType>("item", {.kind = Kind::structure, .structure = &kImageUsageResourceType});
 
@@ -36,25 +57,211 @@ constinit const ListInfo kImageWatermarkListList = list_info<ImageWatermark>("it
 
 constinit const ListInfo kInferenceDeviceInfoListList = list_info<InferenceDeviceInfo>("item", {.kind = Kind::structure, .structure = &kInferenceDeviceInfo});
 
-constinit const ListInfo kInstanceBlockDeviceMappingListList = list_info<InstanceBlockDeviceMapping>("item", {.kind = Kind::structure, .structure = &kInstanceBlockDeviceMapping});
+constexpr MemberInfo kGetPasswordDataResultMembers[] = {
+    {"InstanceId", "InstanceId", "instanceId", {.kind = Kind::string}, offsetof(GetPasswordDataResult, instance_id), false, false},
+    {"Timestamp", "Timestamp", "timestamp", {.kind = Kind::timestamp}, offsetof(GetPasswordDataResult, timestamp), false, false},
+    {"PasswordData", "PasswordData", "passwordData", {.kind = Kind::string}, offsetof(GetPasswordDataResult, password_data), false, true},
+};
+constinit const StructInfo kGetPasswordDataResult = struct_info<GetPasswordDataResult, Roles{.root = true}>("GetPasswordDataResult", kGetPasswordDataResultMembers);
 
-constinit const ListInfo kInstanceBlockDeviceMappingSpecificationListList = list_info<InstanceBlockDeviceMappingSpecification>("item", {.kind = Kind::structure, .structure = &kInstanceBlockDeviceMappingSpecification});
+constexpr MemberInfo kGetSnapshotBlockPublicAccessStateRequestMembers[] = {
+    {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(GetSnapshotBlockPublicAccessStateRequest, dry_run), false, false},
+};
+constinit const StructInfo kGetSnapshotBlockPublicAccessStateRequest = struct_info<GetSnapshotBlockPublicAccessStateRequest, Roles{.root = true}>("GetSnapshotBlockPublicAccessStateRequest", kGetSnapshotBlockPublicAccessStateRequestMembers);
 
-constinit const ListInfo kInstanceCreditSpecificationListList = list_info<InstanceCreditSpecification>("item", {.kind = Kind::structure, .structure = &kInstanceCreditSpecification});
+constexpr MemberInfo kGetSnapshotBlockPublicAccessStateResultMembers[] = {
+    {"State", "State", "state", {.kind = Kind::string, .values = &kSnapshotBlockPublicAccessStateEnum}, offsetof(GetSnapshotBlockPublicAccessStateResult, state), false, false},
+    {"ManagedBy", "ManagedBy", "managedBy", {.kind = Kind::string}, offsetof(GetSnapshotBlockPublicAccessStateResult, managed_by), false, false},
+};
+constinit const StructInfo kGetSnapshotBlockPublicAccessStateResult = struct_info<GetSnapshotBlockPublicAccessStateResult, Roles{.root = true}>("GetSnapshotBlockPublicAccessStateResult", kGetSnapshotBlockPublicAccessStateResultMembers);
 
-constinit const ListInfo kInstanceImageMetadataListList = list_info<InstanceImageMetadata>("item", {.kind = Kind::structure, .structure = &kInstanceImageMetadata});
+constexpr MemberInfo kGpuDeviceInfoMembers[] = {
+    {"Name", "Name", "name", {.kind = Kind::string}, offsetof(GpuDeviceInfo, name), false, false},
+    {"Manufacturer", "Manufacturer", "manufacturer", {.kind = Kind::string}, offsetof(GpuDeviceInfo, manufacturer), false, false},
+    {"Count", "Count", "count", {.kind = Kind::integer}, offsetof(GpuDeviceInfo, count), false, false},
+    {"LogicalGpuCount", "LogicalGpuCount", "logicalGpuCount", {.kind = Kind::integer}, offsetof(GpuDeviceInfo, logical_gpu_count), false, false},
+    {"GpuPartitionSize", "GpuPartitionSize", "gpuPartitionSize", {.kind = Kind::double_}, offsetof(GpuDeviceInfo, gpu_partition_size), false, false},
+    {"Workloads", "WorkloadSet", "workloadSet", {.kind = Kind::list, .list = &kWorkloadsListList}, offsetof(GpuDeviceInfo, workloads), false, false},
+    {"MemoryInfo", "MemoryInfo", "memoryInfo", {.kind = Kind::structure, .structure = &kGpuDeviceMemoryInfo}, offsetof(GpuDeviceInfo, memory_info), false, false},
+};
+constinit const StructInfo kGpuDeviceInfo = struct_info<GpuDeviceInfo, Roles{}>("GpuDeviceInfo", kGpuDeviceInfoMembers);
 
-constinit const ListInfo kInstanceIpv4PrefixListList = list_info<InstanceIpv4Prefix>("item", {.kind = Kind::structure, .structure = &kInstanceIpv4Prefix});
+constexpr MemberInfo kGpuDeviceMemoryInfoMembers[] = {
+    {"SizeInMiB", "SizeInMiB", "sizeInMiB", {.kind = Kind::integer}, offsetof(GpuDeviceMemoryInfo, size_in_mi_b), false, false},
+};
+constinit const StructInfo kGpuDeviceMemoryInfo = struct_info<GpuDeviceMemoryInfo, Roles{.member = true}>("GpuDeviceMemoryInfo", kGpuDeviceMemoryInfoMembers);
 
-constinit const ListInfo kInstanceIpv6AddressListList = list_info<InstanceIpv6Address>("item", {.kind = Kind::structure, .structure = &kInstanceIpv6Address});
+constexpr MemberInfo kGpuInfoMembers[] = {
+    {"Gpus", "Gpus", "gpus", {.kind = Kind::list, .list = &kGpuDeviceInfoListList}, offsetof(GpuInfo, gpus), false, false},
+    {"TotalGpuMemoryInMiB", "TotalGpuMemoryInMiB", "totalGpuMemoryInMiB", {.kind = Kind::integer}, offsetof(GpuInfo, total_gpu_memory_in_mi_b), false, false},
+};
+constinit const StructInfo kGpuInfo = struct_info<GpuInfo, Roles{.member = true}>("GpuInfo", kGpuInfoMembers);
 
-constinit const ListInfo kInstanceIpv6AddressListRequestList = list_info<InstanceIpv6AddressRequest>("InstanceIpv6Address", {.kind = Kind::structure, .structure = &kInstanceIpv6AddressRequest});
+constexpr MemberInfo kGroupIdentifierMembers[] = {
+    {"GroupId", "GroupId", "groupId", {.kind = Kind::string}, offsetof(GroupIdentifier, group_id), false, false},
+    {"GroupName", "GroupName", "groupName", {.kind = Kind::string}, offsetof(GroupIdentifier, group_name), false, false},
+};
+constinit const StructInfo kGroupIdentifier = struct_info<GroupIdentifier, Roles{}>("GroupIdentifier", kGroupIdentifierMembers);
 
-constinit const ListInfo kInstanceIpv6PrefixListList = list_info<InstanceIpv6Prefix>("item", {.kind = Kind::structure, .structure = &kInstanceIpv6Prefix});
+constexpr MemberInfo kHibernationOptionsMembers[] = {
+    {"Configured", "Configured", "configured", {.kind = Kind::boolean}, offsetof(HibernationOptions, configured), false, false},
+};
+constinit const StructInfo kHibernationOptions = struct_info<HibernationOptions, Roles{.member = true}>("HibernationOptions", kHibernationOptionsMembers);
 
-constinit const ListInfo kInstanceListList = list_info<Instance>("item", {.kind = Kind::structure, .structure = &kInstance});
+constexpr MemberInfo kHibernationOptionsRequestMembers[] = {
+    {"Configured", "Configured", "Configured", {.kind = Kind::boolean}, offsetof(HibernationOptionsRequest, configured), false, false},
+};
+constinit const StructInfo kHibernationOptionsRequest = struct_info<HibernationOptionsRequest, Roles{.member = true}>("HibernationOptionsRequest", kHibernationOptionsRequestMembers);
 
-constinit const ListInfo kInstanceMonitoringListList = list_info<InstanceMonitoring>("item", {.kind = Kind::structure, .structure = &kInstanceMonitoring});
+constexpr MemberInfo kIamInstanceProfileMembers[] = {
+    {"Arn", "Arn", "arn", {.kind = Kind::string}, offsetof(IamInstanceProfile, arn), false, false},
+    {"Id", "Id", "id", {.kind = Kind::string}, offsetof(IamInstanceProfile, id), false, false},
+};
+constinit const StructInfo kIamInstanceProfile = struct_info<IamInstanceProfile, Roles{.member = true}>("IamInstanceProfile", kIamInstanceProfileMembers);
+
+constexpr MemberInfo kIamInstanceProfileAssociationMembers[] = {
+    {"AssociationId", "AssociationId", "associationId", {.kind = Kind::string}, offsetof(IamInstanceProfileAssociation, association_id), false, false},
+    {"InstanceId", "InstanceId", "instanceId", {.kind = Kind::string}, offsetof(IamInstanceProfileAssociation, instance_id), false, false},
+    {"IamInstanceProfile", "IamInstanceProfile", "iamInstanceProfile", {.kind = Kind::structure, .structure = &kIamInstanceProfile}, offsetof(IamInstanceProfileAssociation, iam_instance_profile), false, false},
+    {"State", "State", "state", {.kind = Kind::string}, offsetof(IamInstanceProfileAssociation, state), false, false},
+    {"Timestamp", "Timestamp", "timestamp", {.kind = Kind::timestamp}, offsetof(IamInstanceProfileAssociation, timestamp), false, false},
+};
+constinit const StructInfo kIamInstanceProfileAssociation = struct_info<IamInstanceProfileAssociation, Roles{.member = true}>("IamInstanceProfileAssociation", kIamInstanceProfileAssociationMembers);
+
+constexpr MemberInfo kIamInstanceProfileSpecificationMembers[] = {
+    {"Arn", "Arn", "arn", {.kind = Kind::string}, offsetof(IamInstanceProfileSpecification, arn), false, false},
+    {"Name", "Name", "name", {.kind = Kind::string}, offsetof(IamInstanceProfileSpecification, name), false, false},
+};
+constinit const StructInfo kIamInstanceProfileSpecification = struct_info<IamInstanceProfileSpecification, Roles{.member = true}>("IamInstanceProfileSpecification", kIamInstanceProfileSpecificationMembers);
+
+constexpr MemberInfo kIcmpTypeCodeMembers[] = {
+    {"Code", "Code", "code", {.kind = Kind::integer}, offsetof(IcmpTypeCode, code), false, false},
+    {"Type", "Type", "type", {.kind = Kind::integer}, offsetof(IcmpTypeCode, type), false, false},
+};
+constinit const StructInfo kIcmpTypeCode = struct_info<IcmpTypeCode, Roles{.member = true}>("IcmpTypeCode", kIcmpTypeCodeMembers);
+
+constexpr MemberInfo kIdFormatMembers[] = {
+    {"Deadline", "Deadline", "deadline", {.kind = Kind::timestamp}, offsetof(IdFormat, deadline), false, false},
+    {"Resource", "Resource", "resource", {.kind = Kind::string}, offsetof(IdFormat, resource), false, false},
+    {"UseLongIds", "UseLongIds", "useLongIds", {.kind = Kind::boolean}, offsetof(IdFormat, use_long_ids), false, false},
+};
+constinit const StructInfo kIdFormat = struct_info<IdFormat, Roles{}>("IdFormat", kIdFormatMembers);
+
+constexpr MemberInfo kImageMembers[] = {
+    {"PlatformDetails", "PlatformDetails", "platformDetails", {.kind = Kind::string}, offsetof(Image, platform_details), false, false},
+    {"UsageOperation", "UsageOperation", "usageOperation", {.kind = Kind::string}, offsetof(Image, usage_operation), false, false},
+    {"BlockDeviceMappings", "BlockDeviceMapping", "blockDeviceMapping", {.kind = Kind::list, .list = &kBlockDeviceMappingListList}, offsetof(Image, block_device_mappings), false, false},
+    {"Description", "Description", "description", {.kind = Kind::string}, offsetof(Image, description), false, false},
+    {"EnaSupport", "EnaSupport", "enaSupport", {.kind = Kind::boolean}, offsetof(Image, ena_support), false, false},
+    {"Hypervisor", "Hypervisor", "hypervisor", {.kind = Kind::string}, offsetof(Image, hypervisor), false, false},
+    {"ImageOwnerAlias", "ImageOwnerAlias", "imageOwnerAlias", {.kind = Kind::string}, offsetof(Image, image_owner_alias), false, false},
+    {"Name", "Name", "name", {.kind = Kind::string}, offsetof(Image, name), false, false},
+    {"RootDeviceName", "RootDeviceName", "rootDeviceName", {.kind = Kind::string}, offsetof(Image, root_device_name), false, false},
+    {"RootDeviceType", "RootDeviceType", "rootDeviceType", {.kind = Kind::string}, offsetof(Image, root_device_type), false, false},
+    {"SriovNetSupport", "SriovNetSupport", "sriovNetSupport", {.kind = Kind::string}, offsetof(Image, sriov_net_support), false, false},
+    {"StateReason", "StateReason", "stateReason", {.kind = Kind::structure, .structure = &kStateReason}, offsetof(Image, state_reason), false, false},
+    {"Tags", "TagSet", "tagSet", {.kind = Kind::list, .list = &kTagListList}, offsetof(Image, tags), false, false},
+    {"VirtualizationType", "VirtualizationType", "virtualizationType", {.kind = Kind::string}, offsetof(Image, virtualization_type), false, false},
+    {"BootMode", "BootMode", "bootMode", {.kind = Kind::string, .values = &kBootModeValuesEnum}, offsetof(Image, boot_mode), false, false},
+    {"TpmSupport", "TpmSupport", "tpmSupport", {.kind = Kind::string, .values = &kTpmSupportValuesEnum}, offsetof(Image, tpm_support), false, false},
+    {"DeprecationTime", "DeprecationTime", "deprecationTime", {.kind = Kind::string}, offsetof(Image, deprecation_time), false, false},
+    {"ImdsSupport", "ImdsSupport", "imdsSupport", {.kind = Kind::string, .values = &kImdsSupportValuesEnum}, offsetof(Image, imds_support), false, false},
+    {"SourceInstanceId", "SourceInstanceId", "sourceInstanceId", {.kind = Kind::string}, offsetof(Image, source_instance_id), false, false},
+    {"DeregistrationProtection", "DeregistrationProtection", "deregistrationProtection", {.kind = Kind::string}, offsetof(Image, deregistration_protection), false, false},
+    {"LastLaunchedTime", "LastLaunchedTime", "lastLaunchedTime", {.kind = Kind::string}, offsetof(Image, last_launched_time), false, false},
+    {"ImageAllowed", "ImageAllowed", "imageAllowed", {.kind = Kind::boolean}, offsetof(Image, image_allowed), false, false},
+    {"SourceImageId", "SourceImageId", "sourceImageId", {.kind = Kind::string}, offsetof(Image, source_image_id), false, false},
+    {"SourceImageRegion", "SourceImageRegion", "sourceImageRegion", {.kind = Kind::string}, offsetof(Image, source_image_region), false, false},
+    {"FreeTierEligible", "FreeTierEligible", "freeTierEligible", {.kind = Kind::boolean}, offsetof(Image, free_tier_eligible), false, false},
+    {"PublicSsmParameterName", "PublicSsmParameterName", "publicSsmParameterName", {.kind = Kind::string}, offsetof(Image, public_ssm_parameter_name), false, false},
+    {"ImageWatermarks", "ImageWatermarkSet", "imageWatermarkSet", {.kind = Kind::list, .list = &kImageWatermarkListList}, offsetof(Image, image_watermarks), false, false},
+    {"ScanResults", "ScanResults", "scanResults", {.kind = Kind::structure, .structure = &kScanResults}, offsetof(Image, scan_results), false, false},
+    {"InstanceTypeSpecification", "InstanceTypeSpecification", "instanceTypeSpecification", {.kind = Kind::structure, .structure = &kInstanceTypeSpecification}, offsetof(Image, instance_type_specification), false, false},
+    {"ImageId", "ImageId", "imageId", {.kind = Kind::string}, offsetof(Image, image_id), false, false},
+    {"ImageLocation", "ImageLocation", "imageLocation", {.kind = Kind::string}, offsetof(Image, image_location), false, false},
+    {"State", "ImageState", "imageState", {.kind = Kind::string}, offsetof(Image, state), false, false},
+    {"OwnerId", "ImageOwnerId", "imageOwnerId", {.kind = Kind::string}, offsetof(Image, owner_id), false, false},
+    {"CreationDate", "CreationDate", "creationDate", {.kind = Kind::string}, offsetof(Image, creation_date), false, false},
+    {"Public", "IsPublic", "isPublic", {.kind = Kind::boolean}, offsetof(Image, public_), false, false},
+    {"ProductCodes", "ProductCodes", "productCodes", {.kind = Kind::list, .list = &kProductCodeListList}, offsetof(Image, product_codes), false, false},
+    {"Architecture", "Architecture", "architecture", {.kind = Kind::string, .values = &kArchitectureValuesEnum}, offsetof(Image, architecture), false, false},
+    {"ImageType", "ImageType", "imageType", {.kind = Kind::string}, offsetof(Image, image_type), false, false},
+    {"KernelId", "KernelId", "kernelId", {.kind = Kind::string}, offsetof(Image, kernel_id), false, false},
+    {"RamdiskId", "RamdiskId", "ramdiskId", {.kind = Kind::string}, offsetof(Image, ramdisk_id), false, false},
+    {"Platform", "Platform", "platform", {.kind = Kind::string}, offsetof(Image, platform), false, false},
+};
+constinit const StructInfo kImage = struct_info<Image, Roles{}>("Image", kImageMembers);
+
+constexpr MemberInfo kImageAncestryEntryMembers[] = {
+    {"CreationDate", "CreationDate", "creationDate", {.kind = Kind::timestamp}, offsetof(ImageAncestryEntry, creation_date), false, false},
+    {"ImageId", "ImageId", "imageId", {.kind = Kind::string}, offsetof(ImageAncestryEntry, image_id), false, false},
+    {"ImageOwnerAlias", "ImageOwnerAlias", "imageOwnerAlias", {.kind = Kind::string}, offsetof(ImageAncestryEntry, image_owner_alias), false, false},
+    {"SourceImageId", "SourceImageId", "sourceImageId", {.kind = Kind::string}, offsetof(ImageAncestryEntry, source_image_id), false, false},
+    {"SourceImageRegion", "SourceImageRegion", "sourceImageRegion", {.kind = Kind::string}, offsetof(ImageAncestryEntry, source_image_region), false, false},
+};
+constinit const StructInfo kImageAncestryEntry = struct_info<ImageAncestryEntry, Roles{}>("ImageAncestryEntry", kImageAncestryEntryMembers);
+
+constexpr MemberInfo kImageAttributeMembers[] = {
+    {"Description", "Description", "description", {.kind = Kind::structure, .structure = &kAttributeValue}, offsetof(ImageAttribute, description), false, false},
+    {"KernelId", "Kernel", "kernel", {.kind = Kind::structure, .structure = &kAttributeValue}, offsetof(ImageAttribute, kernel_id), false, false},
+    {"RamdiskId", "Ramdisk", "ramdisk", {.kind = Kind::structure, .structure = &kAttributeValue}, offsetof(ImageAttribute, ramdisk_id), false, false},
+    {"SriovNetSupport", "SriovNetSupport", "sriovNetSupport", {.kind = Kind::structure, .structure = &kAttributeValue}, offsetof(ImageAttribute, sriov_net_support), false, false},
+    {"BootMode", "BootMode", "bootMode", {.kind = Kind::structure, .structure = &kAttributeValue}, offsetof(ImageAttribute, boot_mode), false, false},
+    {"TpmSupport", "TpmSupport", "tpmSupport", {.kind = Kind::structure, .structure = &kAttributeValue}, offsetof(ImageAttribute, tpm_support), false, false},
+    {"UefiData", "UefiData", "uefiData", {.kind = Kind::structure, .structure = &kAttributeValue}, offsetof(ImageAttribute, uefi_data), false, false},
+    {"LastLaunchedTime", "LastLaunchedTime", "lastLaunchedTime", {.kind = Kind::structure, .structure = &kAttributeValue}, offsetof(ImageAttribute, last_launched_time), false, false},
+    {"ImdsSupport", "ImdsSupport", "imdsSupport", {.kind = Kind::structure, .structure = &kAttributeValue}, offsetof(ImageAttribute, imds_support), false, false},
+    {"DeregistrationProtection", "DeregistrationProtection", "deregistrationProtection", {.kind = Kind::structure, .structure = &kAttributeValue}, offsetof(ImageAttribute, deregistration_protection), false, false},
+    {"ImageId", "ImageId", "imageId", {.kind = Kind::string}, offsetof(ImageAttribute, image_id), false, false},
+    {"LaunchPermissions", "LaunchPermission", "launchPermission", {.kind = Kind::list, .list = &kLaunchPermissionListList}, offsetof(ImageAttribute, launch_permissions), false, false},
+    {"ProductCodes", "ProductCodes", "productCodes", {.kind = Kind::list, .list = &kProductCodeListList}, offsetof(ImageAttribute, product_codes), false, false},
+    {"BlockDeviceMappings", "BlockDeviceMapping", "blockDeviceMapping", {.kind = Kind::list, .list = &kBlockDeviceMappingListList}, offsetof(ImageAttribute, block_device_mappings), false, false},
+};
+constinit const StructInfo kImageAttribute = struct_info<ImageAttribute, Roles{.root = true}>("ImageAttribute", kImageAttributeMembers);
+
+constexpr MemberInfo kImageMetadataMembers[] = {
+    {"ImageId", "ImageId", "imageId", {.kind = Kind::string}, offsetof(ImageMetadata, image_id), false, false},
+    {"Name", "Name", "name", {.kind = Kind::string}, offsetof(ImageMetadata, name), false, false},
+    {"OwnerId", "ImageOwnerId", "imageOwnerId", {.kind = Kind::string}, offsetof(ImageMetadata, owner_id), false, false},
+    {"State", "ImageState", "imageState", {.kind = Kind::string}, offsetof(ImageMetadata, state), false, false},
+    {"ImageOwnerAlias", "ImageOwnerAlias", "imageOwnerAlias", {.kind = Kind::string}, offsetof(ImageMetadata, image_owner_alias), false, false},
+    {"CreationDate", "CreationDate", "creationDate", {.kind = Kind::string}, offsetof(ImageMetadata, creation_date), false, false},
+    {"DeprecationTime", "DeprecationTime", "deprecationTime", {.kind = Kind::string}, offsetof(ImageMetadata, deprecation_time), false, false},
+    {"ImageAllowed", "ImageAllowed", "imageAllowed", {.kind = Kind::boolean}, offsetof(ImageMetadata, image_allowed), false, false},
+    {"IsPublic", "IsPublic", "isPublic", {.kind = Kind::boolean}, offsetof(ImageMetadata, is_public), false, false},
+    {"ImageWatermarks", "ImageWatermarkSet", "imageWatermarkSet", {.kind = Kind::list, .list = &kImageWatermarkListList}, offsetof(ImageMetadata, image_watermarks), false, false},
+};
+constinit const StructInfo kImageMetadata = struct_info<ImageMetadata, Roles{.member = true}>("ImageMetadata", kImageMetadataMembers);
+
+constexpr MemberInfo kImageReferenceMembers[] = {
+    {"ImageId", "ImageId", "imageId", {.kind = Kind::string}, offsetof(ImageReference, image_id), false, false},
+    {"ResourceType", "ResourceType", "resourceType", {.kind = Kind::string, .values = &kImageReferenceResourceTypeEnum}, offsetof(ImageReference, resource_type), false, false},
+    {"Arn", "Arn", "arn", {.kind = Kind::string}, offsetof(ImageReference, arn), false, false},
+};
+constinit const StructInfo kImageReference = struct_info<ImageReference, Roles{}>("ImageReference", kImageReferenceMembers);
+
+constexpr MemberInfo kImageUsageReportMembers[] = {
+    {"ImageId", "ImageId", "imageId", {.kind = Kind::string}, offsetof(ImageUsageReport, image_id), false, false},
+    {"ReportId", "ReportId", "reportId", {.kind = Kind::string}, offsetof(ImageUsageReport, report_id), false, false},
+    {"ResourceTypes", "ResourceTypeSet", "resourceTypeSet", {.kind = Kind::list, .list = &kImageUsageResourceTypeListList}, offsetof(ImageUsageReport, resource_types), false, false},
+    {"AccountIds", "AccountIdSet", "accountIdSet", {.kind = Kind::list, .list = &kUserIdListList}, offsetof(ImageUsageReport, account_ids), false, false},
+    {"State", "State", "state", {.kind = Kind::string}, offsetof(ImageUsageReport, state), false, false},
+    {"StateReason", "StateReason", "stateReason", {.kind = Kind::string}, offsetof(ImageUsageReport, state_reason), false, false},
+    {"CreationTime", "CreationTime", "creationTime", {.kind = Kind::timestamp}, offsetof(ImageUsageReport, creation_time), false, false},
+    {"ExpirationTime", "ExpirationTime", "expirationTime", {.kind = Kind::timestamp}, offsetof(ImageUsageReport, expiration_time), false, false},
+    {"Tags", "TagSet", "tagSet", {.kind = Kind::list, .list = &kTagListList}, offsetof(ImageUsageReport, tags), false, false},
+};
+constinit const StructInfo kImageUsageReport = struct_info<ImageUsageReport, Roles{}>("ImageUsageReport", kImageUsageReportMembers);
+
+constexpr MemberInfo kImageUsageReportEntryMembers[] = {
+    {"ResourceType", "ResourceType", "resourceType", {.kind = Kind::string}, offsetof(ImageUsageReportEntry, resource_type), false, false},
+    {"ReportId", "ReportId", "reportId", {.kind = Kind::string}, offsetof(ImageUsageReportEntry, report_id), false, false},
+    {"UsageCount", "UsageCount", "usageCount", {.kind = Kind::long_}, offsetof(ImageUsageReportEntry, usage_count), false, false},
+    {"AccountId", "AccountId", "accountId", {.kind = Kind::string}, offsetof(ImageUsageReportEntry, account_id), false, false},
+    {"ImageId", "ImageId", "imageId", {.kind = Kind::string}, offsetof(ImageUsageReportEntry, image_id), false, false},
+    {"ReportCreationTime", "ReportCreationTime", "reportCreationTime", {.kind = Kind::timestamp}, offsetof(ImageUsageReportEntry, report_creation_time), false, false},
+};
+constinit const StructInfo kImageUsageReportEntry = struct_info<ImageUsageReportEntry, Roles{}>("ImageUsageReportEntry", kImageUsageReportEntryMembers);
 
 constexpr MemberInfo kImageUsageResourceTypeMembers[] = {
     {"ResourceType", "ResourceType", "resourceType", {.kind = Kind::string}, offsetof(ImageUsageResourceType, resource_type), false, false},
@@ -118,222 +325,5 @@ constexpr MemberInfo kInferenceDeviceInfoMembers[] = {
     {"MemoryInfo", "MemoryInfo", "memoryInfo", {.kind = Kind::structure, .structure = &kInferenceDeviceMemoryInfo}, offsetof(InferenceDeviceInfo, memory_info), false, false},
 };
 constinit const StructInfo kInferenceDeviceInfo = struct_info<InferenceDeviceInfo, Roles{}>("InferenceDeviceInfo", kInferenceDeviceInfoMembers);
-
-constexpr MemberInfo kInferenceDeviceMemoryInfoMembers[] = {
-    {"SizeInMiB", "SizeInMiB", "sizeInMiB", {.kind = Kind::integer}, offsetof(InferenceDeviceMemoryInfo, size_in_mi_b), false, false},
-};
-constinit const StructInfo kInferenceDeviceMemoryInfo = struct_info<InferenceDeviceMemoryInfo, Roles{.member = true}>("InferenceDeviceMemoryInfo", kInferenceDeviceMemoryInfoMembers);
-
-constexpr MemberInfo kInitializationStatusDetailsMembers[] = {
-    {"InitializationType", "InitializationType", "initializationType", {.kind = Kind::string}, offsetof(InitializationStatusDetails, initialization_type), false, false},
-    {"Progress", "Progress", "progress", {.kind = Kind::long_}, offsetof(InitializationStatusDetails, progress), false, false},
-    {"EstimatedTimeToCompleteInSeconds", "EstimatedTimeToCompleteInSeconds", "estimatedTimeToCompleteInSeconds", {.kind = Kind::long_}, offsetof(InitializationStatusDetails, estimated_time_to_complete_in_seconds), false, false},
-};
-constinit const StructInfo kInitializationStatusDetails = struct_info<InitializationStatusDetails, Roles{.member = true}>("InitializationStatusDetails", kInitializationStatusDetailsMembers);
-
-constexpr MemberInfo kInstanceMembers[] = {
-    {"Architecture", "Architecture", "architecture", {.kind = Kind::string, .values = &kArchitectureValuesEnum}, offsetof(Instance, architecture), false, false},
-    {"BlockDeviceMappings", "BlockDeviceMapping", "blockDeviceMapping", {.kind = Kind::list, .list = &kInstanceBlockDeviceMappingListList}, offsetof(Instance, block_device_mappings), false, false},
-    {"ClientToken", "ClientToken", "clientToken", {.kind = Kind::string}, offsetof(Instance, client_token), false, false},
-    {"EbsOptimized", "EbsOptimized", "ebsOptimized", {.kind = Kind::boolean}, offsetof(Instance, ebs_optimized), false, false},
-    {"EnaSupport", "EnaSupport", "enaSupport", {.kind = Kind::boolean}, offsetof(Instance, ena_support), false, false},
-    {"Hypervisor", "Hypervisor", "hypervisor", {.kind = Kind::string}, offsetof(Instance, hypervisor), false, false},
-    {"IamInstanceProfile", "IamInstanceProfile", "iamInstanceProfile", {.kind = Kind::structure, .structure = &kIamInstanceProfile}, offsetof(Instance, iam_instance_profile), false, false},
-    {"InstanceLifecycle", "InstanceLifecycle", "instanceLifecycle", {.kind = Kind::string}, offsetof(Instance, instance_lifecycle), false, false},
-    {"ElasticGpuAssociations", "ElasticGpuAssociationSet", "elasticGpuAssociationSet", {.kind = Kind::list, .list = &kElasticGpuAssociationListList}, offsetof(Instance, elastic_gpu_associations), false, false},
-    {"ElasticInferenceAcceleratorAssociations", "ElasticInferenceAcceleratorAssociationSet", "elasticInferenceAcceleratorAssociationSet", {.kind = Kind::list, .list = &kElasticInferenceAcceleratorAssociationListList}, offsetof(Instance, elastic_inference_accelerator_associations), false, false},
-    {"NetworkInterfaces", "NetworkInterfaceSet", "networkInterfaceSet", {.kind = Kind::list, .list = &kInstanceNetworkInterfaceListList}, offsetof(Instance, network_interfaces), false, false},
-    {"OutpostArn", "OutpostArn", "outpostArn", {.kind = Kind::string}, offsetof(Instance, outpost_arn), false, false},
-    {"RootDeviceName", "RootDeviceName", "rootDeviceName", {.kind = Kind::string}, offsetof(Instance, root_device_name), false, false},
-    {"RootDeviceType", "RootDeviceType", "rootDeviceType", {.kind = Kind::string}, offsetof(Instance, root_device_type), false, false},
-    {"SecurityGroups", "GroupSet", "groupSet", {.kind = Kind::list, .list = &kGroupIdentifierListList}, offsetof(Instance, security_groups), false, false},
-    {"SourceDestCheck", "SourceDestCheck", "sourceDestCheck", {.kind = Kind::boolean}, offsetof(Instance, source_dest_check), false, false},
-    {"SpotInstanceRequestId", "SpotInstanceRequestId", "spotInstanceRequestId", {.kind = Kind::string}, offsetof(Instance, spot_instance_request_id), false, false},
-    {"SriovNetSupport", "SriovNetSupport", "sriovNetSupport", {.kind = Kind::string}, offsetof(Instance, sriov_net_support), false, false},
-    {"StateReason", "StateReason", "stateReason", {.kind = Kind::structure, .structure = &kStateReason}, offsetof(Instance, state_reason), false, false},
-    {"Tags", "TagSet", "tagSet", {.kind = Kind::list, .list = &kTagListList}, offsetof(Instance, tags), false, false},
-    {"VirtualizationType", "VirtualizationType", "virtualizationType", {.kind = Kind::string}, offsetof(Instance, virtualization_type), false, false},
-    {"CpuOptions", "CpuOptions", "cpuOptions", {.kind = Kind::structure, .structure = &kCpuOptions}, offsetof(Instance, cpu_options), false, false},
-    {"CapacityBlockId", "CapacityBlockId", "capacityBlockId", {.kind = Kind::string}, offsetof(Instance, capacity_block_id), false, false},
-    {"CapacityReservationId", "CapacityReservationId", "capacityReservationId", {.kind = Kind::string}, offsetof(Instance, capacity_reservation_id), false, false},
-    {"CapacityReservationSpecification", "CapacityReservationSpecification", "capacityReservationSpecification", {.kind = Kind::structure, .structure = &kCapacityReservationSpecificationResponse}, offsetof(Instance, capacity_reservation_specification), false, false},
-    {"HibernationOptions", "HibernationOptions", "hibernationOptions", {.kind = Kind::structure, .structure = &kHibernationOptions}, offsetof(Instance, hibernation_options), false, false},
-    {"Licenses", "LicenseSet", "licenseSet", {.kind = Kind::list, .list = &kLicenseListList}, offsetof(Instance, licenses), false, false},
-    {"MetadataOptions", "MetadataOptions", "metadataOptions", {.kind = Kind::structure, .structure = &kInstanceMetadataOptionsResponse}, offsetof(Instance, metadata_options), false, false},
-    {"EnclaveOptions", "EnclaveOptions", "enclaveOptions", {.kind = Kind::structure, .structure = &kEnclaveOptions}, offsetof(Instance, enclave_options), false, false},
-    {"BootMode", "BootMode", "bootMode", {.kind = Kind::string, .values = &kBootModeValuesEnum}, offsetof(Instance, boot_mode), false, false},
-    {"PlatformDetails", "PlatformDetails", "platformDetails", {.kind = Kind::string}, offsetof(Instance, platform_details), false, false},
-    {"UsageOperation", "UsageOperation", "usageOperation", {.kind = Kind::string}, offsetof(Instance, usage_operation), false, false},
-    {"UsageOperationUpdateTime", "UsageOperationUpdateTime", "usageOperationUpdateTime", {.kind = Kind::timestamp}, offsetof(Instance, usage_operation_update_time), false, false},
-    {"PrivateDnsNameOptions", "PrivateDnsNameOptions", "privateDnsNameOptions", {.kind = Kind::structure, .structure = &kPrivateDnsNameOptionsResponse}, offsetof(Instance, private_dns_name_options), false, false},
-    {"Ipv6Address", "Ipv6Address", "ipv6Address", {.kind = Kind::string}, offsetof(Instance, ipv6_address), false, false},
-    {"TpmSupport", "TpmSupport", "tpmSupport", {.kind = Kind::string}, offsetof(Instance, tpm_support), false, false},
-    {"MaintenanceOptions", "MaintenanceOptions", "maintenanceOptions", {.kind = Kind::structure, .structure = &kInstanceMaintenanceOptions}, offsetof(Instance, maintenance_options), false, false},
-    {"CurrentInstanceBootMode", "CurrentInstanceBootMode", "currentInstanceBootMode", {.kind = Kind::string}, offsetof(Instance, current_instance_boot_mode), false, false},
-    {"NetworkPerformanceOptions", "NetworkPerformanceOptions", "networkPerformanceOptions", {.kind = Kind::structure, .structure = &kInstanceNetworkPerformanceOptions}, offsetof(Instance, network_performance_options), false, false},
-    {"Operator", "Operator", "operator", {.kind = Kind::structure, .structure = &kOperatorResponse}, offsetof(Instance, operator_), false, false},
-    {"SecondaryInterfaces", "SecondaryInterfaceSet", "secondaryInterfaceSet", {.kind = Kind::list, .list = &kInstanceSecondaryInterfaceListList}, offsetof(Instance, secondary_interfaces), false, false},
-    {"InstanceId", "InstanceId", "instanceId", {.kind = Kind::string}, offsetof(Instance, instance_id), false, false},
-    {"ImageId", "ImageId", "imageId", {.kind = Kind::string}, offsetof(Instance, image_id), false, false},
-    {"State", "InstanceState", "instanceState", {.kind = Kind::structure, .structure = &kInstanceState}, offsetof(Instance, state), false, false},
-    {"PrivateDnsName", "PrivateDnsName", "privateDnsName", {.kind = Kind::string}, offsetof(Instance, private_dns_name), false, false},
-    {"PublicDnsName", "DnsName", "dnsName", {.kind = Kind::string}, offsetof(Instance, public_dns_name), false, false},
-    {"StateTransitionReason", "Reason", "reason", {.kind = Kind::string}, offsetof(Instance, state_transition_reason), false, false},
-    {"KeyName", "KeyName", "keyName", {.kind = Kind::string}, offsetof(Instance, key_name), false, false},
-    {"AmiLaunchIndex", "AmiLaunchIndex", "amiLaunchIndex", {.kind = Kind::integer}, offsetof(Instance, ami_launch_index), false, false},
-    {"ProductCodes", "ProductCodes", "productCodes", {.kind = Kind::list, .list = &kProductCodeListList}, offsetof(Instance, product_codes), false, false},
-    {"InstanceType", "InstanceType", "instanceType", {.kind = Kind::string}, offsetof(Instance, instance_type), false, false},
-    {"LaunchTime", "LaunchTime", "launchTime", {.kind = Kind::timestamp}, offsetof(Instance, launch_time), false, false},
-    {"Placement", "Placement", "placement", {.kind = Kind::structure, .structure = &kPlacement}, offsetof(Instance, placement), false, false},
-    {"KernelId", "KernelId", "kernelId", {.kind = Kind::string}, offsetof(Instance, kernel_id), false, false},
-    {"RamdiskId", "RamdiskId", "ramdiskId", {.kind = Kind::string}, offsetof(Instance, ramdisk_id), false, false},
-    {"Platform", "Platform", "platform", {.kind = Kind::string}, offsetof(Instance, platform), false, false},
-    {"Monitoring", "Monitoring", "monitoring", {.kind = Kind::structure, .structure = &kMonitoring}, offsetof(Instance, monitoring), false, false},
-    {"SubnetId", "SubnetId", "subnetId", {.kind = Kind::string}, offsetof(Instance, subnet_id), false, false},
-    {"VpcId", "VpcId", "vpcId", {.kind = Kind::string}, offsetof(Instance, vpc_id), false, false},
-    {"PrivateIpAddress", "PrivateIpAddress", "privateIpAddress", {.kind = Kind::string}, offsetof(Instance, private_ip_address), false, false},
-    {"PublicIpAddress", "IpAddress", "ipAddress", {.kind = Kind::string}, offsetof(Instance, public_ip_address), false, false},
-};
-constinit const StructInfo kInstance = struct_info<Instance, Roles{}>("Instance", kInstanceMembers);
-
-constexpr MemberInfo kInstanceAttachmentEnaSrdSpecificationMembers[] = {
-    {"EnaSrdEnabled", "EnaSrdEnabled", "enaSrdEnabled", {.kind = Kind::boolean}, offsetof(InstanceAttachmentEnaSrdSpecification, ena_srd_enabled), false, false},
-    {"EnaSrdUdpSpecification", "EnaSrdUdpSpecification", "enaSrdUdpSpecification", {.kind = Kind::structure, .structure = &kInstanceAttachmentEnaSrdUdpSpecification}, offsetof(InstanceAttachmentEnaSrdSpecification, ena_srd_udp_specification), false, false},
-};
-constinit const StructInfo kInstanceAttachmentEnaSrdSpecification = struct_info<InstanceAttachmentEnaSrdSpecification, Roles{.member = true}>("InstanceAttachmentEnaSrdSpecification", kInstanceAttachmentEnaSrdSpecificationMembers);
-
-constexpr MemberInfo kInstanceAttachmentEnaSrdUdpSpecificationMembers[] = {
-    {"EnaSrdUdpEnabled", "EnaSrdUdpEnabled", "enaSrdUdpEnabled", {.kind = Kind::boolean}, offsetof(InstanceAttachmentEnaSrdUdpSpecification, ena_srd_udp_enabled), false, false},
-};
-constinit const StructInfo kInstanceAttachmentEnaSrdUdpSpecification = struct_info<InstanceAttachmentEnaSrdUdpSpecification, Roles{.member = true}>("InstanceAttachmentEnaSrdUdpSpecification", kInstanceAttachmentEnaSrdUdpSpecificationMembers);
-
-constexpr MemberInfo kInstanceAttributeMembers[] = {
-    {"BlockDeviceMappings", "BlockDeviceMapping", "blockDeviceMapping", {.kind = Kind::list, .list = &kInstanceBlockDeviceMappingListList}, offsetof(InstanceAttribute, block_device_mappings), false, false},
-    {"DisableApiTermination", "DisableApiTermination", "disableApiTermination", {.kind = Kind::structure, .structure = &kAttributeBooleanValue}, offsetof(InstanceAttribute, disable_api_termination), false, false},
-    {"EnaSupport", "EnaSupport", "enaSupport", {.kind = Kind::structure, .structure = &kAttributeBooleanValue}, offsetof(InstanceAttribute, ena_support), false, false},
-    {"EnclaveOptions", "EnclaveOptions", "enclaveOptions", {.kind = Kind::structure, .structure = &kEnclaveOptions}, offsetof(InstanceAttribute, enclave_options), false, false},
-    {"EbsOptimized", "EbsOptimized", "ebsOptimized", {.kind = Kind::structure, .structure = &kAttributeBooleanValue}, offsetof(InstanceAttribute, ebs_optimized), false, false},
-    {"InstanceId", "InstanceId", "instanceId", {.kind = Kind::string}, offsetof(InstanceAttribute, instance_id), false, false},
-    {"InstanceInitiatedShutdownBehavior", "InstanceInitiatedShutdownBehavior", "instanceInitiatedShutdownBehavior", {.kind = Kind::structure, .structure = &kAttributeValue}, offsetof(InstanceAttribute, instance_initiated_shutdown_behavior), false, false},
-    {"InstanceType", "InstanceType", "instanceType", {.kind = Kind::structure, .structure = &kAttributeValue}, offsetof(InstanceAttribute, instance_type), false, false},
-    {"KernelId", "Kernel", "kernel", {.kind = Kind::structure, .structure = &kAttributeValue}, offsetof(InstanceAttribute, kernel_id), false, false},
-    {"ProductCodes", "ProductCodes", "productCodes", {.kind = Kind::list, .list = &kProductCodeListList}, offsetof(InstanceAttribute, product_codes), false, false},
-    {"RamdiskId", "Ramdisk", "ramdisk", {.kind = Kind::structure, .structure = &kAttributeValue}, offsetof(InstanceAttribute, ramdisk_id), false, false},
-    {"RootDeviceName", "RootDeviceName", "rootDeviceName", {.kind = Kind::structure, .structure = &kAttributeValue}, offsetof(InstanceAttribute, root_device_name), false, false},
-    {"SourceDestCheck", "SourceDestCheck", "sourceDestCheck", {.kind = Kind::structure, .structure = &kAttributeBooleanValue}, offsetof(InstanceAttribute, source_dest_check), false, false},
-    {"SriovNetSupport", "SriovNetSupport", "sriovNetSupport", {.kind = Kind::structure, .structure = &kAttributeValue}, offsetof(InstanceAttribute, sriov_net_support), false, false},
-    {"UserData", "UserData", "userData", {.kind = Kind::structure, .structure = &kAttributeValue}, offsetof(InstanceAttribute, user_data), false, false},
-    {"DisableApiStop", "DisableApiStop", "disableApiStop", {.kind = Kind::structure, .structure = &kAttributeBooleanValue}, offsetof(InstanceAttribute, disable_api_stop), false, false},
-    {"Groups", "GroupSet", "groupSet", {.kind = Kind::list, .list = &kGroupIdentifierListList}, offsetof(InstanceAttribute, groups), false, false},
-};
-constinit const StructInfo kInstanceAttribute = struct_info<InstanceAttribute, Roles{.root = true}>("InstanceAttribute", kInstanceAttributeMembers);
-
-constexpr MemberInfo kInstanceBlockDeviceMappingMembers[] = {
-    {"DeviceName", "DeviceName", "deviceName", {.kind = Kind::string}, offsetof(InstanceBlockDeviceMapping, device_name), false, false},
-    {"Ebs", "Ebs", "ebs", {.kind = Kind::structure, .structure = &kEbsInstanceBlockDevice}, offsetof(InstanceBlockDeviceMapping, ebs), false, false},
-};
-constinit const StructInfo kInstanceBlockDeviceMapping = struct_info<InstanceBlockDeviceMapping, Roles{}>("InstanceBlockDeviceMapping", kInstanceBlockDeviceMappingMembers);
-
-constexpr MemberInfo kInstanceBlockDeviceMappingSpecificationMembers[] = {
-    {"DeviceName", "DeviceName", "deviceName", {.kind = Kind::string}, offsetof(InstanceBlockDeviceMappingSpecification, device_name), false, false},
-    {"Ebs", "Ebs", "ebs", {.kind = Kind::structure, .structure = &kEbsInstanceBlockDeviceSpecification}, offsetof(InstanceBlockDeviceMappingSpecification, ebs), false, false},
-    {"VirtualName", "VirtualName", "virtualName", {.kind = Kind::string}, offsetof(InstanceBlockDeviceMappingSpecification, virtual_name), false, false},
-    {"NoDevice", "NoDevice", "noDevice", {.kind = Kind::string}, offsetof(InstanceBlockDeviceMappingSpecification, no_device), false, false},
-};
-constinit const StructInfo kInstanceBlockDeviceMappingSpecification = struct_info<InstanceBlockDeviceMappingSpecification, Roles{}>("InstanceBlockDeviceMappingSpecification", kInstanceBlockDeviceMappingSpecificationMembers);
-
-constexpr MemberInfo kInstanceCreditSpecificationMembers[] = {
-    {"InstanceId", "InstanceId", "instanceId", {.kind = Kind::string}, offsetof(InstanceCreditSpecification, instance_id), false, false},
-    {"CpuCredits", "CpuCredits", "cpuCredits", {.kind = Kind::string}, offsetof(InstanceCreditSpecification, cpu_credits), false, false},
-};
-constinit const StructInfo kInstanceCreditSpecification = struct_info<InstanceCreditSpecification, Roles{}>("InstanceCreditSpecification", kInstanceCreditSpecificationMembers);
-
-constexpr MemberInfo kInstanceImageMetadataMembers[] = {
-    {"InstanceId", "InstanceId", "instanceId", {.kind = Kind::string}, offsetof(InstanceImageMetadata, instance_id), false, false},
-    {"InstanceType", "InstanceType", "instanceType", {.kind = Kind::string}, offsetof(InstanceImageMetadata, instance_type), false, false},
-    {"LaunchTime", "LaunchTime", "launchTime", {.kind = Kind::timestamp}, offsetof(InstanceImageMetadata, launch_time), false, false},
-    {"AvailabilityZone", "AvailabilityZone", "availabilityZone", {.kind = Kind::string}, offsetof(InstanceImageMetadata, availability_zone), false, false},
-    {"ZoneId", "ZoneId", "zoneId", {.kind = Kind::string}, offsetof(InstanceImageMetadata, zone_id), false, false},
-    {"State", "InstanceState", "instanceState", {.kind = Kind::structure, .structure = &kInstanceState}, offsetof(InstanceImageMetadata, state), false, false},
-    {"OwnerId", "InstanceOwnerId", "instanceOwnerId", {.kind = Kind::string}, offsetof(InstanceImageMetadata, owner_id), false, false},
-    {"Tags", "TagSet", "tagSet", {.kind = Kind::list, .list = &kTagListList}, offsetof(InstanceImageMetadata, tags), false, false},
-    {"ImageMetadata", "ImageMetadata", "imageMetadata", {.kind = Kind::structure, .structure = &kImageMetadata}, offsetof(InstanceImageMetadata, image_metadata), false, false},
-    {"Operator", "Operator", "operator", {.kind = Kind::structure, .structure = &kOperatorResponse}, offsetof(InstanceImageMetadata, operator_), false, false},
-};
-constinit const StructInfo kInstanceImageMetadata = struct_info<InstanceImageMetadata, Roles{}>("InstanceImageMetadata", kInstanceImageMetadataMembers);
-
-constexpr MemberInfo kInstanceIpv4PrefixMembers[] = {
-    {"Ipv4Prefix", "Ipv4Prefix", "ipv4Prefix", {.kind = Kind::string}, offsetof(InstanceIpv4Prefix, ipv4_prefix), false, false},
-};
-constinit const StructInfo kInstanceIpv4Prefix = struct_info<InstanceIpv4Prefix, Roles{}>("InstanceIpv4Prefix", kInstanceIpv4PrefixMembers);
-
-constexpr MemberInfo kInstanceIpv6AddressMembers[] = {
-    {"Ipv6Address", "Ipv6Address", "ipv6Address", {.kind = Kind::string}, offsetof(InstanceIpv6Address, ipv6_address), false, false},
-    {"IsPrimaryIpv6", "IsPrimaryIpv6", "isPrimaryIpv6", {.kind = Kind::boolean}, offsetof(InstanceIpv6Address, is_primary_ipv6), false, false},
-};
-constinit const StructInfo kInstanceIpv6Address = struct_info<InstanceIpv6Address, Roles{}>("InstanceIpv6Address", kInstanceIpv6AddressMembers);
-
-constexpr MemberInfo kInstanceIpv6AddressRequestMembers[] = {
-    {"Ipv6Address", "Ipv6Address", "Ipv6Address", {.kind = Kind::string}, offsetof(InstanceIpv6AddressRequest, ipv6_address), false, false},
-};
-constinit const StructInfo kInstanceIpv6AddressRequest = struct_info<InstanceIpv6AddressRequest, Roles{}>("InstanceIpv6AddressRequest", kInstanceIpv6AddressRequestMembers);
-
-constexpr MemberInfo kInstanceIpv6PrefixMembers[] = {
-    {"Ipv6Prefix", "Ipv6Prefix", "ipv6Prefix", {.kind = Kind::string}, offsetof(InstanceIpv6Prefix, ipv6_prefix), false, false},
-};
-constinit const StructInfo kInstanceIpv6Prefix = struct_info<InstanceIpv6Prefix, Roles{}>("InstanceIpv6Prefix", kInstanceIpv6PrefixMembers);
-
-constexpr MemberInfo kInstanceMaintenanceOptionsMembers[] = {
-    {"AutoRecovery", "AutoRecovery", "autoRecovery", {.kind = Kind::string, .values = &kInstanceAutoRecoveryStateEnum}, offsetof(InstanceMaintenanceOptions, auto_recovery), false, false},
-    {"RebootMigration", "RebootMigration", "rebootMigration", {.kind = Kind::string}, offsetof(InstanceMaintenanceOptions, reboot_migration), false, false},
-};
-constinit const StructInfo kInstanceMaintenanceOptions = struct_info<InstanceMaintenanceOptions, Roles{.member = true}>("InstanceMaintenanceOptions", kInstanceMaintenanceOptionsMembers);
-
-constexpr MemberInfo kInstanceMaintenanceOptionsRequestMembers[] = {
-    {"AutoRecovery", "AutoRecovery", "AutoRecovery", {.kind = Kind::string, .values = &kInstanceAutoRecoveryStateEnum}, offsetof(InstanceMaintenanceOptionsRequest, auto_recovery), false, false},
-};
-constinit const StructInfo kInstanceMaintenanceOptionsRequest = struct_info<InstanceMaintenanceOptionsRequest, Roles{.member = true}>("InstanceMaintenanceOptionsRequest", kInstanceMaintenanceOptionsRequestMembers);
-
-constexpr MemberInfo kInstanceMarketOptionsRequestMembers[] = {
-    {"MarketType", "MarketType", "MarketType", {.kind = Kind::string, .values = &kMarketTypeEnum}, offsetof(InstanceMarketOptionsRequest, market_type), false, false},
-    {"SpotOptions", "SpotOptions", "SpotOptions", {.kind = Kind::structure, .structure = &kSpotMarketOptions}, offsetof(InstanceMarketOptionsRequest, spot_options), false, false},
-};
-constinit const StructInfo kInstanceMarketOptionsRequest = struct_info<InstanceMarketOptionsRequest, Roles{.member = true}>("InstanceMarketOptionsRequest", kInstanceMarketOptionsRequestMembers);
-
-constexpr MemberInfo kInstanceMetadataDefaultsResponseMembers[] = {
-    {"HttpTokens", "HttpTokens", "httpTokens", {.kind = Kind::string, .values = &kHttpTokensStateEnum}, offsetof(InstanceMetadataDefaultsResponse, http_tokens), false, false},
-    {"HttpPutResponseHopLimit", "HttpPutResponseHopLimit", "httpPutResponseHopLimit", {.kind = Kind::integer}, offsetof(InstanceMetadataDefaultsResponse, http_put_response_hop_limit), false, false},
-    {"HttpEndpoint", "HttpEndpoint", "httpEndpoint", {.kind = Kind::string, .values = &kInstanceMetadataEndpointStateEnum}, offsetof(InstanceMetadataDefaultsResponse, http_endpoint), false, false},
-    {"InstanceMetadataTags", "InstanceMetadataTags", "instanceMetadataTags", {.kind = Kind::string, .values = &kInstanceMetadataTagsStateEnum}, offsetof(InstanceMetadataDefaultsResponse, instance_metadata_tags), false, false},
-    {"ManagedBy", "ManagedBy", "managedBy", {.kind = Kind::string}, offsetof(InstanceMetadataDefaultsResponse, managed_by), false, false},
-    {"ManagedExceptionMessage", "ManagedExceptionMessage", "managedExceptionMessage", {.kind = Kind::string}, offsetof(InstanceMetadataDefaultsResponse, managed_exception_message), false, false},
-    {"HttpTokensEnforced", "HttpTokensEnforced", "httpTokensEnforced", {.kind = Kind::string}, offsetof(InstanceMetadataDefaultsResponse, http_tokens_enforced), false, false},
-};
-constinit const StructInfo kInstanceMetadataDefaultsResponse = struct_info<InstanceMetadataDefaultsResponse, Roles{.member = true}>("InstanceMetadataDefaultsResponse", kInstanceMetadataDefaultsResponseMembers);
-
-constexpr MemberInfo kInstanceMetadataOptionsRequestMembers[] = {
-    {"HttpTokens", "HttpTokens", "HttpTokens", {.kind = Kind::string, .values = &kHttpTokensStateEnum}, offsetof(InstanceMetadataOptionsRequest, http_tokens), false, false},
-    {"HttpPutResponseHopLimit", "HttpPutResponseHopLimit", "HttpPutResponseHopLimit", {.kind = Kind::integer}, offsetof(InstanceMetadataOptionsRequest, http_put_response_hop_limit), false, false},
-    {"HttpEndpoint", "HttpEndpoint", "HttpEndpoint", {.kind = Kind::string, .values = &kInstanceMetadataEndpointStateEnum}, offsetof(InstanceMetadataOptionsRequest, http_endpoint), false, false},
-    {"HttpProtocolIpv6", "HttpProtocolIpv6", "HttpProtocolIpv6", {.kind = Kind::string, .values = &kInstanceMetadataProtocolStateEnum}, offsetof(InstanceMetadataOptionsRequest, http_protocol_ipv6), false, false},
-    {"InstanceMetadataTags", "InstanceMetadataTags", "InstanceMetadataTags", {.kind = Kind::string, .values = &kInstanceMetadataTagsStateEnum}, offsetof(InstanceMetadataOptionsRequest, instance_metadata_tags), false, false},
-};
-constinit const StructInfo kInstanceMetadataOptionsRequest = struct_info<InstanceMetadataOptionsRequest, Roles{.member = true}>("InstanceMetadataOptionsRequest", kInstanceMetadataOptionsRequestMembers);
-
-constexpr MemberInfo kInstanceMetadataOptionsResponseMembers[] = {
-    {"State", "State", "state", {.kind = Kind::string}, offsetof(InstanceMetadataOptionsResponse, state), false, false},
-    {"HttpTokens", "HttpTokens", "httpTokens", {.kind = Kind::string, .values = &kHttpTokensStateEnum}, offsetof(InstanceMetadataOptionsResponse, http_tokens), false, false},
-    {"HttpPutResponseHopLimit", "HttpPutResponseHopLimit", "httpPutResponseHopLimit", {.kind = Kind::integer}, offsetof(InstanceMetadataOptionsResponse, http_put_response_hop_limit), false, false},
-    {"HttpEndpoint", "HttpEndpoint", "httpEndpoint", {.kind = Kind::string, .values = &kInstanceMetadataEndpointStateEnum}, offsetof(InstanceMetadataOptionsResponse, http_endpoint), false, false},
-    {"HttpProtocolIpv6", "HttpProtocolIpv6", "httpProtocolIpv6", {.kind = Kind::string, .values = &kInstanceMetadataProtocolStateEnum}, offsetof(InstanceMetadataOptionsResponse, http_protocol_ipv6), false, false},
-    {"InstanceMetadataTags", "InstanceMetadataTags", "instanceMetadataTags", {.kind = Kind::string, .values = &kInstanceMetadataTagsStateEnum}, offsetof(InstanceMetadataOptionsResponse, instance_metadata_tags), false, false},
-};
-constinit const StructInfo kInstanceMetadataOptionsResponse = struct_info<InstanceMetadataOptionsResponse, Roles{.member = true}>("InstanceMetadataOptionsResponse", kInstanceMetadataOptionsResponseMembers);
-
-constexpr MemberInfo kInstanceMonitoringMembers[] = {
-    {"InstanceId", "InstanceId", "instanceId", {.kind = Kind::string}, offsetof(InstanceMonitoring, instance_id), false, false},
-    {"Monitoring", "Monitoring", "monitoring", {.kind = Kind::structure, .structure = &kMonitoring}, offsetof(InstanceMonitoring, monitoring), false, false},
-};
-constinit const StructInfo kInstanceMonitoring = struct_info<InstanceMonitoring, Roles{}>("InstanceMonitoring", kInstanceMonitoringMembers);
 
 }  // namespace kiln::api::ec2::tables
