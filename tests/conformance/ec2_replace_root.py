@@ -101,7 +101,7 @@ def raw_byte(kiln):
         return disk.read(1)[0]
 
 
-def test_VOL_15_the_root_of_its_launch(service):
+def test_VOL_15_RRV_1_RRV_4_the_root_of_its_launch(service):
     ec2 = service.client("ec2")
     mapping = [{"DeviceName": "/dev/sdf", "Ebs": {"VolumeSize": 2}}]
     instance = launch(service, ec2, BlockDeviceMappings=mapping)
@@ -131,7 +131,7 @@ def test_VOL_15_the_root_of_its_launch(service):
     assert service.aws("ec2", "describe-replace-root-volume-tasks")["ReplaceRootVolumeTasks"], "the CLI sees it"
 
 
-def test_VOL_15_a_snapshot_of_its_lineage(service):
+def test_VOL_15_RRV_2_a_snapshot_of_its_lineage(service):
     ec2 = service.client("ec2")
     instance = launch(service, ec2)
     first = root_of(ec2, instance)["VolumeId"]
@@ -157,7 +157,7 @@ def test_VOL_15_a_snapshot_of_its_lineage(service):
     assert root_of(ec2, instance)["VolumeId"] == fourth
 
 
-def test_VOL_15_an_image(service):
+def test_VOL_15_RRV_3_an_image(service):
     ec2 = service.client("ec2")
     instance = launch(service, ec2)
     other = os.path.join(service.home, "other.raw")
@@ -178,7 +178,7 @@ def test_VOL_15_an_image(service):
     assert code == "InvalidParameterCombination", code
 
 
-def test_VOL_15_what_cannot_start_leaves_the_old_root(service):
+def test_VOL_15_RRV_4_what_cannot_start_leaves_the_old_root(service):
     ec2 = service.client("ec2")
     instance = launch(service, ec2)
     old = root_of(ec2, instance)["VolumeId"]
@@ -209,7 +209,7 @@ def test_VOL_15_what_cannot_start_leaves_the_old_root(service):
     service.start()
 
 
-def test_VOL_15_the_snapshot_of_the_launch_is_gone(service):
+def test_VOL_15_RRV_2_the_snapshot_of_the_launch_is_gone(service):
     ec2 = service.client("ec2")
     disk = os.path.join(service.home, "gone.raw")
     with open(disk, "wb") as file:
@@ -225,7 +225,7 @@ def test_VOL_15_the_snapshot_of_the_launch_is_gone(service):
     assert second != root and root_of(ec2, instance)["VolumeId"] == second
 
 
-def test_VOL_15_tokens_tags_filters_and_pages(service):
+def test_VOL_15_RRV_5_tokens_tags_filters_and_pages(service):
     ec2 = service.client("ec2")
     instances = [launch(service, ec2) for _ in range(2)]
     tags = [{"ResourceType": "replace-root-volume-task", "Tags": [{"Key": "why", "Value": "test"}]}]
@@ -260,7 +260,7 @@ def test_VOL_15_tokens_tags_filters_and_pages(service):
     expect("DryRunOperation", ec2.describe_replace_root_volume_tasks, DryRun=True)
 
 
-def test_VOL_15_mistakes(service):
+def test_VOL_15_RRV_1_mistakes(service):
     ec2 = service.client("ec2")
     instance = launch(service, ec2)
     root = root_of(ec2, instance)["VolumeId"]
@@ -291,7 +291,7 @@ def test_VOL_15_mistakes(service):
     assert len(ec2.describe_volumes()["Volumes"]) == volumes and volume_of(ec2, root)["State"] == "available"
 
 
-def test_VOL_15_a_stop_and_a_second_task_wait_for_the_first(service):
+def test_VOL_15_RRV_4_a_stop_and_a_second_task_wait_for_the_first(service):
     ec2 = service.client("ec2")
     instance = launch(service, ec2)
     old = root_of(ec2, instance)["VolumeId"]
@@ -309,7 +309,7 @@ def test_VOL_15_a_stop_and_a_second_task_wait_for_the_first(service):
     wait_until(lambda: one(ec2, instance)["State"]["Name"] == "running", 30, "it runs with its new root")
 
 
-def test_VOL_15_it_outlives_the_service(service):
+def test_VOL_15_RRV_4_it_outlives_the_service(service):
     ec2 = service.client("ec2")
     instance = launch(service, ec2)
     for number in range(6):

@@ -33,7 +33,8 @@ NOTHING = {
     "key": "key-0fedcba9876543210", "key_name": "key-of-nobody", "group": "sg-0fedcba9876543210", "rule": "sgr-0fedcba9876543210",
     "egress": "sgr-0fedcba9876543211", "vpc": "vpc-0fedcba9876543210", "subnet": "subnet-0fedcba9876543210", "interface": "eni-0fedcba9876543210",
     "gateway": "igw-0fedcba9876543210", "table": "rtb-0fedcba9876543210", "acl": "acl-0fedcba9876543210", "dhcp": "dopt-0fedcba9876543210",
-    "role": "role-of-nobody", "profile": "profile-of-nobody", "tag": "tag-of-nobody",
+    "role": "role-of-nobody", "standing": "profile-of-nobody", "user": "user-of-nobody", "keyed": "keyed-of-nobody", "user_key": "AKIAZZZZZZZZZZZZZZZZ",
+    "association": "iip-assoc-0fedcba9876543210", "report": "amiur-0fedcba9876543210", "parameter": "/parameter/of/nobody", "profile": "profile-of-nobody", "tag": "tag-of-nobody",
 }  # fmt: skip
 TAGGED = ("loose", "upload", "volume", "instance", "template", "key", "group", "rule", "vpc", "subnet", "interface", "gateway", "table", "acl", "dhcp")
 # What each service calls it: no signature, one of an hour ago, a key that nobody has.
@@ -72,7 +73,9 @@ class Owner:
         self.ec2 = kiln.client("ec2")
         tags = [{"Key": "owner", "Value": TAG}]
         self.sets = {name: self._import(name) for name in ("private", "shared", "public")}
-        self.things = self._network() | self._machine() | self._others()
+        self.things = self._network() | self._machine()
+        self.machine = self.things["instance"]
+        self.things |= self._others()
         tagged = [self.things[name] for name in TAGGED] + [value for pair in self.sets.values() for value in pair.values()]
         self.ec2.create_tags(Resources=tagged, Tags=tags)
 
@@ -115,9 +118,19 @@ class Owner:
         iam.create_role(RoleName="role-of-the-owner", AssumeRolePolicyDocument=json.dumps(TRUST))
         iam.put_role_policy(RoleName="role-of-the-owner", PolicyName="matrix", PolicyDocument=json.dumps(POLICY))
         iam.create_instance_profile(InstanceProfileName="profile-of-the-owner")
+        iam.add_role_to_instance_profile(InstanceProfileName="profile-of-the-owner", RoleName="role-of-the-owner")
+        association = self.ec2.associate_iam_instance_profile(InstanceId=self.machine, IamInstanceProfile={"Name": "profile-of-the-owner"})
+        for user in ("user-of-the-owner", "keyed-of-the-owner"):
+            iam.create_user(UserName=user)
+        iam.put_user_policy(UserName="user-of-the-owner", PolicyName="matrix", PolicyDocument=json.dumps(POLICY))
+        self.kiln.client("ssm").put_parameter(Name="/parameter/of/the/owner", Value="value-of-the-owner", Type="String")
+        report = kiln_test.query(self.kiln, "CreateImageUsageReport", {"ImageId": self.sets["private"]["image"], "ResourceType.1.ResourceType": "ec2:Instance"})
         snapshot = self.sets["private"]["snapshot"]
         return {
             "template": template["LaunchTemplate"]["LaunchTemplateId"], "template_name": "template-of-the-owner",
+            "standing": "profile-of-the-owner", "user": "user-of-the-owner", "keyed": "keyed-of-the-owner", "parameter": "/parameter/of/the/owner", "report": report.texts("reportId")[0],
+            "user_key": iam.create_access_key(UserName="keyed-of-the-owner")["AccessKey"]["AccessKeyId"],
+            "association": association["IamInstanceProfileAssociation"]["AssociationId"],
             "role": "role-of-the-owner", "profile": "profile-of-the-owner", "tag": TAG,
             "block": ebs.list_snapshot_blocks(SnapshotId=snapshot)["Blocks"][0]["BlockToken"],
             "upload": ebs.start_snapshot(VolumeSize=1)["SnapshotId"],
@@ -128,7 +141,7 @@ class Owner:
         given = {value for name in spared for value in self.sets[name].values()}
         secret = [value for name, value in self.things.items() if name not in ("zone", "block")]
         secret += [value for pair in self.sets.values() for value in pair.values()]
-        secret += [TAG, "data-of-the-owner", "group-of-the-owner", "image-of-the-owner-private", *self.pair]
+        secret += [TAG, "data-of-the-owner", "value-of-the-owner", "group-of-the-owner", "image-of-the-owner-private", *self.pair]
         return [value for value in secret if value not in given]
 
 
@@ -252,7 +265,7 @@ def test_the_owner_does_it_all(kiln):
     """Last: some of it has no DryRun. Roles and profiles are made, used and removed in the order of the rows."""
     _, dry = dry_operations(kiln)
     things, wrong = things_for(kiln, kiln.owner, "private"), []
-    things |= {"role": things["made"], "profile": things["made"]}
+    things |= {"role": things["made"], "profile": things["made"], "user": things["made"]}
     for row in ROWS:
         answer = attempt(kiln, row, Signer(kiln.owner.pair), things, (row.service, row.operation) in dry)
         if (answer.code or DONE) != row.owner:
