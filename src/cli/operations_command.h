@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// `kiln operations`: which operations the service has, and what one of them takes. Thread model: one
-// thread.
+// `kiln operations`: which operations the service has, and what one of them takes. Thread model:
+// one thread.
 #pragma once
 
 #include "cli/client.h"

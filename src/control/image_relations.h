@@ -72,6 +72,8 @@ struct InstanceImage {
     std::optional<model::Image> image;  // if the caller may see it
 };
 
+const FilterTable<InstanceImage>& instance_image_filters();
+
 class ImageRelations {
   public:
     ImageRelations(catalog::Store& store, const Topology& topology)

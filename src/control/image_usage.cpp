@@ -118,39 +118,6 @@ catalog::Cursor cursor_of(const model::ImageUsageReport& report) {
     return {report.created, report.id.str()};
 }
 
-const FilterTable<UsageReportView>& report_filters() {
-    using Values = FilterTable<UsageReportView>::Values;
-    static const FilterTable<UsageReportView> table(
-        [](const UsageReportView& view) -> const std::vector<model::Tag>& { return view.tags; },
-        {
-            {"creation-time",
-             [](const UsageReportView& view) {
-                 return Values{whole_seconds(view.report.created)};
-             }},
-            {"state",
-             [](const UsageReportView& view) {
-                 return Values{std::string(model::to_string(view.report.state))};
-             }},
-        });
-    return table;
-}
-
-const FilterTable<UsageEntryView>& entry_filters() {
-    using Values = FilterTable<UsageEntryView>::Values;
-    static const std::vector<model::Tag> kNone;
-    static const FilterTable<UsageEntryView> table(
-        [](const UsageEntryView&) -> const std::vector<model::Tag>& { return kNone; },
-        {
-            {"account-id",
-             [](const UsageEntryView& view) { return Values{view.entry.account.str()}; }},
-            {"creation-time",
-             [](const UsageEntryView& view) { return Values{whole_seconds(view.created)}; }},
-            {"resource-type",
-             [](const UsageEntryView& view) { return Values{view.entry.resource_type}; }},
-        });
-    return table;
-}
-
 // Those whose time is over go when the next one is made.
 Status drop_expired(catalog::Transaction& tx, const Caller& caller, UnixMillis now,
                     std::size_t& left) {
@@ -167,6 +134,39 @@ Status drop_expired(catalog::Transaction& tx, const Caller& caller, UnixMillis n
 }
 
 }  // namespace
+
+const FilterTable<UsageEntryView>& usage_entry_filters() {
+    using Values = FilterTable<UsageEntryView>::Values;
+    static const std::vector<model::Tag> kNone;
+    static const FilterTable<UsageEntryView> table(
+        [](const UsageEntryView&) -> const std::vector<model::Tag>& { return kNone; },
+        {
+            {"account-id",
+             [](const UsageEntryView& view) { return Values{view.entry.account.str()}; }},
+            {"creation-time",
+             [](const UsageEntryView& view) { return Values{whole_seconds(view.created)}; }},
+            {"resource-type",
+             [](const UsageEntryView& view) { return Values{view.entry.resource_type}; }},
+        });
+    return table;
+}
+
+const FilterTable<UsageReportView>& usage_report_filters() {
+    using Values = FilterTable<UsageReportView>::Values;
+    static const FilterTable<UsageReportView> table(
+        [](const UsageReportView& view) -> const std::vector<model::Tag>& { return view.tags; },
+        {
+            {"creation-time",
+             [](const UsageReportView& view) {
+                 return Values{whole_seconds(view.report.created)};
+             }},
+            {"state",
+             [](const UsageReportView& view) {
+                 return Values{std::string(model::to_string(view.report.state))};
+             }},
+        });
+    return table;
+}
 
 Error usage_report_not_found(const model::ImageUsageReportId& id) {
     return Error::api(Code::not_found, "InvalidImageUsageReportId.NotFound",
@@ -245,7 +245,7 @@ Result<std::vector<model::ImageUsageReport>> ImageUsage::list(catalog::Transacti
 
 Result<Page<UsageReportView>> ImageUsage::describe(const Caller& caller,
                                                    const DescribeUsageInput& input) {
-    TRY(report_filters().check(input.filters));
+    TRY(usage_report_filters().check(input.filters));
     TRY_ASSIGN(const PageStart start, open_page(caller, input.page, kPages));
     if (input.dry_run) {
         return errors::dry_run();
@@ -263,7 +263,7 @@ Result<Page<UsageReportView>> ImageUsage::describe(const Caller& caller,
                        UsageReportView view{{}, tags[report.id.str()]};
                        view.report = std::move(report);
                        if (is_after(cursor_of(view.report), start) &&
-                           report_filters().matches(input.filters, view)) {
+                           usage_report_filters().matches(input.filters, view)) {
                            found.push_back(std::move(view));
                        }
                    }
@@ -275,7 +275,7 @@ Result<Page<UsageReportView>> ImageUsage::describe(const Caller& caller,
 
 Result<Page<UsageEntryView>> ImageUsage::entries(const Caller& caller,
                                                  const DescribeUsageInput& input) {
-    TRY(entry_filters().check(input.filters));
+    TRY(usage_entry_filters().check(input.filters));
     TRY_ASSIGN(const PageStart start, open_page(caller, input.page, kPages));
     if (input.dry_run) {
         return errors::dry_run();
@@ -291,7 +291,8 @@ Result<Page<UsageEntryView>> ImageUsage::entries(const Caller& caller,
     for (const model::ImageUsageReport& report : reports) {
         for (std::size_t i = 0; i < report.entries.size(); ++i) {
             UsageEntryView view{report.id, report.image_id, report.created, report.entries[i], i};
-            if (is_after(place(view), start) && entry_filters().matches(input.filters, view)) {
+            if (is_after(place(view), start) &&
+                usage_entry_filters().matches(input.filters, view)) {
                 found.push_back(std::move(view));
             }
         }

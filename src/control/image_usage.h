@@ -44,6 +44,8 @@ struct UsageReportView {
     std::vector<model::Tag> tags;
 };
 
+const FilterTable<UsageReportView>& usage_report_filters();
+
 struct UsageEntryView {
     model::ImageUsageReportId report;
     model::ImageId image;
@@ -51,6 +53,8 @@ struct UsageEntryView {
     model::UsageEntry entry;
     std::size_t number = 0;  // of the entry in its report
 };
+
+const FilterTable<UsageEntryView>& usage_entry_filters();
 
 class ImageUsage {
   public:

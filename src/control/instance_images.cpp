@@ -17,41 +17,6 @@ catalog::Cursor cursor_of(const model::Instance& instance) {
     return {instance.created, instance.id.str()};
 }
 
-const FilterTable<InstanceImage>& instance_image_filters() {
-    using Values = FilterTable<InstanceImage>::Values;
-    static const FilterTable<InstanceImage> table(
-        [](const InstanceImage& item) -> const std::vector<model::Tag>& { return item.tags; },
-        {
-            {"availability-zone",
-             [](const InstanceImage& item) { return Values{item.instance.availability_zone}; }},
-            {"zone-id", [](const InstanceImage& item) { return Values{item.zone_id}; }},
-            {"instance-id",
-             [](const InstanceImage& item) { return Values{item.instance.id.str()}; }},
-            {"instance-state-name",
-             [](const InstanceImage& item) {
-                 return Values{std::string(model::to_string(item.instance.state))};
-             }},
-            {"instance-type",
-             [](const InstanceImage& item) { return Values{item.instance.instance_type}; }},
-            {"launch-time",
-             [](const InstanceImage& item) {
-                 return Values{whole_seconds(item.instance.launched)};
-             }},
-            {"image-allowed", [](const InstanceImage&) { return Values{"true"}; }},
-            {"owner-id",
-             [](const InstanceImage& item) {
-                 return item.image ? Values{item.image->owner_id.str()} : Values{};
-             }},
-            {"owner-alias",
-             [](const InstanceImage& item) {
-                 return item.image && !item.image->owner_alias.empty()
-                            ? Values{item.image->owner_alias}
-                            : Values{};
-             }},
-        });
-    return table;
-}
-
 // The images of these instances which the caller may use, or could until they were deregistered.
 Result<std::map<model::ImageId, model::Image>> visible_images(
     catalog::Transaction& tx, const Caller& caller, const std::vector<model::Instance>& instances) {
@@ -104,6 +69,41 @@ Result<std::vector<InstanceImage>> load(catalog::Transaction& tx, const Caller& 
 }
 
 }  // namespace
+
+const FilterTable<InstanceImage>& instance_image_filters() {
+    using Values = FilterTable<InstanceImage>::Values;
+    static const FilterTable<InstanceImage> table(
+        [](const InstanceImage& item) -> const std::vector<model::Tag>& { return item.tags; },
+        {
+            {"availability-zone",
+             [](const InstanceImage& item) { return Values{item.instance.availability_zone}; }},
+            {"zone-id", [](const InstanceImage& item) { return Values{item.zone_id}; }},
+            {"instance-id",
+             [](const InstanceImage& item) { return Values{item.instance.id.str()}; }},
+            {"instance-state-name",
+             [](const InstanceImage& item) {
+                 return Values{std::string(model::to_string(item.instance.state))};
+             }},
+            {"instance-type",
+             [](const InstanceImage& item) { return Values{item.instance.instance_type}; }},
+            {"launch-time",
+             [](const InstanceImage& item) {
+                 return Values{whole_seconds(item.instance.launched)};
+             }},
+            {"image-allowed", [](const InstanceImage&) { return Values{"true"}; }},
+            {"owner-id",
+             [](const InstanceImage& item) {
+                 return item.image ? Values{item.image->owner_id.str()} : Values{};
+             }},
+            {"owner-alias",
+             [](const InstanceImage& item) {
+                 return item.image && !item.image->owner_alias.empty()
+                            ? Values{item.image->owner_alias}
+                            : Values{};
+             }},
+        });
+    return table;
+}
 
 Result<Page<InstanceImage>> ImageRelations::instance_images(
     const Caller& caller, const DescribeInstanceImagesInput& input) {

@@ -31,6 +31,8 @@ Error wrong_state(const model::InstanceId& id, std::string_view what) {
         fmt::format("The instance '{}' is not in a state from which {}.", id.str(), what));
 }
 
+}  // namespace
+
 const FilterTable<CreditView>& credit_filters() {
     using Values = std::vector<std::string>;
     static const FilterTable<CreditView> table(
@@ -41,8 +43,6 @@ const FilterTable<CreditView>& credit_filters() {
         {{"instance-id", [](const CreditView& view) { return Values{view.instance.id.str()}; }}});
     return table;
 }
-
-}  // namespace
 
 bool is_burstable(const model::Instance& instance) {
     const InstanceType* type = find_instance_type(instance.instance_type);

@@ -30,6 +30,8 @@ struct CreditView {
     model::CpuCredits credits = model::CpuCredits::standard;
 };
 
+const FilterTable<CreditView>& credit_filters();
+
 struct DescribeCreditsInput {
     std::vector<model::InstanceId> ids;
     std::vector<Filter> filters;

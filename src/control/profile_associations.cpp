@@ -63,6 +63,8 @@ Result<model::InstanceProfileRef> profile_of(catalog::Transaction& tx, const Cal
     return *profile;
 }
 
+}  // namespace
+
 const FilterTable<AssociationView>& association_filters() {
     using Values = std::vector<std::string>;
     static const FilterTable<AssociationView> table(
@@ -74,8 +76,6 @@ const FilterTable<AssociationView>& association_filters() {
          {"state", [](const AssociationView& view) { return Values{view.state}; }}});
     return table;
 }
-
-}  // namespace
 
 model::ProfileAssociation association_of(const model::Instance& instance) {
     if (instance.profile_association) {

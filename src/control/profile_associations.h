@@ -23,6 +23,8 @@ struct AssociationView {
     UnixMillis created;  // of the instance: the order they are listed in
 };
 
+const FilterTable<AssociationView>& association_filters();
+
 struct DescribeAssociationsInput {
     std::vector<model::ProfileAssociationId> ids;
     std::vector<Filter> filters;

@@ -104,6 +104,15 @@ model::BootMode boot_mode_of(const model::Image& image, const model::Instance& i
 
 }  // namespace
 
+const FilterTable<ReplaceRootView>& replace_root_filters() {
+    using Values = std::vector<std::string>;
+    static const FilterTable<ReplaceRootView> table(
+        [](const ReplaceRootView& view) -> const std::vector<model::Tag>& { return view.tags; },
+        {{"instance-id",
+          [](const ReplaceRootView& view) { return Values{view.task.instance_id.str()}; }}});
+    return table;
+}
+
 struct ReplaceRoots::Plan {
     model::Instance instance;
     model::Volume root;
@@ -303,12 +312,7 @@ Result<ReplaceRootView> ReplaceRoots::create(const Caller& caller, const Replace
 
 Result<Page<ReplaceRootView>> ReplaceRoots::describe(const Caller& caller,
                                                      const DescribeReplaceRootsInput& input) {
-    using Values = std::vector<std::string>;
-    static const FilterTable<ReplaceRootView> filters(
-        [](const ReplaceRootView& view) -> const std::vector<model::Tag>& { return view.tags; },
-        {{"instance-id",
-          [](const ReplaceRootView& view) { return Values{view.task.instance_id.str()}; }}});
-    TRY(filters.check(input.filters));
+    TRY(replace_root_filters().check(input.filters));
     TRY_ASSIGN(const PageStart start, open_page(caller, input.page, kLimits));
     return parts_.store.read([&](catalog::Transaction& tx) -> Result<Page<ReplaceRootView>> {
         const auto rows = [&](const PageStart& piece) {
@@ -337,7 +341,7 @@ Result<Page<ReplaceRootView>> ReplaceRoots::describe(const Caller& caller,
             for (model::ReplaceRootTask& task : tasks) {
                 ReplaceRootView view{std::move(task), {}};
                 view.tags = tags[view.task.id.str()];
-                if (filters.matches(input.filters, view)) {
+                if (replace_root_filters().matches(input.filters, view)) {
                     shown.push_back(std::move(view));
                 }
             }

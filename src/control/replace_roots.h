@@ -48,6 +48,8 @@ struct ReplaceRootView {
     std::vector<model::Tag> tags;
 };
 
+const FilterTable<ReplaceRootView>& replace_root_filters();
+
 struct DescribeReplaceRootsInput {
     std::vector<model::ReplaceRootTaskId> ids;
     std::vector<Filter> filters;

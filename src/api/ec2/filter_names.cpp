@@ -3,16 +3,22 @@
 
 #include <map>
 
+#include "control/image_relations.h"
+#include "control/image_usage.h"
 #include "control/image_views.h"
+#include "control/instance_settings.h"
 #include "control/instance_status.h"
 #include "control/instance_type_offers.h"
 #include "control/instance_views.h"
 #include "control/key_pairs.h"
 #include "control/networks.h"
+#include "control/profile_associations.h"
+#include "control/replace_roots.h"
 #include "control/resource_tags.h"
 #include "control/security_groups.h"
 #include "control/snapshot_views.h"
 #include "control/template_lookup.h"
+#include "control/volume_health.h"
 #include "control/volume_modifications.h"
 #include "control/volumes.h"
 #include "control/vpc_parts.h"
@@ -32,7 +38,12 @@ const std::map<std::string_view, Names (*)()>& tables() {
     static const std::map<std::string_view, Names (*)()> tables = {
         {"DescribeAvailabilityZones", zone_filter_names},
         {"DescribeDhcpOptions", names_of<dhcp_options_filters>},
+        {"DescribeIamInstanceProfileAssociations", names_of<association_filters>},
+        {"DescribeImageUsageReportEntries", names_of<usage_entry_filters>},
+        {"DescribeImageUsageReports", names_of<usage_report_filters>},
         {"DescribeImages", names_of<image_filters>},
+        {"DescribeInstanceCreditSpecifications", names_of<credit_filters>},
+        {"DescribeInstanceImageMetadata", names_of<instance_image_filters>},
         {"DescribeInstanceStatus", names_of<instance_status_filters>},
         {"DescribeInstanceTypeOfferings", names_of<type_offer_filters>},
         {"DescribeInstanceTypes", names_of<instance_type_filters>},
@@ -44,12 +55,14 @@ const std::map<std::string_view, Names (*)()>& tables() {
         {"DescribeNetworkAcls", names_of<network_acl_filters>},
         {"DescribeNetworkInterfaces", names_of<interface_filters>},
         {"DescribeRegions", region_filter_names},
+        {"DescribeReplaceRootVolumeTasks", names_of<replace_root_filters>},
         {"DescribeRouteTables", names_of<route_table_filters>},
         {"DescribeSecurityGroupRules", names_of<security_group_rule_filters>},
         {"DescribeSecurityGroups", names_of<security_group_filters>},
         {"DescribeSnapshots", names_of<snapshot_filters>},
         {"DescribeSubnets", names_of<subnet_filters>},
         {"DescribeTags", tag_filter_names},
+        {"DescribeVolumeStatus", names_of<volume_status_filters>},
         {"DescribeVolumes", names_of<volume_filters>},
         {"DescribeVolumesModifications", names_of<modification_filters>},
         {"DescribeVpcs", names_of<vpc_filters>},

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Which filters an operation takes: the tables that the requests themselves are checked against, for
-// `kiln operations` and docs/operations.md. Thread model: pure functions.
+// Which filters an operation takes: the tables that the requests themselves are checked against,
+// for `kiln operations` and docs/operations.md. Thread model: pure functions.
 #pragma once
 
 #include <string>
