@@ -192,7 +192,7 @@ TEST_CASE("SNP-10 ERR-3 TAG-5: bad requests change nothing") {
     CHECK(code(service.snapshots->create(kAlice, input)) == "DryRunOperation");
     CHECK(code(service.snapshots->create(kBob, input)) == "InvalidVolume.NotFound");
     input.dry_run = false;
-    input.description = std::string(256, 'x');
+    input.description.assign(256, 'x');
     CHECK(code(service.snapshots->create(kAlice, input)) == "InvalidParameterValue");
     input.description.clear();
     input.tags = {{"volume", {{"a", "b"}}}};
