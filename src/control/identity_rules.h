@@ -39,6 +39,11 @@ struct IdentityPage {
     std::string path_prefix;
 };
 
+struct NamePage {
+    std::vector<std::string> names;
+    std::string marker;
+};
+
 Status check_identity_page(const IdentityPage& page);
 
 // Cuts `items`, in order of name_of(), to the page; the marker of the next one, or nothing.

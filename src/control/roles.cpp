@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "control/inline_policies.h"
 #include "control/policy.h"
 #include "util/strings.h"
 
@@ -43,11 +44,6 @@ catalog::RoleQuery of_caller(const Caller& caller) {
     catalog::RoleQuery query;
     query.owners = {caller.account};
     return query;
-}
-
-auto find_policy(model::Role& role, const std::string& name) {
-    return std::find_if(role.policies.begin(), role.policies.end(),
-                        [&](const model::InlinePolicy& policy) { return policy.name == name; });
 }
 
 }  // namespace
@@ -145,44 +141,22 @@ Status Roles::set_trust(const Caller& caller, const std::string& name,
 
 Status Roles::put_policy(const Caller& caller, const std::string& role,
                          model::InlinePolicy policy) {
-    TRY(check_identity_name(policy.name, "policyName", kMaxIdentityName));
-    TRY(parse_identity_policy(policy.document));
-    return change(caller, role, [&](model::Role& into) -> Status {
-        if (const auto there = find_policy(into, policy.name); there != into.policies.end()) {
-            there->document = policy.document;
-        } else {
-            into.policies.push_back(policy);
-        }
-        std::sort(into.policies.begin(), into.policies.end(),
-                  [](const auto& a, const auto& b) { return a.name < b.name; });
-        if (policies_size(into.policies) > kMaxPolicyCharacters) {
-            return errors::limit_exceeded(
-                fmt::format("Maximum policy size of {} bytes exceeded for role {}",
-                            kMaxPolicyCharacters, role));
-        }
-        return ok();
+    TRY(check_inline_policy(policy));
+    return change(caller, role, [&](model::Role& into) {
+        return put_inline_policy(into.policies, policy, {"role", role, kMaxPolicyCharacters});
     });
 }
 
 Result<model::InlinePolicy> Roles::get_policy(const Caller& caller, const std::string& role,
                                               const std::string& policy) {
-    TRY_ASSIGN(model::Role found, get(caller, role));
-    const auto there = find_policy(found, policy);
-    if (there == found.policies.end()) {
-        return errors::no_such_entity("role policy", policy);
-    }
-    return *there;
+    TRY_ASSIGN(const model::Role found, get(caller, role));
+    return find_inline_policy(found.policies, policy, "role");
 }
 
 Status Roles::remove_policy(const Caller& caller, const std::string& role,
                             const std::string& policy) {
-    return change(caller, role, [&](model::Role& from) -> Status {
-        const auto there = find_policy(from, policy);
-        if (there == from.policies.end()) {
-            return errors::no_such_entity("role policy", policy);
-        }
-        from.policies.erase(there);
-        return ok();
+    return change(caller, role, [&](model::Role& from) {
+        return erase_inline_policy(from.policies, policy, "role");
     });
 }
 
@@ -190,12 +164,7 @@ Result<NamePage> Roles::list_policies(const Caller& caller, const std::string& r
                                       const IdentityPage& page) {
     TRY(check_identity_page(page));
     TRY_ASSIGN(const model::Role found, get(caller, role));
-    NamePage out;
-    for (const model::InlinePolicy& policy : found.policies) {
-        out.names.push_back(policy.name);
-    }
-    out.marker = cut_identity_page(out.names, page, [](const std::string& n) { return n; });
-    return out;
+    return inline_policy_names(found.policies, page);
 }
 
 }  // namespace kiln::control

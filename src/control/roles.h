@@ -27,11 +27,6 @@ struct RolePage {
     std::string marker;  // of the next page; empty: this was the last
 };
 
-struct NamePage {
-    std::vector<std::string> names;
-    std::string marker;
-};
-
 class Roles {
   public:
     Roles(catalog::Store& store, io::Clock& clock, io::Rng& rng)

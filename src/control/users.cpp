@@ -7,6 +7,7 @@
 #include <array>
 
 #include "control/authorization.h"
+#include "control/inline_policies.h"
 #include "control/policy.h"
 
 namespace kiln::control {
@@ -61,11 +62,6 @@ Result<std::vector<model::AccessKey>> keys_of(catalog::Transaction& tx, const Ca
 
 model::UserId id_of(const std::optional<model::User>& user) {
     return user ? user->id : model::UserId();
-}
-
-auto find_policy(model::User& user, const std::string& name) {
-    return std::find_if(user.policies.begin(), user.policies.end(),
-                        [&](const model::InlinePolicy& policy) { return policy.name == name; });
 }
 
 }  // namespace
@@ -143,45 +139,23 @@ Status Users::change(const Caller& caller, const std::string& name, F change) {
 
 Status Users::put_policy(const Caller& caller, const std::string& user,
                          model::InlinePolicy policy) {
-    TRY(check_identity_name(policy.name, "policyName", kMaxIdentityName));
-    TRY(parse_identity_policy(policy.document));
-    return change(caller, user, [&](model::User& into) -> Status {
-        if (const auto there = find_policy(into, policy.name); there != into.policies.end()) {
-            there->document = policy.document;
-        } else {
-            into.policies.push_back(policy);
-        }
-        std::sort(into.policies.begin(), into.policies.end(),
-                  [](const auto& a, const auto& b) { return a.name < b.name; });
-        if (policies_size(into.policies) > kMaxPolicyCharacters) {
-            return errors::limit_exceeded(
-                fmt::format("Maximum policy size of {} bytes exceeded for user {}",
-                            kMaxPolicyCharacters, user));
-        }
-        return ok();
+    TRY(check_inline_policy(policy));
+    return change(caller, user, [&](model::User& into) {
+        return put_inline_policy(into.policies, policy, {"user", user, kMaxPolicyCharacters});
     });
 }
 
 Result<model::InlinePolicy> Users::get_policy(const Caller& caller, const std::string& user,
                                               const std::string& policy) {
-    TRY_ASSIGN(model::User found,
+    TRY_ASSIGN(const model::User found,
                store_.read([&](catalog::Transaction& tx) { return find_user(tx, caller, user); }));
-    const auto there = find_policy(found, policy);
-    if (there == found.policies.end()) {
-        return errors::no_such_entity("user policy", policy);
-    }
-    return *there;
+    return find_inline_policy(found.policies, policy, "user");
 }
 
 Status Users::remove_policy(const Caller& caller, const std::string& user,
                             const std::string& policy) {
-    return change(caller, user, [&](model::User& from) -> Status {
-        const auto there = find_policy(from, policy);
-        if (there == from.policies.end()) {
-            return errors::no_such_entity("user policy", policy);
-        }
-        from.policies.erase(there);
-        return ok();
+    return change(caller, user, [&](model::User& from) {
+        return erase_inline_policy(from.policies, policy, "user");
     });
 }
 
@@ -190,12 +164,7 @@ Result<NamePage> Users::list_policies(const Caller& caller, const std::string& u
     TRY(check_identity_page(page));
     TRY_ASSIGN(const model::User found,
                store_.read([&](catalog::Transaction& tx) { return find_user(tx, caller, user); }));
-    NamePage out;
-    for (const model::InlinePolicy& policy : found.policies) {
-        out.names.push_back(policy.name);
-    }
-    out.marker = cut_identity_page(out.names, page, [](const std::string& n) { return n; });
-    return out;
+    return inline_policy_names(found.policies, page);
 }
 
 Result<model::AccessKey> Users::create_key(const Caller& caller, const std::string& user,

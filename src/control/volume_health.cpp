@@ -290,13 +290,7 @@ Result<Page<VolumeStatusView>> VolumeHealth::describe(const Caller& caller,
                            [&](const PageStart& piece) { return own_volumes(tx, caller, piece); },
                            cursor_of, shown));
         } else {
-            std::vector<model::Volume> volumes;
-            std::set<model::VolumeId> seen;
-            for (const model::VolumeId& id : input.ids) {
-                if (seen.insert(id).second) {  // IDL-3
-                    TRY_ASSIGN(volumes.emplace_back(), find_volume(tx, caller, id));
-                }
-            }
+            TRY_ASSIGN(auto volumes, find_volumes(tx, caller, input.ids));
             TRY_ASSIGN(views, shown(std::move(volumes)));
         }
         return cut_page(caller, input.page, start, std::move(views),

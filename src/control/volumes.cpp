@@ -45,6 +45,18 @@ Result<model::Volume> find_volume(catalog::Transaction& tx, const Caller& caller
     return std::move(*volume);
 }
 
+Result<std::vector<model::Volume>> find_volumes(catalog::Transaction& tx, const Caller& caller,
+                                                const std::vector<model::VolumeId>& ids) {
+    std::vector<model::Volume> volumes;
+    std::set<model::VolumeId> seen;
+    for (const model::VolumeId& id : ids) {
+        if (seen.insert(id).second) {
+            TRY_ASSIGN(volumes.emplace_back(), find_volume(tx, caller, id));
+        }
+    }
+    return volumes;
+}
+
 Result<std::vector<model::Volume>> own_volumes(catalog::Transaction& tx, const Caller& caller,
                                                const PageStart& piece) {
     catalog::VolumeQuery query;
@@ -111,13 +123,7 @@ Result<Page<VolumeView>> Volumes::describe(const Caller& caller,
                            [&](const PageStart& piece) { return own_volumes(tx, caller, piece); },
                            cursor_of, shown));
         } else {
-            std::vector<model::Volume> volumes;
-            std::set<model::VolumeId> seen;
-            for (const model::VolumeId& id : input.ids) {
-                if (seen.insert(id).second) {  // IDL-3
-                    TRY_ASSIGN(volumes.emplace_back(), find_volume(tx, caller, id));
-                }
-            }
+            TRY_ASSIGN(auto volumes, find_volumes(tx, caller, input.ids));
             TRY_ASSIGN(views, shown(std::move(volumes)));
         }
         return cut_page(caller, input.page, start, std::move(views),

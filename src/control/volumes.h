@@ -60,6 +60,9 @@ Result<std::vector<model::Volume>> own_volumes(catalog::Transaction& tx, const C
 // The caller's volume, or InvalidVolume.NotFound.
 Result<model::Volume> find_volume(catalog::Transaction& tx, const Caller& caller,
                                   const model::VolumeId& id);
+// Each once, in the order of the ids (IDL-3).
+Result<std::vector<model::Volume>> find_volumes(catalog::Transaction& tx, const Caller& caller,
+                                                const std::vector<model::VolumeId>& ids);
 
 class Volumes {
   public:
