@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <ranges>
 
 #include "control/cut_sets.h"
 #include "control/gc.h"
@@ -283,8 +282,8 @@ Result<bool> ContentWorker::commit_root(catalog::Transaction& tx, model::Job& jo
     content->root_digest = made.root_digest;
     // D4: whoever reads it has them open, and goes on so.
     content->spares.clear();
-    for (const model::Content& below : chain | std::views::drop(1)) {
-        const auto layers = layers_of(below);
+    for (std::size_t below = 1; below < chain.size(); ++below) {
+        const auto layers = layers_of(chain[below]);
         content->spares.insert(content->spares.end(), layers.begin(), layers.end());
     }
     content->spares.resize(std::min(content->spares.size(), kMostSpares));

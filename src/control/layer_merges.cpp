@@ -165,10 +165,12 @@ Result<std::vector<model::ContentId>> LayerMerges::put_in_place(const block::Lay
         TRY_ASSIGN(auto contents, contents_with(tx, merged.front()));
         for (model::Content& content : contents) {
             Layers layers = layers_of(content);
-            const auto [from, to] = std::ranges::search(layers, merged);
+            const auto from =
+                std::search(layers.begin(), layers.end(), merged.begin(), merged.end());
             if (content.state != model::ContentState::rooted || from == layers.end()) {
                 continue;
             }
+            const auto to = from + static_cast<std::ptrdiff_t>(merged.size());
             layers.insert(layers.erase(from, to), target);
             content.layer = layers.front();
             content.spares.assign(layers.begin() + 1, layers.end());

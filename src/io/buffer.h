@@ -16,13 +16,12 @@ class Buffer {
   public:
     // What every device and file system accepts for direct I/O: the page.
     static constexpr std::size_t kAlignment = 4096;
+    // A buffer of this size or more is asked for in huge pages: the kernel has one page in 512 to
+    // look up and to mark for each direct read.
+    static constexpr std::size_t kHugePage = 2U << 20;
 
     Buffer() = default;
-    explicit Buffer(std::size_t size) : size_(size) {
-        const std::size_t rounded = (size + kAlignment - 1) / kAlignment * kAlignment;
-        data_ = static_cast<std::uint8_t*>(
-            ::operator new(rounded == 0 ? kAlignment : rounded, std::align_val_t(kAlignment)));
-    }
+    explicit Buffer(std::size_t size);
     ~Buffer() { reset(); }
     Buffer(Buffer&& other) noexcept
         : data_(std::exchange(other.data_, nullptr)), size_(std::exchange(other.size_, 0)) {}
@@ -43,12 +42,7 @@ class Buffer {
     ByteView view() const { return {data_, size_}; }
 
   private:
-    void reset() {
-        if (data_ != nullptr) {
-            ::operator delete(data_, std::align_val_t(kAlignment));
-            data_ = nullptr;
-        }
-    }
+    void reset();
     std::uint8_t* data_ = nullptr;
     std::size_t size_ = 0;
 };

@@ -13,7 +13,7 @@ namespace {
 
 constexpr std::string_view kTemporary = ".put-";
 // What a put copies and writes at a time.
-constexpr std::size_t kPieceBytes = 1U << 20;
+constexpr std::size_t kPieceBytes = io::Buffer::kHugePage;
 
 std::size_t whole_pages(std::size_t bytes) {
     return (bytes + io::Buffer::kAlignment - 1) / io::Buffer::kAlignment * io::Buffer::kAlignment;

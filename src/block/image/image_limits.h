@@ -17,8 +17,9 @@ inline constexpr std::uint64_t kPackTailBytes = 256U << 10;
 inline constexpr std::uint64_t kMaxPackBytes = 64ULL << 20;
 // The largest chunk a geometry allows.
 inline constexpr std::uint32_t kMaxPlainBytes = 1U << 20;
-// Chunks of one batch on their way through destage: 2 MiB of plaintext, twice (one being read).
-inline constexpr std::size_t kBatchChunks = 32;
+// Chunks of one batch on their way through destage: 4 MiB of plaintext, twice (one being read).
+// With half of it threads wake each other twice as often.
+inline constexpr std::size_t kBatchChunks = 64;
 // Data packs being written at the same time; more would only hold memory.
 inline constexpr std::size_t kPacksInFlight = 2;
 // Reads of one request in flight at the store.
