@@ -32,7 +32,7 @@ guests: packages ## the guest images for tests, in build/guests
 debian: packages ## a Debian 12 guest with cloud-init, in build/guests
 	@guests/debian/build
 
-check: build guests ## the fast suite: all but end-to-end tests
+check: build guests ## the fast suite, under a minute: units without their slow cases, and a script of each area
 	@tools/run-tests --fast
 
 test: build guests unit-asan ## everything: unit tests (also under ASan and UBSan), tools, clients, real boots

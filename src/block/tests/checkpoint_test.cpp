@@ -276,8 +276,8 @@ TEST_CASE("a failed sync of the map or the superblock ends the layer, and what w
     }
 }
 
-TEST_CASE(
-    "D2: the end of the process at any step of a checkpoint leaves the old or the new state") {
+TEST_CASE("D2: the end of the process at any step of a checkpoint leaves the old or the new state" *
+          doctest::test_suite("slow")) {
     // Each operation of the closing checkpoint is held once, with the files as they then are.
     int steps = 0;
     bool more = true;

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // S72: what a read of a volume costs that stands on many layers. Judged is what is counted: how
-// many layers are asked, how much is kept. Times are printed.
+// many layers are asked, how much is kept.
 #include <doctest/doctest.h>
-#include <time.h>
 
 #include "block/tests/support.h"
 #include "block/volume.h"
@@ -12,12 +11,6 @@ using namespace kiln::block;
 using namespace kiln::block::testing;
 
 namespace {
-
-double processor_seconds() {
-    timespec now{};
-    ::clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &now);
-    return static_cast<double>(now.tv_sec) + static_cast<double>(now.tv_nsec) / 1e9;
-}
 
 // Counts how often it is asked.
 class CountedLayer final : public Layer {
@@ -177,69 +170,4 @@ TEST_CASE("S72: an index of a large volume keeps only so much, and what it keeps
         index.find(layers, piece * LayerIndex::kPieceBlocks, 1);
     }
     CHECK(index.pieces() == LayerIndex::kMostPieces);
-}
-
-TEST_CASE("times of random reads over 1, 4, 8, 16 and 64 layers") {
-    constexpr std::uint64_t kBlocks = 32768;
-    constexpr std::uint64_t kWrites = 512;  // between two cuts
-    constexpr std::uint64_t kReads = 65536;
-    TestReactor reactor;
-    TempDir dir;
-    TestStore store(reactor, dir.path());
-    store.context.geometry = Geometry{};
-    store.gate.skip_syncs = true;
-    Sync sync{reactor};
-    std::mt19937_64 random(72);
-    std::vector<std::shared_ptr<Layer>> layers;
-    const auto add_layer = [&] {
-        auto layer = store.open_active("l-" + std::to_string(layers.size()), kBlocks * kBlockBytes);
-        REQUIRE_MESSAGE(layer, layer.error().to_string());
-        layers.insert(layers.begin(), *layer);
-    };
-    add_layer();
-    for (std::uint64_t first = 0; first < kBlocks; first += 1024) {
-        CHECK(sync.write(*layers.front(), {first, 1024}, 1));
-    }
-    for (const std::size_t depth : {1U, 4U, 8U, 16U, 64U}) {
-        while (layers.size() < depth) {
-            for (std::uint64_t i = 0; i < kWrites; ++i) {
-                CHECK(sync.write(*layers.front(), {random() % kBlocks, 1}, 2));
-            }
-            add_layer();
-        }
-        add_layer();  // the active one
-        Stack stack{.active = layers.front(), .sealed = {layers.begin() + 1, layers.end()}};
-        const auto shared = std::make_shared<const Stack>(std::move(stack));
-        std::vector<std::uint64_t> places(kReads);
-        std::ranges::generate(places, [&] { return random() % kBlocks; });
-        double begin = processor_seconds();
-        std::uint64_t found = 0;
-        for (const std::uint64_t place : places) {
-            found += resolve(*shared, place, 1).kind == Source::Kind::layer ? 1 : 0;
-        }
-        const double looking = processor_seconds() - begin;
-        CHECK(found == kReads);
-        begin = processor_seconds();
-        found = 0;
-        for (const std::uint64_t place : places) {
-            found += shared->index.find(shared->sealed, place, 1).layer != nullptr ? 1 : 0;
-        }
-        const double by_index = processor_seconds() - begin;
-        CHECK(found == kReads);
-        io::Buffer into(kBlockBytes);
-        begin = processor_seconds();
-        for (const std::uint64_t place : places) {
-            REQUIRE(reactor.await<void>([&](Done done) {
-                read_stack(reactor->scheduler(), shared, {place, 1}, into.mutable_view(),
-                           std::move(done));
-            }));
-        }
-        const double reading = processor_seconds() - begin;
-        MESSAGE(depth << " layers: asking them for a block takes " << looking / kReads * 1e9
-                      << " ns, the index " << by_index / kReads * 1e9 << " ns, reading one "
-                      << reading / kReads * 1e6 << " us of processor time");
-    }
-    for (const auto& layer : layers) {
-        CHECK(sync.close(*layer));
-    }
 }

@@ -67,7 +67,8 @@ std::size_t snapshots_in(TestService& service) {
 
 }  // namespace
 
-TEST_CASE("BAK-1: a backup holds all volumes as they were at its cut, and the store goes on") {
+TEST_CASE("BAK-1: a backup holds all volumes as they were at its cut, and the store goes on" *
+          doctest::test_suite("slow")) {
     TempDir dir;
     TempDir other;
     TestService service(dir.path());
@@ -172,7 +173,8 @@ TEST_CASE("BAK-4: garbage collection and deletions do not touch what a backup ho
 }
 
 TEST_CASE(
-    "BAK-1: a volume that is first written while the others are cut is cut with them in the end") {
+    "BAK-1: a volume that is first written while the others are cut is cut with them in the end" *
+    doctest::test_suite("slow")) {
     TempDir dir;
     TempDir other;
     TestService service(dir.path(), {.inject_retry_percent = 0});

@@ -64,7 +64,8 @@ double fastest(Images& images, const DescribeImagesInput& input, std::size_t exp
 
 }  // namespace
 
-TEST_CASE("a filtered DescribeImages over 100,000 images answers in under 10 ms") {
+TEST_CASE("a filtered DescribeImages over 100,000 images answers in under 10 ms" *
+          doctest::test_suite("slow")) {
     if (kSanitized) {
         MESSAGE("skipped: built with a sanitizer");
         return;

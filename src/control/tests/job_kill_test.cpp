@@ -62,7 +62,8 @@ model::SnapshotId only_snapshot(TestService& service) {
 
 }  // namespace
 
-TEST_CASE("killed anywhere while contents are stored and merged, the next service ends it") {
+TEST_CASE("killed anywhere while contents are stored and merged, the next service ends it" *
+          doctest::test_suite("slow")) {
     kill_everywhere(
         [](const std::string& directory) {
             TestService service(directory);
@@ -95,7 +96,8 @@ TEST_CASE("killed anywhere while contents are stored and merged, the next servic
         });
 }
 
-TEST_CASE("killed anywhere in a run of garbage collection, the next run ends it") {
+TEST_CASE("killed anywhere in a run of garbage collection, the next run ends it" *
+          doctest::test_suite("slow")) {
     kill_everywhere(
         [](const std::string& directory) {
             TestService service(directory);
@@ -129,7 +131,8 @@ TEST_CASE("killed anywhere in a run of garbage collection, the next run ends it"
         });
 }
 
-TEST_CASE("killed anywhere while a pack that is mostly garbage is emptied, the next run ends it") {
+TEST_CASE("killed anywhere while a pack that is mostly garbage is emptied, the next run ends it" *
+          doctest::test_suite("slow")) {
     kill_everywhere(
         [](const std::string& directory) {
             TestService service(directory);

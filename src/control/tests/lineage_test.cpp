@@ -97,7 +97,8 @@ void wait_stored(TestService& service, const Lineage& lineage) {
 
 }  // namespace
 
-TEST_CASE("S73: a thousand snapshots of a volume, the newest 64 not stored, over two restarts") {
+TEST_CASE("S73: a thousand snapshots of a volume, the newest 64 not stored, over two restarts" *
+          doctest::test_suite("slow")) {
     TempDir dir;
     Lineage lineage;
     {

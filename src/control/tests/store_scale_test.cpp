@@ -98,7 +98,8 @@ void fastest(const std::string& what, Work work) {
 
 }  // namespace
 
-TEST_CASE("a store with 10,000 volumes and 100,000 snapshots does what a small one does") {
+TEST_CASE("a store with 10,000 volumes and 100,000 snapshots does what a small one does" *
+          doctest::test_suite("slow")) {
     if (kSanitized) {
         MESSAGE("skipped: built with a sanitizer");
         return;

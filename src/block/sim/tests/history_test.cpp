@@ -30,7 +30,8 @@ std::string told(std::uint64_t seed, const HistoryReport& report) {
 
 }  // namespace
 
-TEST_CASE("volumes and snapshots keep their promises through histories of crashes") {
+TEST_CASE("volumes and snapshots keep their promises through histories of crashes" *
+          doctest::test_suite("slow")) {
     // Each process ends with every operation failing, which the engine reports.
     set_log_level(LogLevel::off);
     std::map<std::string, std::uint64_t> totals;

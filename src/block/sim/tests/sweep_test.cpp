@@ -22,7 +22,8 @@ constexpr std::uint64_t kNth = 21;
 
 }  // namespace
 
-TEST_CASE("two operations, ended anywhere or on a full device, break no promise") {
+TEST_CASE("two operations, ended anywhere or on a full device, break no promise" *
+          doctest::test_suite("slow")) {
     set_log_level(LogLevel::off);
     const SweepReport report = sweep({.most_work = 2, .nth = kNth});
     set_log_level(LogLevel::info);
