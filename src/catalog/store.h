@@ -32,6 +32,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "catalog/addresses.h"
 #include "catalog/block_uploads.h"
 #include "catalog/jobs.h"
 #include "catalog/packs.h"
@@ -102,6 +103,7 @@ class Transaction {
     Packs packs() { return Packs(session_); }
     BlockUploads uploads() { return BlockUploads(session_); }
     Tags tags() { return Tags(session_); }
+    Addresses addresses() { return Addresses(session_); }
     Jobs jobs() { return Jobs(session_); }
     Meta meta() { return Meta(session_); }
 

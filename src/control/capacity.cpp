@@ -22,8 +22,7 @@ struct Promised {
 
 Result<Promised> promised(catalog::Transaction& tx, const Settings& settings) {
     catalog::InstanceQuery live;
-    live.states = {model::InstanceState::pending, model::InstanceState::running,
-                   model::InstanceState::stopping, model::InstanceState::shutting_down};
+    live.states = model::states_with_machine();
     TRY_ASSIGN(const auto instances, tx.instances().list(live));
     Promised sum;
     for (const model::Instance& instance : instances) {

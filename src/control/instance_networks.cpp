@@ -65,13 +65,6 @@ Result<std::optional<compute::Ipv4>> public_address_of(const model::Instance& in
     return std::optional(address);
 }
 
-const std::vector<model::InstanceState>& states_with_machine() {
-    static const std::vector<model::InstanceState> states{
-        model::InstanceState::pending, model::InstanceState::running,
-        model::InstanceState::stopping, model::InstanceState::shutting_down};
-    return states;
-}
-
 }  // namespace
 
 std::string InstanceNetworks::directory(const model::InstanceId& id) const {
@@ -202,6 +195,9 @@ Status InstanceNetworks::stop(const model::InstanceId& id, Deadline deadline) {
     api_.close(id);
     if (stopped) {
         leave_neighbours(id);
+    } else {
+        MutexLock lock(telling_);
+        neighbourhoods_.reset();  // whether it has a network is for its row to say
     }
     return stopped;
 }
@@ -234,7 +230,7 @@ Status InstanceNetworks::adopt(const model::Instance& instance, Deadline deadlin
 void InstanceNetworks::group_changed(const model::SecurityGroupId& group) {
     const auto instances = parts_.store.read([&](catalog::Transaction& tx) {
         catalog::InstanceQuery query;
-        query.states = states_with_machine();
+        query.states = model::states_with_machine();
         return tx.instances().list(query);
     });
     if (!instances) {
@@ -266,6 +262,7 @@ std::optional<model::Instance> InstanceNetworks::tell_rules(const model::Instanc
             return tx.instances().get(id);
         }));
         found = instance;
+        know(instance);
         TRY_ASSIGN(const auto rules, rules_of(instance));
         return networks_.update(machine_id(id), rules, Deadline::after(kTellTime));
     }();
@@ -275,67 +272,6 @@ std::optional<model::Instance> InstanceNetworks::tell_rules(const model::Instanc
                   "rules of " + id.str() + " are not in force yet: " + told.error().to_string());
     }
     return found;
-}
-
-void InstanceNetworks::tell_of_vpc(const model::VpcId& vpc) {
-    MutexLock lock(telling_);
-    tell_neighbours(vpc);
-}
-
-void InstanceNetworks::leave_neighbours(const model::InstanceId& id) {
-    const auto instance =
-        parts_.store.read([&](catalog::Transaction& tx) { return tx.instances().get(id); });
-    if (!instance || instance->vpc_id.empty()) {
-        return;
-    }
-    MutexLock lock(telling_);
-    ended_.insert(id);
-    tell_neighbours(instance->vpc_id);
-}
-
-void InstanceNetworks::tell_neighbours(const model::VpcId& vpc) {
-    Status told = ok();
-    if (const auto neighbours = neighbours_in(vpc)) {
-        told = networks_.set_neighbours(neighbours_file(vpc), *neighbours);
-    } else {
-        told = neighbours.error();
-    }
-    if (!told) {
-        log_error("network", "the instances of " + vpc.str() +
-                                 " are not told of each other: " + told.error().to_string());
-    }
-}
-
-Result<std::vector<compute::Neighbour>> InstanceNetworks::neighbours_in(const model::VpcId& vpc) {
-    TRY_ASSIGN(const auto all, parts_.store.read([&](catalog::Transaction& tx) {
-        catalog::InstanceQuery query;
-        query.states = states_with_machine();
-        return tx.instances().list(query);
-    }));
-    std::vector<compute::Neighbour> neighbours;
-    std::set<model::InstanceId> still_ending;
-    for (const model::Instance& instance : all) {
-        if (ended_.count(instance.id) != 0) {
-            still_ending.insert(instance.id);
-        } else if (instance.vpc_id == vpc && !instance.private_ip.empty()) {
-            TRY_ASSIGN(auto neighbour, neighbour_of(instance));
-            neighbours.push_back(std::move(neighbour));
-        }
-    }
-    ended_ = std::move(still_ending);
-    return neighbours;
-}
-
-Result<compute::Neighbour> InstanceNetworks::neighbour_of(const model::Instance& instance) const {
-    compute::Neighbour out;
-    out.id = machine_id(instance.id);
-    TRY_ASSIGN(out.address, compute::Ipv4::parse(instance.private_ip));
-    TRY_ASSIGN(out.mac, compute::Mac::parse(instance.mac));
-    out.socket = compute::guest_network_peer_path(runtime_directory(instance.id));
-    for (const model::SecurityGroupId& group : instance.security_groups) {
-        out.groups.push_back(group.str());
-    }
-    return out;
 }
 
 Result<std::optional<compute::PortForward>> InstanceNetworks::forward_of(

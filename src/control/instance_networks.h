@@ -9,6 +9,7 @@
 // Thread-safe, blocking.
 #pragma once
 
+#include <map>
 #include <optional>
 #include <set>
 #include <string>
@@ -74,6 +75,7 @@ class InstanceNetworks {
         model::Subnet subnet;
         model::Vpc vpc;
     };
+    using Neighbourhoods = std::map<model::VpcId, std::map<model::InstanceId, compute::Neighbour>>;
     Result<model::Instance> give_public_address(const model::InstanceId& id);
     Result<compute::GuestNetworkSpec> spec_of(const model::Instance& instance);
     Result<compute::GuestNetworkRules> rules_of(const model::Instance& instance);
@@ -85,6 +87,9 @@ class InstanceNetworks {
     void tell_neighbours(const model::VpcId& vpc) REQUIRES(telling_);
     Result<std::vector<compute::Neighbour>> neighbours_in(const model::VpcId& vpc)
         REQUIRES(telling_);
+    Result<Neighbourhoods> read_neighbourhoods() REQUIRES(telling_);
+    void know(const model::Instance& instance) REQUIRES(telling_);
+    void forget(const model::Instance& instance) REQUIRES(telling_);
     void tell_of_vpc(const model::VpcId& vpc) EXCLUDES(telling_);
     void leave_neighbours(const model::InstanceId& id) EXCLUDES(telling_);
     std::string neighbours_file(const model::VpcId& vpc) const;
@@ -98,8 +103,11 @@ class InstanceNetworks {
     compute::PublicAddresses& addresses_;
     // Held from reading rules to having told them, so that older ones never come last.
     Mutex telling_;
-    // Whose network has ended while their rows still say that there is a machine.
+    // Whose network has ended while their rows still say that there is a machine, and some more.
     std::set<model::InstanceId> ended_ GUARDED_BY(telling_);
+    // All that have a network, as far as it has been read: otherwise each launch would read as many
+    // rows as there are instances.
+    std::optional<Neighbourhoods> neighbourhoods_ GUARDED_BY(telling_);
 };
 
 }  // namespace kiln::control

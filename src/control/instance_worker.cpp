@@ -281,8 +281,7 @@ Status InstanceWorker::machine_ended(const model::InstanceId& id, std::uint64_t 
 Status InstanceWorker::recover() {
     TRY_ASSIGN(const auto instances, parts_.store.read([&](catalog::Transaction& tx) {
         catalog::InstanceQuery query;
-        query.states = {model::InstanceState::pending, model::InstanceState::running,
-                        model::InstanceState::stopping, model::InstanceState::shutting_down};
+        query.states = model::states_with_machine();
         return tx.instances().list(query);
     }));
     // All sockets first: a guest with a request in flight answers nothing until its disk is back

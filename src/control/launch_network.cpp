@@ -45,12 +45,10 @@ Result<model::Subnet> choose_subnet(catalog::Transaction& tx, const Parts& parts
 
 Result<std::set<std::uint32_t>> taken_addresses(catalog::Transaction& tx,
                                                 const model::Subnet& subnet) {
-    catalog::InstanceQuery query;
-    query.subnet = subnet.id;
-    TRY_ASSIGN(const auto instances, tx.instances().list(query));
+    TRY_ASSIGN(const auto addresses, tx.addresses().taken(subnet.id));
     std::set<std::uint32_t> taken;
-    for (const model::Instance& instance : instances) {
-        if (const auto address = model::parse_ipv4(instance.private_ip)) {
+    for (const std::string& text : addresses) {
+        if (const auto address = model::parse_ipv4(text)) {
             taken.insert(*address);
         }
     }

@@ -62,17 +62,6 @@ Query own(const Caller& caller) {
     return query;
 }
 
-// The addresses that are taken, by subnet.
-Result<std::map<model::SubnetId, std::uint32_t>> used_addresses(catalog::Transaction& tx,
-                                                                const Caller& caller) {
-    TRY_ASSIGN(const auto instances, tx.instances().list(own<catalog::InstanceQuery>(caller)));
-    std::map<model::SubnetId, std::uint32_t> used;
-    for (const model::Instance& instance : instances) {
-        used[instance.subnet_id] += instance.private_ip.empty() ? 0 : 1;
-    }
-    return used;
-}
-
 }  // namespace
 
 std::uint32_t usable_addresses(const model::Subnet& subnet) {
@@ -135,7 +124,7 @@ Result<Page<SubnetView>> Networks::describe_subnets(const Caller& caller,
     };
     return parts_.store.read([&](catalog::Transaction& tx) -> Result<Page<SubnetView>> {
         TRY_ASSIGN(auto subnets, tx.subnets().list(own<catalog::SubnetQuery>(caller)));
-        TRY_ASSIGN(auto used, used_addresses(tx, caller));
+        TRY_ASSIGN(auto used, tx.addresses().count(caller.region, caller.account));
         std::vector<SubnetView> views;
         for (model::Subnet& subnet : subnets) {
             const std::uint32_t free = usable_addresses(subnet) - used[subnet.id];

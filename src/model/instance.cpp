@@ -125,6 +125,13 @@ constexpr InstanceTransition kEnding[] = {
 
 }  // namespace
 
+const std::vector<InstanceState>& states_with_machine() {
+    static const std::vector<InstanceState> kStates{InstanceState::pending, InstanceState::running,
+                                                    InstanceState::stopping,
+                                                    InstanceState::shutting_down};
+    return kStates;
+}
+
 std::span<const InstanceTransition> instance_transitions() {
     static constexpr auto kTable = [] {
         std::array<InstanceTransition, std::size(kAlive) + std::size(kDown) + std::size(kEnding)>

@@ -33,6 +33,8 @@ constexpr auto enum_names(InstanceState) {
                                                    {InstanceState::stopping, "stopping"},
                                                    {InstanceState::stopped, "stopped"}});
 }
+// In which an instance has, or may have, a machine.
+const std::vector<InstanceState>& states_with_machine();
 // INS-1
 constexpr int state_code(InstanceState state) {
     switch (state) {
