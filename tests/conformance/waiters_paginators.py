@@ -115,6 +115,9 @@ def fill_instances(kiln, clients, made):
 
 def fill_others(kiln, clients, made):
     ec2 = clients["ec2"]
+    other = kiln.account("user")
+    ec2.modify_image_attribute(ImageId=kiln.image, LaunchPermission={"Add": [{"UserId": other.id}]})
+    other.client("ec2").run_instances(ImageId=kiln.image, InstanceType="t3.nano", MinCount=1, MaxCount=1)
     ec2.create_tags(Resources=[kiln.image], Tags=[{"Key": f"key-{number:02}", "Value": "x"} for number in range(MANY)])
     for number in range(MANY):
         made.template = ec2.create_launch_template(LaunchTemplateName=f"template-{number}", LaunchTemplateData={"InstanceType": "t3.nano"})["LaunchTemplate"]["LaunchTemplateId"]
@@ -195,7 +198,7 @@ def read_pages(client, operation, facts, asked):
         wrong.append(f"pages of {[len(page) for page in pages]}")
     if (len(pages) > 1) == bool(asked.few):
         wrong.append(f"{len(pages)} pages: {asked.few or 'too few to show anything'}")
-    if not asked.few:
+    if not asked.few and len(pages) > 1:
         cut = paginator.paginate(**asked.arguments, PaginationConfig={"PageSize": asked.size, "MaxItems": asked.size + 2 if asked.size > 1 else 1}).build_full_result()
         rest = paginator.paginate(**asked.arguments, PaginationConfig={"PageSize": asked.size, "StartingToken": cut["NextToken"]}).build_full_result()
         if cut[key] + rest[key] != items:
