@@ -4,7 +4,6 @@
 docs/semantics/copies.md is what is tested: a line without a function here fails, and so does a function without a line. Where it
 says `done`, the bytes are compared, and what a copy is described as; a refusal leaves everything as it was."""
 
-import hashlib
 import json
 import os
 import re
@@ -16,6 +15,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(
 import kiln_test  # noqa: E402
 from botocore.exceptions import ClientError  # noqa: E402
 from kiln_test import query, wait_until  # noqa: E402
+from kiln_test.disks import digest  # noqa: E402
 from kiln_test.paths import ROOT  # noqa: E402
 
 HERE, THERE = "us-east-1", "eu-west-1"
@@ -66,23 +66,6 @@ def ec2(kiln, who="owner", region=HERE):
     if (who, region) not in kiln.clients:
         kiln.clients[who, region] = getattr(kiln, who).client("ec2", region)
     return kiln.clients[who, region]
-
-
-def digest(path):
-    """Of where a file has data, and what: a disk of 1 GiB is mostly hole. Zeros count as holes."""
-    found, at = hashlib.sha256(), 0
-    with open(path, "rb") as file:
-        end = os.fstat(file.fileno()).st_size
-        while at < end:
-            try:
-                at = os.lseek(file.fileno(), at, os.SEEK_DATA) & ~4095
-            except OSError:
-                break
-            piece = os.pread(file.fileno(), 4096, at)
-            if piece.strip(b"\0"):
-                found.update(b"%d:" % at + piece)
-            at += 4096
-    return found.hexdigest()
 
 
 def copied(kiln, address):
