@@ -377,9 +377,10 @@ def attribute(kiln, name, which):
 def read_instance(kiln, name, template=None):
     shown = instance(kiln, name)
     present(shown, "instanceId", "imageId", "instanceType", "placement/availabilityZone", "placement/tenancy", "subnetId", "vpcId", "privateIpAddress", "privateDnsName",
-            "monitoring/state", "metadataOptions/httpTokens", "metadataOptions/httpEndpoint", "metadataOptions/httpPutResponseHopLimit", "ebsOptimized",
-            "sourceDestCheck", "rootDeviceName", "rootDeviceType", "networkInterfaceSet/item/attachment/deviceIndex", "networkInterfaceSet/item/networkInterfaceId", "networkInterfaceSet/item/sourceDestCheck")  # fmt: skip
+            "monitoring/state", "metadataOptions/httpTokens", "metadataOptions/httpEndpoint", "metadataOptions/httpPutResponseHopLimit", "cpuOptions/coreCount",
+            "cpuOptions/threadsPerCore", "enclaveOptions/enabled", "hibernationOptions/configured", "ebsOptimized", "sourceDestCheck", "rootDeviceName", "rootDeviceType", "networkInterfaceSet/item/attachment/deviceIndex", "networkInterfaceSet/item/networkInterfaceId", "networkInterfaceSet/item/sourceDestCheck")  # fmt: skip
     (kind,) = items(send(kiln, "DescribeInstanceTypes", InstanceType_1=text(shown, "instanceType")), "instanceTypeSet/item")
+    assert text(kind, "vCpuInfo/defaultCores") == text(shown, "cpuOptions/coreCount")  # INS-4
     if text(kind, "burstablePerformanceSupported") == "true":
         (credits,) = items(send(kiln, "DescribeInstanceCreditSpecifications", InstanceId_1=name), "instanceCreditSpecificationSet/item")
         present(credits, "cpuCredits")
