@@ -1,7 +1,9 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """The tenant matrix: every operation that is built, asked for by the owner of what it names, by an account it is shared with, by
-one that may use it because it is public, by a stranger, from another region, by nobody, and with a signature of an hour ago.
+one that may use it because it is public, by members of an organization and of a unit that the image is shared with, by a stranger,
+from another region, by a user of the owner's whom no policy allows anything, by nobody, with a signature of an hour ago, and with
+keys whose time is over.
 
 Who may not know of a thing gets the answer, to the letter, that the same request gets for ids of nothing; and no answer to
 anybody holds an id, a name or a tag of the owner's that was not given to them. An operation without a row here fails the test
@@ -18,6 +20,7 @@ import types
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
 import kiln_test  # noqa: E402
+from kiln_test import clock  # noqa: E402
 from kiln_test.calls import Signer, call, status_line  # noqa: E402
 from kiln_test.tenant_rows import ABSENT, DONE, ROWS  # noqa: E402
 
@@ -41,6 +44,13 @@ TAGGED = ("loose", "upload", "volume", "instance", "template", "key", "group", "
 NOT_SIGNED = {"*": "MissingAuthenticationToken"}
 TOO_LATE = {"*": "RequestExpired", "ebs": "InvalidSignatureException"}
 UNKNOWN_KEY = {"ec2": "AuthFailure", "iam": "InvalidClientTokenId", "sts": "InvalidClientTokenId", "*": "UnrecognizedClientException"}
+# A user without a policy (IAM-5), and keys that were good once (IAM-11).
+NOT_ALLOWED = {"ec2": "UnauthorizedOperation", "iam": "AccessDenied", "sts": "AccessDenied", "*": "AccessDeniedException"}
+OVER = {"ec2": "RequestExpired", "iam": "ExpiredToken", "sts": "ExpiredToken", "*": "ExpiredTokenException"}
+ALWAYS = ("GetCallerIdentity", "GetSessionToken")  # IAM-5, IAM-20
+MANAGEMENT, NUMBER, OUTER, INNER = "900000000001", "o-a1b2c3d4e5", "ou-ab12-11111111", "ou-ab12-22222222"
+ORGANIZATION = f"arn:aws:organizations::{MANAGEMENT}:organization/{NUMBER}"
+UNIT = f"arn:aws:organizations::{MANAGEMENT}:ou/{NUMBER}/{OUTER}"
 # Whatever is different in two answers to the same request.
 PASSING = re.compile(r"<(request[iI]d|RequestI[dD])>[^<]*</\1>|\"x-amzn-RequestId\": *\"[^\"]*\"|<(currentTime|requestTime)>[^<]*<")
 
@@ -50,21 +60,23 @@ def kiln():
     with kiln_test.Kiln("--hypervisor", "fake") as daemon:
         daemon.owner = Owner(daemon)
         daemon.shared, daemon.public, daemon.stranger = (daemon.account(name) for name in ("friend", "anybody", "stranger"))
-        daemon.client("ec2").modify_image_attribute(ImageId=daemon.owner.sets["shared"]["image"], LaunchPermission={"Add": [{"UserId": daemon.shared.id}]})
-        share(daemon, "shared", {"UserId": daemon.shared.id})
-        daemon.client("ec2").modify_image_attribute(ImageId=daemon.owner.sets["public"]["image"], LaunchPermission={"Add": [{"Group": "all"}]})
-        share(daemon, "public", {"Group": "all"})
+        member = ("--organization", NUMBER, "--management-account", MANAGEMENT)
+        daemon.organization, daemon.unit = daemon.account("member", *member), daemon.account("nested", *member, "--units", f"{OUTER}/{INNER}")
+        for name, permission in (("shared", {"UserId": daemon.shared.id}), ("public", {"Group": "all"})):
+            share(daemon, name, permission)
+            daemon.client("ec2").modify_snapshot_attribute(SnapshotId=daemon.owner.sets[name]["snapshot"], CreateVolumePermission={"Add": [permission]})
+        share(daemon, "organization", {"OrganizationArn": ORGANIZATION})
+        share(daemon, "unit", {"OrganizationalUnitArn": UNIT})
         yield daemon
 
 
 def share(kiln, name, permission):
-    snapshot = kiln.owner.sets[name]["snapshot"]
-    kiln.client("ec2").modify_snapshot_attribute(SnapshotId=snapshot, CreateVolumePermission={"Add": [permission]})
+    kiln.client("ec2").modify_image_attribute(ImageId=kiln.owner.sets[name]["image"], LaunchPermission={"Add": [permission]})
 
 
 class Owner:
-    """The administrator's account and what it has: one of each kind; of images and snapshots a private one, a shared one and a
-    public one."""
+    """The administrator's account and what it has: one of each kind; of images and snapshots a private one, a public one, and one
+    for each way of sharing."""
 
     def __init__(self, kiln):
         self.kiln = kiln
@@ -72,7 +84,7 @@ class Owner:
         self.id = kiln.client("sts").get_caller_identity()["Account"]
         self.ec2 = kiln.client("ec2")
         tags = [{"Key": "owner", "Value": TAG}]
-        self.sets = {name: self._import(name) for name in ("private", "shared", "public")}
+        self.sets = {name: self._import(name) for name in ("private", "shared", "public", "organization", "unit")}
         self.things = self._network() | self._machine()
         self.machine = self.things["instance"]
         self.things |= self._others()
@@ -149,7 +161,7 @@ def constants():
     key = "ssh-ed25519 " + base64.b64encode(b"\0\0\0\x0bssh-ed25519\0\0\0\x20" + bytes(range(32))).decode()
     return {
         "region": HERE, "public_key": base64.b64encode(key.encode()).decode(), "trust": json.dumps(TRUST), "policy": json.dumps(POLICY),
-        "checksum": base64.b64encode(hashlib.sha256(BLOCK).digest()).decode(), "made": "made-by-the-matrix",
+        "checksum": base64.b64encode(hashlib.sha256(BLOCK).digest()).decode(),
     }  # fmt: skip
 
 
@@ -197,14 +209,14 @@ def dry_operations(kiln):
 
 def things_for(kiln, account, which, nothing=False):
     things = constants() | kiln.owner.things | kiln.owner.sets[which]
-    return things | {"caller": account.id, "owner": kiln.owner.id} | (NOTHING if nothing else {})
+    return things | {"caller": account.id, "owner": kiln.owner.id, "made": f"made-of-{which}"} | (NOTHING if nothing else {})
 
 
-def check_all(kiln, account, signer, which, column):
+def check_all(kiln, who, account, signer, which, column):
     """Every row for one account: all that is wrong."""
     _, dry = dry_operations(kiln)
-    spared = {"stranger": ["public"], "elsewhere": [], "shared": ["shared", "public"], "public": ["public"]}[column]
-    secrets, wrong = kiln.owner.secrets(spared), []
+    given = {"shared": ["shared"], "organization": ["organization"], "unit": ["organization", "unit"]}.get(who, [])
+    secrets, wrong = kiln.owner.secrets(given + (["public"] if column != "elsewhere" else [])), []
     for row in ROWS:
         if row.service == "iam" and column == "elsewhere":
             continue  # the same in every region
@@ -243,9 +255,44 @@ def test_every_operation_has_a_row(kiln):
 
 def test_others_find_nothing_they_were_not_given_and_change_nothing(kiln):
     before, wrong = world(kiln), []
-    for column, account, which in (("stranger", kiln.stranger, "private"), ("shared", kiln.shared, "shared"), ("public", kiln.public, "public")):
-        wrong += [f"{column}: {line}" for line in check_all(kiln, account, Signer(account.pair), which, column)]
-    wrong += [f"elsewhere: {line}" for line in check_all(kiln, kiln.owner, Signer(kiln.owner.pair, THERE), "private", "elsewhere")]
+    for who, which, column in (
+        ("stranger", "private", "stranger"),
+        ("shared", "shared", "shared"),
+        ("public", "public", "public"),
+        ("organization", "organization", "member"),
+        ("unit", "unit", "member"),
+        ("unit", "organization", "member"),  # who is in a unit is in the organization
+        ("organization", "unit", "stranger"),  # and not the other way round
+    ):
+        account = getattr(kiln, who)
+        wrong += [f"{who}, of what is {which}: {line}" for line in check_all(kiln, who, account, Signer(account.pair), which, column)]
+    wrong += [f"elsewhere: {line}" for line in check_all(kiln, "owner", kiln.owner, Signer(kiln.owner.pair, THERE), "private", "elsewhere")]
+    assert not wrong, "\n".join(wrong)
+    assert world(kiln) == before
+
+
+def test_IAM_5_a_user_without_a_policy_may_do_nothing_and_learns_nothing(kiln):
+    """In its owner's own account. The same, to the letter, for what is there and for what is not, with DryRun and without."""
+    before, wrong = world(kiln), []
+    iam = kiln.client("iam")
+    arn = iam.create_user(UserName="bare")["User"]["Arn"]
+    key = iam.create_access_key(UserName="bare")["AccessKey"]
+    signer, (_, dry) = Signer((key["AccessKeyId"], key["SecretAccessKey"])), dry_operations(kiln)
+    for row in ROWS:
+        things, nothing = things_for(kiln, kiln.owner, "private"), things_for(kiln, kiln.owner, "private", nothing=True)
+        answer = ask(kiln, row, signer, things)
+        if row.operation in ALWAYS:
+            wrong += [f"{row}: {status_line(answer)}"] if answer.code else []
+            continue
+        status = 400 if row.service == "ssm" else 403  # its protocol has no other
+        if (answer.status, answer.code) != (status, NOT_ALLOWED.get(row.service, NOT_ALLOWED["*"])) or arn not in answer.message:
+            wrong.append(f"{row}: {status_line(answer)}")
+        if f"{row.service}:{row.operation}" not in answer.message:
+            wrong.append(f"{row}: does not name the action: {status_line(answer)}")
+        others = [ask(kiln, row, signer, nothing)] + ([ask(kiln, row, signer, things, dry_run=True)] if (row.service, row.operation) in dry else [])
+        wrong += [f"{row}: {status_line(other)}, before: {status_line(answer)}" for other in others if neutral(other, nothing) != neutral(answer, things)]
+    iam.delete_access_key(UserName="bare", AccessKeyId=key["AccessKeyId"])
+    iam.delete_user(UserName="bare")
     assert not wrong, "\n".join(wrong)
     assert world(kiln) == before
 
@@ -270,6 +317,39 @@ def test_the_owner_does_it_all(kiln):
         answer = attempt(kiln, row, Signer(kiln.owner.pair), things, (row.service, row.operation) in dry)
         if (answer.code or DONE) != row.owner:
             wrong.append(f"{row}: {status_line(answer)}, expected {row.owner}")
+    assert not wrong, "\n".join(wrong)
+
+
+def test_IAM_11_IAM_22_keys_whose_time_is_over_are_refused_by_every_operation(kiln):
+    """Those of a role, of the account and of a user; last, since the service is started anew with a clock that is hours ahead."""
+    iam, sts = kiln.client("iam"), kiln.client("sts")
+    trusted = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Principal": {"AWS": kiln.owner.id}, "Action": "sts:AssumeRole"}]}
+    everything = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
+    role = iam.create_role(RoleName="taken", AssumeRolePolicyDocument=json.dumps(trusted))["Role"]["Arn"]
+    iam.put_role_policy(RoleName="taken", PolicyName="all", PolicyDocument=json.dumps(everything))
+    iam.create_user(UserName="timed")
+    iam.put_user_policy(UserName="timed", PolicyName="all", PolicyDocument=json.dumps(everything))
+    key = iam.create_access_key(UserName="timed")["AccessKey"]
+    user = kiln.client("sts", None, key["AccessKeyId"], key["SecretAccessKey"])
+    keys = {
+        "a role's": sts.assume_role(RoleArn=role, RoleSessionName="matrix", DurationSeconds=900),
+        "the account's": sts.get_session_token(),
+        "a user's": user.get_session_token(DurationSeconds=900),
+        "a user's of half a day": user.get_session_token(DurationSeconds=43200),
+    }  # fmt: skip
+    clock.restart_later(kiln, 7200)
+    signers = {}
+    for name, answer in keys.items():
+        made = answer["Credentials"]
+        signers[name] = Signer((made["AccessKeyId"], made["SecretAccessKey"]), age=-7200, token=made["SessionToken"])
+    good = call(kiln.endpoint, "ec2", "DescribeImages", {}, signers.pop("a user's of half a day"))
+    assert good.status == 200, status_line(good)  # so it is not the signatures
+    wrong = []
+    for name, signer in signers.items():
+        for row in ROWS:
+            answer = ask(kiln, row, signer, things_for(kiln, kiln.owner, "private"))
+            if answer.code != OVER.get(row.service, OVER["*"]) or answer.status not in (400, 403):
+                wrong.append(f"{name}: {row}: {status_line(answer)}")
     assert not wrong, "\n".join(wrong)
 
 

@@ -5,6 +5,7 @@
 
 #include "api/ec2/metadata_options.h"
 #include "api/ec2/network_convert.h"
+#include "control/instance_types.h"
 
 namespace kiln::api::ec2 {
 namespace {
@@ -103,6 +104,18 @@ void fill_state(const model::Instance& from, Instance& to) {
     }
 }
 
+// What clients read of every instance, though nothing of it can be chosen: processors are those of
+// the type.
+void fill_options(const model::Instance& from, Instance& to) {
+    if (const control::InstanceType* type = control::find_instance_type(from.instance_type)) {
+        CpuOptions& processors = to.cpu_options.emplace();
+        processors.core_count = static_cast<std::int32_t>(type->cores);
+        processors.threads_per_core = static_cast<std::int32_t>(type->vcpus / type->cores);
+    }
+    to.hibernation_options.emplace().configured = false;
+    to.enclave_options.emplace().enabled = false;
+}
+
 void fill_machine(const model::Instance& from, Instance& to) {
     to.architecture = text_of(from.architecture);
     to.virtualization_type = text_of(from.virtualization_type);
@@ -151,6 +164,7 @@ Instance from_instance(const control::InstanceView& view) {
     placement.group_name = "";
     fill_state(from, to);
     fill_machine(from, to);
+    fill_options(from, to);
     to.block_device_mappings.give();
     for (const model::Volume& volume : view.volumes) {
         to.block_device_mappings.push_back(from_volume(volume));

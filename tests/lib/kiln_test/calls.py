@@ -32,24 +32,30 @@ class Signer:
             return
         signing = auth.SigV4Auth(credentials.Credentials(*self.pair, self.token), service, self.region)
         if self.age:
-            kept, moment = auth.datetime, datetime.datetime.utcnow() - datetime.timedelta(seconds=self.age)
-            auth.datetime = _Clock(moment)
+            moment = datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None) - datetime.timedelta(seconds=self.age)
+            # What the signer asks the time of: a module, or in later versions a function.
+            name = "get_current_datetime" if hasattr(auth, "get_current_datetime") else "datetime"
+            kept = getattr(auth, name)
+            setattr(auth, name, _Clock(moment))
             try:
                 signing.add_auth(request)
             finally:
-                auth.datetime = kept
+                setattr(auth, name, kept)
         else:
             signing.add_auth(request)
 
 
 class _Clock:
-    """What botocore's signer asks the time of."""
+    """Both of them."""
 
     def __init__(self, moment):
         self.datetime = self
         self.moment = moment
 
     def utcnow(self):
+        return self.moment
+
+    def __call__(self):
         return self.moment
 
 

@@ -39,6 +39,7 @@ class Kiln:
         self.data = os.path.join(self.home, "data")
         self.log = os.path.join(self.home, "kiln.log")
         self.arguments = list(arguments)
+        self.environment = {}  # what `kiln serve` gets besides
         self.endpoint = self.access_key = self.secret_key = None
         self.process = None
         self.folder = None  # the daemon's working directory; its paths are given relative to it
@@ -74,7 +75,7 @@ class Kiln:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
-                env=self._environment(),
+                env=self._environment(**self.environment),
                 pass_fds=[writing],
                 cwd=self.folder,
                 start_new_session=True,

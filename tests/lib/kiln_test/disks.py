@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Guest images for tests, and a look into disks from outside."""
 
+import hashlib
 import os
 import subprocess
 import tempfile
@@ -22,6 +23,23 @@ def build_tiny(rc_extra, out, agent=False):
     command += ["--rc-extra", rc_extra] if rc_extra else []
     subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=True, timeout=300)
     return out
+
+
+def digest(path):
+    """Of where a file has data, and what; holes are passed over, and zeros count as holes."""
+    found, at = hashlib.sha256(), 0
+    with open(path, "rb") as file:
+        end = os.fstat(file.fileno()).st_size
+        while at < end:
+            try:
+                at = os.lseek(file.fileno(), at, os.SEEK_DATA) & ~4095
+            except OSError:
+                break
+            piece = os.pread(file.fileno(), 4096, at)
+            if piece.strip(b"\0"):
+                found.update(b"%d:" % at + piece)
+            at += 4096
+    return found.hexdigest()
 
 
 class Disk:

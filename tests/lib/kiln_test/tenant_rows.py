@@ -7,6 +7,8 @@ that is not given has the usual outcome:
   owner     `done`: the request succeeds (with DryRun where there is one: then nothing happens)
   shared    by an account that the image and the snapshot were shared with: as if the named things did not exist
   public    by an account that was told nothing, of an image and a snapshot that are public: as if they did not exist
+  member    by an account of an organization or unit that the image, and so nothing else, was shared with: as `shared` where the
+            image is named, else as `stranger`
   stranger  by an account that was given nothing: as if they did not exist
   elsewhere by the owner in another region: as if they did not exist there
 
@@ -32,6 +34,11 @@ class Row:
     stranger: str = ABSENT
     elsewhere: str = ABSENT
     own: bool = False  # all other columns but the owner's are then DONE, unless they are given
+    member: str = ""
+
+    def __post_init__(self):
+        if not self.member:
+            self.member = self.shared if "{image}" in str(self.parameters.values()) else self.stranger
 
     def __str__(self):
         return f"{self.service} {self.operation} {self.parameters}"
@@ -63,7 +70,7 @@ IMAGES = [
     own("DescribeImages"),
     own("DescribeImages", Owner_1="{owner}"),
     usable("DescribeImages", Filter_1_Name="image-id", Filter_1_Value_1="{image}"),
-    ec2("DescribeImages", Filter_1_Name="block-device-mapping.snapshot-id", Filter_1_Value_1="{snapshot}", _shared=DONE, _public=DONE),
+    ec2("DescribeImages", Filter_1_Name="block-device-mapping.snapshot-id", Filter_1_Value_1="{snapshot}", _shared=DONE, _public=DONE, _member=DONE),
     ec2("DescribeImages", Filter_1_Name="tag:owner", Filter_1_Value_1="{tag}"),
     usable("DescribeImageAttribute", ImageId="{image}", Attribute="description", _stranger=REFUSED),
     owned("DescribeImageAttribute", ImageId="{image}", Attribute="launchPermission"),
@@ -71,8 +78,9 @@ IMAGES = [
     owned("ModifyImageAttribute", ImageId="{image}", Description_Value="mine"),
     owned("ModifyImageAttribute", ImageId="{image}", LaunchPermission_Add_1_UserId="{caller}"),
     owned("ResetImageAttribute", ImageId="{image}", Attribute="launchPermission"),
-    ec2("CancelImageLaunchPermission", ImageId="{image}", _owner="OperationNotPermitted", _shared=DONE, _public="OperationNotPermitted"),
-    usable("CopyImage", SourceImageId="{image}", SourceRegion="{region}", Name="copied", _stranger=REFUSED, _elsewhere=DONE),
+    ec2("CancelImageLaunchPermission", ImageId="{image}", _owner="OperationNotPermitted", _shared=DONE, _public="OperationNotPermitted",
+        _member="OperationNotPermitted"),
+    usable("CopyImage", SourceImageId="{image}", SourceRegion="{region}", Name="copied", _stranger=REFUSED, _elsewhere=DONE, _member="InvalidRequest"),
     ec2("RegisterImage", Name="registered", RootDeviceName="/dev/xvda", BlockDeviceMapping_1_DeviceName="/dev/xvda",
         BlockDeviceMapping_1_Ebs_SnapshotId="{snapshot}", _shared=DONE, _public=DONE),
     ec2("CreateImage", InstanceId="{instance}", Name="created"),
@@ -260,7 +268,7 @@ OTHERS = [
     Row("ssm", "GetParameter", {"Name": "/aws/service/kiln/none"}, *["ParameterNotFound"] * 5, own=True),
     Row("ssm", "GetParameters", {"Names": ["/aws/service/kiln/none"]}, own=True),
     Row("ssm", "GetParameter", {"Name": "{parameter}"}),
-    Row("ssm", "PutParameter", {"Name": "/made/by/the/matrix", "Value": "red", "Type": "String"}, own=True),
+    Row("ssm", "PutParameter", {"Name": "/{made}", "Value": "red", "Type": "String"}, own=True),
     Row("ssm", "DeleteParameter", {"Name": "{parameter}"}),
     Row("ssm", "GetParametersByPath", {"Path": "/aws"}, own=True),
 ]
