@@ -78,6 +78,11 @@ Result<model::Volume> Volumes::attach_in(catalog::Transaction& tx, const Caller&
             fmt::format("The volume '{}' is not in the same availability zone as instance '{}'",
                         volume.id.str(), instance.id.str()));
     }
+    if (volume.outpost_arn != instance.outpost_arn) {  // REG-6
+        return Error::api(Code::invalid_argument, "InvalidVolume.ZoneMismatch",
+                          fmt::format("The volume '{}' is not on the same outpost as instance '{}'",
+                                      volume.id.str(), instance.id.str()));
+    }
     TRY(check_device(tx, instance, input.device));
     TRY(check_no_image(tx, instance));
     if (input.dry_run) {

@@ -48,6 +48,7 @@ Result<VolumePlan> plan_volume(catalog::Transaction& tx, const Caller& caller,
         }
         plan.base = snapshot.content;
         plan.lineage = model::lineage_of(snapshot);
+        plan.local_zone = snapshot.local_zone;
     }
     if (!ebs.volume_size_gib) {  // BDM-3
         return errors::missing_parameter("size or snapshotId");
@@ -58,9 +59,19 @@ Result<VolumePlan> plan_volume(catalog::Transaction& tx, const Caller& caller,
     return plan;
 }
 
+Status check_zone(const VolumePlan& plan, const std::string& zone) {
+    if (!plan.local_zone.empty() && plan.local_zone != zone) {
+        return errors::invalid_parameter_value(
+            fmt::format("The snapshot '{}' lies in the local zone {} and cannot be used in {}.",
+                        plan.ebs.snapshot_id.str(), plan.local_zone, zone));
+    }
+    return ok();
+}
+
 Result<model::Volume> make_volume(catalog::Transaction& tx, const Parts& parts,
                                   const Caller& caller, const VolumePlan& plan,
                                   const std::string& zone, UnixMillis now) {
+    TRY(check_zone(plan, zone));
     const std::uint64_t size_bytes = std::uint64_t{*plan.ebs.volume_size_gib} * kGiB;
     const model::LayerRecord layer = fresh_layer(parts.rng, now, size_bytes);
     TRY(tx.layers().insert(layer));
