@@ -49,10 +49,8 @@ Status check_root(const RegisterImageInput& input) {
             return no_root;
         }
         const auto type = mapping.ebs->volume_type;
-        if (type == model::VolumeType::st1 || type == model::VolumeType::sc1) {  // RI-5
-            return Error::api(Code::invalid_argument, "BootForVolumeTypeUnsupported",
-                              fmt::format("The volume type {} cannot be a boot device.",
-                                          model::to_string(*type)));
+        if (type && is_cold(*type)) {  // RI-5
+            return errors::cold_root(model::to_string(*type));
         }
         return ok();
     }

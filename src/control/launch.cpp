@@ -93,6 +93,9 @@ Result<std::vector<VolumePlan>> Launch::plan_volumes(
                    plan_volume(tx, caller_, *mapping.ebs, of_image ? &image : nullptr));
         plan.device = mapping.device_name;
         const bool root = model::same_device(mapping.device_name, image.root_device_name);
+        if (root && is_cold(*plan.ebs.volume_type)) {  // BDM-10
+            return errors::cold_root(model::to_string(*plan.ebs.volume_type));
+        }
         plan.ebs.delete_on_termination = plan.ebs.delete_on_termination.value_or(root);  // BDM-8
         plans.push_back(std::move(plan));
     }

@@ -33,9 +33,12 @@ Result<model::Snapshot> find_snapshot_of(catalog::Transaction& tx, const Caller&
 
 Result<VolumePlan> plan_volume(catalog::Transaction& tx, const Caller& caller,
                                model::EbsBlockDevice ebs, const model::Image* image) {
-    if (ebs.encrypted.value_or(false) || !ebs.kms_key_id.empty()) {
+    if (ebs.encrypted.value_or(false)) {
         return errors::unsupported(
             "Encrypted volumes are not built yet; leave out Encrypted and KmsKeyId.");
+    }
+    if (!ebs.kms_key_id.empty()) {
+        return errors::key_without_encryption();
     }
     VolumePlan plan;
     if (!ebs.snapshot_id.empty()) {
