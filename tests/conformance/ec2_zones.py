@@ -277,6 +277,10 @@ def test_REG_5_snapshots_stay_in_their_local_zone_when_asked(kiln):
                 ec2.delete_volume(VolumeId=ec2.create_volume(SnapshotId=one, AvailabilityZone=place)["VolumeId"])
             continue
         ec2.delete_volume(VolumeId=ec2.create_volume(SnapshotId=one, AvailabilityZone=zone)["VolumeId"])
+        ebs = kiln.client("ebs")
+        child = ebs.start_snapshot(VolumeSize=1, ParentSnapshotId=one)["SnapshotId"]
+        ebs.complete_snapshot(SnapshotId=child, ChangedBlocksCount=0)
+        assert zone_of(kiln, child) == zone
         for place in ("lab-1a", DEN, WAVE):
             for dry in (True, False):
                 message = expect("InvalidParameterValue", ec2.create_volume, SnapshotId=one, AvailabilityZone=place, DryRun=dry)
