@@ -112,7 +112,8 @@ def snapshots_of(ec2, image):
 def local_image(kiln, place, name, location="local"):
     """An image of an instance in a local zone, with its snapshots there."""
     instance = launch(kiln, place)
-    image = kiln.ec2.create_image(InstanceId=instance, Name=name, NoReboot=True, SnapshotLocation=location)["ImageId"]
+    answer = query(kiln, "CreateImage", {"InstanceId": instance, "Name": name, "NoReboot": "true", "SnapshotLocation": location})
+    (image,) = answer.texts("imageId")
     snapshots_of(kiln.ec2, image)
     end(kiln, instance)
     return image
@@ -182,7 +183,7 @@ def test_REG_4_zones_are_there_for_who_opted_in(kiln):
     words = expect("InvalidParameterValue", ec2.create_subnet, VpcId=vpc, CidrBlock="172.31.240.0/24", AvailabilityZone=BOS)
     assert words.endswith("following availability zones: lab-1a, lab-1b."), words
     expect("InvalidZone.NotFound", ec2.create_volume, AvailabilityZone=BOS, Size=1)
-    expect("InvalidZone.NotFound", ec2.create_volume, AvailabilityZoneId="lab1-bos1-az1", Size=1)
+    assert query(kiln, "CreateVolume", {"AvailabilityZoneId": "lab1-bos1-az1", "Size": "1"}, keys=other.pair).code == "InvalidZone.NotFound"
     run = {"ImageId": kiln.image, "InstanceType": "t3.nano", "MinCount": 1, "MaxCount": 1, "Placement": {"AvailabilityZone": BOS}}
     kiln.ec2.modify_image_attribute(ImageId=kiln.image, LaunchPermission={"Add": [{"UserId": other.id}]})
     expect("InvalidZone.NotFound", ec2.run_instances, **run)
@@ -215,9 +216,9 @@ def test_REG_4_zones_are_there_for_who_opted_in(kiln):
 def test_REG_1_REG_2_a_zone_is_named_once_by_name_or_id(kiln):
     ec2 = kiln.ec2
     for place, zone in (({"AvailabilityZone": BOS}, BOS), ({"AvailabilityZoneId": "lab1-az2"}, "lab-1b")):
-        made = ec2.create_volume(Size=1, **place)
-        assert made["AvailabilityZone"] == zone
-        ec2.delete_volume(VolumeId=made["VolumeId"])
+        made = query(kiln, "CreateVolume", {"Size": "1", **place})
+        assert made.texts("availabilityZone") == [zone], made.body
+        ec2.delete_volume(VolumeId=made.texts("volumeId")[0])
     both = {"AvailabilityZone": "lab-1a", "AvailabilityZoneId": "lab1-az1"}
     run = {"ImageId": kiln.image, "InstanceType": "t3.nano", "MinCount": 1, "MaxCount": 1}
     copy = {"Name": "copied", "SourceImageId": kiln.image, "SourceRegion": HERE}
