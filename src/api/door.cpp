@@ -207,7 +207,7 @@ Result<Door::Visit> Door::authenticate(const net::HttpRequest& request,
     const net::SigningRequest signing{request.method, request.path, request.query, request.headers};
     TRY_ASSIGN(net::Authorization authorization, net::parse_authorization(signing));
     if (authorization.scope.service != kIamService.name &&
-        services_.topology.find(authorization.scope.region) == nullptr) {
+        services_.topology.find_enabled(authorization.scope.region) == nullptr) {
         return Error::api(
             Code::unauthenticated, "SignatureDoesNotMatch",
             fmt::format(

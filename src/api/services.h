@@ -50,6 +50,7 @@
 #include "control/volume_modifications.h"
 #include "control/volumes.h"
 #include "control/vpc_parts.h"
+#include "control/zones.h"
 
 namespace kiln::api {
 
@@ -78,6 +79,7 @@ struct Services {
     control::InterfaceAttributes& interface_attributes;
     control::SecurityGroups& security_groups;
     const control::Topology& topology;
+    control::Zones& zones;
     control::ResourceTags& tags;
     control::KeyPairs& key_pairs;
     control::LaunchTemplates& templates;

@@ -51,8 +51,12 @@ Status check_disks(const MachineSpec& spec) {
         if (!is_printable(disk.serial, kMaxSerialLength) || !is_printable(disk.nbd_export, 255)) {
             return refuse("bad serial or export name of " + disk.id);
         }
-        if (disk.socket.empty() || disk.socket[0] != '/' ||
-            disk.socket.size() > kMaxSocketPathLength) {
+        if (disk.transport == DiskTransport::file) {
+            if (!disk.file.starts_with('/') || disk.boot_index) {
+                return refuse("bad file of " + disk.id);
+            }
+        } else if (disk.socket.empty() || disk.socket[0] != '/' ||
+                   disk.socket.size() > kMaxSocketPathLength) {
             return refuse("bad socket path of " + disk.id);
         }
         if (std::find(ids.begin(), ids.end(), disk.id) != ids.end()) {

@@ -41,8 +41,9 @@ enum class Firmware { bios, uefi };
 enum class Accelerator { automatic, kvm, tcg };
 // How a disk's bytes come to the machine. Over vhost_user its device works on the guest's memory:
 // it knows no `serial` but its server's, asks its server for more time instead of pausing the guest
-// when the store is full, and cannot be cut off (cut_off_disk).
-enum class DiskTransport { nbd, vhost_user };
+// when the store is full, and cannot be cut off (cut_off_disk). A file is a raw one of the host,
+// which the machine has for itself from its start to its end.
+enum class DiskTransport { nbd, vhost_user, file };
 
 struct DiskSpec {
     DiskTransport transport = DiskTransport::nbd;
@@ -54,6 +55,7 @@ struct DiskSpec {
     // so.
     std::string socket;
     std::string nbd_export;              // export name, over NBD; may be empty
+    std::string file;                    // absolute path, of a file: in place of the socket
     std::optional<unsigned> boot_index;  // 0 for the root disk
     std::string device_name;             // as the API names it ("/dev/xvda"); only remembered
 };

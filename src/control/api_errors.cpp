@@ -31,6 +31,16 @@ Error unsupported(std::string message) {
     return Error::api(Code::unsupported, "UnsupportedOperation", std::move(message));
 }
 
+Error key_without_encryption() {
+    return Error::api(Code::invalid_argument, "InvalidParameterDependency",
+                      "The parameter KmsKeyId requires the parameter Encrypted to be set.");
+}
+
+Error cold_root(std::string_view volume_type) {
+    return Error::api(Code::invalid_argument, "BootForVolumeTypeUnsupported",
+                      "The volume type " + std::string(volume_type) + " cannot be a boot device.");
+}
+
 Error invalid_mapping(std::string message) {
     return Error::api(Code::invalid_argument, "InvalidBlockDeviceMapping", std::move(message));
 }

@@ -16,6 +16,10 @@ Error invalid_parameter_combination(std::string message);
 Error missing_parameter(std::string_view name);
 Error unsupported(std::string message);
 Error invalid_mapping(std::string message);
+// BDM-12: KmsKeyId without Encrypted.
+Error key_without_encryption();
+// RI-5: a root on a disk that is for cold data.
+Error cold_root(std::string_view volume_type);
 
 // IDL-2: one text for one id, another for several.
 Error images_not_found(const std::vector<std::string>& ids);

@@ -43,6 +43,7 @@ Result<CreateImages::Checked> CreateImages::check(catalog::Transaction& tx, cons
     TRY_ASSIGN(checked.plan, plan_image(tx, caller, checked.instance, input.block_device_mappings));
     for (const ImagePlan::Cut& cut : checked.plan.cuts) {
         TRY(check_cuttable(tx, parts_, cut.volume));
+        TRY(local_zone_for(parts_.topology, cut.volume, {input.snapshot_location, {}}));
     }
     return checked;
 }
@@ -72,6 +73,7 @@ Result<model::Image> CreateImages::insert(catalog::Transaction& tx, const Caller
 Result<std::vector<model::Snapshot>> CreateImages::draft(catalog::Transaction& tx,
                                                          const Caller& caller, model::Image& image,
                                                          const std::vector<ImagePlan::Cut>& cuts,
+                                                         const std::string& location,
                                                          const std::vector<model::Tag>& tags) {
     const std::string description = fmt::format("Created by CreateImage({}) for {}",  // CI-11
                                                 image.source_instance_id.str(), image.id.str());
@@ -79,6 +81,8 @@ Result<std::vector<model::Snapshot>> CreateImages::draft(catalog::Transaction& t
     std::vector<model::Snapshot> snapshots;
     for (const ImagePlan::Cut& cut : cuts) {
         model::Snapshot snapshot = draft_snapshot(parts_, caller, cut.volume, description, now);
+        TRY_ASSIGN(snapshot.local_zone,
+                   local_zone_for(parts_.topology, cut.volume, {location, {}}));
         TRY(put_tags(tx, caller, "snapshot", snapshot.id.str(), tags));
         image.block_device_mappings[cut.mapping].ebs->snapshot_id = snapshot.id;
         snapshots.push_back(std::move(snapshot));
@@ -118,7 +122,8 @@ Result<model::ImageId> CreateImages::create_now(const Caller& caller, const Crea
             TRY_ASSIGN(model::Image image, insert(tx, caller, input, now));
             id = image.id;
             TRY(tx.jobs().add(make_job(parts_.rng, image.created, kSettleImageJob, id.str(), "")));
-            return draft(tx, caller, image, now.plan.cuts, tags_for(input.tags, "snapshot"));
+            return draft(tx, caller, image, now.plan.cuts, input.snapshot_location,
+                         tags_for(input.tags, "snapshot"));
         });
     still.reset();
     if (!cut && !id.empty()) {

@@ -29,6 +29,7 @@ inline constexpr char kSettleImageJob[] = "image.settle";
 
 struct CreateImageInput {
     model::InstanceId instance_id;
+    std::string snapshot_location;  // REG-5: local, regional, or empty
     std::string name;
     std::string description;
     bool no_reboot = false;
@@ -63,6 +64,7 @@ class CreateImages {
     Result<std::vector<model::Snapshot>> draft(catalog::Transaction& tx, const Caller& caller,
                                                model::Image& image,
                                                const std::vector<ImagePlan::Cut>& cuts,
+                                               const std::string& location,
                                                const std::vector<model::Tag>& tags);
 
     Status turn(const model::Job& job);

@@ -17,17 +17,19 @@ namespace {
 
 using nlohmann::json;
 
-// What the job keeps: the image, and the tags of its snapshots.
-std::string pack(const model::ImageId& image, const std::vector<model::Tag>& tags) {
+// What the job keeps: the image, where its snapshots are to lie, and their tags.
+std::string pack(const model::ImageId& image, const std::string& location,
+                 const std::vector<model::Tag>& tags) {
     json list = json::array();
     for (const model::Tag& tag : tags) {
         list.push_back({tag.key, tag.value});
     }
-    return json{{"image", image.str()}, {"snapshot_tags", list}}.dump();
+    return json{{"image", image.str()}, {"location", location}, {"snapshot_tags", list}}.dump();
 }
 
 struct Payload {
     model::ImageId image;
+    std::string location;
     std::vector<model::Tag> tags;
 };
 
@@ -39,6 +41,7 @@ Result<Payload> unpack(const std::string& text) {
     }
     Payload payload;
     payload.image = model::ImageId(document["image"].get<std::string>());
+    payload.location = document.value("location", "");  // older jobs have none
     for (const json& tag : document["snapshot_tags"]) {
         payload.tags.push_back({tag[0].get<std::string>(), tag[1].get<std::string>()});
     }
@@ -75,7 +78,7 @@ Result<model::ImageId> CreateImages::create_after_shutdown(const Caller& caller,
         TRY_ASSIGN(const model::Image image, insert(tx, caller, input, checked));
         model::Job job =
             make_job(parts_.rng, image.created, kCreateImageJob, input.instance_id.str(), "ask");
-        job.payload = pack(image.id, tags_for(input.tags, "snapshot"));
+        job.payload = pack(image.id, input.snapshot_location, tags_for(input.tags, "snapshot"));
         TRY(tx.jobs().add(job));
         return image.id;
     });
@@ -131,7 +134,7 @@ Status CreateImages::cut_and_go_on(const model::Job& job, const model::Image& im
             cuts_.cut(ids, [&](catalog::Transaction& tx) -> Result<std::vector<model::Snapshot>> {
                 TRY_ASSIGN(model::Image row, tx.images().get(image.id));
                 TRY_ASSIGN(const auto now, planned(tx));
-                return draft(tx, caller, row, now, payload.tags);
+                return draft(tx, caller, row, now, payload.location, payload.tags);
             });
         if (!cut) {
             log_error("images", fmt::format("{}: {}", image.id.str(), cut.error().to_string()));

@@ -180,6 +180,9 @@ Result<std::optional<DefaultNetwork>> find_default_network(catalog::Transaction&
     network.vpc = std::move(*vpc);
     TRY_ASSIGN(const auto subnets, subnets_of(tx, network.vpc.id));
     for (const Zone& zone : region->zones) {
+        if (zone.wants_opt_in()) {
+            continue;  // as EC2: whoever wants a subnet there makes it
+        }
         const model::Subnet* subnet = default_of_zone(subnets, zone.name);
         if (subnet != nullptr) {
             network.subnets.push_back(*subnet);
@@ -210,6 +213,9 @@ Result<DefaultNetwork> ensure_default_network(catalog::Transaction& tx, const Pa
     }
     TRY_ASSIGN(auto subnets, subnets_of(tx, network.vpc.id));
     for (const Zone& zone : parts.topology.find(caller.region)->zones) {
+        if (zone.wants_opt_in()) {
+            continue;
+        }
         if (const model::Subnet* known = default_of_zone(subnets, zone.name)) {
             network.subnets.push_back(*known);
             continue;

@@ -27,7 +27,8 @@ inline constexpr std::uint32_t kReservedAtEnd = 1;
 
 struct DefaultNetwork {
     model::Vpc vpc;
-    // One per zone of the topology, in its order, but for zones whose subnet was deleted.
+    // One per availability zone of the topology, in its order, but for zones whose subnet was
+    // deleted.
     std::vector<model::Subnet> subnets;
     model::SecurityGroup group;
 };

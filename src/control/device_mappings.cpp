@@ -119,12 +119,21 @@ Status check_entry(const BlockDeviceMapping& mapping, model::VirtualizationType 
         const auto number = name.starts_with(kEphemeral)
                                 ? parse_int<unsigned>(name.substr(kEphemeral.size()))
                                 : std::nullopt;
-        if (!number || *number > 23) {
+        if (!number || name != fmt::format("{}{}", kEphemeral, *number) || *number > 23) {
             return errors::invalid_mapping(
                 fmt::format("Invalid virtual name '{}'", mapping.virtual_name));
         }
     }
     return ok();
+}
+
+// BDM-6: a paravirtual guest has a disk whole or its partitions.
+bool are_disk_and_partition(std::string_view one, std::string_view other) {
+    const std::string_view a = model::bare_device_name(one);
+    const std::string_view b = model::bare_device_name(other);
+    constexpr std::size_t kDisk = 3;  // sdc
+    return a.substr(0, kDisk) == b.substr(0, kDisk) && (a.size() == kDisk) != (b.size() == kDisk) &&
+           !a.starts_with("xvd");
 }
 
 // BDM-9: what the launch says, field by field, over what the image says.
@@ -195,6 +204,12 @@ Status check_mapping_list(const BlockDeviceMappings& mappings,
                 return errors::invalid_mapping(
                     fmt::format("The device '{}' is used in more than one block-device mapping",
                                 mappings[i].device_name));
+            }
+            if (virtualization == model::VirtualizationType::paravirtual &&
+                are_disk_and_partition(mappings[i].device_name, mappings[j].device_name)) {
+                return errors::invalid_mapping(
+                    fmt::format("The devices '{}' and '{}' are a disk and a partition of it",
+                                mappings[j].device_name, mappings[i].device_name));
             }
         }
     }

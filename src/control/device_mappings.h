@@ -13,6 +13,11 @@
 
 namespace kiln::control {
 
+// RI-5: for data that is seldom asked for; nothing boots from it.
+inline bool is_cold(model::VolumeType type) {
+    return type == model::VolumeType::st1 || type == model::VolumeType::sc1;
+}
+
 // BDM-6.
 bool is_valid_device_name(std::string_view name, model::VirtualizationType virtualization);
 

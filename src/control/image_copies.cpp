@@ -152,6 +152,10 @@ Result<model::ImageId> ImageCopies::copy(catalog::Transaction& tx, const Caller&
     TRY_ASSIGN(const model::Image source,
                Images::find_launchable(tx, there, input.source_image_id));
     TRY(check_storage(tx, caller, source));
+    TRY_ASSIGN(const Place from, place_of(tx, source));
+    TRY_ASSIGN(const Place to, find_place(tx, parts_.topology, caller, input.place));
+    TRY(check_direction(from, to));
+    TRY(check_place_is_built(to));
     TRY(Images::check_name_is_free(tx, caller, input.name));
     const UnixMillis now = parts_.clock.now();
     model::Image copy = begin_copy(source, now);
@@ -164,14 +168,15 @@ Result<model::ImageId> ImageCopies::copy(catalog::Transaction& tx, const Caller&
     copy.location = image_location(owner, input.name);
     copy.description = input.description ? *input.description : default_description(input, source);
     const auto snapshot_tags = tags_for(input.tags, "snapshot");
-    const auto copy_of = [&](const model::Snapshot& from) -> Result<model::Snapshot> {
-        TRY(model::next(from.state, model::SnapshotEvent::read, from.id));
+    const auto copy_of = [&](const model::Snapshot& original) -> Result<model::Snapshot> {
+        TRY(model::next(original.state, model::SnapshotEvent::read, original.id));
         model::Snapshot snapshot =
-            begin_snapshot_copy(parts_, caller, from, input.completion_minutes);
+            begin_snapshot_copy(parts_, caller, original, input.completion_minutes);
+        snapshot.local_zone = to.local_zone;
         snapshot.description = fmt::format(
             "Copied for DestinationAmi {} from SourceAmi {} for SourceSnapshot {}. Task created on "
             "{}.",
-            copy.id.str(), source.id.str(), from.id.str(), with_thousands(now.value));
+            copy.id.str(), source.id.str(), original.id.str(), with_thousands(now.value));
         snapshot.owner_alias = owner.alias;
         return snapshot;
     };

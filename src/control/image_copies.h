@@ -12,6 +12,7 @@
 
 #include "control/caller.h"
 #include "control/parts.h"
+#include "control/places.h"
 #include "control/tagging.h"
 #include "model/image.h"
 #include "model/snapshot.h"
@@ -23,6 +24,7 @@ struct CopyImageInput {
     std::optional<std::string> description;  // CP-5
     std::string source_region;
     model::ImageId source_image_id;
+    PlaceInput place{};  // REG-7
     bool copy_tags = false;
     std::vector<TagSpecification> tags;  // of the image and of its snapshots
     std::optional<std::int64_t> completion_minutes;

@@ -62,6 +62,15 @@ Status change_attached(Entry& entry, const model::EbsBlockDevice& over) {
     if (over.volume_size_gib && *over.volume_size_gib != entry.volume->size_gib) {
         return refuse("VolumeSize");
     }
+    if (over.volume_type && *over.volume_type != entry.volume->type) {
+        return refuse("VolumeType");
+    }
+    if (over.iops && over.iops != entry.volume->iops) {
+        return refuse("Iops");
+    }
+    if (over.throughput_mibps && over.throughput_mibps != entry.volume->throughput_mibps) {
+        return refuse("Throughput");
+    }
     if (!over.snapshot_id.empty()) {
         return refuse("SnapshotId");
     }

@@ -6,6 +6,7 @@
 #include "control/api_errors.h"
 #include "control/device_mappings.h"
 #include "control/image_search.h"
+#include "control/places.h"
 #include "control/snapshot_access.h"
 #include "control/space.h"
 
@@ -48,10 +49,8 @@ Status check_root(const RegisterImageInput& input) {
             return no_root;
         }
         const auto type = mapping.ebs->volume_type;
-        if (type == model::VolumeType::st1 || type == model::VolumeType::sc1) {  // RI-5
-            return Error::api(Code::invalid_argument, "BootForVolumeTypeUnsupported",
-                              fmt::format("The volume type {} cannot be a boot device.",
-                                          model::to_string(*type)));
+        if (type && is_cold(*type)) {  // RI-5
+            return errors::cold_root(model::to_string(*type));
         }
         return ok();
     }
@@ -162,6 +161,7 @@ Status Images::check_id_is_free(catalog::Transaction& tx, const model::ImageId& 
 Result<BlockDeviceMappings> Images::resolve_mappings(catalog::Transaction& tx, const Caller& caller,
                                                      const RegisterImageInput& input) {
     BlockDeviceMappings resolved;
+    std::vector<model::Snapshot> snapshots;
     for (BlockDeviceMapping mapping : input.block_device_mappings) {
         if (mapping.no_device) {
             continue;
@@ -179,6 +179,7 @@ Result<BlockDeviceMappings> Images::resolve_mappings(catalog::Transaction& tx, c
                 }
                 ebs.volume_size_gib = size;
                 ebs.encrypted = snapshot.encrypted;  // IMG-3
+                snapshots.push_back(snapshot);
             } else {
                 ebs.encrypted = false;
             }
@@ -189,6 +190,7 @@ Result<BlockDeviceMappings> Images::resolve_mappings(catalog::Transaction& tx, c
         }
         resolved.push_back(std::move(mapping));
     }
+    TRY(check_one_place(snapshots));  // REG-5
     return resolved;
 }
 

@@ -5,6 +5,7 @@
 #include <filesystem>
 
 #include "control/contents.h"
+#include "control/instance_store.h"
 #include "control/instance_worker.h"
 #include "control/instances.h"
 #include "control/replace_roots.h"
@@ -163,6 +164,7 @@ Status InstanceWorker::switch_off(const model::Job& job) {
                       fmt::format("closing {}: {}", volume.id.str(), closed.error().to_string()));
         }
     }
+    TRY(remove_store_disks(instance_directory(id)));  // IST-2
     TRY(commit_off(job));
     networks_.give_back(instance.public_ip);
     work_added_();

@@ -42,14 +42,16 @@ Status check_names(const std::vector<std::string>& names) {
     return ok();
 }
 
-Result<Values> locations(const Topology& topology, const Caller& caller,
-                         const std::string& location_type) {
-    const Region& region = *topology.find(caller.region);
+Result<Values> locations(const Region& region, const std::string& location_type) {
     if (location_type == "region") {
         return Values{region.name};
     }
     if (location_type == "outpost") {
-        return Values{};
+        Values arns;
+        for (const Outpost& outpost : region.outposts) {
+            arns.push_back(outpost.arn);
+        }
+        return arns;
     }
     if (location_type != "availability-zone" && location_type != "availability-zone-id") {
         return errors::invalid_parameter_value(
@@ -90,12 +92,12 @@ Result<Page<const InstanceType*>> describe_instance_types(const Caller& caller,
                     [](const InstanceType* type) { return cursor_at(place_of(type)); });
 }
 
-Result<Page<TypeOffer>> describe_type_offers(const Topology& topology, const Caller& caller,
+Result<Page<TypeOffer>> describe_type_offers(const Region& region, const Caller& caller,
                                              const DescribeOffersInput& input) {
     TRY(type_offer_filters().check(input.filters));
     TRY_ASSIGN(const PageStart start, open_page(caller, input.page, kOfferLimits));
     const std::string location_type = input.location_type.empty() ? "region" : input.location_type;
-    TRY_ASSIGN(const Values places, locations(topology, caller, location_type));
+    TRY_ASSIGN(const Values places, locations(region, location_type));
     std::vector<TypeOffer> offers;
     std::size_t place = 0;
     for (const InstanceType& type : instance_types()) {

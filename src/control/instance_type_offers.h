@@ -22,7 +22,7 @@ struct DescribeTypesInput {
 
 struct TypeOffer {
     std::string type;
-    std::string location_type;  // region, availability-zone, availability-zone-id
+    std::string location_type;  // region, availability-zone, availability-zone-id, outpost
     std::string location;
     std::size_t place = 0;  // in the whole list
 };
@@ -35,7 +35,8 @@ struct DescribeOffersInput {
 
 Result<Page<const InstanceType*>> describe_instance_types(const Caller& caller,
                                                           const DescribeTypesInput& input);
-Result<Page<TypeOffer>> describe_type_offers(const Topology& topology, const Caller& caller,
+// `region`: the caller's, with the zones the account may use (Zones::region()).
+Result<Page<TypeOffer>> describe_type_offers(const Region& region, const Caller& caller,
                                              const DescribeOffersInput& input);
 
 const FilterTable<InstanceType>& instance_type_filters();

@@ -67,6 +67,7 @@ constexpr InstanceFamily kT3a = burstable(nitro("AMD"));
 constexpr InstanceFamily kM5 = nitro("Intel");
 constexpr InstanceFamily kM5d = with_disks(nitro("Intel"), "ssd", kRequired);
 constexpr InstanceFamily kC5 = nitro("Intel");
+constexpr InstanceFamily kC5d = with_disks(nitro("Intel"), "ssd", kRequired);
 
 constexpr InstanceFamily previous_generation(std::string_view architectures) {
     return {
@@ -114,8 +115,11 @@ constexpr std::array kTypes{
     InstanceType{"m5.large",   &kM5,  2, 1,  8192, 3.1, kUpTo10,        3, 10, {650, 3600, 4750, 18750}},
     InstanceType{"m5.xlarge",  &kM5,  4, 2, 16384, 3.1, kUpTo10,        4, 15, {1150, 6000, 4750, 18750}},
     InstanceType{"m5d.large",  &kM5d, 2, 1,  8192, 3.1, kUpTo10,        3, 10, {650, 3600, 4750, 18750}, 1, 75},
+    InstanceType{"m5d.xlarge", &kM5d, 4, 2, 16384, 3.1, kUpTo10,        4, 15, {1150, 6000, 4750, 18750}, 1, 150},
     InstanceType{"c5.large",   &kC5,  2, 1,  4096, 3.4, kUpTo10,        3, 10, {650, 4000, 4750, 20000}},
     InstanceType{"c5.xlarge",  &kC5,  4, 2,  8192, 3.4, kUpTo10,        4, 15, {1150, 6000, 4750, 20000}},
+    InstanceType{"c5d.large",  &kC5d, 2, 1,  4096, 3.4, kUpTo10,        3, 10, {650, 4000, 4750, 20000}, 1, 50},
+    InstanceType{"c5d.xlarge", &kC5d, 4, 2,  8192, 3.4, kUpTo10,        4, 15, {1150, 6000, 4750, 20000}, 1, 100},
 };
 // clang-format on
 

@@ -53,7 +53,8 @@ struct InstanceType {
     std::uint64_t instance_store_gb_each = 0;
     bool free_tier = false;
 
-    bool ena_required() const { return family->ena == "required"; }  // RUN-3
+    bool ena_required() const { return family->ena == "required"; }      // RUN-3
+    bool nvme_store() const { return family->disk_nvme == "required"; }  // BDM-2
     bool uefi() const { return family->boot_modes.ends_with("uefi"); }
 };
 

@@ -8,6 +8,7 @@
 #include "control/attachment_worker.h"
 #include "control/capacity.h"
 #include "control/guest_freeze.h"
+#include "control/instance_store.h"
 #include "control/instances.h"
 #include "crypto/hash.h"
 #include "util/encoding.h"
@@ -139,6 +140,8 @@ Status InstanceWorker::start_machine(const model::Instance& instance) {
     sort_by_device(volumes);
     TRY(open_volumes(volumes));
     compute::MachineSpec spec = machine_spec(instance, volumes);
+    TRY_ASSIGN(auto store, make_store_disks(store_disks(instance), spec.directory));
+    std::move(store.begin(), store.end(), std::back_inserter(spec.disks));
     TRY_ASSIGN(auto nic, networks_.start(instance.id, step_deadline()));
     if (nic) {
         spec.nics.push_back(std::move(*nic));

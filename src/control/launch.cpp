@@ -13,6 +13,7 @@
 #include "control/machine_fit.h"
 #include "control/region_settings.h"
 #include "control/space.h"
+#include "control/zones.h"
 #include "util/strings.h"
 
 namespace kiln::control {
@@ -22,12 +23,24 @@ constexpr char kAction[] = "RunInstances";
 constexpr std::int64_t kMaxInstancesPerCall = 1000;
 constexpr std::size_t kMaxUserData = 16'384;  // RUN-4
 
-model::BootMode boot_mode_of(const model::Image& image, const InstanceType& type) {  // BM-1
+// BM-1; `uefi`: both the type and the place have it.
+model::BootMode boot_mode_of(const model::Image& image, bool uefi) {
     if (image.boot_mode == model::BootMode::uefi ||
-        (image.boot_mode == model::BootMode::uefi_preferred && type.uefi())) {
+        (image.boot_mode == model::BootMode::uefi_preferred && uefi)) {
         return model::BootMode::uefi;
     }
     return model::BootMode::legacy_bios;
+}
+
+// REG-5
+Status check_firmware(const model::Image& image, const model::Subnet& subnet, bool uefi) {
+    if (image.boot_mode == model::BootMode::uefi && !uefi) {
+        return errors::invalid_parameter_combination(fmt::format(
+            "The boot mode uefi of the AMI is not supported {} {}.",
+            subnet.outpost_arn.empty() ? "in the zone" : "on the outpost",
+            subnet.outpost_arn.empty() ? subnet.availability_zone : subnet.outpost_arn));
+    }
+    return ok();
 }
 
 // LT-12: the service's own, which no request can set.
@@ -80,6 +93,9 @@ Result<std::vector<VolumePlan>> Launch::plan_volumes(
                    plan_volume(tx, caller_, *mapping.ebs, of_image ? &image : nullptr));
         plan.device = mapping.device_name;
         const bool root = model::same_device(mapping.device_name, image.root_device_name);
+        if (root && is_cold(*plan.ebs.volume_type)) {  // BDM-10
+            return errors::cold_root(model::to_string(*plan.ebs.volume_type));
+        }
         plan.ebs.delete_on_termination = plan.ebs.delete_on_termination.value_or(root);  // BDM-8
         plans.push_back(std::move(plan));
     }
@@ -145,7 +161,6 @@ model::Instance Launch::draft(const model::Image& image, const InstanceType& typ
     instance.sriov_net_simple = image.sriov_net_simple;
     instance.ebs_optimized = input_.ebs_optimized;
     instance.boot_mode = image.boot_mode;
-    instance.current_boot_mode = boot_mode_of(image, type);
     instance.disk_transport = parts_.settings.disk_transport;
     instance.product_codes = image.product_codes;
     instance.user_data = input_.user_data;
@@ -167,6 +182,7 @@ Status Launch::insert_instance(catalog::Transaction& tx, const model::Instance& 
     for (const VolumePlan& plan : volumes) {
         TRY_ASSIGN(model::Volume volume, make_volume(tx, parts_, caller_, plan,
                                                      instance.availability_zone, instance.created));
+        volume.outpost_arn = instance.outpost_arn;
         volume.state = model::VolumeState::in_use;
         volume.attachment =
             model::VolumeAttachment{instance.id, plan.device, model::AttachmentState::attaching,
@@ -220,6 +236,13 @@ Result<std::vector<model::Instance>> Launch::run(catalog::Transaction& tx) {
                plan_network(tx, parts_, caller_, input_.network, input_.availability_zone,
                             static_cast<std::size_t>(input_.min_count), fit));
     const std::size_t count = network.addresses.size();
+    const model::Subnet& subnet = network.subnet;
+    const bool uefi =
+        has_uefi(parts_.topology, caller_.region, subnet.availability_zone, subnet.outpost_arn);
+    TRY(check_firmware(image, subnet, uefi));
+    for (const VolumePlan& plan : volumes) {
+        TRY(check_zone(plan, subnet.availability_zone));
+    }
     TRY(check_space(parts_.space, SpaceFor::launch, "a launch"));  // SPC-1
     if (input_.dry_run) {
         return errors::dry_run();  // WIRE-8
@@ -227,6 +250,7 @@ Result<std::vector<model::Instance>> Launch::run(catalog::Transaction& tx) {
 
     std::vector<model::Instance> made;
     model::Instance instance = draft(image, *type, mappings);
+    instance.current_boot_mode = boot_mode_of(image, uefi && type->uefi());
     instance.metadata_options = metadata;
     instance.key_name = key.name;
     instance.public_key = key.public_key;

@@ -10,6 +10,7 @@
 #include "control/default_network.h"
 #include "control/networks.h"
 #include "control/security_groups.h"
+#include "control/zones.h"
 #include "model/cidr.h"
 
 namespace kiln::control {
@@ -20,7 +21,7 @@ Result<model::Subnet> choose_subnet(catalog::Transaction& tx, const Parts& parts
                                     const std::string& zone_text) {
     Zone zone;
     if (!zone_text.empty()) {
-        TRY_ASSIGN(zone, parts.topology.zone(caller.region, zone_text));
+        TRY_ASSIGN(zone, usable_zone(tx, parts.topology, caller, zone_text));
     }
     if (wanted.empty()) {
         TRY_ASSIGN(const DefaultNetwork network, ensure_default_network(tx, parts, caller));
@@ -185,6 +186,7 @@ Result<LaunchNetwork> plan_network(catalog::Transaction& tx, const Parts& parts,
 void join_network(model::Instance& instance, const LaunchNetwork& network, std::size_t index,
                   io::Rng& rng) {
     instance.availability_zone = network.subnet.availability_zone;
+    instance.outpost_arn = network.subnet.outpost_arn;
     instance.vpc_id = network.subnet.vpc_id;
     instance.subnet_id = network.subnet.id;
     instance.security_groups = network.groups;
@@ -197,7 +199,7 @@ void join_network(model::Instance& instance, const LaunchNetwork& network, std::
 Result<std::string> token_scope(catalog::Transaction& tx, const Parts& parts, const Caller& caller,
                                 const std::string& zone, const model::SubnetId& subnet) {
     if (!zone.empty()) {
-        TRY_ASSIGN(const Zone found, parts.topology.zone(caller.region, zone));
+        TRY_ASSIGN(const Zone found, usable_zone(tx, parts.topology, caller, zone));
         return found.name;
     }
     if (!subnet.empty()) {

@@ -6,6 +6,7 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "control/instance_store.h"
 #include "util/bytes.h"
 #include "util/strings.h"
 
@@ -71,12 +72,14 @@ void put_devices(MetadataTree& tree, const model::Instance& instance) {  // IMDS
     tree.put(base + "root", instance.root_device_name);
     int ebs = 0;
     for (const model::BlockDeviceMapping& mapping : instance.launch_mappings) {
-        const std::string bare(model::bare_device_name(mapping.device_name));
-        if (!mapping.virtual_name.empty()) {
-            tree.put(base + mapping.virtual_name, bare);
-        } else if (mapping.ebs &&
-                   !model::same_device(mapping.device_name, instance.root_device_name)) {
-            tree.put(base + fmt::format("ebs{}", ++ebs), bare);
+        if (mapping.ebs && !model::same_device(mapping.device_name, instance.root_device_name)) {
+            tree.put(base + fmt::format("ebs{}", ++ebs),
+                     std::string(model::bare_device_name(mapping.device_name)));
+        }
+    }
+    for (const StoreDisk& disk : store_disks(instance)) {
+        if (!disk.device_name.empty()) {  // IST-5: as Amazon, without NVMe disks
+            tree.put(base + disk.name, std::string(model::bare_device_name(disk.device_name)));
         }
     }
 }

@@ -37,7 +37,8 @@ struct CreateSubnetInput {
     model::VpcId vpc;
     std::string cidr;
     std::string zone;     // name or empty
-    std::string zone_id;  // or empty; both: of one zone
+    std::string zone_id;  // or empty; not both
+    std::string outpost_arn;
     std::vector<TagSpecification> tags;
     bool dry_run = false;
 };

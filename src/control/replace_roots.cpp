@@ -267,8 +267,10 @@ Result<ReplaceRootView> ReplaceRoots::create_in(catalog::Transaction& tx, const 
     made.ebs.throughput_mibps = plan.root.throughput_mibps;
     made.base = plan.snapshot.content;
     made.lineage = model::lineage_of(plan.snapshot);
+    made.local_zone = plan.snapshot.local_zone;
     TRY_ASSIGN(model::Volume volume,
                make_volume(tx, parts_, caller, made, plan.root.availability_zone, now));
+    volume.outpost_arn = plan.root.outpost_arn;
     volume.state = model::VolumeState::creating;
     TRY(tx.volumes().insert(volume));
 

@@ -20,7 +20,7 @@ constexpr std::int64_t kMostMinutes = 48 * 60;
 }  // namespace
 
 Status check_source_region(const Topology& topology, const std::string& region) {
-    if (topology.find(region) == nullptr) {
+    if (topology.find_enabled(region) == nullptr) {
         return errors::invalid_parameter_value(fmt::format(
             "Invalid source region '{}'. DescribeRegions lists the regions there are.", region));
     }
@@ -69,10 +69,14 @@ Result<SnapshotView> SnapshotCopies::copy(const Caller& caller, const CopySnapsh
         Caller there = caller;
         there.region = input.source_region;
         TRY_ASSIGN(const auto source, find_readable_snapshot(tx, there, input.source_snapshot_id));
+        TRY_ASSIGN(const Place to, find_place(tx, parts_.topology, caller, input.place));
+        TRY(check_direction(place_of(source), to));
+        TRY(check_place_is_built(to));
         TRY_ASSIGN(const model::Account owner, tx.accounts().get(caller.account));
         model::Snapshot copy =
             begin_snapshot_copy(parts_, caller, source, input.completion_minutes);
         copy.owner_alias = owner.alias;
+        copy.local_zone = to.local_zone;
         copy.description = input.description.value_or(first_characters(  // SNP-16
             fmt::format("[Copied {} from {}] {}", source.id.str(), source.region,
                         source.description),

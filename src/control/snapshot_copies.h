@@ -11,6 +11,7 @@
 
 #include "control/caller.h"
 #include "control/parts.h"
+#include "control/places.h"
 #include "control/snapshot_views.h"
 #include "control/tagging.h"
 
@@ -19,6 +20,7 @@ namespace kiln::control {
 struct CopySnapshotInput {
     std::string source_region;
     model::SnapshotId source_snapshot_id;
+    PlaceInput place{};  // REG-7
     std::optional<std::string> description;
     std::optional<std::int64_t> completion_minutes;
     std::vector<TagSpecification> tags;

@@ -172,8 +172,9 @@ Result<std::vector<model::Snapshot>> Snapshots::draft(catalog::Transaction& tx,
     const UnixMillis now = parts_.clock.now();  // SNP-8: one start time
     for (const model::Volume& volume : volumes) {
         TRY(check_cuttable(tx, parts_, volume));
-        const model::Snapshot& snapshot =
+        model::Snapshot& snapshot =
             snapshots.emplace_back(draft_snapshot(parts_, caller, volume, draft.description, now));
+        TRY_ASSIGN(snapshot.local_zone, local_zone_for(parts_.topology, volume, draft.place));
         std::vector<model::Tag> tags = draft.tags;
         if (draft.copy_volume_tags) {
             TRY_ASSIGN(tags, tags_with_volume(tx, caller, volume.id, std::move(tags)));
@@ -195,13 +196,14 @@ Result<SnapshotView> Snapshots::create(const Caller& caller, const CreateSnapsho
     TRY(check_snapshot_request(input.description, input.tags));
     TRY(parts_.store.read([&](catalog::Transaction& tx) -> Status {
         TRY_ASSIGN(const model::Volume volume, find_volume(tx, caller, input.volume_id));
+        TRY(local_zone_for(parts_.topology, volume, input.place));
         return check_cuttable(tx, parts_, volume);
     }));
     TRY(check_space(parts_.space, SpaceFor::data, "a snapshot"));  // SPC-1
     if (input.dry_run) {
         return errors::dry_run();
     }
-    const Draft draft{input.description, tags_for(input.tags, "snapshot"), false};
+    const Draft draft{input.description, tags_for(input.tags, "snapshot"), false, input.place};
     TRY_ASSIGN(auto views,
                cut(caller, {input.volume_id},
                    [&](catalog::Transaction& tx) -> Result<std::vector<model::Snapshot>> {
@@ -218,11 +220,15 @@ Result<std::vector<SnapshotView>> Snapshots::create_set(const Caller& caller,
     TRY_ASSIGN(const auto found, parts_.store.read([&](catalog::Transaction& tx) {
         return volumes_of(tx, caller, input);
     }));
+    for (const model::Volume& volume : found) {
+        TRY(local_zone_for(parts_.topology, volume, input.place));
+    }
     TRY(check_space(parts_.space, SpaceFor::data, "snapshots"));  // SPC-1
     if (input.dry_run) {
         return errors::dry_run();
     }
-    const Draft draft{input.description, tags_for(input.tags, "snapshot"), input.copy_volume_tags};
+    const Draft draft{input.description, tags_for(input.tags, "snapshot"), input.copy_volume_tags,
+                      input.place};
     return cut(caller, ids_of(found),
                [&](catalog::Transaction& tx) -> Result<std::vector<model::Snapshot>> {
                    TRY_ASSIGN(const auto volumes, volumes_of(tx, caller, input));

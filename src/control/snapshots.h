@@ -9,6 +9,7 @@
 
 #include "control/caller.h"
 #include "control/cuts.h"
+#include "control/places.h"
 #include "control/snapshot_search.h"
 #include "control/tagging.h"
 
@@ -16,6 +17,7 @@ namespace kiln::control {
 
 struct CreateSnapshotInput {
     model::VolumeId volume_id;
+    LocationInput place{};
     std::string description;
     std::vector<TagSpecification> tags;
     bool dry_run = false;
@@ -27,6 +29,7 @@ struct CreateSnapshotsInput {
     bool exclude_boot_volume = false;
     std::vector<model::VolumeId> exclude_data_volumes;
     bool copy_volume_tags = false;
+    LocationInput place{};
     std::string description;
     std::vector<TagSpecification> tags;
     bool dry_run = false;
@@ -69,6 +72,7 @@ class Snapshots {
         std::string description;
         std::vector<model::Tag> tags;
         bool copy_volume_tags = false;
+        LocationInput place{};
     };
     Result<std::vector<SnapshotView>> cut(const Caller& caller,
                                           const std::vector<model::VolumeId>& volumes,

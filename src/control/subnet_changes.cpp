@@ -4,6 +4,7 @@
 #include "control/api_errors.h"
 #include "control/default_network.h"
 #include "control/network_changes.h"
+#include "control/zones.h"
 #include "model/cidr.h"
 
 namespace kiln::control {
@@ -16,20 +17,26 @@ Error subnet_error(const char* code, const std::string& cidr, const char* what) 
     return Error::api(Code::invalid_argument, code, fmt::format("The CIDR '{}' {}", cidr, what));
 }
 
-// The zone that is named, once or twice; without a name the region's first.
-Result<Zone> zone_for(const Parts& parts, const Caller& caller, const CreateSubnetInput& input) {
-    const Region& region = *parts.topology.find(caller.region);
+// The zone that is named; without a name that of the outpost, or the region's first.
+Result<Zone> zone_for(catalog::Transaction& tx, const Parts& parts, const Caller& caller,
+                      const CreateSubnetInput& input) {
+    TRY_ASSIGN(const auto zones, usable_zones(tx, parts.topology, caller));
     if (input.zone.empty() && input.zone_id.empty()) {
-        return region.zones.front();
+        if (input.outpost_arn.empty()) {
+            return zones.front();
+        }
+        TRY_ASSIGN(const Outpost outpost,
+                   parts.topology.outpost(caller.region, input.outpost_arn, "outpostArn"));
+        return parts.topology.zone(caller.region, outpost.zone);
     }
-    for (const Zone& zone : region.zones) {
+    for (const Zone& zone : zones) {
         if ((input.zone.empty() || zone.name == input.zone) &&
             (input.zone_id.empty() || zone.id == input.zone_id)) {
             return zone;
         }
     }
     std::string names;
-    for (const Zone& zone : region.zones) {
+    for (const Zone& zone : zones) {
         names += (names.empty() ? "" : ", ") + zone.name;
     }
     return errors::invalid_parameter_value(fmt::format(
@@ -86,8 +93,13 @@ Result<SubnetView> NetworkChanges::create_subnet(const Caller& caller,
             "Value ({}) for parameter cidrBlock is invalid. This is not a valid CIDR block.",
             input.cidr));
     }
-    TRY_ASSIGN(const Zone zone, zone_for(parts_, caller, input));
+    if (!input.zone.empty() && !input.zone_id.empty()) {  // REG-2
+        return errors::invalid_parameter_combination(
+            "AvailabilityZone and AvailabilityZoneId may not be given together.");
+    }
     return parts_.store.run([&](catalog::Transaction& tx) -> Result<SubnetView> {
+        TRY_ASSIGN(const Zone zone, zone_for(tx, parts_, caller, input));
+        TRY(check_outpost(parts_.topology, caller, zone, input.outpost_arn));
         TRY_ASSIGN(const model::Vpc vpc, find_own_vpc(tx, caller, input.vpc));
         TRY(check_range(tx, vpc, *range, input.cidr));
         SubnetView view;
@@ -99,6 +111,7 @@ Result<SubnetView> NetworkChanges::create_subnet(const Caller& caller,
         subnet.region = caller.region;
         subnet.availability_zone = zone.name;
         subnet.availability_zone_id = zone.id;
+        subnet.outpost_arn = input.outpost_arn;
         subnet.cidr = model::format_cidr(*range);
         subnet.created = parts_.clock.now();
         view.available_addresses = usable_addresses(subnet);

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "control/topology.h"
 
+#include <fmt/format.h>
+
+#include "control/api_errors.h"
+
 namespace kiln::control {
 namespace {
 
@@ -9,7 +13,10 @@ Region make_region(const std::string& name, const std::string& id_prefix,
     Region region{name, "ec2." + name + ".amazonaws.com", {}};
     int number = 1;
     for (char letter : letters) {
-        region.zones.push_back({name + letter, id_prefix + "-az" + std::to_string(number++)});
+        Zone& zone = region.zones.emplace_back();
+        zone.name = name + letter;
+        zone.id = id_prefix + "-az" + std::to_string(number++);
+        zone.group = zone.border_group = name;
     }
     return region;
 }
@@ -44,6 +51,26 @@ const Region* Topology::find(std::string_view region) const {
         }
     }
     return nullptr;
+}
+
+const Region* Topology::find_enabled(std::string_view region) const {
+    const Region* found = find(region);
+    return found != nullptr && found->enabled() ? found : nullptr;
+}
+
+Result<Outpost> Topology::outpost(std::string_view region, std::string_view arn,
+                                  std::string_view parameter) const {
+    if (const Region* found = find(region)) {
+        for (const Outpost& outpost : found->outposts) {
+            if (outpost.arn == arn) {
+                return outpost;
+            }
+        }
+    }
+    return errors::invalid_parameter_value(
+        fmt::format("Value ({}) for parameter {} is invalid. There is no such outpost in this "
+                    "region.",
+                    arn, parameter));
 }
 
 Result<Zone> Topology::zone(std::string_view region, std::string_view name_or_id) const {

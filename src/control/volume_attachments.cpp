@@ -8,6 +8,7 @@
 #include "control/api_errors.h"
 #include "control/attachment_worker.h"
 #include "control/device_mappings.h"
+#include "control/instance_store.h"
 #include "control/instances.h"
 #include "control/job_runner.h"
 #include "control/replace_roots.h"
@@ -32,13 +33,18 @@ Status check_device(catalog::Transaction& tx, const model::Instance& instance,
             device, device));
     }
     TRY_ASSIGN(const auto attached, volumes_of(tx, instance.id));
-    for (const model::Volume& volume : attached) {
-        if (model::same_device(volume.attachment->device, device)) {  // VOL-4
-            return errors::invalid_parameter_value(
-                fmt::format("Invalid value '{}' for unixDevice. Attachment point {} is already in "
-                            "use",
-                            device, device));
-        }
+    const auto store = store_disks(instance);
+    const bool used = std::any_of(attached.begin(), attached.end(),
+                                  [&](const model::Volume& volume) {
+                                      return model::same_device(volume.attachment->device, device);
+                                  }) ||
+                      std::any_of(store.begin(), store.end(), [&](const StoreDisk& disk) {
+                          return model::same_device(disk.device_name, device);
+                      });
+    if (used) {  // VOL-4
+        return errors::invalid_parameter_value(
+            fmt::format("Invalid value '{}' for unixDevice. Attachment point {} is already in use",
+                        device, device));
     }
     if (attached.size() >= kMaxDevices) {
         return Error::api(Code::resource_exhausted, "AttachmentLimitExceeded",
@@ -77,6 +83,11 @@ Result<model::Volume> Volumes::attach_in(catalog::Transaction& tx, const Caller&
             Code::invalid_argument, "InvalidVolume.ZoneMismatch",
             fmt::format("The volume '{}' is not in the same availability zone as instance '{}'",
                         volume.id.str(), instance.id.str()));
+    }
+    if (volume.outpost_arn != instance.outpost_arn) {  // REG-6
+        return Error::api(Code::invalid_argument, "InvalidVolume.ZoneMismatch",
+                          fmt::format("The volume '{}' is not on the same outpost as instance '{}'",
+                                      volume.id.str(), instance.id.str()));
     }
     TRY(check_device(tx, instance, input.device));
     TRY(check_no_image(tx, instance));

@@ -91,6 +91,7 @@ Result<model::Volume> VolumeCopies::insert(catalog::Transaction& tx, const Calle
     made.base = content;
     TRY_ASSIGN(model::Volume volume,
                make_volume(tx, parts_, caller, made, plan.source.availability_zone, now));
+    volume.outpost_arn = plan.source.outpost_arn;
     volume.state = model::VolumeState::creating;
     volume.source_volume = plan.source.id;
     volume.encrypted = plan.source.encrypted;

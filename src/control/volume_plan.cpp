@@ -33,9 +33,12 @@ Result<model::Snapshot> find_snapshot_of(catalog::Transaction& tx, const Caller&
 
 Result<VolumePlan> plan_volume(catalog::Transaction& tx, const Caller& caller,
                                model::EbsBlockDevice ebs, const model::Image* image) {
-    if (ebs.encrypted.value_or(false) || !ebs.kms_key_id.empty()) {
+    if (ebs.encrypted.value_or(false)) {
         return errors::unsupported(
             "Encrypted volumes are not built yet; leave out Encrypted and KmsKeyId.");
+    }
+    if (!ebs.kms_key_id.empty()) {
+        return errors::key_without_encryption();
     }
     VolumePlan plan;
     if (!ebs.snapshot_id.empty()) {
@@ -48,6 +51,7 @@ Result<VolumePlan> plan_volume(catalog::Transaction& tx, const Caller& caller,
         }
         plan.base = snapshot.content;
         plan.lineage = model::lineage_of(snapshot);
+        plan.local_zone = snapshot.local_zone;
     }
     if (!ebs.volume_size_gib) {  // BDM-3
         return errors::missing_parameter("size or snapshotId");
@@ -58,9 +62,19 @@ Result<VolumePlan> plan_volume(catalog::Transaction& tx, const Caller& caller,
     return plan;
 }
 
+Status check_zone(const VolumePlan& plan, const std::string& zone) {
+    if (!plan.local_zone.empty() && plan.local_zone != zone) {
+        return errors::invalid_parameter_value(
+            fmt::format("The snapshot '{}' lies in the local zone {} and cannot be used in {}.",
+                        plan.ebs.snapshot_id.str(), plan.local_zone, zone));
+    }
+    return ok();
+}
+
 Result<model::Volume> make_volume(catalog::Transaction& tx, const Parts& parts,
                                   const Caller& caller, const VolumePlan& plan,
                                   const std::string& zone, UnixMillis now) {
+    TRY(check_zone(plan, zone));
     const std::uint64_t size_bytes = std::uint64_t{*plan.ebs.volume_size_gib} * kGiB;
     const model::LayerRecord layer = fresh_layer(parts.rng, now, size_bytes);
     TRY(tx.layers().insert(layer));

@@ -18,6 +18,7 @@ struct VolumePlan {
     model::EbsBlockDevice ebs;  // size and type are known
     model::ContentId base;      // empty: zeros
     std::string lineage;        // of the snapshot; empty without one
+    std::string local_zone;     // of the snapshot; empty: for every zone
 };
 
 // An instance takes this many volumes (BDM-13); also what its machine has slots for.
@@ -28,6 +29,8 @@ inline constexpr std::size_t kMaxDevices = 28;
 // one was given would give it to others.
 Result<VolumePlan> plan_volume(catalog::Transaction& tx, const Caller& caller,
                                model::EbsBlockDevice ebs, const model::Image* image = nullptr);
+// REG-5: what a local zone holds is used there; InvalidParameterValue. make_volume() asks, too.
+Status check_zone(const VolumePlan& plan, const std::string& zone);
 // Adds the row of its fresh layer; the volume itself, `available`, is the caller's to insert.
 Result<model::Volume> make_volume(catalog::Transaction& tx, const Parts& parts,
                                   const Caller& caller, const VolumePlan& plan,

@@ -7,6 +7,7 @@
 #include "control/instance_worker.h"
 #include "control/space.h"
 #include "control/volume_plan.h"
+#include "control/zones.h"
 
 namespace kiln::control {
 namespace {
@@ -74,7 +75,8 @@ Result<VolumeView> Volumes::create(const Caller& caller, const CreateVolumeInput
         return errors::missing_parameter("availabilityZone");
     }
     return parts_.store.run([&](catalog::Transaction& tx) -> Result<VolumeView> {
-        TRY_ASSIGN(const Zone zone, parts_.topology.zone(caller.region, input.availability_zone));
+        TRY_ASSIGN(const Zone zone,
+                   usable_zone(tx, parts_.topology, caller, input.availability_zone));
         const ClientToken token{"CreateVolume", zone.name, input.client_token, input.request_hash};
         TRY_ASSIGN(const auto known, find_result(tx, caller, token));
         if (known) {
@@ -83,12 +85,15 @@ Result<VolumeView> Volumes::create(const Caller& caller, const CreateVolumeInput
             return std::move(views.front());
         }
         TRY_ASSIGN(const VolumePlan plan, plan_volume(tx, caller, input.ebs));
+        TRY(check_zone(plan, zone.name));
+        TRY(check_outpost(parts_.topology, caller, zone, input.outpost_arn));
         TRY(check_space(parts_.space, SpaceFor::data, "a volume"));  // SPC-1
         if (input.dry_run) {
             return errors::dry_run();
         }
         const UnixMillis now = parts_.clock.now();
         TRY_ASSIGN(model::Volume volume, make_volume(tx, parts_, caller, plan, zone.name, now));
+        volume.outpost_arn = input.outpost_arn;
         TRY(tx.volumes().insert(volume));
         TRY(put_tags(tx, caller, "volume", volume.id.str(), tags_for(input.tags, "volume")));
         TRY(remember_result(tx, caller, token, volume.id.str(), now));

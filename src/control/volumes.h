@@ -21,6 +21,7 @@ namespace kiln::control {
 
 struct CreateVolumeInput {
     std::string availability_zone;  // name or id
+    std::string outpost_arn;        // or empty
     model::EbsBlockDevice ebs;      // its snapshot, size, type
     std::vector<TagSpecification> tags;
     std::string client_token;

@@ -136,6 +136,7 @@ class Server {
     std::unique_ptr<control::SnapshotCopies> snapshot_copies_;
     std::unique_ptr<control::SnapshotSharing> snapshot_sharing_;
     std::unique_ptr<control::RegionChoices> region_choices_;
+    std::unique_ptr<control::Zones> zones_;
     std::unique_ptr<control::InstancePower> power_;
     std::unique_ptr<control::InstanceAttributes> attributes_;
     std::unique_ptr<control::InstanceStatuses> statuses_;

@@ -70,6 +70,7 @@ Status Server::open_api() {
                                  .interface_attributes = *interface_attributes_,
                                  .security_groups = *security_groups_,
                                  .topology = topology_,
+                                 .zones = *zones_,
                                  .tags = *tags_,
                                  .key_pairs = *key_pairs_,
                                  .templates = *templates_,

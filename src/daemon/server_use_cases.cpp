@@ -33,6 +33,7 @@ void Server::make_use_cases() {
     snapshot_copies_ = std::make_unique<control::SnapshotCopies>(*parts_);
     snapshot_sharing_ = std::make_unique<control::SnapshotSharing>(*parts_);
     region_choices_ = std::make_unique<control::RegionChoices>(*parts_);
+    zones_ = std::make_unique<control::Zones>(*parts_);
     attachments_ = std::make_unique<control::AttachmentWorker>(*parts_, *volumes_, poke);
     attachments_->install(*jobs_);
     modifications_ = std::make_unique<control::VolumeModifications>(*parts_, *volumes_, poke);

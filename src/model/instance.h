@@ -125,6 +125,7 @@ struct Instance {
     AccountId owner_id;
     std::string region;
     std::string availability_zone;
+    std::string outpost_arn;  // REG-6: of its subnet
     std::uint32_t launch_index = 0;
     std::string client_token;
     InstanceState state = InstanceState::pending;

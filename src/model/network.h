@@ -40,6 +40,7 @@ struct Subnet {
     std::string region;
     std::string availability_zone;
     std::string availability_zone_id;
+    std::string outpost_arn{};  // REG-6; empty: in its zone
     std::string cidr;
     bool default_for_zone = false;
     bool map_public_ip = false;  // instances get a public address unless they say otherwise

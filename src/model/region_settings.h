@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "model/ids.h"
 #include "model/names.h"
@@ -47,8 +48,9 @@ struct RegionSettings {
     ImageBlockPublicAccess image_access = ImageBlockPublicAccess::unblocked;
     SnapshotBlockPublicAccess snapshot_access = SnapshotBlockPublicAccess::unblocked;
     MetadataDefaults metadata{};
-    UnixMillis created;           // when the first was chosen
-    bool no_default_vpc = false;  // NET-15: it was deleted, and none is made by itself
+    UnixMillis created;                      // when the first was chosen
+    bool no_default_vpc = false;             // NET-15: it was deleted, and none is made by itself
+    std::vector<std::string> zone_groups{};  // REG-4: those that were opted in to, sorted
     RegionSettingsId id() const { return RegionSettingsId(account.str() + "/" + region); }
     friend bool operator==(const RegionSettings&, const RegionSettings&) = default;
 };

@@ -71,6 +71,7 @@ struct Snapshot {
     Sharing volume_permissions;                    // SS-1: createVolumePermission
     std::optional<SnapshotTransfer> transfer_type;
     std::optional<std::int64_t> completion_minutes;  // as the copy was asked for
+    std::string local_zone;  // REG-5: it lies there and is used there; empty: in its region
     friend bool operator==(const Snapshot&, const Snapshot&) = default;
 };
 

@@ -141,6 +141,7 @@ struct Volume {
     AccountId owner_id;
     std::string region;
     std::string availability_zone;
+    std::string outpost_arn;  // REG-6; empty: in its zone
     VolumeState state = VolumeState::creating;
     std::uint32_t size_gib = 0;
     VolumeType type = VolumeType::gp2;  // BDM-7

@@ -177,9 +177,9 @@ def test_CP_6_mistakes_are_told_and_change_nothing(kiln):
     expect("InvalidParameterValue", ec2.copy_image, Description="x" * 256, **request)
     expect("UnsupportedOperation", ec2.copy_image, Encrypted=True, **request)
     expect("InvalidParameterCombination", ec2.copy_image, KmsKeyId="alias/mine", **request)
-    expect("UnsupportedOperation", ec2.copy_image, DestinationOutpostArn="arn:aws:outposts:us-east-1:1:outpost/op-1", **request)
+    expect("InvalidParameterValue", ec2.copy_image, DestinationOutpostArn="arn:aws:outposts:us-east-1:1:outpost/op-1", **request)
     for place in ("DestinationAvailabilityZone", "DestinationAvailabilityZoneId"):
-        assert query(kiln, "CopyImage", request | {place: "eu-west-1-lhr-1a"}, region=THERE).code == "UnsupportedOperation", place
+        assert query(kiln, "CopyImage", request | {place: "eu-west-1-lhr-1a"}, region=THERE).code == "InvalidZone.NotFound", place
     for wrong in (specification(1, "volume", a="b"), {"SnapshotCopyCompletionDurationMinutes": "20"}):
         assert query(kiln, "CopyImage", request | wrong, region=THERE).code == "InvalidParameterValue", wrong
     assert query(kiln, "DisableImage", {"ImageId": source}).status == 200

@@ -26,7 +26,7 @@ def types(ec2, **query):
 def test_TYP_1_the_catalogue_has_what_clients_read(service):
     ec2 = service.client("ec2")
     known = types(ec2)
-    assert {name.split(".")[0] for name in known} == {"t2", "t3", "t3a", "m5", "m5d", "c5", "m3", "m1"} and len(known) >= 20
+    assert {name.split(".")[0] for name in known} == {"t2", "t3", "t3a", "m5", "m5d", "c5", "c5d", "m3", "m1"} and len(known) >= 20
     for name, facts in known.items():
         assert re.fullmatch(r"[a-z]+\d[a-z]*\.[a-z0-9]+", name), name  # Terraform takes the name apart
         cpus, disks = facts["VCpuInfo"], facts["EbsInfo"]
@@ -41,6 +41,8 @@ def test_TYP_1_the_catalogue_has_what_clients_read(service):
     assert m1["SupportedVirtualizationTypes"] == ["hvm", "paravirtual"] and not m1["CurrentGeneration"]
     assert m1["SupportedRootDeviceTypes"] == ["ebs", "instance-store"] and m1["InstanceStorageInfo"]["Disks"][0]["Type"] == "hdd"
     assert known["m5d.large"]["InstanceStorageInfo"]["TotalSizeInGB"] == 75
+    assert known["c5d.large"]["InstanceStorageInfo"] == {
+        "TotalSizeInGB": 50, "Disks": [{"SizeInGB": 50, "Count": 1, "Type": "ssd"}], "NvmeSupport": "required", "EncryptionSupport": "unsupported"}  # fmt: skip
     one = service.aws("ec2", "describe-instance-types", "--instance-types", "t2.nano", "--query", "InstanceTypes[].MemoryInfo.SizeInMiB")
     assert one == [512]
 
@@ -53,7 +55,7 @@ def test_TYP_2_filters_and_pages(service):
         ("supported-virtualization-type", "paravirtual", {"m1.small", "m1.medium", "m3.medium", "m3.large"}),
         ("memory-info.size-in-mib", "16384", {"m5.xlarge"}),
         ("free-tier-eligible", "true", {"t2.micro", "t3.micro"}),
-        ("instance-storage-info.disk.type", "ssd", {"m3.medium", "m3.large", "m5d.large"}),
+        ("instance-storage-info.disk.type", "ssd", {"m3.medium", "m3.large", "m5d.large", "m5d.xlarge", "c5d.large", "c5d.xlarge"}),
         ("processor-info.sustained-clock-speed-in-ghz", "3.4", {"c5.large", "c5.xlarge"}),
         ("ebs-info.ebs-optimized-info.baseline-throughput-in-mbps", "5.375", {"t3.nano"}),
         ("vcpu-info.default-vcpus", "4", {"m5.xlarge", "c5.xlarge"}),

@@ -220,7 +220,7 @@ def test_mistakes_get_their_codes_and_change_nothing(service):
         ("InvalidVolume.NotFound", ec2.create_snapshot, {"VolumeId": "vol-0123456789abcdef0"}),
         ("InvalidParameterValue", ec2.create_snapshot, {"VolumeId": root, "Description": "x" * 256}),
         ("InvalidParameterValue", ec2.create_snapshot, {"VolumeId": root, "TagSpecifications": tags}),
-        ("UnsupportedOperation", ec2.create_snapshot, {"VolumeId": root, "OutpostArn": "arn:aws:outposts:x"}),
+        ("InvalidParameterValue", ec2.create_snapshot, {"VolumeId": root, "OutpostArn": "arn:aws:outposts:x"}),
         ("DryRunOperation", ec2.create_snapshot, {"VolumeId": root, "DryRun": True}),
         ("InvalidInstanceID.NotFound", ec2.create_snapshots, {"InstanceSpecification": {"InstanceId": "i-0123456789abcdef0"}}),
         ("InvalidInstanceID.Malformed", ec2.create_snapshots, {"InstanceSpecification": {"InstanceId": "instance"}}),

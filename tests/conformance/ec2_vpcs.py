@@ -163,7 +163,7 @@ def test_NET_16_a_subnet_is_made_described_changed_and_deleted(service):
     expect("InvalidVpcID.NotFound", create, VpcId=UNKNOWN_VPC, CidrBlock="10.1.9.0/24")
     expect("InvalidParameterValue", create, VpcId=vpc, CidrBlock="10.1.9.0/24", AvailabilityZone="us-east-1z")
     expect("InvalidParameterValue", create, VpcId=vpc, CidrBlock="10.1.9.0/24", AvailabilityZoneId="euw1-az1")
-    expect("InvalidParameterValue", create, VpcId=vpc, CidrBlock="10.1.9.0/24", AvailabilityZone="us-east-1a", AvailabilityZoneId="use1-az2")
+    expect("InvalidParameterCombination", create, VpcId=vpc, CidrBlock="10.1.9.0/24", AvailabilityZone="us-east-1a", AvailabilityZoneId="use1-az1")
     expect("InvalidParameterValue", create, VpcId=vpc, CidrBlock="10.1.9.0/24", TagSpecifications=tagged("vpc", Name="x"))
     expect("UnsupportedOperation", create, VpcId=vpc, CidrBlock="10.1.9.0/24", Ipv6CidrBlock="fd00::/64")
     expect("DryRunOperation", create, VpcId=vpc, CidrBlock="10.1.9.0/24", DryRun=True)

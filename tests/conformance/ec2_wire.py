@@ -208,7 +208,7 @@ def test_REG_5_snapshots_lie_in_their_region(service):
         for name, value, code in (
             ("Location", "local", "InvalidParameterValue"),
             ("Location", "regional", "InvalidParameterValue"),
-            ("OutpostArn", "arn:aws:outposts:us-east-1:1:outpost/op-1", "UnsupportedOperation"),
+            ("OutpostArn", "arn:aws:outposts:us-east-1:1:outpost/op-1", "InvalidParameterValue"),
         ):
             answer = query(service, action, request | {name: value})
             assert answer.code == code and name in answer.message, (action, name, answer.body)

@@ -15,6 +15,19 @@ from kiln_test.refusals import expect  # noqa: E402
 
 LAB = {"name": "lab-1", "zones": [{"name": "lab-1a", "id": "lab1-az1"}, {"name": "lab-1b", "id": "lab1-az2"}]}
 
+LOCAL = {"name": "lab-1-bos-1a", "id": "lab1-bos1-az1", "type": "local-zone", "parent": "lab-1a"}
+OUTPOST = "arn:aws:outposts:lab-1:111111111111:outpost/op-0123456789abcdef0"
+
+
+def with_zone(*further, **changes):
+    """The lab with a local zone, with these members instead; None: without."""
+    zone = {name: value for name, value in {**LOCAL, **changes}.items() if value is not None}
+    return {"regions": [{**LAB, "zones": [*LAB["zones"], zone, *further]}]}
+
+
+def with_outpost(**changes):
+    return {"regions": [{**LAB, "outposts": [{"arn": OUTPOST, "zone": "lab-1a", **changes}]}]}
+
 
 @kiln_test.fixture
 def folder():
@@ -90,6 +103,28 @@ def test_TOP_2_a_bad_file_is_refused_with_the_place(folder):
         ({"regions": [{**LAB, "zones": [zone] * 17}]}, "regions[0].zones: has 17 entries; at most 16 are possible"),
         ('{"regions": [{"name": "lab-1", "name": "lab-2"}]}', "the member 'name' stands twice"),
         ("[" * 100 + "]" * 100, "nested too deep"),
+        ({"regions": [{**LAB, "optInStatus": "perhaps"}]}, "regions[0].optInStatus: 'perhaps' is none of opt-in-not-required, opted-in, not-opted-in"),
+        ({"regions": [{**LAB, "optInStatus": "not-opted-in"}]}, "regions[0].optInStatus: the first region must be one that can be used"),
+        (with_zone(type="edge"), "regions[0].zones[2].type: 'edge' is none of availability-zone, local-zone, wavelength-zone"),
+        (with_zone(name="lab-1c"), "regions[0].zones[2].name: 'lab-1c' must be the region's name, a hyphen and more, as lab-1-lax-1a"),
+        (with_zone(name="lab-1-bos-1"), "regions[0].zones[2].name: 'lab-1-bos-1' must end in a letter"),
+        (with_zone(parent=None), "regions[0].zones[2].parent: is missing"),
+        (with_zone(parent="lab-1x"), "regions[0].zones[2].parent: 'lab-1x' is no availability zone of lab-1"),
+        (with_zone(parent="lab-1-bos-1a"), "regions[0].zones[2].parent: 'lab-1-bos-1a' is no availability zone of lab-1"),
+        (with_zone(group="lab-1"), "regions[0].zones[2].group: 'lab-1' must be the region's name, a hyphen and more"),
+        (with_zone(networkBorderGroup="x"), "regions[0].zones[2].networkBorderGroup: 'x' must be the region's name, a hyphen and more"),
+        (with_zone(groupLongName="x" * 256), "regions[0].zones[2].groupLongName: has more than 255 bytes"),
+        (with_zone(type="wavelength-zone"), "regions[0].zones[2].group: is missing"),
+        (with_zone({**LOCAL, "name": "lab-1-bos-wlz-1", "id": "w1", "type": "wavelength-zone", "group": "lab-1-bos-1"}),
+         "regions[0].zones[3].group: 'lab-1-bos-1' has zones of another type"),
+        ({"regions": [{**LAB, "zones": [{**zone, "group": "lab-1"}]}]}, "regions[0].zones[0].group: an availability zone has none"),
+        ({"regions": [{**LAB, "zones": [LOCAL, zone]}]}, "regions[0].zones[0].type: the first zone must be an availability zone"),
+        ({"regions": [{**LAB, "outposts": []}]}, "regions[0].outposts: must be a list with at least one entry"),
+        (with_outpost(arn="op-1"), "regions[0].outposts[0].arn: 'op-1' must be as arn:aws:outposts:lab-1:111111111111:outpost/op-0123456789abcdef0"),
+        (with_outpost(arn=OUTPOST.replace("lab-1", "lab-2")), "regions[0].outposts[0].arn: 'arn:aws:outposts:lab-2"),
+        (with_outpost(arn=OUTPOST.replace("f0", "g0")), "regions[0].outposts[0].arn: '"),
+        (with_outpost(zone="lab-1c"), "regions[0].outposts[0].zone: 'lab-1c' is no availability zone of lab-1"),
+        (with_outpost(rack=1), "regions[0].outposts[0]: has an unknown member 'rack'"),
     ):
         printed = refused(folder, content)
         assert words in printed and "topology.json" in printed, (content, printed)

@@ -38,8 +38,11 @@ void drop_zero(std::optional<std::uint32_t>& value) {
 }  // namespace
 
 Result<model::EbsBlockDevice> to_ebs(const EbsBlockDevice& ebs) {
-    if (given(ebs.outpost_arn)) {
+    if (given(ebs.outpost_arn)) {  // REG-6: where the snapshot lies; none lies on an outpost
         return not_built("BlockDeviceMapping.Ebs.OutpostArn");
+    }
+    if (given(ebs.availability_zone) || given(ebs.availability_zone_id)) {
+        return not_built("BlockDeviceMapping.Ebs.AvailabilityZone");
     }
     if (ebs.volume_initialization_rate.has_value()) {
         return not_built("BlockDeviceMapping.Ebs.VolumeInitializationRate");
@@ -155,6 +158,7 @@ Instance from_instance(const control::InstanceView& view) {
         to.iam_instance_profile->id = from.profile->id.str();
     }
     to.client_token = from.client_token;
+    to.outpost_arn = unless_empty(from.outpost_arn);
     fill_network(view, to);
     to.metadata_options = from_metadata_options(
         from.metadata_options, from.state == model::InstanceState::pending ? "pending" : "applied");

@@ -19,14 +19,11 @@ Status refuse_unbuilt(const CopyImageRequest& request) {
         return control::errors::unsupported(
             "Encrypted copies are not built yet; leave out Encrypted.");
     }
-    if (given(request.destination_outpost_arn)) {
-        return not_built("DestinationOutpostArn");
-    }
-    if (given(request.destination_availability_zone)) {
-        return not_built("DestinationAvailabilityZone");
-    }
-    if (given(request.destination_availability_zone_id)) {
-        return not_built("DestinationAvailabilityZoneId");
+    if (given(request.destination_availability_zone) &&
+        given(request.destination_availability_zone_id)) {  // REG-2
+        return control::errors::invalid_parameter_combination(
+            "DestinationAvailabilityZone and DestinationAvailabilityZoneId may not be given "
+            "together.");
     }
     return ok();
 }
@@ -49,6 +46,10 @@ Result<control::CopyImageInput> to_input(const Context& context, const CopyImage
     if (given(request.description)) {
         input.description = *request.description;
     }
+    input.place.zone = given(request.destination_availability_zone)
+                           ? *request.destination_availability_zone
+                           : request.destination_availability_zone_id.value_or("");
+    input.place.outpost_arn = request.destination_outpost_arn.value_or("");
     input.copy_tags = request.copy_image_tags.value_or(false);
     input.tags = to_tags(request.tag_specifications);
     if (request.snapshot_copy_completion_duration_minutes.has_value()) {

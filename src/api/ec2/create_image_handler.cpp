@@ -11,9 +11,6 @@ namespace {
 using namespace ec2;
 
 Result<control::CreateImageInput> to_input(const CreateImageRequest& request) {
-    if (given(request.snapshot_location) && *request.snapshot_location != "regional") {
-        return not_built("SnapshotLocation");
-    }
     if (given(request.boot_mode_override)) {
         return not_built("BootModeOverride");
     }
@@ -25,6 +22,7 @@ Result<control::CreateImageInput> to_input(const CreateImageRequest& request) {
     }
     control::CreateImageInput input;
     TRY_ASSIGN(input.instance_id, model::parse_instance_id(*request.instance_id));
+    input.snapshot_location = request.snapshot_location.value_or("");  // REG-5
     input.name = *request.name;
     input.description = request.description.value_or("");
     input.no_reboot = request.no_reboot.value_or(false);

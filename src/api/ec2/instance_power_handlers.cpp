@@ -51,6 +51,9 @@ InstanceStatus from_status(const control::Topology& topology,
     if (const auto zone = topology.zone(view.instance.region, view.instance.availability_zone)) {
         out.availability_zone_id = zone->id;
     }
+    if (!view.instance.outpost_arn.empty()) {
+        out.outpost_arn = view.instance.outpost_arn;
+    }
     out.instance_id = view.instance.id.str();
     out.instance_state = from_state(view.instance.state);
     out.instance_status = from_reachability(view.machine);

@@ -141,8 +141,8 @@ Result<DescribeInstanceTypeOfferingsResult> describe_offers(
     if (request.dry_run.value_or(false)) {
         return control::errors::dry_run();
     }
-    TRY_ASSIGN(const auto page,
-               control::describe_type_offers(services.topology, context.caller, input));
+    TRY_ASSIGN(const control::Region region, services.zones.region(context.caller));
+    TRY_ASSIGN(const auto page, control::describe_type_offers(region, context.caller, input));
     DescribeInstanceTypeOfferingsResult result;
     result.instance_type_offerings.give();
     for (const control::TypeOffer& offer : page.items) {

@@ -134,7 +134,6 @@ Result<CreateSubnetResult> create_subnet(const Services& services, const Context
         {request.ipv6_netmask_length.has_value(), "Ipv6NetmaskLength"},
         {given(request.ipv4_ipam_pool_id), "Ipv4IpamPoolId"},
         {request.ipv4_netmask_length.has_value(), "Ipv4NetmaskLength"},
-        {given(request.outpost_arn), "OutpostArn"},
     }));
     control::CreateSubnetInput input;
     TRY_ASSIGN(input.vpc, required_vpc(request.vpc_id));
@@ -144,6 +143,7 @@ Result<CreateSubnetResult> create_subnet(const Services& services, const Context
     input.cidr = *request.cidr_block;
     input.zone = request.availability_zone.value_or("");
     input.zone_id = request.availability_zone_id.value_or("");
+    input.outpost_arn = request.outpost_arn.value_or("");
     input.tags = to_tags(request.tag_specifications);
     input.dry_run = request.dry_run.value_or(false);
     TRY_ASSIGN(const auto view, services.network_changes.create_subnet(context.caller, input));

@@ -222,6 +222,9 @@ Subnet from_subnet(const control::SubnetView& view) {
     to.owner_id = from.owner_id.str();
     to.availability_zone = from.availability_zone;
     to.availability_zone_id = from.availability_zone_id;
+    if (!from.outpost_arn.empty()) {
+        to.outpost_arn = from.outpost_arn;
+    }
     to.cidr_block = from.cidr;
     to.state = "available";
     to.default_for_az = from.default_for_zone;
@@ -247,6 +250,9 @@ NetworkInterface from_interface(const control::InterfaceView& view) {
     NetworkInterface to;
     to.network_interface_id = from.network_interface_id.str();
     to.availability_zone = from.availability_zone;
+    if (!from.outpost_arn.empty()) {
+        to.outpost_arn = from.outpost_arn;
+    }
     to.description = from.interface_description;
     to.interface_type = "interface";
     to.mac_address = from.mac;

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// DescribeRegions and DescribeAvailabilityZones (REG-3, REG-4): facts of the topology, filtered.
+// DescribeRegions, DescribeAvailabilityZones and ModifyAvailabilityZoneGroup (REG-3, REG-4).
 #include "api/context.h"
 #include "api/ec2/convert.h"
 #include "api/ec2/filter_names.h"
 #include "api/ec2/handlers.h"
 #include "api/generated/ec2/describe_availability_zones.h"
 #include "api/generated/ec2/describe_regions.h"
+#include "api/generated/ec2/modify_availability_zone_group.h"
 #include "control/api_errors.h"
 
 namespace kiln::api {
@@ -24,29 +25,9 @@ const control::FilterTable<control::Region>& region_filters() {
         [](const control::Region&) -> const std::vector<model::Tag>& { return no_tags(); },
         {{"region-name", [](const control::Region& region) { return Values{region.name}; }},
          {"endpoint", [](const control::Region& region) { return Values{region.endpoint}; }},
-         {"opt-in-status", [](const control::Region&) { return Values{"opt-in-not-required"}; }}});
-    return table;
-}
-
-struct ZoneView {
-    control::Zone zone;
-    std::string region;
-};
-
-const control::FilterTable<ZoneView>& zone_filters() {
-    static const control::FilterTable<ZoneView> table(
-        [](const ZoneView&) -> const std::vector<model::Tag>& { return no_tags(); },
-        {{"zone-name", [](const ZoneView& view) { return Values{view.zone.name}; }},
-         {"zone-id", [](const ZoneView& view) { return Values{view.zone.id}; }},
-         {"message", [](const ZoneView&) { return Values{}; }},
-         {"parent-zone-id", [](const ZoneView&) { return Values{}; }},
-         {"parent-zone-name", [](const ZoneView&) { return Values{}; }},
-         {"group-long-name", [](const ZoneView&) { return Values{}; }},
-         {"zone-type", [](const ZoneView&) { return Values{"availability-zone"}; }},
-         {"region-name", [](const ZoneView& view) { return Values{view.region}; }},
-         {"group-name", [](const ZoneView& view) { return Values{view.region}; }},
-         {"state", [](const ZoneView&) { return Values{"available"}; }},
-         {"opt-in-status", [](const ZoneView&) { return Values{"opt-in-not-required"}; }}});
+         {"opt-in-status", [](const control::Region& region) {
+              return Values{std::string(model::to_string(region.opt_in))};
+          }}});
     return table;
 }
 
@@ -69,54 +50,74 @@ Result<DescribeRegionsResult> describe_regions(const control::Topology& topology
     DescribeRegionsResult result;
     result.regions.give();
     for (const control::Region& region : topology.regions()) {
-        if (!wanted(request.region_names, region.name) ||
-            !region_filters().matches(filters, region)) {
+        // One that is not opted in to is described to who names it or asks for all.
+        const bool shown = request.region_names.empty()
+                               ? region.enabled() || request.all_regions.value_or(false)
+                               : wanted(request.region_names, region.name);
+        if (!shown || !region_filters().matches(filters, region)) {
             continue;
         }
         Region& out = result.regions.emplace_back();
         out.region_name = region.name;
         out.endpoint = region.endpoint;
-        out.opt_in_status = "opt-in-not-required";
+        out.opt_in_status = std::string(model::to_string(region.opt_in));
     }
     return result;
 }
 
-AvailabilityZone from_zone(const ZoneView& view) {
+AvailabilityZone from_zone(const control::ZoneView& view) {
+    const control::Zone& zone = view.zone;
     AvailabilityZone out;
-    out.zone_name = view.zone.name;
-    out.zone_id = view.zone.id;
+    out.zone_name = zone.name;
+    out.zone_id = zone.id;
     out.state = "available";
     out.region_name = view.region;
-    out.zone_type = "availability-zone";
-    out.group_name = view.region;
-    out.network_border_group = view.region;
-    out.opt_in_status = "opt-in-not-required";
+    out.zone_type = std::string(model::to_string(zone.type));
+    out.group_name = zone.group;
+    out.network_border_group = zone.border_group;
+    out.opt_in_status = std::string(model::to_string(view.opt_in));
+    if (!zone.parent.empty()) {
+        out.parent_zone_name = zone.parent;
+        out.parent_zone_id = view.parent_id;
+    }
+    if (!zone.group_long_name.empty()) {
+        out.group_long_name = zone.group_long_name;
+    }
     out.messages.give();
     return out;
 }
 
 Result<DescribeAvailabilityZonesResult> describe_zones(
-    const control::Topology& topology, const std::string& region,
+    const Services& services, const Context& context,
     const DescribeAvailabilityZonesRequest& request) {
-    for (const List<std::string>* names : {&request.zone_names, &request.zone_ids}) {
-        for (const std::string& name : *names) {
-            TRY(topology.zone(region, name));
-        }
-    }
-    const auto filters = to_filters(request.filters);
-    TRY(zone_filters().check(filters));
-    if (request.dry_run.value_or(false)) {
-        return control::errors::dry_run();
-    }
+    control::DescribeZonesInput input;
+    input.names = request.zone_names.items();
+    input.ids = request.zone_ids.items();
+    input.all = request.all_availability_zones.value_or(false);
+    input.filters = to_filters(request.filters);
+    input.dry_run = request.dry_run.value_or(false);
+    TRY_ASSIGN(const auto views, services.zones.describe(context.caller, input));
     DescribeAvailabilityZonesResult result;
     result.availability_zones.give();
-    for (const control::Zone& zone : topology.find(region)->zones) {
-        const ZoneView view{zone, region};
-        if (wanted(request.zone_names, zone.name) && wanted(request.zone_ids, zone.id) &&
-            zone_filters().matches(filters, view)) {
-            result.availability_zones.push_back(from_zone(view));
-        }
+    for (const control::ZoneView& view : views) {
+        result.availability_zones.push_back(from_zone(view));
     }
+    return result;
+}
+
+Result<ModifyAvailabilityZoneGroupResult> modify_group(
+    const Services& services, const Context& context,
+    const ModifyAvailabilityZoneGroupRequest& request) {
+    if (!given(request.group_name)) {
+        return control::errors::missing_parameter("GroupName");
+    }
+    if (!given(request.opt_in_status)) {
+        return control::errors::missing_parameter("OptInStatus");
+    }
+    TRY(services.zones.modify_group(context.caller, {*request.group_name, *request.opt_in_status,
+                                                     request.dry_run.value_or(false)}));
+    ModifyAvailabilityZoneGroupResult result;
+    result.return_ = true;
     return result;
 }
 
@@ -127,7 +128,7 @@ std::vector<std::string> region_filter_names() {
 }
 
 std::vector<std::string> zone_filter_names() {
-    return zone_filters().names();
+    return control::zone_filters().names();
 }
 
 void add_region_handlers(Registry& registry, Services services) {
@@ -136,7 +137,11 @@ void add_region_handlers(Registry& registry, Services services) {
     });
     registry.add<ops::DescribeAvailabilityZones>(
         [services](Context& context, const DescribeAvailabilityZonesRequest& request) {
-            return describe_zones(services.topology, context.caller.region, request);
+            return describe_zones(services, context, request);
+        });
+    registry.add<ops::ModifyAvailabilityZoneGroup>(
+        [services](Context& context, const ModifyAvailabilityZoneGroupRequest& request) {
+            return modify_group(services, context, request);
         });
 }
 

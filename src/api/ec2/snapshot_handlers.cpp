@@ -13,19 +13,6 @@ namespace {
 
 using namespace ec2;
 
-// REG-5: snapshots lie in their region; no zone here is a local one.
-Status check_place(const std::optional<std::string>& outpost_arn,
-                   const std::optional<std::string>& location) {
-    if (given(outpost_arn)) {
-        return not_built("OutpostArn");
-    }
-    if (given(location)) {
-        return control::errors::invalid_parameter_value(
-            "The parameter Location is for volumes in local zones.");
-    }
-    return ok();
-}
-
 Result<model::VolumeId> to_volume_id(const std::optional<std::string>& text) {
     if (!given(text)) {
         return control::errors::missing_parameter("VolumeId");
@@ -59,6 +46,9 @@ Snapshot from_snapshot(const control::SnapshotView& view) {
         to.kms_key_id = from.kms_key_id;
     }
     to.storage_tier = "standard";
+    if (!from.local_zone.empty()) {
+        to.availability_zone = from.local_zone;
+    }
     if (from.completed) {
         to.completion_time = *from.completed;
     }
@@ -87,14 +77,17 @@ SnapshotInfo from_snapshot_of_set(const control::SnapshotView& view) {
     to.description = from.description;
     to.volume_size = static_cast<std::int32_t>(from.volume_size_gib);
     to.encrypted = from.encrypted;
+    if (!from.local_zone.empty()) {
+        to.availability_zone = from.local_zone;
+    }
     to.tags = from_tags(view.tags);
     return to;
 }
 
 Result<Snapshot> create(const Services& services, const Context& context,
                         const CreateSnapshotRequest& request) {
-    TRY(check_place(request.outpost_arn, request.location));
     control::CreateSnapshotInput input;
+    input.place = {request.location.value_or(""), request.outpost_arn.value_or("")};
     TRY_ASSIGN(input.volume_id, to_volume_id(request.volume_id));
     input.description = request.description.value_or("");
     input.tags = to_tags(request.tag_specifications);
@@ -104,8 +97,8 @@ Result<Snapshot> create(const Services& services, const Context& context,
 }
 
 Result<control::CreateSnapshotsInput> to_input(const CreateSnapshotsRequest& request) {
-    TRY(check_place(request.outpost_arn, request.location));
     control::CreateSnapshotsInput input;
+    input.place = {request.location.value_or(""), request.outpost_arn.value_or("")};
     if (!request.instance_specification || !given(request.instance_specification->instance_id)) {
         return control::errors::missing_parameter("InstanceSpecification.InstanceId");
     }

@@ -125,12 +125,6 @@ Status refuse_unbuilt(const CopySnapshotRequest& request) {
         return control::errors::unsupported(
             "Encrypted copies are not built yet; leave out Encrypted.");
     }
-    if (given(request.destination_outpost_arn)) {
-        return not_built("DestinationOutpostArn");
-    }
-    if (given(request.destination_availability_zone)) {
-        return not_built("DestinationAvailabilityZone");
-    }
     return ok();
 }
 
@@ -151,6 +145,8 @@ Result<CopySnapshotResult> copy(const Services& services, const Context& context
     control::CopySnapshotInput input;
     TRY_ASSIGN(input.source_snapshot_id, model::parse_snapshot_id(*request.source_snapshot_id));
     input.source_region = *request.source_region;
+    input.place = {request.destination_availability_zone.value_or(""),
+                   request.destination_outpost_arn.value_or("")};
     if (given(request.description)) {
         input.description = *request.description;
     }

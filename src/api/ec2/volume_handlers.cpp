@@ -39,6 +39,9 @@ Volume from_volume(const control::Topology& topology, const control::VolumeView&
     if (const auto zone = topology.zone(volume.region, volume.availability_zone)) {
         out.availability_zone_id = zone->id;
     }
+    if (!volume.outpost_arn.empty()) {
+        out.outpost_arn = volume.outpost_arn;
+    }
     out.state = std::string(model::to_string(volume.state));
     out.create_time = volume.created;
     out.volume_type = std::string(model::to_string(volume.type));
@@ -64,9 +67,6 @@ Volume from_volume(const control::Topology& topology, const control::VolumeView&
 }
 
 Status refuse_unbuilt(const CreateVolumeRequest& request) {
-    if (given(request.outpost_arn)) {
-        return not_built("OutpostArn");
-    }
     if (request.multi_attach_enabled.value_or(false)) {
         return not_built("MultiAttachEnabled");
     }
@@ -99,6 +99,7 @@ Result<Volume> create(const Services& services, const Context& context,
     input.availability_zone = given(request.availability_zone)
                                   ? *request.availability_zone
                                   : request.availability_zone_id.value_or("");
+    input.outpost_arn = request.outpost_arn.value_or("");
     input.tags = to_tags(request.tag_specifications);
     input.client_token = request.client_token.value_or("");
     input.request_hash = context.request_hash;

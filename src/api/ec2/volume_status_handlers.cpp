@@ -41,6 +41,9 @@ VolumeStatusItem from_view(const control::VolumeStatusView& view) {
     if (!view.zone_id.empty()) {
         out.availability_zone_id = view.zone_id;
     }
+    if (!view.volume.outpost_arn.empty()) {
+        out.outpost_arn = view.volume.outpost_arn;
+    }
     VolumeStatusInfo info;
     info.status = std::string(model::to_string(view.status));
     for (const auto& [name, state] : control::status_details(view)) {

@@ -102,6 +102,7 @@
 #include "api/generated/ec2/get_password_data.h"
 #include "api/generated/ec2/get_snapshot_block_public_access_state.h"
 #include "api/generated/ec2/import_key_pair.h"
+#include "api/generated/ec2/modify_availability_zone_group.h"
 #include "api/generated/ec2/modify_image_attribute.h"
 #include "api/generated/ec2/modify_instance_attribute.h"
 #include "api/generated/ec2/modify_instance_metadata_defaults.h"
@@ -845,7 +846,7 @@ constexpr OperationInfo kEc2Operations[] = {
     {&kEc2Service, "ModifyAccountVpcEncryptionControl", 0, "", nullptr, nullptr},
     {&kEc2Service, "ModifyAddressAttribute", 0, "", nullptr, nullptr},
     {&kEc2Service, "ModifyApplicationStatusCheck", 0, "", nullptr, nullptr},
-    {&kEc2Service, "ModifyAvailabilityZoneGroup", 2, "region", nullptr, nullptr},
+    {&kEc2Service, "ModifyAvailabilityZoneGroup", 2, "region", &ec2::tables::kModifyAvailabilityZoneGroupRequest, &ec2::tables::kModifyAvailabilityZoneGroupResult},
     {&kEc2Service, "ModifyCapacityReservation", 0, "", nullptr, nullptr},
     {&kEc2Service, "ModifyCapacityReservationFleet", 0, "", nullptr, nullptr},
     {&kEc2Service, "ModifyClientVpnEndpoint", 0, "", nullptr, nullptr},
@@ -1685,6 +1686,9 @@ const OperationInfo& ec2::ops::GetSnapshotBlockPublicAccessState::info() {
 }
 const OperationInfo& ec2::ops::ImportKeyPair::info() {
     return kEc2Operations[651];
+}
+const OperationInfo& ec2::ops::ModifyAvailabilityZoneGroup::info() {
+    return kEc2Operations[661];
 }
 const OperationInfo& ec2::ops::ModifyImageAttribute::info() {
     return kEc2Operations[673];

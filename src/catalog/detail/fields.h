@@ -176,6 +176,7 @@ void fields(V& v, T& x) {
     v.field("volume_accounts", x.volume_permissions.accounts);
     v.field("transfer", x.transfer_type);
     v.field("completion_minutes", x.completion_minutes);
+    v.field("local_zone", x.local_zone);
     if constexpr (V::kWrites) {
         for (const auto& account : x.volume_permissions.accounts) {
             v.link("snapshot.volume_account", account.str());
@@ -203,6 +204,7 @@ void fields(V& v, T& x) {
     v.field("modification", x.modification);
     v.field("modified", x.modified);
     v.field("zone", x.availability_zone);
+    v.field("outpost", x.outpost_arn);
     v.field("size_gib", x.size_gib);
     v.field("type", x.type);
     v.field("iops", x.iops);
@@ -255,6 +257,7 @@ void fields(V& v, T& x) {
     v.column("terminated", x.terminated);
     v.column("created", x.created);
     v.field("zone", x.availability_zone);
+    v.field("outpost", x.outpost_arn);
     v.field("launch_index", x.launch_index);
     v.field("client_token", x.client_token);
     v.field("state_reason", x.state_reason);
@@ -321,6 +324,7 @@ void fields(V& v, T& x) {
     v.column("created", x.created);
     v.field("zone", x.availability_zone);
     v.field("zone_id", x.availability_zone_id);
+    v.field("outpost", x.outpost_arn);
     v.field("default_for_zone", x.default_for_zone);
     v.field("map_public_ip", x.map_public_ip);
 }

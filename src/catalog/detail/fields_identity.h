@@ -61,6 +61,7 @@ void fields(V& v, T& x) {
     v.field("snapshot_access", x.snapshot_access);
     v.field("metadata", x.metadata);
     v.field("no_default_vpc", x.no_default_vpc);
+    v.field("zone_groups", x.zone_groups);
 }
 
 template <class V, Is<model::KeyPair> T>

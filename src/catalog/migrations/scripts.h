@@ -21,5 +21,6 @@ extern const std::string_view k0012BlockUploads;
 extern const std::string_view k0013VolumeHealth;
 extern const std::string_view k0014Relations;
 extern const std::string_view k0015Vpcs;
+extern const std::string_view k0017Zones;
 
 }  // namespace kiln::catalog::detail

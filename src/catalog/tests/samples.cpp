@@ -120,6 +120,7 @@ Snapshot full_snapshot() {
     snapshot.volume_permissions = {true, {kBob, kCarol}};
     snapshot.transfer_type = SnapshotTransfer::time_based;
     snapshot.completion_minutes = 15;
+    snapshot.local_zone = "us-east-1-bos-1a";
     return snapshot;
 }
 
@@ -129,6 +130,7 @@ Volume full_volume() {
     volume.owner_id = kAlice;
     volume.region = "us-east-1";
     volume.availability_zone = "us-east-1a";
+    volume.outpost_arn = "arn:aws:outposts:us-east-1:111111111111:outpost/op-0123456789abcdef0";
     volume.state = VolumeState::in_use;
     volume.size_gib = 9;
     volume.type = VolumeType::gp3;
@@ -180,6 +182,7 @@ Instance full_instance() {
     instance.owner_id = kAlice;
     instance.region = "us-east-1";
     instance.availability_zone = "us-east-1a";
+    instance.outpost_arn = "arn:aws:outposts:us-east-1:111111111111:outpost/op-0123456789abcdef0";
     instance.launch_index = 3;
     instance.client_token = "token";
     instance.state = InstanceState::terminated;
@@ -350,7 +353,8 @@ RegionSettings full_region_settings() {
             SnapshotBlockPublicAccess::block_all_sharing,
             {true, 3, false, true, true},
             UnixMillis{17},
-            true};
+            true,
+            {"us-east-1-bos-1"}};
 }
 
 Vpc full_vpc() {
@@ -365,6 +369,7 @@ Subnet full_subnet() {
             "us-east-1",
             "us-east-1a",
             "use1-az1",
+            "arn:aws:outposts:us-east-1:111111111111:outpost/op-0123456789abcdef0",
             "172.31.0.0/20",
             true,
             true,

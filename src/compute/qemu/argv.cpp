@@ -17,6 +17,8 @@ constexpr unsigned kSerialBusSlot = 0x4;
 constexpr unsigned kRandomSlot = 0x5;
 constexpr unsigned kDisplaySlot = 0x6;
 constexpr unsigned kFirstPortSlot = 0x8;
+// Sets of descriptors: 1 is the serial log, 2 the UEFI variables, then files that are disks.
+constexpr std::size_t kFirstDiskSet = 3;
 
 // Without a cap the translation cache grows to 1 GiB per machine. Small guests are as fast with 64
 // MiB.
@@ -133,9 +135,25 @@ void add_inherited(Arguments& args, const MachineSpec& spec, const ArgvFacts& fa
                                      nic.id, nic.mac, kFirstNicSlot + slot.nic));
                 break;
             }
+            case ChildFile::disk: {
+                const DiskSpec& disk = spec.disks[slot.disk];
+                const std::size_t set = kFirstDiskSet + slot.disk;
+                args.add("-add-fd", fmt::format("fd={},set={}", fd, set));
+                args.add("-blockdev", fmt::format("driver=file,node-name={},filename=/dev/fdset/{},"
+                                                  "discard=unmap",
+                                                  disk.id, set));
+                break;
+            }
         }
         ++fd;
     }
+}
+
+// On a node that is there.
+void add_drive(Arguments& args, const DiskSpec& disk, const std::string& place) {
+    args.add("-device", fmt::format("virtio-blk-pci,id=disk-{0},drive={0},{1},"
+                                    "werror=stop,rerror=stop",
+                                    disk.id, place));
 }
 
 void add_nbd_disk(Arguments& args, const DiskSpec& disk, const std::string& place) {
@@ -143,9 +161,7 @@ void add_nbd_disk(Arguments& args, const DiskSpec& disk, const std::string& plac
              fmt::format("driver=nbd,node-name={},server.type=unix,server.path={},export={},"
                          "reconnect-delay={},discard=unmap",
                          disk.id, escape(disk.socket), escape(disk.nbd_export), kReconnectSeconds));
-    args.add("-device", fmt::format("virtio-blk-pci,id=disk-{0},drive={0},{1},"
-                                    "werror=stop,rerror=stop",
-                                    disk.id, place));
+    add_drive(args, disk, place);
 }
 
 // Its serial comes from its server, and errors go to the guest.
@@ -182,6 +198,9 @@ void add_disks(Arguments& args, const MachineSpec& spec) {
             case DiskTransport::vhost_user:
                 add_vhost_disk(args, disk, place + boot);
                 break;
+            case DiskTransport::file:
+                add_drive(args, disk, place + ",serial=" + escape(disk.serial));
+                break;
         }
     }
 }
@@ -207,6 +226,11 @@ std::vector<ChildFileSlot> child_files(const MachineSpec& spec) {
     }
     for (std::size_t i = 0; i < spec.nics.size(); ++i) {
         slots.push_back({ChildFile::nic, i});
+    }
+    for (std::size_t i = 0; i < spec.disks.size(); ++i) {
+        if (spec.disks[i].transport == DiskTransport::file) {
+            slots.push_back({ChildFile::disk, 0, i});
+        }
     }
     return slots;
 }

@@ -34,10 +34,11 @@ std::string port_name(std::size_t number);
 std::string disk_chardev(const std::string& disk);
 
 // Descriptors QEMU inherits, beginning with number 3.
-enum class ChildFile { qmp, qmp_spare, agent, serial, serial_log, uefi_variables, nic };
+enum class ChildFile { qmp, qmp_spare, agent, serial, serial_log, uefi_variables, nic, disk };
 struct ChildFileSlot {
     ChildFile file;
-    std::size_t nic = 0;  // index into MachineSpec::nics
+    std::size_t nic = 0;   // index into MachineSpec::nics
+    std::size_t disk = 0;  // index into MachineSpec::disks
 };
 std::vector<ChildFileSlot> child_files(const MachineSpec& spec);
 

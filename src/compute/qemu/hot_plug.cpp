@@ -139,6 +139,8 @@ Status add_back_end(QmpClient& control, const DiskSpec& disk, Deadline deadline)
             return add_disk_node(control, disk, deadline);
         case DiskTransport::vhost_user:
             return add_chardev(control, disk, deadline);
+        case DiskTransport::file:
+            return Error(Code::unsupported, "a file is a disk from the start of a machine only");
     }
     return Error(Code::internal, "unknown disk transport");
 }
@@ -164,6 +166,8 @@ Json disk_device(const DiskSpec& disk, std::size_t port) {
             device["driver"] = "vhost-user-blk-pci";
             device["chardev"] = disk_chardev(disk.id);
             break;
+        case DiskTransport::file:
+            break;  // add_back_end() has refused it
     }
     return device;
 }

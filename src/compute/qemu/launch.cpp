@@ -69,6 +69,8 @@ Result<UniqueFd> open_child_file(const ChildFileSlot& slot, const MachineSpec& s
             return open_variables(spec, facts.ovmf_variables);
         case ChildFile::nic:
             return listen_for(spec.nics[slot.nic].socket, record.user);
+        case ChildFile::disk:
+            return open_file(spec.disks[slot.disk].file, O_RDWR);
     }
     return Error(Code::internal, "unknown child file");
 }
@@ -81,7 +83,9 @@ RuntimeRecord new_record(const MachineSpec& spec, const LaunchFacts& facts) {
     record.runtime_directory = spec.runtime_directory;
     record.serial_log = spec.serial_log;
     for (const auto& disk : spec.disks) {
-        record.disk_sockets.emplace(disk.id, disk.socket);
+        if (disk.transport != DiskTransport::file) {
+            record.disk_sockets.emplace(disk.id, disk.socket);
+        }
     }
     if (facts.separate_users) {
         record.user = instance_uid(spec.id);

@@ -81,6 +81,24 @@ TEST_CASE("the command line of a machine with vhost-user disks is the golden one
     compare_with_golden(spec, kFacts, "vhost-user.args");
 }
 
+TEST_CASE("IST-3: the command line of a machine with a file for a disk is the golden one") {
+    MachineSpec spec = spec_at("/run/kiln/0");
+    DiskSpec file;
+    file.transport = DiskTransport::file;
+    file.id = file.serial = "ephemeral0";
+    file.file = "/var/lib/kiln/instances/i-0123456789abcdef0/ephemeral0.raw";
+    spec.disks.push_back(file);
+    compare_with_golden(spec, kFacts, "file.args");
+    const auto slots = child_files(spec);
+    CHECK(slots.back().file == ChildFile::disk);
+    CHECK(slots.back().disk == 1);
+    spec.disks[1].file = "ephemeral0.raw";
+    CHECK_FALSE(check_spec(spec));
+    spec.disks[1].file = file.file;
+    spec.disks[1].boot_index = 1;
+    CHECK_FALSE(check_spec(spec));
+}
+
 TEST_CASE("commas in paths and names are doubled, so that no option can be smuggled in") {
     MachineSpec spec = spec_at("/run/kiln,x=y");
     spec.product = "t3,micro";

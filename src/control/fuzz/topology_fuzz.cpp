@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Fuzz target: the topology file. Whatever is accepted can be looked up, region by region and zone
-// by zone, by name and by id. Thread model: pure function.
+// Fuzz target: the topology file. Whatever is accepted can be looked up, region by region, zone by
+// zone by name and by id, outpost by outpost; parents and places are zones of the region. Thread
+// model: pure function.
 #include "control/default_network.h"
 #include "control/topology_file.h"
 #include "util/bytes.h"
@@ -21,6 +22,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
             const auto by_name = topology->zone(region.name, zone.name);
             const auto by_id = topology->zone(region.name, zone.id);
             INVARIANT(by_name && by_name->id == zone.id && by_id && by_id->name == zone.name);
+            INVARIANT(!zone.group.empty() && !zone.border_group.empty());
+            INVARIANT(zone.parent.empty() != zone.wants_opt_in());
+            INVARIANT(zone.parent.empty() || topology->zone(region.name, zone.parent));
+        }
+        for (const control::Outpost& outpost : region.outposts) {
+            INVARIANT(topology->outpost(region.name, outpost.arn, "outpostArn"));
+            INVARIANT(topology->zone(region.name, outpost.zone));
         }
     }
     return 0;

@@ -92,6 +92,19 @@ TEST_CASE("a path is taken apart without its escapes, and refused when broken or
     CHECK_FALSE(split_metadata_path(deep).has_value());
 }
 
+TEST_CASE("IST-5: disks are listed that the type has and that are no NVMe disks") {
+    MetadataFacts facts = full_facts();
+    for (const char* type : {"t2.nano", "m5d.large", "gone.large"}) {
+        facts.instance.instance_type = type;
+        CHECK_MESSAGE(
+            text(build_metadata_tree(facts), "meta-data/block-device-mapping") == "ami\nebs1\nroot",
+            type);
+    }
+    facts.instance.instance_type = "m1.small";
+    facts.instance.launch_mappings[1].virtual_name = "ephemeral1";  // its second: it has one
+    CHECK(text(build_metadata_tree(facts), "meta-data/block-device-mapping") == "ami\nebs1\nroot");
+}
+
 TEST_CASE("IMDS-6 IMDS-8: a running instance is told all about itself") {
     const MetadataTree tree = build_metadata_tree(full_facts());
     CHECK(text(tree, "meta-data/instance-id") == "i-0123456789abcdef0");

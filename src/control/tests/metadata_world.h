@@ -42,7 +42,7 @@ inline model::Instance full_instance() {
     instance.launched = UnixMillis{1'749'999'999'123};
     instance.created = instance.launched;
     instance.image_id = model::ImageId("ami-0123456789abcdef0");
-    instance.instance_type = "t2.nano";
+    instance.instance_type = "m3.medium";  // with one disk of the instance store
     instance.root_device_name = "/dev/xvda";
     model::BlockDeviceMapping root;
     root.device_name = "/dev/xvda";

@@ -261,6 +261,8 @@ OTHERS = [
     own("DescribeAggregateIdFormat"),
     own("DescribeAvailabilityZones"),
     own("DescribeRegions"),
+    own("ModifyAvailabilityZoneGroup", GroupName="us-east-1-bos-1", OptInStatus="opted-in", **dict.fromkeys(
+        ("_owner", "_shared", "_public", "_stranger", "_elsewhere"), "InvalidParameterValue")),
     Row("sts", "GetCallerIdentity", own=True),
     Row("sts", "GetSessionToken", own=True),
     Row("sts", "GetAccessKeyInfo", {"AccessKeyId": "{user_key}"}, own=True),

@@ -346,6 +346,12 @@ constexpr std::string_view kMetadataDefaultHttpTokensStateValues[] = {
 };
 constinit const EnumInfo kMetadataDefaultHttpTokensStateEnum{"MetadataDefaultHttpTokensState", kMetadataDefaultHttpTokensStateValues};
 
+constexpr std::string_view kModifyAvailabilityZoneOptInStatusValues[] = {
+    "opted-in",
+    "not-opted-in",
+};
+constinit const EnumInfo kModifyAvailabilityZoneOptInStatusEnum{"ModifyAvailabilityZoneOptInStatus", kModifyAvailabilityZoneOptInStatusValues};
+
 constexpr std::string_view kNestedVirtualizationSpecificationValues[] = {
     "enabled",
     "disabled",

@@ -4,9 +4,8 @@
 
 #include "api/generated/ec2/describe_instance_types.h"
 #include "api/generated/ec2/launch_template_version.h"
+#include "api/generated/ec2/modify_availability_zone_group.h"
 #include "api/generated/ec2/modify_image_attribute.h"
-#include "api/generated/ec2/modify_instance_attribute.h"
-#include "api/generated/ec2/modify_instance_metadata_defaults.h"
 #include "api/generated/ec2/request_launch_template_data.h"
 #include "api/generated/ec2/reservation.h"
 #include "api/generated/ec2/response_launch_template_data.h"
@@ -226,6 +225,18 @@ constexpr MemberInfo kMemoryMiBRequestMembers[] = {
 };
 constinit const StructInfo kMemoryMiBRequest = struct_info<MemoryMiBRequest, Roles{.member = true}>("MemoryMiBRequest", kMemoryMiBRequestMembers);
 
+constexpr MemberInfo kModifyAvailabilityZoneGroupRequestMembers[] = {
+    {"GroupName", "GroupName", "GroupName", {.kind = Kind::string}, offsetof(ModifyAvailabilityZoneGroupRequest, group_name), true, false},
+    {"OptInStatus", "OptInStatus", "OptInStatus", {.kind = Kind::string, .values = &kModifyAvailabilityZoneOptInStatusEnum}, offsetof(ModifyAvailabilityZoneGroupRequest, opt_in_status), true, false},
+    {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(ModifyAvailabilityZoneGroupRequest, dry_run), false, false},
+};
+constinit const StructInfo kModifyAvailabilityZoneGroupRequest = struct_info<ModifyAvailabilityZoneGroupRequest, Roles{.root = true}>("ModifyAvailabilityZoneGroupRequest", kModifyAvailabilityZoneGroupRequestMembers);
+
+constexpr MemberInfo kModifyAvailabilityZoneGroupResultMembers[] = {
+    {"Return", "Return", "return", {.kind = Kind::boolean}, offsetof(ModifyAvailabilityZoneGroupResult, return_), false, false},
+};
+constinit const StructInfo kModifyAvailabilityZoneGroupResult = struct_info<ModifyAvailabilityZoneGroupResult, Roles{.root = true}>("ModifyAvailabilityZoneGroupResult", kModifyAvailabilityZoneGroupResultMembers);
+
 constexpr MemberInfo kModifyImageAttributeRequestMembers[] = {
     {"Attribute", "Attribute", "Attribute", {.kind = Kind::string}, offsetof(ModifyImageAttributeRequest, attribute), false, false},
     {"Description", "Description", "Description", {.kind = Kind::structure, .structure = &kAttributeValue}, offsetof(ModifyImageAttributeRequest, description), false, false},
@@ -242,37 +253,5 @@ constexpr MemberInfo kModifyImageAttributeRequestMembers[] = {
     {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(ModifyImageAttributeRequest, dry_run), false, false},
 };
 constinit const StructInfo kModifyImageAttributeRequest = struct_info<ModifyImageAttributeRequest, Roles{.root = true}>("ModifyImageAttributeRequest", kModifyImageAttributeRequestMembers);
-
-constexpr MemberInfo kModifyInstanceAttributeRequestMembers[] = {
-    {"SourceDestCheck", "SourceDestCheck", "SourceDestCheck", {.kind = Kind::structure, .structure = &kAttributeBooleanValue}, offsetof(ModifyInstanceAttributeRequest, source_dest_check), false, false},
-    {"EnclaveOptions", "EnclaveOptions", "EnclaveOptions", {.kind = Kind::structure, .structure = &kEnclaveOptionsRequest}, offsetof(ModifyInstanceAttributeRequest, enclave_options), false, false},
-    {"DisableApiStop", "DisableApiStop", "DisableApiStop", {.kind = Kind::structure, .structure = &kAttributeBooleanValue}, offsetof(ModifyInstanceAttributeRequest, disable_api_stop), false, false},
-    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(ModifyInstanceAttributeRequest, dry_run), false, false},
-    {"InstanceId", "InstanceId", "instanceId", {.kind = Kind::string}, offsetof(ModifyInstanceAttributeRequest, instance_id), true, false},
-    {"Attribute", "Attribute", "attribute", {.kind = Kind::string, .values = &kInstanceAttributeNameEnum}, offsetof(ModifyInstanceAttributeRequest, attribute), false, false},
-    {"Value", "Value", "value", {.kind = Kind::string}, offsetof(ModifyInstanceAttributeRequest, value), false, true},
-    {"BlockDeviceMappings", "BlockDeviceMapping", "blockDeviceMapping", {.kind = Kind::list, .list = &kInstanceBlockDeviceMappingSpecificationListList}, offsetof(ModifyInstanceAttributeRequest, block_device_mappings), false, false},
-    {"DisableApiTermination", "DisableApiTermination", "disableApiTermination", {.kind = Kind::structure, .structure = &kAttributeBooleanValue}, offsetof(ModifyInstanceAttributeRequest, disable_api_termination), false, false},
-    {"InstanceType", "InstanceType", "instanceType", {.kind = Kind::structure, .structure = &kAttributeValue}, offsetof(ModifyInstanceAttributeRequest, instance_type), false, false},
-    {"Kernel", "Kernel", "kernel", {.kind = Kind::structure, .structure = &kAttributeValue}, offsetof(ModifyInstanceAttributeRequest, kernel), false, false},
-    {"Ramdisk", "Ramdisk", "ramdisk", {.kind = Kind::structure, .structure = &kAttributeValue}, offsetof(ModifyInstanceAttributeRequest, ramdisk), false, false},
-    {"UserData", "UserData", "userData", {.kind = Kind::structure, .structure = &kSecureBlobAttributeValue}, offsetof(ModifyInstanceAttributeRequest, user_data), false, false},
-    {"InstanceInitiatedShutdownBehavior", "InstanceInitiatedShutdownBehavior", "instanceInitiatedShutdownBehavior", {.kind = Kind::structure, .structure = &kAttributeValue}, offsetof(ModifyInstanceAttributeRequest, instance_initiated_shutdown_behavior), false, false},
-    {"Groups", "GroupId", "GroupId", {.kind = Kind::list, .list = &kGroupIdStringListList}, offsetof(ModifyInstanceAttributeRequest, groups), false, false},
-    {"EbsOptimized", "EbsOptimized", "ebsOptimized", {.kind = Kind::structure, .structure = &kAttributeBooleanValue}, offsetof(ModifyInstanceAttributeRequest, ebs_optimized), false, false},
-    {"SriovNetSupport", "SriovNetSupport", "sriovNetSupport", {.kind = Kind::structure, .structure = &kAttributeValue}, offsetof(ModifyInstanceAttributeRequest, sriov_net_support), false, false},
-    {"EnaSupport", "EnaSupport", "enaSupport", {.kind = Kind::structure, .structure = &kAttributeBooleanValue}, offsetof(ModifyInstanceAttributeRequest, ena_support), false, false},
-};
-constinit const StructInfo kModifyInstanceAttributeRequest = struct_info<ModifyInstanceAttributeRequest, Roles{.root = true}>("ModifyInstanceAttributeRequest", kModifyInstanceAttributeRequestMembers);
-
-constexpr MemberInfo kModifyInstanceMetadataDefaultsRequestMembers[] = {
-    {"HttpTokens", "HttpTokens", "HttpTokens", {.kind = Kind::string, .values = &kMetadataDefaultHttpTokensStateEnum}, offsetof(ModifyInstanceMetadataDefaultsRequest, http_tokens), false, false},
-    {"HttpPutResponseHopLimit", "HttpPutResponseHopLimit", "HttpPutResponseHopLimit", {.kind = Kind::integer}, offsetof(ModifyInstanceMetadataDefaultsRequest, http_put_response_hop_limit), false, false},
-    {"HttpEndpoint", "HttpEndpoint", "HttpEndpoint", {.kind = Kind::string, .values = &kDefaultInstanceMetadataEndpointStateEnum}, offsetof(ModifyInstanceMetadataDefaultsRequest, http_endpoint), false, false},
-    {"InstanceMetadataTags", "InstanceMetadataTags", "InstanceMetadataTags", {.kind = Kind::string, .values = &kDefaultInstanceMetadataTagsStateEnum}, offsetof(ModifyInstanceMetadataDefaultsRequest, instance_metadata_tags), false, false},
-    {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(ModifyInstanceMetadataDefaultsRequest, dry_run), false, false},
-    {"HttpTokensEnforced", "HttpTokensEnforced", "HttpTokensEnforced", {.kind = Kind::string, .values = &kDefaultHttpTokensEnforcedStateEnum}, offsetof(ModifyInstanceMetadataDefaultsRequest, http_tokens_enforced), false, false},
-};
-constinit const StructInfo kModifyInstanceMetadataDefaultsRequest = struct_info<ModifyInstanceMetadataDefaultsRequest, Roles{.root = true}>("ModifyInstanceMetadataDefaultsRequest", kModifyInstanceMetadataDefaultsRequestMembers);
 
 }  // namespace kiln::api::ec2::tables

@@ -5,6 +5,7 @@
 #include "api/generated/ec2/describe_instance_types.h"
 #include "api/generated/ec2/describe_network_acls.h"
 #include "api/generated/ec2/describe_network_interfaces.h"
+#include "api/generated/ec2/modify_instance_attribute.h"
 #include "api/generated/ec2/modify_instance_metadata_defaults.h"
 #include "api/generated/ec2/modify_instance_metadata_options.h"
 #include "api/generated/ec2/modify_launch_template.h"
@@ -32,6 +33,38 @@ constinit const ListInfo kNetworkAclListList = list_info<NetworkAcl>("item", {.k
 constinit const ListInfo kNetworkCardInfoListList = list_info<NetworkCardInfo>("item", {.kind = Kind::structure, .structure = &kNetworkCardInfo});
 
 constinit const ListInfo kNetworkInterfaceListList = list_info<NetworkInterface>("item", {.kind = Kind::structure, .structure = &kNetworkInterface});
+
+constexpr MemberInfo kModifyInstanceAttributeRequestMembers[] = {
+    {"SourceDestCheck", "SourceDestCheck", "SourceDestCheck", {.kind = Kind::structure, .structure = &kAttributeBooleanValue}, offsetof(ModifyInstanceAttributeRequest, source_dest_check), false, false},
+    {"EnclaveOptions", "EnclaveOptions", "EnclaveOptions", {.kind = Kind::structure, .structure = &kEnclaveOptionsRequest}, offsetof(ModifyInstanceAttributeRequest, enclave_options), false, false},
+    {"DisableApiStop", "DisableApiStop", "DisableApiStop", {.kind = Kind::structure, .structure = &kAttributeBooleanValue}, offsetof(ModifyInstanceAttributeRequest, disable_api_stop), false, false},
+    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(ModifyInstanceAttributeRequest, dry_run), false, false},
+    {"InstanceId", "InstanceId", "instanceId", {.kind = Kind::string}, offsetof(ModifyInstanceAttributeRequest, instance_id), true, false},
+    {"Attribute", "Attribute", "attribute", {.kind = Kind::string, .values = &kInstanceAttributeNameEnum}, offsetof(ModifyInstanceAttributeRequest, attribute), false, false},
+    {"Value", "Value", "value", {.kind = Kind::string}, offsetof(ModifyInstanceAttributeRequest, value), false, true},
+    {"BlockDeviceMappings", "BlockDeviceMapping", "blockDeviceMapping", {.kind = Kind::list, .list = &kInstanceBlockDeviceMappingSpecificationListList}, offsetof(ModifyInstanceAttributeRequest, block_device_mappings), false, false},
+    {"DisableApiTermination", "DisableApiTermination", "disableApiTermination", {.kind = Kind::structure, .structure = &kAttributeBooleanValue}, offsetof(ModifyInstanceAttributeRequest, disable_api_termination), false, false},
+    {"InstanceType", "InstanceType", "instanceType", {.kind = Kind::structure, .structure = &kAttributeValue}, offsetof(ModifyInstanceAttributeRequest, instance_type), false, false},
+    {"Kernel", "Kernel", "kernel", {.kind = Kind::structure, .structure = &kAttributeValue}, offsetof(ModifyInstanceAttributeRequest, kernel), false, false},
+    {"Ramdisk", "Ramdisk", "ramdisk", {.kind = Kind::structure, .structure = &kAttributeValue}, offsetof(ModifyInstanceAttributeRequest, ramdisk), false, false},
+    {"UserData", "UserData", "userData", {.kind = Kind::structure, .structure = &kSecureBlobAttributeValue}, offsetof(ModifyInstanceAttributeRequest, user_data), false, false},
+    {"InstanceInitiatedShutdownBehavior", "InstanceInitiatedShutdownBehavior", "instanceInitiatedShutdownBehavior", {.kind = Kind::structure, .structure = &kAttributeValue}, offsetof(ModifyInstanceAttributeRequest, instance_initiated_shutdown_behavior), false, false},
+    {"Groups", "GroupId", "GroupId", {.kind = Kind::list, .list = &kGroupIdStringListList}, offsetof(ModifyInstanceAttributeRequest, groups), false, false},
+    {"EbsOptimized", "EbsOptimized", "ebsOptimized", {.kind = Kind::structure, .structure = &kAttributeBooleanValue}, offsetof(ModifyInstanceAttributeRequest, ebs_optimized), false, false},
+    {"SriovNetSupport", "SriovNetSupport", "sriovNetSupport", {.kind = Kind::structure, .structure = &kAttributeValue}, offsetof(ModifyInstanceAttributeRequest, sriov_net_support), false, false},
+    {"EnaSupport", "EnaSupport", "enaSupport", {.kind = Kind::structure, .structure = &kAttributeBooleanValue}, offsetof(ModifyInstanceAttributeRequest, ena_support), false, false},
+};
+constinit const StructInfo kModifyInstanceAttributeRequest = struct_info<ModifyInstanceAttributeRequest, Roles{.root = true}>("ModifyInstanceAttributeRequest", kModifyInstanceAttributeRequestMembers);
+
+constexpr MemberInfo kModifyInstanceMetadataDefaultsRequestMembers[] = {
+    {"HttpTokens", "HttpTokens", "HttpTokens", {.kind = Kind::string, .values = &kMetadataDefaultHttpTokensStateEnum}, offsetof(ModifyInstanceMetadataDefaultsRequest, http_tokens), false, false},
+    {"HttpPutResponseHopLimit", "HttpPutResponseHopLimit", "HttpPutResponseHopLimit", {.kind = Kind::integer}, offsetof(ModifyInstanceMetadataDefaultsRequest, http_put_response_hop_limit), false, false},
+    {"HttpEndpoint", "HttpEndpoint", "HttpEndpoint", {.kind = Kind::string, .values = &kDefaultInstanceMetadataEndpointStateEnum}, offsetof(ModifyInstanceMetadataDefaultsRequest, http_endpoint), false, false},
+    {"InstanceMetadataTags", "InstanceMetadataTags", "InstanceMetadataTags", {.kind = Kind::string, .values = &kDefaultInstanceMetadataTagsStateEnum}, offsetof(ModifyInstanceMetadataDefaultsRequest, instance_metadata_tags), false, false},
+    {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(ModifyInstanceMetadataDefaultsRequest, dry_run), false, false},
+    {"HttpTokensEnforced", "HttpTokensEnforced", "HttpTokensEnforced", {.kind = Kind::string, .values = &kDefaultHttpTokensEnforcedStateEnum}, offsetof(ModifyInstanceMetadataDefaultsRequest, http_tokens_enforced), false, false},
+};
+constinit const StructInfo kModifyInstanceMetadataDefaultsRequest = struct_info<ModifyInstanceMetadataDefaultsRequest, Roles{.root = true}>("ModifyInstanceMetadataDefaultsRequest", kModifyInstanceMetadataDefaultsRequestMembers);
 
 constexpr MemberInfo kModifyInstanceMetadataDefaultsResultMembers[] = {
     {"Return", "Return", "return", {.kind = Kind::boolean}, offsetof(ModifyInstanceMetadataDefaultsResult, return_), false, false},
@@ -318,17 +351,5 @@ constexpr MemberInfo kNetworkInterfaceAttachmentChangesMembers[] = {
     {"DeleteOnTermination", "DeleteOnTermination", "deleteOnTermination", {.kind = Kind::boolean}, offsetof(NetworkInterfaceAttachmentChanges, delete_on_termination), false, false},
 };
 constinit const StructInfo kNetworkInterfaceAttachmentChanges = struct_info<NetworkInterfaceAttachmentChanges, Roles{.member = true}>("NetworkInterfaceAttachmentChanges", kNetworkInterfaceAttachmentChangesMembers);
-
-constexpr MemberInfo kNetworkInterfaceCountMembers[] = {
-    {"Min", "Min", "min", {.kind = Kind::integer}, offsetof(NetworkInterfaceCount, min), false, false},
-    {"Max", "Max", "max", {.kind = Kind::integer}, offsetof(NetworkInterfaceCount, max), false, false},
-};
-constinit const StructInfo kNetworkInterfaceCount = struct_info<NetworkInterfaceCount, Roles{.member = true}>("NetworkInterfaceCount", kNetworkInterfaceCountMembers);
-
-constexpr MemberInfo kNetworkInterfaceCountRequestMembers[] = {
-    {"Min", "Min", "Min", {.kind = Kind::integer}, offsetof(NetworkInterfaceCountRequest, min), false, false},
-    {"Max", "Max", "Max", {.kind = Kind::integer}, offsetof(NetworkInterfaceCountRequest, max), false, false},
-};
-constinit const StructInfo kNetworkInterfaceCountRequest = struct_info<NetworkInterfaceCountRequest, Roles{.member = true}>("NetworkInterfaceCountRequest", kNetworkInterfaceCountRequestMembers);
 
 }  // namespace kiln::api::ec2::tables

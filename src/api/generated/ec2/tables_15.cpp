@@ -15,7 +15,6 @@
 #include "api/generated/ec2/private_ip_address_specification.h"
 #include "api/generated/ec2/product_code.h"
 #include "api/generated/ec2/reboot_instances.h"
-#include "api/generated/ec2/register_image.h"
 #include "api/generated/ec2/request_launch_template_data.h"
 #include "api/generated/ec2/reservation.h"
 #include "api/generated/ec2/response_launch_template_data.h"
@@ -47,6 +46,18 @@ constinit const ListInfo kPropagatingVgwListList = list_info<PropagatingVgw>("it
 constinit const ListInfo kRegionGeographyListList = list_info<RegionGeography>("item", {.kind = Kind::structure, .structure = &kRegionGeography});
 
 constinit const ListInfo kRegionListList = list_info<Region>("item", {.kind = Kind::structure, .structure = &kRegion});
+
+constexpr MemberInfo kNetworkInterfaceCountMembers[] = {
+    {"Min", "Min", "min", {.kind = Kind::integer}, offsetof(NetworkInterfaceCount, min), false, false},
+    {"Max", "Max", "max", {.kind = Kind::integer}, offsetof(NetworkInterfaceCount, max), false, false},
+};
+constinit const StructInfo kNetworkInterfaceCount = struct_info<NetworkInterfaceCount, Roles{.member = true}>("NetworkInterfaceCount", kNetworkInterfaceCountMembers);
+
+constexpr MemberInfo kNetworkInterfaceCountRequestMembers[] = {
+    {"Min", "Min", "Min", {.kind = Kind::integer}, offsetof(NetworkInterfaceCountRequest, min), false, false},
+    {"Max", "Max", "Max", {.kind = Kind::integer}, offsetof(NetworkInterfaceCountRequest, max), false, false},
+};
+constinit const StructInfo kNetworkInterfaceCountRequest = struct_info<NetworkInterfaceCountRequest, Roles{.member = true}>("NetworkInterfaceCountRequest", kNetworkInterfaceCountRequestMembers);
 
 constexpr MemberInfo kNetworkInterfaceIpv6AddressMembers[] = {
     {"Ipv6Address", "Ipv6Address", "ipv6Address", {.kind = Kind::string}, offsetof(NetworkInterfaceIpv6Address, ipv6_address), false, false},
@@ -234,32 +245,5 @@ constexpr MemberInfo kRegionGeographyMembers[] = {
     {"Name", "Name", "name", {.kind = Kind::string}, offsetof(RegionGeography, name), false, false},
 };
 constinit const StructInfo kRegionGeography = struct_info<RegionGeography, Roles{}>("RegionGeography", kRegionGeographyMembers);
-
-constexpr MemberInfo kRegisterImageRequestMembers[] = {
-    {"ImageLocation", "ImageLocation", "ImageLocation", {.kind = Kind::string}, offsetof(RegisterImageRequest, image_location), false, false},
-    {"BillingProducts", "BillingProduct", "BillingProduct", {.kind = Kind::list, .list = &kBillingProductListList}, offsetof(RegisterImageRequest, billing_products), false, false},
-    {"BootMode", "BootMode", "BootMode", {.kind = Kind::string, .values = &kBootModeValuesEnum}, offsetof(RegisterImageRequest, boot_mode), false, false},
-    {"TpmSupport", "TpmSupport", "TpmSupport", {.kind = Kind::string, .values = &kTpmSupportValuesEnum}, offsetof(RegisterImageRequest, tpm_support), false, false},
-    {"UefiData", "UefiData", "UefiData", {.kind = Kind::string}, offsetof(RegisterImageRequest, uefi_data), false, true},
-    {"ImdsSupport", "ImdsSupport", "ImdsSupport", {.kind = Kind::string, .values = &kImdsSupportValuesEnum}, offsetof(RegisterImageRequest, imds_support), false, false},
-    {"TagSpecifications", "TagSpecification", "TagSpecification", {.kind = Kind::list, .list = &kTagSpecificationListList}, offsetof(RegisterImageRequest, tag_specifications), false, false},
-    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(RegisterImageRequest, dry_run), false, false},
-    {"Name", "Name", "name", {.kind = Kind::string}, offsetof(RegisterImageRequest, name), true, false},
-    {"Description", "Description", "description", {.kind = Kind::string}, offsetof(RegisterImageRequest, description), false, false},
-    {"Architecture", "Architecture", "architecture", {.kind = Kind::string, .values = &kArchitectureValuesEnum}, offsetof(RegisterImageRequest, architecture), false, false},
-    {"KernelId", "KernelId", "kernelId", {.kind = Kind::string}, offsetof(RegisterImageRequest, kernel_id), false, false},
-    {"RamdiskId", "RamdiskId", "ramdiskId", {.kind = Kind::string}, offsetof(RegisterImageRequest, ramdisk_id), false, false},
-    {"RootDeviceName", "RootDeviceName", "rootDeviceName", {.kind = Kind::string}, offsetof(RegisterImageRequest, root_device_name), false, false},
-    {"BlockDeviceMappings", "BlockDeviceMapping", "BlockDeviceMapping", {.kind = Kind::list, .list = &kBlockDeviceMappingRequestListList}, offsetof(RegisterImageRequest, block_device_mappings), false, false},
-    {"VirtualizationType", "VirtualizationType", "virtualizationType", {.kind = Kind::string}, offsetof(RegisterImageRequest, virtualization_type), false, false},
-    {"SriovNetSupport", "SriovNetSupport", "sriovNetSupport", {.kind = Kind::string}, offsetof(RegisterImageRequest, sriov_net_support), false, false},
-    {"EnaSupport", "EnaSupport", "enaSupport", {.kind = Kind::boolean}, offsetof(RegisterImageRequest, ena_support), false, false},
-};
-constinit const StructInfo kRegisterImageRequest = struct_info<RegisterImageRequest, Roles{.root = true}>("RegisterImageRequest", kRegisterImageRequestMembers);
-
-constexpr MemberInfo kRegisterImageResultMembers[] = {
-    {"ImageId", "ImageId", "imageId", {.kind = Kind::string}, offsetof(RegisterImageResult, image_id), false, false},
-};
-constinit const StructInfo kRegisterImageResult = struct_info<RegisterImageResult, Roles{.root = true}>("RegisterImageResult", kRegisterImageResultMembers);
 
 }  // namespace kiln::api::ec2::tables

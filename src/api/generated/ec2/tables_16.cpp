@@ -8,7 +8,7 @@
 #include "api/generated/ec2/describe_route_tables.h"
 #include "api/generated/ec2/describe_security_groups.h"
 #include "api/generated/ec2/modify_instance_attribute.h"
-#include "api/generated/ec2/modify_security_group_rules.h"
+#include "api/generated/ec2/register_image.h"
 #include "api/generated/ec2/replace_iam_instance_profile_association.h"
 #include "api/generated/ec2/replace_root_volume_task.h"
 #include "api/generated/ec2/request_launch_template_data.h"
@@ -21,7 +21,6 @@
 #include "api/generated/ec2/revoke_security_group_ingress.h"
 #include "api/generated/ec2/revoked_security_group_rule.h"
 #include "api/generated/ec2/run_instances.h"
-#include "api/generated/ec2/security_group_rule.h"
 #include "api/generated/ec2/tables.h"
 
 namespace kiln::api::ec2::tables {
@@ -48,7 +47,32 @@ constinit const ListInfo kSecondaryInterfacePrivateIpAddressSpecificationListReq
 
 constinit const ListInfo kSecurityGroupListList = list_info<SecurityGroup>("item", {.kind = Kind::structure, .structure = &kSecurityGroup});
 
-constinit const ListInfo kSecurityGroupRuleListList = list_info<SecurityGroupRule>("item", {.kind = Kind::structure, .structure = &kSecurityGroupRule});
+constexpr MemberInfo kRegisterImageRequestMembers[] = {
+    {"ImageLocation", "ImageLocation", "ImageLocation", {.kind = Kind::string}, offsetof(RegisterImageRequest, image_location), false, false},
+    {"BillingProducts", "BillingProduct", "BillingProduct", {.kind = Kind::list, .list = &kBillingProductListList}, offsetof(RegisterImageRequest, billing_products), false, false},
+    {"BootMode", "BootMode", "BootMode", {.kind = Kind::string, .values = &kBootModeValuesEnum}, offsetof(RegisterImageRequest, boot_mode), false, false},
+    {"TpmSupport", "TpmSupport", "TpmSupport", {.kind = Kind::string, .values = &kTpmSupportValuesEnum}, offsetof(RegisterImageRequest, tpm_support), false, false},
+    {"UefiData", "UefiData", "UefiData", {.kind = Kind::string}, offsetof(RegisterImageRequest, uefi_data), false, true},
+    {"ImdsSupport", "ImdsSupport", "ImdsSupport", {.kind = Kind::string, .values = &kImdsSupportValuesEnum}, offsetof(RegisterImageRequest, imds_support), false, false},
+    {"TagSpecifications", "TagSpecification", "TagSpecification", {.kind = Kind::list, .list = &kTagSpecificationListList}, offsetof(RegisterImageRequest, tag_specifications), false, false},
+    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(RegisterImageRequest, dry_run), false, false},
+    {"Name", "Name", "name", {.kind = Kind::string}, offsetof(RegisterImageRequest, name), true, false},
+    {"Description", "Description", "description", {.kind = Kind::string}, offsetof(RegisterImageRequest, description), false, false},
+    {"Architecture", "Architecture", "architecture", {.kind = Kind::string, .values = &kArchitectureValuesEnum}, offsetof(RegisterImageRequest, architecture), false, false},
+    {"KernelId", "KernelId", "kernelId", {.kind = Kind::string}, offsetof(RegisterImageRequest, kernel_id), false, false},
+    {"RamdiskId", "RamdiskId", "ramdiskId", {.kind = Kind::string}, offsetof(RegisterImageRequest, ramdisk_id), false, false},
+    {"RootDeviceName", "RootDeviceName", "rootDeviceName", {.kind = Kind::string}, offsetof(RegisterImageRequest, root_device_name), false, false},
+    {"BlockDeviceMappings", "BlockDeviceMapping", "BlockDeviceMapping", {.kind = Kind::list, .list = &kBlockDeviceMappingRequestListList}, offsetof(RegisterImageRequest, block_device_mappings), false, false},
+    {"VirtualizationType", "VirtualizationType", "virtualizationType", {.kind = Kind::string}, offsetof(RegisterImageRequest, virtualization_type), false, false},
+    {"SriovNetSupport", "SriovNetSupport", "sriovNetSupport", {.kind = Kind::string}, offsetof(RegisterImageRequest, sriov_net_support), false, false},
+    {"EnaSupport", "EnaSupport", "enaSupport", {.kind = Kind::boolean}, offsetof(RegisterImageRequest, ena_support), false, false},
+};
+constinit const StructInfo kRegisterImageRequest = struct_info<RegisterImageRequest, Roles{.root = true}>("RegisterImageRequest", kRegisterImageRequestMembers);
+
+constexpr MemberInfo kRegisterImageResultMembers[] = {
+    {"ImageId", "ImageId", "imageId", {.kind = Kind::string}, offsetof(RegisterImageResult, image_id), false, false},
+};
+constinit const StructInfo kRegisterImageResult = struct_info<RegisterImageResult, Roles{.root = true}>("RegisterImageResult", kRegisterImageResultMembers);
 
 constexpr MemberInfo kReplaceIamInstanceProfileAssociationRequestMembers[] = {
     {"IamInstanceProfile", "IamInstanceProfile", "IamInstanceProfile", {.kind = Kind::structure, .structure = &kIamInstanceProfileSpecification}, offsetof(ReplaceIamInstanceProfileAssociationRequest, iam_instance_profile), true, false},
@@ -398,35 +422,5 @@ constexpr MemberInfo kSecurityGroupMembers[] = {
     {"IpPermissions", "IpPermissions", "ipPermissions", {.kind = Kind::list, .list = &kIpPermissionListList}, offsetof(SecurityGroup, ip_permissions), false, false},
 };
 constinit const StructInfo kSecurityGroup = struct_info<SecurityGroup, Roles{}>("SecurityGroup", kSecurityGroupMembers);
-
-constexpr MemberInfo kSecurityGroupRuleMembers[] = {
-    {"SecurityGroupRuleId", "SecurityGroupRuleId", "securityGroupRuleId", {.kind = Kind::string}, offsetof(SecurityGroupRule, security_group_rule_id), false, false},
-    {"GroupId", "GroupId", "groupId", {.kind = Kind::string}, offsetof(SecurityGroupRule, group_id), false, false},
-    {"GroupOwnerId", "GroupOwnerId", "groupOwnerId", {.kind = Kind::string}, offsetof(SecurityGroupRule, group_owner_id), false, false},
-    {"IsEgress", "IsEgress", "isEgress", {.kind = Kind::boolean}, offsetof(SecurityGroupRule, is_egress), false, false},
-    {"IpProtocol", "IpProtocol", "ipProtocol", {.kind = Kind::string}, offsetof(SecurityGroupRule, ip_protocol), false, false},
-    {"FromPort", "FromPort", "fromPort", {.kind = Kind::integer}, offsetof(SecurityGroupRule, from_port), false, false},
-    {"ToPort", "ToPort", "toPort", {.kind = Kind::integer}, offsetof(SecurityGroupRule, to_port), false, false},
-    {"CidrIpv4", "CidrIpv4", "cidrIpv4", {.kind = Kind::string}, offsetof(SecurityGroupRule, cidr_ipv4), false, false},
-    {"CidrIpv6", "CidrIpv6", "cidrIpv6", {.kind = Kind::string}, offsetof(SecurityGroupRule, cidr_ipv6), false, false},
-    {"PrefixListId", "PrefixListId", "prefixListId", {.kind = Kind::string}, offsetof(SecurityGroupRule, prefix_list_id), false, false},
-    {"ReferencedGroupInfo", "ReferencedGroupInfo", "referencedGroupInfo", {.kind = Kind::structure, .structure = &kReferencedSecurityGroup}, offsetof(SecurityGroupRule, referenced_group_info), false, false},
-    {"Description", "Description", "description", {.kind = Kind::string}, offsetof(SecurityGroupRule, description), false, false},
-    {"Tags", "TagSet", "tagSet", {.kind = Kind::list, .list = &kTagListList}, offsetof(SecurityGroupRule, tags), false, false},
-    {"SecurityGroupRuleArn", "SecurityGroupRuleArn", "securityGroupRuleArn", {.kind = Kind::string}, offsetof(SecurityGroupRule, security_group_rule_arn), false, false},
-};
-constinit const StructInfo kSecurityGroupRule = struct_info<SecurityGroupRule, Roles{}>("SecurityGroupRule", kSecurityGroupRuleMembers);
-
-constexpr MemberInfo kSecurityGroupRuleRequestMembers[] = {
-    {"IpProtocol", "IpProtocol", "IpProtocol", {.kind = Kind::string}, offsetof(SecurityGroupRuleRequest, ip_protocol), false, false},
-    {"FromPort", "FromPort", "FromPort", {.kind = Kind::integer}, offsetof(SecurityGroupRuleRequest, from_port), false, false},
-    {"ToPort", "ToPort", "ToPort", {.kind = Kind::integer}, offsetof(SecurityGroupRuleRequest, to_port), false, false},
-    {"CidrIpv4", "CidrIpv4", "CidrIpv4", {.kind = Kind::string}, offsetof(SecurityGroupRuleRequest, cidr_ipv4), false, false},
-    {"CidrIpv6", "CidrIpv6", "CidrIpv6", {.kind = Kind::string}, offsetof(SecurityGroupRuleRequest, cidr_ipv6), false, false},
-    {"PrefixListId", "PrefixListId", "PrefixListId", {.kind = Kind::string}, offsetof(SecurityGroupRuleRequest, prefix_list_id), false, false},
-    {"ReferencedGroupId", "ReferencedGroupId", "ReferencedGroupId", {.kind = Kind::string}, offsetof(SecurityGroupRuleRequest, referenced_group_id), false, false},
-    {"Description", "Description", "Description", {.kind = Kind::string}, offsetof(SecurityGroupRuleRequest, description), false, false},
-};
-constinit const StructInfo kSecurityGroupRuleRequest = struct_info<SecurityGroupRuleRequest, Roles{.member = true}>("SecurityGroupRuleRequest", kSecurityGroupRuleRequestMembers);
 
 }  // namespace kiln::api::ec2::tables

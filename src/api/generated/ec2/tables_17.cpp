@@ -10,6 +10,7 @@
 #include "api/generated/ec2/request_launch_template_data.h"
 #include "api/generated/ec2/response_launch_template_data.h"
 #include "api/generated/ec2/run_instances.h"
+#include "api/generated/ec2/security_group_rule.h"
 #include "api/generated/ec2/snapshot.h"
 #include "api/generated/ec2/start_instances.h"
 #include "api/generated/ec2/state_reason.h"
@@ -22,12 +23,12 @@
 #include "api/generated/ec2/unmonitor_instances.h"
 #include "api/generated/ec2/validation_warning.h"
 #include "api/generated/ec2/volume.h"
-#include "api/generated/ec2/volume_attachment.h"
-#include "api/generated/ec2/volume_modification.h"
 
 namespace kiln::api::ec2::tables {
 
 constinit const ListInfo kErrorSetList = list_info<ValidationError>("item", {.kind = Kind::structure, .structure = &kValidationError});
+
+constinit const ListInfo kSecurityGroupRuleListList = list_info<SecurityGroupRule>("item", {.kind = Kind::structure, .structure = &kSecurityGroupRule});
 
 constinit const ListInfo kSecurityGroupRuleUpdateListList = list_info<SecurityGroupRuleUpdate>("item", {.kind = Kind::structure, .structure = &kSecurityGroupRuleUpdate});
 
@@ -47,11 +48,37 @@ constinit const ListInfo kTagSpecificationListList = list_info<TagSpecification>
 
 constinit const ListInfo kUserIdGroupPairListList = list_info<UserIdGroupPair>("item", {.kind = Kind::structure, .structure = &kUserIdGroupPair});
 
-constinit const ListInfo kVolumeAttachmentListList = list_info<VolumeAttachment>("item", {.kind = Kind::structure, .structure = &kVolumeAttachment});
-
 constinit const ListInfo kVolumeListList = list_info<Volume>("item", {.kind = Kind::structure, .structure = &kVolume});
 
-constinit const ListInfo kVolumeModificationListList = list_info<VolumeModification>("item", {.kind = Kind::structure, .structure = &kVolumeModification});
+constexpr MemberInfo kSecurityGroupRuleMembers[] = {
+    {"SecurityGroupRuleId", "SecurityGroupRuleId", "securityGroupRuleId", {.kind = Kind::string}, offsetof(SecurityGroupRule, security_group_rule_id), false, false},
+    {"GroupId", "GroupId", "groupId", {.kind = Kind::string}, offsetof(SecurityGroupRule, group_id), false, false},
+    {"GroupOwnerId", "GroupOwnerId", "groupOwnerId", {.kind = Kind::string}, offsetof(SecurityGroupRule, group_owner_id), false, false},
+    {"IsEgress", "IsEgress", "isEgress", {.kind = Kind::boolean}, offsetof(SecurityGroupRule, is_egress), false, false},
+    {"IpProtocol", "IpProtocol", "ipProtocol", {.kind = Kind::string}, offsetof(SecurityGroupRule, ip_protocol), false, false},
+    {"FromPort", "FromPort", "fromPort", {.kind = Kind::integer}, offsetof(SecurityGroupRule, from_port), false, false},
+    {"ToPort", "ToPort", "toPort", {.kind = Kind::integer}, offsetof(SecurityGroupRule, to_port), false, false},
+    {"CidrIpv4", "CidrIpv4", "cidrIpv4", {.kind = Kind::string}, offsetof(SecurityGroupRule, cidr_ipv4), false, false},
+    {"CidrIpv6", "CidrIpv6", "cidrIpv6", {.kind = Kind::string}, offsetof(SecurityGroupRule, cidr_ipv6), false, false},
+    {"PrefixListId", "PrefixListId", "prefixListId", {.kind = Kind::string}, offsetof(SecurityGroupRule, prefix_list_id), false, false},
+    {"ReferencedGroupInfo", "ReferencedGroupInfo", "referencedGroupInfo", {.kind = Kind::structure, .structure = &kReferencedSecurityGroup}, offsetof(SecurityGroupRule, referenced_group_info), false, false},
+    {"Description", "Description", "description", {.kind = Kind::string}, offsetof(SecurityGroupRule, description), false, false},
+    {"Tags", "TagSet", "tagSet", {.kind = Kind::list, .list = &kTagListList}, offsetof(SecurityGroupRule, tags), false, false},
+    {"SecurityGroupRuleArn", "SecurityGroupRuleArn", "securityGroupRuleArn", {.kind = Kind::string}, offsetof(SecurityGroupRule, security_group_rule_arn), false, false},
+};
+constinit const StructInfo kSecurityGroupRule = struct_info<SecurityGroupRule, Roles{}>("SecurityGroupRule", kSecurityGroupRuleMembers);
+
+constexpr MemberInfo kSecurityGroupRuleRequestMembers[] = {
+    {"IpProtocol", "IpProtocol", "IpProtocol", {.kind = Kind::string}, offsetof(SecurityGroupRuleRequest, ip_protocol), false, false},
+    {"FromPort", "FromPort", "FromPort", {.kind = Kind::integer}, offsetof(SecurityGroupRuleRequest, from_port), false, false},
+    {"ToPort", "ToPort", "ToPort", {.kind = Kind::integer}, offsetof(SecurityGroupRuleRequest, to_port), false, false},
+    {"CidrIpv4", "CidrIpv4", "CidrIpv4", {.kind = Kind::string}, offsetof(SecurityGroupRuleRequest, cidr_ipv4), false, false},
+    {"CidrIpv6", "CidrIpv6", "CidrIpv6", {.kind = Kind::string}, offsetof(SecurityGroupRuleRequest, cidr_ipv6), false, false},
+    {"PrefixListId", "PrefixListId", "PrefixListId", {.kind = Kind::string}, offsetof(SecurityGroupRuleRequest, prefix_list_id), false, false},
+    {"ReferencedGroupId", "ReferencedGroupId", "ReferencedGroupId", {.kind = Kind::string}, offsetof(SecurityGroupRuleRequest, referenced_group_id), false, false},
+    {"Description", "Description", "Description", {.kind = Kind::string}, offsetof(SecurityGroupRuleRequest, description), false, false},
+};
+constinit const StructInfo kSecurityGroupRuleRequest = struct_info<SecurityGroupRuleRequest, Roles{.member = true}>("SecurityGroupRuleRequest", kSecurityGroupRuleRequestMembers);
 
 constexpr MemberInfo kSecurityGroupRuleUpdateMembers[] = {
     {"SecurityGroupRuleId", "SecurityGroupRuleId", "SecurityGroupRuleId", {.kind = Kind::string}, offsetof(SecurityGroupRuleUpdate, security_group_rule_id), true, false},
@@ -313,39 +340,5 @@ constexpr MemberInfo kVolumeMembers[] = {
     {"KmsKeyId", "KmsKeyId", "kmsKeyId", {.kind = Kind::string}, offsetof(Volume, kms_key_id), false, false},
 };
 constinit const StructInfo kVolume = struct_info<Volume, Roles{.root = true}>("Volume", kVolumeMembers);
-
-constexpr MemberInfo kVolumeAttachmentMembers[] = {
-    {"DeleteOnTermination", "DeleteOnTermination", "deleteOnTermination", {.kind = Kind::boolean}, offsetof(VolumeAttachment, delete_on_termination), false, false},
-    {"AssociatedResource", "AssociatedResource", "associatedResource", {.kind = Kind::string}, offsetof(VolumeAttachment, associated_resource), false, false},
-    {"InstanceOwningService", "InstanceOwningService", "instanceOwningService", {.kind = Kind::string}, offsetof(VolumeAttachment, instance_owning_service), false, false},
-    {"EbsCardIndex", "EbsCardIndex", "ebsCardIndex", {.kind = Kind::integer}, offsetof(VolumeAttachment, ebs_card_index), false, false},
-    {"VolumeId", "VolumeId", "volumeId", {.kind = Kind::string}, offsetof(VolumeAttachment, volume_id), false, false},
-    {"InstanceId", "InstanceId", "instanceId", {.kind = Kind::string}, offsetof(VolumeAttachment, instance_id), false, false},
-    {"Device", "Device", "device", {.kind = Kind::string}, offsetof(VolumeAttachment, device), false, false},
-    {"State", "Status", "status", {.kind = Kind::string}, offsetof(VolumeAttachment, state), false, false},
-    {"AttachTime", "AttachTime", "attachTime", {.kind = Kind::timestamp}, offsetof(VolumeAttachment, attach_time), false, false},
-};
-constinit const StructInfo kVolumeAttachment = struct_info<VolumeAttachment, Roles{.root = true}>("VolumeAttachment", kVolumeAttachmentMembers);
-
-constexpr MemberInfo kVolumeModificationMembers[] = {
-    {"VolumeId", "VolumeId", "volumeId", {.kind = Kind::string}, offsetof(VolumeModification, volume_id), false, false},
-    {"ModificationState", "ModificationState", "modificationState", {.kind = Kind::string}, offsetof(VolumeModification, modification_state), false, false},
-    {"StatusMessage", "StatusMessage", "statusMessage", {.kind = Kind::string}, offsetof(VolumeModification, status_message), false, false},
-    {"TargetSize", "TargetSize", "targetSize", {.kind = Kind::integer}, offsetof(VolumeModification, target_size), false, false},
-    {"TargetIops", "TargetIops", "targetIops", {.kind = Kind::integer}, offsetof(VolumeModification, target_iops), false, false},
-    {"TargetVolumeType", "TargetVolumeType", "targetVolumeType", {.kind = Kind::string}, offsetof(VolumeModification, target_volume_type), false, false},
-    {"TargetThroughput", "TargetThroughput", "targetThroughput", {.kind = Kind::integer}, offsetof(VolumeModification, target_throughput), false, false},
-    {"TargetMultiAttachEnabled", "TargetMultiAttachEnabled", "targetMultiAttachEnabled", {.kind = Kind::boolean}, offsetof(VolumeModification, target_multi_attach_enabled), false, false},
-    {"OriginalSize", "OriginalSize", "originalSize", {.kind = Kind::integer}, offsetof(VolumeModification, original_size), false, false},
-    {"OriginalIops", "OriginalIops", "originalIops", {.kind = Kind::integer}, offsetof(VolumeModification, original_iops), false, false},
-    {"OriginalVolumeType", "OriginalVolumeType", "originalVolumeType", {.kind = Kind::string}, offsetof(VolumeModification, original_volume_type), false, false},
-    {"OriginalThroughput", "OriginalThroughput", "originalThroughput", {.kind = Kind::integer}, offsetof(VolumeModification, original_throughput), false, false},
-    {"OriginalMultiAttachEnabled", "OriginalMultiAttachEnabled", "originalMultiAttachEnabled", {.kind = Kind::boolean}, offsetof(VolumeModification, original_multi_attach_enabled), false, false},
-    {"Progress", "Progress", "progress", {.kind = Kind::long_}, offsetof(VolumeModification, progress), false, false},
-    {"StartTime", "StartTime", "startTime", {.kind = Kind::timestamp}, offsetof(VolumeModification, start_time), false, false},
-    {"EndTime", "EndTime", "endTime", {.kind = Kind::timestamp}, offsetof(VolumeModification, end_time), false, false},
-    {"Operator", "Operator", "operator", {.kind = Kind::structure, .structure = &kOperatorResponse}, offsetof(VolumeModification, operator_), false, false},
-};
-constinit const StructInfo kVolumeModification = struct_info<VolumeModification, Roles{.member = true}>("VolumeModification", kVolumeModificationMembers);
 
 }  // namespace kiln::api::ec2::tables

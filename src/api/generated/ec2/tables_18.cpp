@@ -5,9 +5,15 @@
 #include "api/generated/ec2/create_vpc.h"
 #include "api/generated/ec2/describe_volume_status.h"
 #include "api/generated/ec2/tables.h"
+#include "api/generated/ec2/volume_attachment.h"
+#include "api/generated/ec2/volume_modification.h"
 #include "api/generated/ec2/vpc.h"
 
 namespace kiln::api::ec2::tables {
+
+constinit const ListInfo kVolumeAttachmentListList = list_info<VolumeAttachment>("item", {.kind = Kind::structure, .structure = &kVolumeAttachment});
+
+constinit const ListInfo kVolumeModificationListList = list_info<VolumeModification>("item", {.kind = Kind::structure, .structure = &kVolumeModification});
 
 constinit const ListInfo kVolumeStatusActionsListList = list_info<VolumeStatusAction>("item", {.kind = Kind::structure, .structure = &kVolumeStatusAction});
 
@@ -24,6 +30,40 @@ constinit const ListInfo kVpcCidrBlockAssociationSetList = list_info<VpcCidrBloc
 constinit const ListInfo kVpcIpv6CidrBlockAssociationSetList = list_info<VpcIpv6CidrBlockAssociation>("item", {.kind = Kind::structure, .structure = &kVpcIpv6CidrBlockAssociation});
 
 constinit const ListInfo kVpcListList = list_info<Vpc>("item", {.kind = Kind::structure, .structure = &kVpc});
+
+constexpr MemberInfo kVolumeAttachmentMembers[] = {
+    {"DeleteOnTermination", "DeleteOnTermination", "deleteOnTermination", {.kind = Kind::boolean}, offsetof(VolumeAttachment, delete_on_termination), false, false},
+    {"AssociatedResource", "AssociatedResource", "associatedResource", {.kind = Kind::string}, offsetof(VolumeAttachment, associated_resource), false, false},
+    {"InstanceOwningService", "InstanceOwningService", "instanceOwningService", {.kind = Kind::string}, offsetof(VolumeAttachment, instance_owning_service), false, false},
+    {"EbsCardIndex", "EbsCardIndex", "ebsCardIndex", {.kind = Kind::integer}, offsetof(VolumeAttachment, ebs_card_index), false, false},
+    {"VolumeId", "VolumeId", "volumeId", {.kind = Kind::string}, offsetof(VolumeAttachment, volume_id), false, false},
+    {"InstanceId", "InstanceId", "instanceId", {.kind = Kind::string}, offsetof(VolumeAttachment, instance_id), false, false},
+    {"Device", "Device", "device", {.kind = Kind::string}, offsetof(VolumeAttachment, device), false, false},
+    {"State", "Status", "status", {.kind = Kind::string}, offsetof(VolumeAttachment, state), false, false},
+    {"AttachTime", "AttachTime", "attachTime", {.kind = Kind::timestamp}, offsetof(VolumeAttachment, attach_time), false, false},
+};
+constinit const StructInfo kVolumeAttachment = struct_info<VolumeAttachment, Roles{.root = true}>("VolumeAttachment", kVolumeAttachmentMembers);
+
+constexpr MemberInfo kVolumeModificationMembers[] = {
+    {"VolumeId", "VolumeId", "volumeId", {.kind = Kind::string}, offsetof(VolumeModification, volume_id), false, false},
+    {"ModificationState", "ModificationState", "modificationState", {.kind = Kind::string}, offsetof(VolumeModification, modification_state), false, false},
+    {"StatusMessage", "StatusMessage", "statusMessage", {.kind = Kind::string}, offsetof(VolumeModification, status_message), false, false},
+    {"TargetSize", "TargetSize", "targetSize", {.kind = Kind::integer}, offsetof(VolumeModification, target_size), false, false},
+    {"TargetIops", "TargetIops", "targetIops", {.kind = Kind::integer}, offsetof(VolumeModification, target_iops), false, false},
+    {"TargetVolumeType", "TargetVolumeType", "targetVolumeType", {.kind = Kind::string}, offsetof(VolumeModification, target_volume_type), false, false},
+    {"TargetThroughput", "TargetThroughput", "targetThroughput", {.kind = Kind::integer}, offsetof(VolumeModification, target_throughput), false, false},
+    {"TargetMultiAttachEnabled", "TargetMultiAttachEnabled", "targetMultiAttachEnabled", {.kind = Kind::boolean}, offsetof(VolumeModification, target_multi_attach_enabled), false, false},
+    {"OriginalSize", "OriginalSize", "originalSize", {.kind = Kind::integer}, offsetof(VolumeModification, original_size), false, false},
+    {"OriginalIops", "OriginalIops", "originalIops", {.kind = Kind::integer}, offsetof(VolumeModification, original_iops), false, false},
+    {"OriginalVolumeType", "OriginalVolumeType", "originalVolumeType", {.kind = Kind::string}, offsetof(VolumeModification, original_volume_type), false, false},
+    {"OriginalThroughput", "OriginalThroughput", "originalThroughput", {.kind = Kind::integer}, offsetof(VolumeModification, original_throughput), false, false},
+    {"OriginalMultiAttachEnabled", "OriginalMultiAttachEnabled", "originalMultiAttachEnabled", {.kind = Kind::boolean}, offsetof(VolumeModification, original_multi_attach_enabled), false, false},
+    {"Progress", "Progress", "progress", {.kind = Kind::long_}, offsetof(VolumeModification, progress), false, false},
+    {"StartTime", "StartTime", "startTime", {.kind = Kind::timestamp}, offsetof(VolumeModification, start_time), false, false},
+    {"EndTime", "EndTime", "endTime", {.kind = Kind::timestamp}, offsetof(VolumeModification, end_time), false, false},
+    {"Operator", "Operator", "operator", {.kind = Kind::structure, .structure = &kOperatorResponse}, offsetof(VolumeModification, operator_), false, false},
+};
+constinit const StructInfo kVolumeModification = struct_info<VolumeModification, Roles{.member = true}>("VolumeModification", kVolumeModificationMembers);
 
 constexpr MemberInfo kVolumeStatusActionMembers[] = {
     {"Code", "Code", "code", {.kind = Kind::string}, offsetof(VolumeStatusAction, code), false, false},
