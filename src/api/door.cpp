@@ -242,6 +242,10 @@ Result<RestAnswer> Door::answer(const ServiceInfo& service, Visit& visit, const 
     return answer;
 }
 
+Status Door::allow(const Visit& visit, const OperationInfo& operation, const void* request) {
+    return check_access(services_.resource_lookup, visit.context.caller, operation, request);
+}
+
 Result<std::string> Door::answer_query(const ServiceInfo& service, Visit& visit,
                                        std::string_view body) {
     if (visit.http.method != "POST" && visit.http.method != "GET") {  // WIRE-1
@@ -254,7 +258,7 @@ Result<std::string> Door::answer_query(const ServiceInfo& service, Visit& visit,
     visit.operation = entry->info().name;
     visit.context.request_hash = request_hash(params);
     return entry->run(visit.context, params, visit.context.caller.request_id,
-                      [&] { return check_access(visit.context.caller, entry->info(), &params); });
+                      [&](const void* request) { return allow(visit, entry->info(), request); });
 }
 
 // WIRE-11.
@@ -270,8 +274,8 @@ Result<std::string> Door::answer_json(const ServiceInfo& service, Visit& visit,
     target.remove_prefix(service.target_prefix.size());
     TRY_ASSIGN(const Registry::Entry* entry, registry_.find(service, target));
     visit.operation = entry->info().name;
-    return entry->run_json(visit.context, body, [&] {
-        return check_access(visit.context.caller, entry->info(), nullptr);
+    return entry->run_json(visit.context, body, [&](const void* decoded) {
+        return allow(visit, entry->info(), decoded);
     });
 }
 
@@ -299,8 +303,8 @@ Result<RestAnswer> Door::answer_rest(const ServiceInfo& service, Visit& visit,
     }
     const RestRequest request{
         http.query, [&](std::string_view name) { return http.headers.get(name); }, *bytes};
-    return entry->run_rest(visit.context, route, request, [&] {
-        return check_access(visit.context.caller, entry->info(), nullptr);
+    return entry->run_rest(visit.context, route, request, [&](const void* decoded) {
+        return allow(visit, entry->info(), decoded);
     });
 }
 

@@ -51,6 +51,8 @@ class Door {
                                     control::Caller& caller);
     Result<RestAnswer> answer(const ServiceInfo& service, Visit& visit, const std::string& secret,
                               net::BodyReader& body);
+    // Between the parameters and the handler.
+    Status allow(const Visit& visit, const OperationInfo& operation, const void* request);
     Result<std::string> answer_query(const ServiceInfo& service, Visit& visit,
                                      std::string_view body);
     Result<std::string> answer_json(const ServiceInfo& service, Visit& visit,

@@ -7,6 +7,7 @@
 
 #include "control/api_errors.h"
 #include "control/authorization.h"
+#include "control/resource_lookup.h"
 #include "control/roles.h"
 
 namespace kiln::control {
@@ -38,6 +39,16 @@ Result<InstanceProfileView> view_of(catalog::Transaction& tx, model::InstancePro
         TRY_ASSIGN(view.role, tx.roles().find(view.profile.role_id));
     }
     return view;
+}
+
+// Whether there is such a role or not.
+Status authorize_pass(catalog::Transaction& tx, const Caller& caller, const std::string& role) {
+    if (!looks_at_resources(caller)) {
+        return authorize(caller, kPassRole);
+    }
+    TRY_ASSIGN(PolicyResource resource, find_resource(tx, caller, {"role", role}));
+    resource.facts.add("iam:PassedToService", "ec2.amazonaws.com");
+    return authorize(caller, kPassRole, {std::move(resource)});
 }
 
 }  // namespace
@@ -115,8 +126,8 @@ Status InstanceProfiles::remove(const Caller& caller, const std::string& name) {
 
 Status InstanceProfiles::add_role(const Caller& caller, const std::string& name,
                                   const std::string& role) {
-    TRY(authorize(caller, kPassRole));
     return store_.run([&](catalog::Transaction& tx) -> Status {
+        TRY(authorize_pass(tx, caller, role));
         TRY_ASSIGN(auto profile, find_profile(tx, caller, name));
         TRY_ASSIGN(const model::Role found, find_role(tx, caller, role));
         if (!profile.role_id.empty()) {
@@ -169,7 +180,8 @@ Result<std::optional<model::InstanceProfileRef>> find_launch_profile(
         return errors::invalid_parameter_value(
             fmt::format("IAM Instance Profile \"{}\" has no associated IAM Roles", arn));
     }
-    TRY(authorize(caller, kPassRole));
+    TRY_ASSIGN(const auto role, tx.roles().find(profile->role_id));
+    TRY(role ? authorize_pass(tx, caller, role->name) : authorize(caller, kPassRole));
     return Found(model::InstanceProfileRef{profile->id, arn});
 }
 

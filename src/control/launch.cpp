@@ -10,6 +10,7 @@
 #include "control/instance_worker.h"
 #include "control/job_runner.h"
 #include "control/key_pairs.h"
+#include "control/launch_access.h"
 #include "control/machine_fit.h"
 #include "control/region_settings.h"
 #include "control/space.h"
@@ -220,17 +221,18 @@ Result<std::vector<model::Instance>> Launch::run(catalog::Transaction& tx) {
                plan_network(tx, parts_, caller_, input_.network, input_.availability_zone,
                             static_cast<std::size_t>(input_.min_count), fit));
     const std::size_t count = network.addresses.size();
+    model::Instance instance = draft(image, *type, mappings);
+    instance.metadata_options = metadata;
+    instance.key_name = key.name;
+    instance.public_key = key.public_key;
+    instance.profile = profile;
+    TRY(authorize_launch(tx, caller_, input_, instance, volumes, network));
     TRY(check_space(parts_.space, SpaceFor::launch, "a launch"));  // SPC-1
     if (input_.dry_run) {
         return errors::dry_run();  // WIRE-8
     }
 
     std::vector<model::Instance> made;
-    model::Instance instance = draft(image, *type, mappings);
-    instance.metadata_options = metadata;
-    instance.key_name = key.name;
-    instance.public_key = key.public_key;
-    instance.profile = profile;
     instance.reservation_id = model::make_id<model::ReservationId>(parts_.rng);
     for (std::size_t i = 0; i < count; ++i) {
         instance.id = model::make_id<model::InstanceId>(parts_.rng);

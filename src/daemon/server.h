@@ -157,6 +157,7 @@ class Server {
     std::unique_ptr<control::Users> users_;
     std::unique_ptr<control::TemporaryKeys> temporary_keys_;
     std::unique_ptr<control::StoredParameters> stored_parameters_;
+    std::unique_ptr<control::ResourceLookup> resource_lookup_;
     std::unique_ptr<control::ImageRelations> image_relations_;
     std::unique_ptr<control::ImageUsage> image_usage_;
     std::unique_ptr<control::Networks> networks_;

@@ -92,7 +92,8 @@ Status Server::open_api() {
                                  .image_usage = *image_usage_,
                                  .temporary_keys = *temporary_keys_,
                                  .users = *users_,
-                                 .stored_parameters = *stored_parameters_};
+                                 .stored_parameters = *stored_parameters_,
+                                 .resource_lookup = *resource_lookup_};
     api::add_image_handlers(registry_, services);
     api::add_image_attribute_handlers(registry_, services);
     api::add_tag_handlers(registry_, services);
