@@ -5,6 +5,8 @@
 
 #include <algorithm>
 
+#include "control/resource_facts.h"
+
 namespace kiln::control {
 namespace {
 
@@ -20,6 +22,15 @@ std::string reason(const Decision& decision, std::string_view action) {
                : fmt::format("because no {} policy allows the {} action", kind, action);
 }
 
+// What a refusal says of a resource: no more than who asked knew.
+std::string shown(const PolicyResource* resource) {
+    if (resource == nullptr) {
+        return {};
+    }
+    const auto* asked = resource->facts.find(kAskedAs);
+    return " on resource: " + (asked == nullptr ? resource->arns : *asked).front();
+}
+
 Status authorize_one(const Caller& caller, std::string_view action, const PolicyResource* resource,
                      ResourceView view) {
     const std::string principal = principal_arn_of(caller);
@@ -30,11 +41,9 @@ Status authorize_one(const Caller& caller, std::string_view action, const Policy
     if (decision.outcome == PolicyDecision::allowed) {
         return ok();
     }
-    return Error::api(
-        Code::permission_denied, "AccessDenied",
-        fmt::format("User: {} is not authorized to perform: {}{} {}", arn_of(caller), action,
-                    resource == nullptr ? "" : " on resource: " + resource->arns.front(),
-                    reason(decision, action)));
+    return Error::api(Code::permission_denied, "AccessDenied",
+                      fmt::format("User: {} is not authorized to perform: {}{} {}", arn_of(caller),
+                                  action, shown(resource), reason(decision, action)));
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 
 #include "control/api_errors.h"
 #include "control/authorization.h"
+#include "control/resource_facts.h"
 #include "control/resource_lookup.h"
 #include "control/roles.h"
 
@@ -41,14 +42,9 @@ Result<InstanceProfileView> view_of(catalog::Transaction& tx, model::InstancePro
     return view;
 }
 
-// Whether there is such a role or not.
-Status authorize_pass(catalog::Transaction& tx, const Caller& caller, const std::string& role) {
-    if (!looks_at_resources(caller)) {
-        return authorize(caller, kPassRole);
-    }
-    TRY_ASSIGN(PolicyResource resource, find_resource(tx, caller, {"role", role}));
-    resource.facts.add("iam:PassedToService", "ec2.amazonaws.com");
-    return authorize(caller, kPassRole, {std::move(resource)});
+Status authorize_pass(const Caller& caller, PolicyResource role) {
+    role.facts.add("iam:PassedToService", "ec2.amazonaws.com");
+    return authorize(caller, kPassRole, {std::move(role)});
 }
 
 }  // namespace
@@ -127,7 +123,9 @@ Status InstanceProfiles::remove(const Caller& caller, const std::string& name) {
 Status InstanceProfiles::add_role(const Caller& caller, const std::string& name,
                                   const std::string& role) {
     return store_.run([&](catalog::Transaction& tx) -> Status {
-        TRY(authorize_pass(tx, caller, role));
+        // Whether there is such a role or not.
+        TRY_ASSIGN(PolicyResource passed, find_resource(tx, caller, {"role", role}));
+        TRY(authorize_pass(caller, std::move(passed)));
         TRY_ASSIGN(auto profile, find_profile(tx, caller, name));
         TRY_ASSIGN(const model::Role found, find_role(tx, caller, role));
         if (!profile.role_id.empty()) {
@@ -181,7 +179,9 @@ Result<std::optional<model::InstanceProfileRef>> find_launch_profile(
             fmt::format("IAM Instance Profile \"{}\" has no associated IAM Roles", arn));
     }
     TRY_ASSIGN(const auto role, tx.roles().find(profile->role_id));
-    TRY(role ? authorize_pass(tx, caller, role->name) : authorize(caller, kPassRole));
+    PolicyResource passed = resource_by_arn(role ? model::arn_of(*role) : arn);
+    add_tags(passed.facts, role ? role->tags : std::vector<model::Tag>());
+    TRY(authorize_pass(caller, std::move(passed)));
     return Found(model::InstanceProfileRef{profile->id, arn});
 }
 

@@ -53,6 +53,10 @@ PolicyResource interface_of(const Caller& caller, const model::Instance& instanc
 PolicyResource planned_volume(const Caller& caller, const VolumePlan& plan, const std::string& zone,
                               const std::vector<model::Tag>& request_tags);
 
+// The ARN under which a request asked for a resource, where its own tells more (the id of what was
+// named, a path): all that a refusal may show. Kept as a fact that no policy can name.
+inline constexpr std::string_view kAskedAs = "kiln:askedas";
+
 // aws:ResourceTag and ec2:ResourceTag
 void add_tags(PolicyFacts& facts, const std::vector<model::Tag>& tags);
 // aws:RequestTag and aws:TagKeys

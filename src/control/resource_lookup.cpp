@@ -243,6 +243,9 @@ Result<std::vector<ResourceName>> follow(Tx& tx, const Caller& caller, const Res
                 names.push_back({"instance", instance.id.str()});
             }
         }
+        if (names.empty()) {  // looks like one of an instance that may not be touched
+            names.push_back({"instance", from.name});
+        }
     } else {
         names.push_back(from);
     }
@@ -257,10 +260,13 @@ Result<PolicyResource> find_resource(Tx& tx, const Caller& caller, const Resourc
         there.region = wanted.region;
     }
     TRY_ASSIGN(auto found, find_one(tx, there, wanted));
+    PolicyResource bare = name_alone(there, wanted);
     if (found) {
+        if (found->arns.front() != bare.arns.front()) {
+            found->facts.set(kAskedAs, bare.arns.front());
+        }
         return std::move(*found);
     }
-    PolicyResource bare = name_alone(there, wanted);
     // Of some kinds, nothing but the tags is to be known.
     const auto taggable = find_taggable(tx, there, wanted.name);
     if (!taggable) {
@@ -290,6 +296,10 @@ Result<std::vector<PolicyResource>> ResourceLookup::find(const Caller& caller,
             TRY_ASSIGN(const auto meant, follow(tx, caller, name));
             for (const ResourceName& one : meant) {
                 TRY_ASSIGN(resources.emplace_back(), find_resource(tx, caller, one));
+                if (name.type == "profile-association") {
+                    resources.back().facts.set(
+                        kAskedAs, bare_resource(caller, "instance", name.name).arns.front());
+                }
             }
         }
         return resources;

@@ -267,6 +267,36 @@ def test_IAM_6_IAM_7_roles_are_passed_by_name(service):
     expect("AccessDenied", mine.list_users)
 
 
+def test_IAM_26_a_refusal_shows_no_more_than_was_asked(service):
+    own, iam = service.client("ec2"), service.client("iam")
+    there = name()
+    own.create_security_group(GroupName=there, Description="x")
+    own.create_launch_template(LaunchTemplateName=there, LaunchTemplateData={"InstanceType": "t3.micro"})
+    iam.create_role(RoleName=there, Path="/bakers/", AssumeRolePolicyDocument=json.dumps(TRUST))
+    iam.create_instance_profile(InstanceProfileName=there)
+    iam.add_role_to_instance_profile(InstanceProfileName=there, RoleName=there)
+    run = {"ImageId": service.image, "MinCount": 1, "MaxCount": 1, "IamInstanceProfile": {"Name": there}}
+    made = own.run_instances(**run)["Instances"][0]["InstanceId"]
+    (association,) = own.describe_iam_instance_profile_associations(Filters=[{"Name": "instance-id", "Values": [made]}])["IamInstanceProfileAssociations"]
+    user = User(service, allow("*", arn("volume")))
+    ec2, mine, missing = user.client(), user.client("iam"), name()
+    for call, code, parameter in (
+        (ec2.delete_security_group, "UnauthorizedOperation", "GroupName"),
+        (ec2.delete_launch_template, "UnauthorizedOperation", "LaunchTemplateName"),
+        (mine.get_role, "AccessDenied", "RoleName"),
+        (mine.get_instance_profile, "AccessDenied", "InstanceProfileName"),
+    ):
+        answers = {expect(code, call, **{parameter: asked}).replace(asked, "NAME") for asked in (there, missing)}
+        assert len(answers) == 1, answers
+    ended = "iip-assoc-" + NOTHING
+    answers = {refused(ec2.disassociate_iam_instance_profile, AssociationId=asked).replace(asked, "ID") for asked in (association["AssociationId"], ended)}
+    assert len(answers) == 1 and made not in answers.pop(), answers
+    user.may(allow("ec2:*", arn("instance", made)))
+    expect("UnauthorizedOperation", ec2.disassociate_iam_instance_profile, AssociationId=ended)
+    ec2.disassociate_iam_instance_profile(AssociationId=association["AssociationId"])
+    own.terminate_instances(InstanceIds=[made])
+
+
 def test_IAM_17_IAM_7_roles_are_taken_by_name(service):
     iam = service.client("iam")
     names = [name(), name()]
