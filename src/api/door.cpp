@@ -10,6 +10,7 @@
 #include "api/codec/json_codec.h"
 #include "api/codec/xml_writer.h"
 #include "api/generated/operations.h"
+#include "api/service_words.h"
 #include "crypto/hash.h"
 #include "util/encoding.h"
 #include "util/log.h"
@@ -30,44 +31,6 @@ const ServiceInfo* find_service(std::string_view name) {
         }
     }
     return nullptr;
-}
-
-// A token whose time is over, and what a role may not do.
-std::optional<Error> of_session(const Error& error, const ServiceInfo& service) {
-    if (error.api_code() == "ExpiredToken" && service.protocol != Protocol::query) {
-        return service.protocol == Protocol::ec2
-                   ? Error::api(Code::unauthenticated, "RequestExpired", "Request has expired.")
-                   : Error::api(Code::unauthenticated, "ExpiredTokenException", error.message());
-    }
-    if (error.api_code() == "AccessDenied" && service.protocol != Protocol::query) {
-        return service.protocol == Protocol::ec2
-                   ? Error::api(
-                         Code::permission_denied, "UnauthorizedOperation",
-                         "You are not authorized to perform this operation. " + error.message())
-                   : Error::api(Code::permission_denied, "AccessDeniedException", error.message());
-    }
-    return std::nullopt;
-}
-
-// EC2 says the same for an unknown key and a wrong signature; the other services tell them apart,
-// those of the JSON protocol under names of their own.
-Error as_service_says(Error error, const ServiceInfo& service) {
-    if (auto said = of_session(error, service)) {
-        return std::move(*said);
-    }
-    const bool key = error.api_code() == "InvalidClientTokenId";
-    const bool signature = error.api_code() == "SignatureDoesNotMatch";
-    if (service.protocol == Protocol::ec2 && (key || signature)) {
-        return Error::api(Code::unauthenticated, "AuthFailure",
-                          "AWS was not able to validate the provided access credentials");
-    }
-    const bool json = service.protocol == Protocol::json || service.protocol == Protocol::rest_json;
-    if (json && (key || signature)) {
-        return Error::api(Code::unauthenticated,
-                          key ? "UnrecognizedClientException" : "InvalidSignatureException",
-                          error.message());
-    }
-    return error;
 }
 
 // In whose form to refuse a request that has not proven anything. The scope may be unreadable: then
@@ -242,26 +205,47 @@ Result<RestAnswer> Door::answer(const ServiceInfo& service, Visit& visit, const 
     return answer;
 }
 
+Status Door::admit(const ServiceInfo& service, Visit& visit, std::string_view operation) {
+    const OperationInfo* known = find_operation(service, operation);
+    if (known != nullptr && known->built()) {
+        visit.operation = known->name;
+    }
+    // The region of the service iam is whatever the signature says.
+    const bool everywhere = service.name == kIamService.name;
+    const control::Caller& caller = visit.context.caller;
+    return throttle_.admit(caller.account.str(), everywhere ? std::string() : caller.region,
+                           request_class(service.name, visit.operation));
+}
+
+Status Door::allow(const Visit& visit, const OperationInfo& operation, const void* request) {
+    return check_access(services_.resource_lookup, visit.context.caller, operation, request);
+}
+
 Result<std::string> Door::answer_query(const ServiceInfo& service, Visit& visit,
                                        std::string_view body) {
+    const auto params = QueryParams::parse(visit.http.query, body);
+    TRY(admit(service, visit, params ? params->action() : std::string_view()));
     if (visit.http.method != "POST" && visit.http.method != "GET") {  // WIRE-1
         return Error::api(Code::invalid_argument, "InvalidParameterValue",
                           "Use the methods POST or GET.");
     }
-    TRY_ASSIGN(const QueryParams params, QueryParams::parse(visit.http.query, body));
-    TRY_ASSIGN(const Registry::Entry* entry, registry_.find(service, params.action()));
-    TRY(check_version(service, params.version()));
+    TRY(params);
+    TRY_ASSIGN(const Registry::Entry* entry, registry_.find(service, params->action()));
+    TRY(check_version(service, params->version()));
     visit.operation = entry->info().name;
-    visit.context.request_hash = request_hash(params);
-    return entry->run(visit.context, params, visit.context.caller.request_id,
-                      [&] { return check_access(visit.context.caller, entry->info(), &params); });
+    visit.context.request_hash = request_hash(*params);
+    return entry->run(visit.context, *params, visit.context.caller.request_id,
+                      [&](const void* request) { return allow(visit, entry->info(), request); });
 }
 
 // WIRE-11.
 Result<std::string> Door::answer_json(const ServiceInfo& service, Visit& visit,
                                       std::string_view body) {
     std::string_view target = visit.http.headers.get("X-Amz-Target").value_or("");
-    if (visit.http.method != "POST" || !target.starts_with(service.target_prefix)) {
+    const bool names_one = visit.http.method == "POST" && target.starts_with(service.target_prefix);
+    TRY(admit(service, visit,
+              names_one ? target.substr(service.target_prefix.size()) : std::string_view()));
+    if (!names_one) {
         return Error::api(Code::invalid_argument, "UnknownOperationException",
                           fmt::format("Name the operation by POST and the header X-Amz-Target: {}"
                                       "Operation.",
@@ -270,8 +254,8 @@ Result<std::string> Door::answer_json(const ServiceInfo& service, Visit& visit,
     target.remove_prefix(service.target_prefix.size());
     TRY_ASSIGN(const Registry::Entry* entry, registry_.find(service, target));
     visit.operation = entry->info().name;
-    return entry->run_json(visit.context, body, [&] {
-        return check_access(visit.context.caller, entry->info(), nullptr);
+    return entry->run_json(visit.context, body, [&](const void* decoded) {
+        return allow(visit, entry->info(), decoded);
     });
 }
 
@@ -291,16 +275,18 @@ Result<RestAnswer> Door::answer_rest(const ServiceInfo& service, Visit& visit,
     TRY(net::verify(visit.authorization, secret, signing,
                     is_unsigned ? std::string(net::kUnsignedPayload) : crypto::sha256_hex(*bytes),
                     clock_.now()));
-    TRY_ASSIGN(const RestRoute route, find_route(service, http.method, http.path));
-    TRY_ASSIGN(const Registry::Entry* entry, registry_.find(service, route.operation->name));
+    const auto route = find_route(service, http.method, http.path);
+    TRY(admit(service, visit, route ? route->operation->name : std::string_view()));
+    TRY(route);
+    TRY_ASSIGN(const Registry::Entry* entry, registry_.find(service, route->operation->name));
     visit.operation = entry->info().name;
     if (is_unsigned) {
         TRY(check_unsigned(entry->info(), visit.authorization, http.headers));
     }
     const RestRequest request{
         http.query, [&](std::string_view name) { return http.headers.get(name); }, *bytes};
-    return entry->run_rest(visit.context, route, request, [&] {
-        return check_access(visit.context.caller, entry->info(), nullptr);
+    return entry->run_rest(visit.context, *route, request, [&](const void* decoded) {
+        return allow(visit, entry->info(), decoded);
     });
 }
 
@@ -326,7 +312,9 @@ void Door::note(const ServiceInfo& service, const Visit& visit, std::string_view
     const bool frequent = visit.operation.starts_with("Describe") ||
                           visit.operation.starts_with("Get") ||
                           visit.operation == "PutSnapshotBlock";
-    log_message(code == "OK" && frequent ? LogLevel::debug : LogLevel::info, "api",
+    // A client that runs away is counted, and does not fill the log.
+    const bool quiet = (code == "OK" && frequent) || is_throttled(code);
+    log_message(quiet ? LogLevel::debug : LogLevel::info, "api",
                 fmt::format("{} {} {} account={} region={} code={} ms={}{}",
                             visit.context.caller.request_id, service.name,
                             visit.operation.empty() ? "-" : visit.operation,

@@ -4,7 +4,8 @@
 // REST protocol (ebs) or Kiln's own API (service `kiln`). Every answer, errors included, is in the
 // form of the service asked.
 //
-// Order of checks (WIRE-9): signature, action and version, parameters; then the handler.
+// Order of checks (WIRE-9): signature, throttling, action and version, parameters, permission; then
+// the handler.
 // Thread-safe: called by many executor threads at once.
 #pragma once
 
@@ -13,6 +14,7 @@
 #include "api/context.h"
 #include "api/health/request_metrics.h"
 #include "api/kiln/kiln_api.h"
+#include "api/request_throttle.h"
 #include "api/services.h"
 #include "io/clock.h"
 #include "net/http_server.h"
@@ -23,11 +25,12 @@ namespace kiln::api {
 class Door {
   public:
     Door(Services services, const Registry& registry, KilnApi& kiln, RequestMetrics& metrics,
-         io::Clock& clock, io::Rng& rng)
+         RequestThrottle& throttle, io::Clock& clock, io::Rng& rng)
         : services_(services),
           registry_(registry),
           kiln_(kiln),
           metrics_(metrics),
+          throttle_(throttle),
           clock_(clock),
           rng_(rng) {}
 
@@ -51,6 +54,10 @@ class Door {
                                     control::Caller& caller);
     Result<RestAnswer> answer(const ServiceInfo& service, Visit& visit, const std::string& secret,
                               net::BodyReader& body);
+    // After the signature (THR-1). `operation`: as the request says, whether there is one or not.
+    Status admit(const ServiceInfo& service, Visit& visit, std::string_view operation);
+    // Between the parameters and the handler.
+    Status allow(const Visit& visit, const OperationInfo& operation, const void* request);
     Result<std::string> answer_query(const ServiceInfo& service, Visit& visit,
                                      std::string_view body);
     Result<std::string> answer_json(const ServiceInfo& service, Visit& visit,
@@ -68,6 +75,7 @@ class Door {
     const Registry& registry_;
     KilnApi& kiln_;
     RequestMetrics& metrics_;
+    RequestThrottle& throttle_;
     io::Clock& clock_;
     io::Rng& rng_;
 };

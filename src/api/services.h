@@ -31,6 +31,7 @@
 #include "control/public_parameters.h"
 #include "control/region_settings.h"
 #include "control/replace_roots.h"
+#include "control/resource_lookup.h"
 #include "control/resource_tags.h"
 #include "control/roles.h"
 #include "control/security_groups.h"
@@ -103,6 +104,7 @@ struct Services {
     control::TemporaryKeys& temporary_keys;
     control::Users& users;
     control::StoredParameters& stored_parameters;
+    control::ResourceLookup& resource_lookup;
 };
 
 }  // namespace kiln::api

@@ -3,6 +3,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "control/resource_facts.h"
+
 namespace kiln::control {
 namespace {
 
@@ -16,6 +20,30 @@ std::string reason(const Decision& decision, std::string_view action) {
                ? fmt::format("with an explicit deny in {} {} policy",
                              decision.by_limit ? "a" : "an", kind)
                : fmt::format("because no {} policy allows the {} action", kind, action);
+}
+
+// What a refusal says of a resource: no more than who asked knew.
+std::string shown(const PolicyResource* resource) {
+    if (resource == nullptr) {
+        return {};
+    }
+    const auto* asked = resource->facts.find(kAskedAs);
+    return " on resource: " + (asked == nullptr ? resource->arns : *asked).front();
+}
+
+Status authorize_one(const Caller& caller, std::string_view action, const PolicyResource* resource,
+                     ResourceView view) {
+    const std::string principal = principal_arn_of(caller);
+    PolicyRequest request{action, caller.region, caller.account.str(), principal};
+    request.resource = resource;
+    request.view = view;
+    const Decision decision = decide(caller, request);
+    if (decision.outcome == PolicyDecision::allowed) {
+        return ok();
+    }
+    return Error::api(Code::permission_denied, "AccessDenied",
+                      fmt::format("User: {} is not authorized to perform: {}{} {}", arn_of(caller),
+                                  action, shown(resource), reason(decision, action)));
 }
 
 }  // namespace
@@ -44,16 +72,29 @@ Decision decide(const Caller& caller, const PolicyRequest& request) {
     return decision;
 }
 
-Status authorize(const Caller& caller, std::string_view action) {
-    const std::string principal = principal_arn_of(caller);
-    const Decision decision =
-        decide(caller, {action, caller.region, caller.account.str(), principal});
-    if (decision.outcome == PolicyDecision::allowed) {
-        return ok();
+bool looks_at_resources(const Caller& caller) {
+    if (!caller.identity) {
+        return false;
     }
-    return Error::api(Code::permission_denied, "AccessDenied",
-                      fmt::format("User: {} is not authorized to perform: {} {}", arn_of(caller),
-                                  action, reason(decision, action)));
+    const auto looks = [](const Policy& policy) { return control::looks_at_resources(policy); };
+    const Identity& identity = *caller.identity;
+    return std::any_of(identity.policies.begin(), identity.policies.end(), looks) ||
+           (identity.limit && looks(*identity.limit));
+}
+
+Status authorize(const Caller& caller, std::string_view action, ResourceView view) {
+    return authorize_one(caller, action, nullptr, view);
+}
+
+Status authorize(const Caller& caller, std::string_view action,
+                 const std::vector<PolicyResource>& resources) {
+    if (resources.empty() || !looks_at_resources(caller)) {
+        return authorize(caller, action);
+    }
+    for (const PolicyResource& resource : resources) {
+        TRY(authorize_one(caller, action, &resource, ResourceView::exact));
+    }
+    return ok();
 }
 
 }  // namespace kiln::control

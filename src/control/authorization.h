@@ -42,7 +42,15 @@ struct Decision {
 };
 Decision decide(const Caller& caller, const PolicyRequest& request);
 
+// Whether what a call touches makes a difference for this caller.
+bool looks_at_resources(const Caller& caller);
+
 // AccessDenied, with the text clients show, unless the caller may do `action` ("ec2:RunInstances").
-Status authorize(const Caller& caller, std::string_view action);
+// Without resources: on nothing that has an ARN, or as `view` says.
+Status authorize(const Caller& caller, std::string_view action,
+                 ResourceView view = ResourceView::exact);
+// The same on each of these; none of them is the same as no resource.
+Status authorize(const Caller& caller, std::string_view action,
+                 const std::vector<PolicyResource>& resources);
 
 }  // namespace kiln::control

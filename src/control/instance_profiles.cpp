@@ -7,6 +7,8 @@
 
 #include "control/api_errors.h"
 #include "control/authorization.h"
+#include "control/resource_facts.h"
+#include "control/resource_lookup.h"
 #include "control/roles.h"
 
 namespace kiln::control {
@@ -38,6 +40,11 @@ Result<InstanceProfileView> view_of(catalog::Transaction& tx, model::InstancePro
         TRY_ASSIGN(view.role, tx.roles().find(view.profile.role_id));
     }
     return view;
+}
+
+Status authorize_pass(const Caller& caller, PolicyResource role) {
+    role.facts.add("iam:PassedToService", "ec2.amazonaws.com");
+    return authorize(caller, kPassRole, {std::move(role)});
 }
 
 }  // namespace
@@ -115,8 +122,10 @@ Status InstanceProfiles::remove(const Caller& caller, const std::string& name) {
 
 Status InstanceProfiles::add_role(const Caller& caller, const std::string& name,
                                   const std::string& role) {
-    TRY(authorize(caller, kPassRole));
     return store_.run([&](catalog::Transaction& tx) -> Status {
+        // Whether there is such a role or not.
+        TRY_ASSIGN(PolicyResource passed, find_resource(tx, caller, {"role", role}));
+        TRY(authorize_pass(caller, std::move(passed)));
         TRY_ASSIGN(auto profile, find_profile(tx, caller, name));
         TRY_ASSIGN(const model::Role found, find_role(tx, caller, role));
         if (!profile.role_id.empty()) {
@@ -169,7 +178,10 @@ Result<std::optional<model::InstanceProfileRef>> find_launch_profile(
         return errors::invalid_parameter_value(
             fmt::format("IAM Instance Profile \"{}\" has no associated IAM Roles", arn));
     }
-    TRY(authorize(caller, kPassRole));
+    TRY_ASSIGN(const auto role, tx.roles().find(profile->role_id));
+    PolicyResource passed = resource_by_arn(role ? model::arn_of(*role) : arn);
+    add_tags(passed.facts, role ? role->tags : std::vector<model::Tag>());
+    TRY(authorize_pass(caller, std::move(passed)));
     return Found(model::InstanceProfileRef{profile->id, arn});
 }
 

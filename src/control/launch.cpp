@@ -10,6 +10,7 @@
 #include "control/instance_worker.h"
 #include "control/job_runner.h"
 #include "control/key_pairs.h"
+#include "control/launch_access.h"
 #include "control/machine_fit.h"
 #include "control/region_settings.h"
 #include "control/space.h"
@@ -239,6 +240,13 @@ Result<std::vector<model::Instance>> Launch::run(catalog::Transaction& tx) {
     const model::Subnet& subnet = network.subnet;
     const bool uefi =
         has_uefi(parts_.topology, caller_.region, subnet.availability_zone, subnet.outpost_arn);
+    model::Instance instance = draft(image, *type, mappings);
+    instance.current_boot_mode = boot_mode_of(image, uefi && type->uefi());
+    instance.metadata_options = metadata;
+    instance.key_name = key.name;
+    instance.public_key = key.public_key;
+    instance.profile = profile;
+    TRY(authorize_launch(tx, caller_, input_, instance, volumes, network));
     TRY(check_firmware(image, subnet, uefi));
     for (const VolumePlan& plan : volumes) {
         TRY(check_zone(plan, subnet.availability_zone));
@@ -249,12 +257,6 @@ Result<std::vector<model::Instance>> Launch::run(catalog::Transaction& tx) {
     }
 
     std::vector<model::Instance> made;
-    model::Instance instance = draft(image, *type, mappings);
-    instance.current_boot_mode = boot_mode_of(image, uefi && type->uefi());
-    instance.metadata_options = metadata;
-    instance.key_name = key.name;
-    instance.public_key = key.public_key;
-    instance.profile = profile;
     instance.reservation_id = model::make_id<model::ReservationId>(parts_.rng);
     for (std::size_t i = 0; i < count; ++i) {
         instance.id = model::make_id<model::InstanceId>(parts_.rng);

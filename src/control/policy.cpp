@@ -24,44 +24,73 @@ bool names_action(const PolicyStatement& statement, std::string_view action) {
     return named != statement.all_but;
 }
 
-std::optional<std::string_view> value_of(ConditionKey key, const PolicyRequest& request) {
-    switch (key) {
-        case ConditionKey::requested_region:
-            return request.region;
-        case ConditionKey::principal_account:
-            return request.account;
-        case ConditionKey::principal_arn:
-            return request.principal_arn;
-        case ConditionKey::external_id:
-            return request.external_id;
-        case ConditionKey::session_name:
-            return request.session_name;
+// What every call has, and what trust policies look at besides. Nothing for keys of resources.
+std::optional<std::string_view> value_of(std::string_view key, const PolicyRequest& request) {
+    if (key == "aws:requestedregion" || key == "ec2:region") {
+        return request.region;
     }
-    return std::nullopt;
+    if (key == "aws:principalaccount") {
+        return request.account;
+    }
+    if (key == "aws:principalarn") {
+        return request.principal_arn;
+    }
+    if (key == "sts:externalid") {
+        return request.external_id;
+    }
+    return key == "sts:rolesessionname" ? request.session_name : std::nullopt;
 }
 
-bool equal(const PolicyCondition& condition, std::string_view wanted, std::string_view actual) {
-    if (condition.wildcards) {
-        return wildcard_match(wanted, actual, condition.ignore_case);
+bool holds(const PolicyStatement& statement, const PolicyCondition& condition,
+           const PolicyRequest& request) {
+    if (condition.of_resource) {
+        if (request.view != ResourceView::exact) {
+            return statement.allow == (request.view == ResourceView::later);
+        }
+        return control::holds(condition, request.resource == nullptr
+                                             ? nullptr
+                                             : request.resource->facts.find(condition.key));
     }
-    return wanted.size() == actual.size() &&
-           std::equal(wanted.begin(), wanted.end(), actual.begin(),
-                      [&](char a, char b) { return same(a, b, condition.ignore_case); });
+    const auto value = value_of(condition.key, request);
+    const std::vector<std::string> values{std::string(value.value_or(""))};
+    return control::holds(condition, value ? &values : nullptr);
 }
 
-bool holds(const PolicyCondition& condition, const PolicyRequest& request) {
-    const auto actual = value_of(condition.key, request);
-    const bool found = actual && std::any_of(condition.values.begin(), condition.values.end(),
-                                             [&](const std::string& value) {
-                                                 return equal(condition, value, *actual);
-                                             });
-    return found != condition.negated;
+bool is_narrow(const PolicyStatement& statement) {
+    const auto& patterns = statement.resources;
+    return statement.all_but_resources ||
+           (!patterns.empty() &&
+            std::find(patterns.begin(), patterns.end(), "*") == patterns.end());
+}
+
+// IAM-7
+bool names_resource(const PolicyStatement& statement, const PolicyRequest& request) {
+    const bool narrow = is_narrow(statement);
+    if (narrow && request.view != ResourceView::exact) {
+        return statement.allow == (request.view == ResourceView::later);
+    }
+    if (!narrow) {
+        return true;
+    }
+    const auto names = [&](const std::string& pattern) {
+        if (pattern == "*") {
+            return true;
+        }
+        return request.resource != nullptr &&
+               std::any_of(request.resource->arns.begin(), request.resource->arns.end(),
+                           [&](const std::string& arn) { return arn_match(pattern, arn); });
+    };
+    const bool named = std::any_of(statement.resources.begin(), statement.resources.end(), names);
+    return named != statement.all_but_resources;
 }
 
 bool matches(const PolicyStatement& statement, const PolicyRequest& request) {
     return !statement.elsewhere && names_action(statement, request.action) &&
+           names_resource(statement, request) &&
            std::all_of(statement.conditions.begin(), statement.conditions.end(),
-                       [&](const PolicyCondition& condition) { return holds(condition, request); });
+                       [&](const PolicyCondition& condition) {
+                           return holds(statement, condition, request);
+                       });
 }
 
 }  // namespace
@@ -88,6 +117,15 @@ bool wildcard_match(std::string_view pattern, std::string_view text, bool ignore
         }
     }
     return pattern.find_first_not_of('*', p) == pattern.npos;
+}
+
+bool looks_at_resources(const Policy& policy) {
+    return std::any_of(policy.begin(), policy.end(), [](const PolicyStatement& statement) {
+        return !statement.elsewhere &&
+               (is_narrow(statement) ||
+                std::any_of(statement.conditions.begin(), statement.conditions.end(),
+                            [](const PolicyCondition& c) { return c.of_resource; }));
+    });
 }
 
 PolicyDecision decide(std::span<const Policy> policies, const PolicyRequest& request) {

@@ -4,8 +4,12 @@
 //
 // What a document says is either understood here or refused when it is given: nothing in an
 // accepted document is passed over. Understood: Effect, Action and NotAction with wildcards,
-// Resource "*", and conditions over texts that every request has. A statement all of whose actions
-// are of services that are not served here may name any resource and condition: it matches no call.
+// Resource and NotResource, and the conditions of control/policy_conditions.h. A statement all of
+// whose actions are of services that are not served here may name any condition: it matches no
+// call.
+//
+// A call that touches several resources is decided for each of them; control/authorization.h does
+// that.
 //
 // Errors: MalformedPolicyDocument, with what is wrong. Thread model: plain values, pure functions.
 #pragma once
@@ -16,7 +20,7 @@
 #include <string_view>
 #include <vector>
 
-#include "model/ids.h"
+#include "control/policy_conditions.h"
 #include "util/result.h"
 
 namespace kiln::control {
@@ -24,26 +28,13 @@ namespace kiln::control {
 // Of a document as it is sent; what a role may hold is less (IAM-4).
 inline constexpr std::size_t kMaxPolicyBytes = 131'072;
 
-enum class ConditionKey {
-    requested_region,
-    principal_account,
-    principal_arn,
-    external_id,   // trust policies
-    session_name,  // trust policies
-};
-
-struct PolicyCondition {
-    ConditionKey key = ConditionKey::requested_region;
-    bool negated = false;      // StringNot...
-    bool ignore_case = false;  // String...IgnoreCase
-    bool wildcards = false;    // StringLike
-    std::vector<std::string> values;
-};
-
 struct PolicyStatement {
     bool allow = false;
     bool all_but = false;              // NotAction
     std::vector<std::string> actions;  // "*", "ec2:Describe*"
+    // IAM-7. Of identity policies; a trust policy is about its role.
+    bool all_but_resources = false;      // NotResource
+    std::vector<std::string> resources;  // ARNs with wildcards; none: all
     std::vector<PolicyCondition> conditions;
     bool elsewhere = false;  // of services that are not served here alone
     // Of trust policies:
@@ -57,6 +48,22 @@ using Policy = std::vector<PolicyStatement>;
 Result<Policy> parse_identity_policy(std::string_view text);
 Result<Policy> parse_trust_policy(std::string_view text);
 
+// Something a call touches, or makes, as policies see it.
+struct PolicyResource {
+    // Its ARN, in each form in which a policy may name it. What does not exist yet ends in "/*".
+    std::vector<std::string> arns;
+    PolicyFacts facts;  // of it, and of what the request says about it
+};
+
+// How far it is known what a call touches.
+enum class ResourceView {
+    exact,
+    // Not: what is narrower than everything holds when it denies, and does not when it allows.
+    unknown,
+    // Not yet: the other way round. What is refused so is refused whatever it touches.
+    later,
+};
+
 // A call, as policies see it.
 struct PolicyRequest {
     std::string_view action;  // "ec2:RunInstances"
@@ -66,6 +73,9 @@ struct PolicyRequest {
     std::optional<std::string_view> principal_arn{};  // of the user or role that calls
     std::optional<std::string_view> external_id{};
     std::optional<std::string_view> session_name{};
+    // Null: it touches nothing that has an ARN, and is about "*".
+    const PolicyResource* resource = nullptr;
+    ResourceView view = ResourceView::exact;
 };
 
 enum class PolicyDecision { allowed, denied, not_allowed };  // denied: by a Deny
@@ -84,5 +94,9 @@ Trust trust_of(const Policy& trust, const PolicyRequest& request, std::string_vi
 
 // '*' is any run of characters, '?' any one.
 bool wildcard_match(std::string_view pattern, std::string_view text, bool ignore_case);
+
+// Whether some statement looks at more of a call than its action, its region and who calls: else
+// what it touches need not be found out.
+bool looks_at_resources(const Policy& policy);
 
 }  // namespace kiln::control

@@ -107,75 +107,73 @@ Status take_actions(const json& from, PolicyStatement& out) {
     return ok();
 }
 
-// IAM-7
-Status check_resources(const json& from, const PolicyStatement& statement) {
-    const bool all_but = from.contains("NotResource");
-    if (all_but == from.contains("Resource")) {
-        return malformed("Policy statement must contain resources.");
-    }
-    TRY_ASSIGN(const auto resources, texts(from[all_but ? "NotResource" : "Resource"], "Resource"));
-    if (statement.elsewhere) {
+Status check_variables(const std::string& text) {
+    return text.find("${") == text.npos
+               ? ok()
+               : Status(malformed("Policy variables are not supported by this server: '" + text +
+                                  "'."));
+}
+
+// IAM-7: "*", or arn:aws:SERVICE:REGION:ACCOUNT:REST with wildcards in the last three.
+Status check_resource(const std::string& text) {
+    if (text == "*") {
         return ok();
     }
-    if (all_but) {
-        return malformed("NotResource is not supported by this server: use Resource \"*\".");
+    TRY(check_variables(text));
+    const auto parts = split(text, ':');
+    if (parts.size() < 6 || parts[0] != "arn") {
+        return malformed("Resource " + text + " must be in ARN format or \"*\".");
     }
-    if (std::find(resources.begin(), resources.end(), "*") == resources.end()) {
+    if (parts[1] != "aws") {
         return malformed(
-            "Resources other than \"*\" are not supported by this server for the services it "
-            "speaks (ebs, ec2, iam, ssm, sts): '" +
-            resources.front() + "'.");
+            fmt::format("Partition \"{}\" is not valid for resource \"{}\".", parts[1], text));
+    }
+    if (parts[2].empty() || std::string_view(parts[2]).find_first_of("*?") != std::string::npos) {
+        return malformed("Resource vendor must be fully qualified and cannot contain regexes: '" +
+                         text + "'.");
     }
     return ok();
 }
 
-struct Operator {
-    std::string_view name;
-    bool negated;
-    bool ignore_case;
-    bool wildcards;
-};
-constexpr Operator kOperators[] = {
-    {"stringequals", false, false, false},
-    {"stringnotequals", true, false, false},
-    {"stringequalsignorecase", false, true, false},
-    {"stringnotequalsignorecase", true, true, false},
-    {"stringlike", false, false, true},
-    {"stringnotlike", true, false, true},
-};
-struct KeyName {
-    std::string_view name;
-    ConditionKey key;
-    bool of_trust = false;  // means something in trust policies alone
-};
-constexpr KeyName kKeys[] = {
-    {"aws:requestedregion", ConditionKey::requested_region},
-    {"ec2:region", ConditionKey::requested_region},
-    {"aws:principalaccount", ConditionKey::principal_account},
-    {"aws:principalarn", ConditionKey::principal_arn},
-    {"sts:externalid", ConditionKey::external_id, true},
-    {"sts:rolesessionname", ConditionKey::session_name, true},
-};
+Status take_resources(const json& from, PolicyStatement& out) {
+    out.all_but_resources = from.contains("NotResource");
+    if (out.all_but_resources == from.contains("Resource")) {
+        return malformed("Policy statement must contain resources.");
+    }
+    TRY_ASSIGN(out.resources,
+               texts(from[out.all_but_resources ? "NotResource" : "Resource"], "Resource"));
+    for (const std::string& resource : out.resources) {
+        TRY(out.elsewhere ? ok() : check_resource(resource));
+    }
+    return ok();
+}
+
+// Numbers and booleans as they are written in JSON, too, where an operator takes them.
+json as_texts(const json& values, ConditionTest test) {
+    json list = values.is_array() ? values : json::array({values});
+    for (json& value : list) {
+        const bool boolean = test == ConditionTest::boolean || test == ConditionTest::absent;
+        if ((value.is_boolean() && boolean) ||
+            (value.is_number() && test == ConditionTest::number)) {
+            value = value.dump();
+        }
+    }
+    return list;
+}
 
 // IAM-8
 Result<PolicyCondition> parse_condition(const std::string& operator_name, const std::string& key,
                                         const json& values, bool trust) {
-    const auto* op = std::find_if(std::begin(kOperators), std::end(kOperators),
-                                  [&](const auto& o) { return o.name == to_lower(operator_name); });
-    if (op == std::end(kOperators)) {
-        return malformed(fmt::format("The condition operator {} is not supported by this server.",
-                                     operator_name));
+    auto condition = make_condition(operator_name, key, trust);
+    if (!condition) {
+        return malformed(condition.error().message());
     }
-    const auto* named = std::find_if(std::begin(kKeys), std::end(kKeys),
-                                     [&](const auto& k) { return k.name == to_lower(key); });
-    if (named == std::end(kKeys) || (named->of_trust && !trust)) {
-        return malformed(fmt::format("The condition key {} is not supported by this server.", key));
-    }
-    PolicyCondition condition{named->key, op->negated, op->ignore_case, op->wildcards, {}};
-    TRY_ASSIGN(condition.values, texts(values, key));
-    for (const std::string& value : condition.values) {
-        if (value.find("${") != value.npos) {
-            return malformed("Policy variables are not supported by this server: '" + value + "'.");
+    TRY_ASSIGN(condition->values, texts(as_texts(values, condition->test), key));
+    for (const std::string& value : condition->values) {
+        TRY(check_variables(value));
+        const Status sound = check_condition_value(*condition, value);
+        if (!sound) {
+            return malformed(sound.error().message());
         }
     }
     return condition;
@@ -234,7 +232,7 @@ Result<PolicyStatement> identity_statement(const json& from) {
     PolicyStatement statement;
     TRY(take_effect(from, statement));
     TRY(take_actions(from, statement));
-    TRY(check_resources(from, statement));
+    TRY(take_resources(from, statement));
     TRY(take_conditions(from, statement, false));
     return statement;
 }

@@ -7,10 +7,12 @@
 #include <algorithm>
 
 #include "control/api_errors.h"
+#include "control/authorization.h"
 #include "control/idempotency.h"
 #include "control/images.h"
 #include "control/instances.h"
 #include "control/machine_fit.h"
+#include "control/resource_facts.h"
 #include "control/snapshot_access.h"
 #include "control/space.h"
 
@@ -254,11 +256,6 @@ Result<ReplaceRootView> ReplaceRoots::create_in(catalog::Transaction& tx, const 
     }
     TRY_ASSIGN(const Plan plan, plan(tx, caller, input));
     TRY(model::next(plan.snapshot.state, model::SnapshotEvent::read, plan.snapshot.id));
-    TRY(check_space(parts_.space, SpaceFor::data, "a volume"));  // SPC-1
-    if (input.dry_run) {
-        return errors::dry_run();
-    }
-    const UnixMillis now = parts_.clock.now();
     VolumePlan made;  // RRV-1: as the old one, but for its bytes
     made.ebs.snapshot_id = plan.snapshot.id;
     made.ebs.volume_size_gib = std::max(plan.root.size_gib, plan.snapshot.volume_size_gib);
@@ -268,6 +265,13 @@ Result<ReplaceRootView> ReplaceRoots::create_in(catalog::Transaction& tx, const 
     made.base = plan.snapshot.content;
     made.lineage = model::lineage_of(plan.snapshot);
     made.local_zone = plan.snapshot.local_zone;
+    TRY(authorize(caller, "ec2:CreateReplaceRootVolumeTask",
+                  {planned_volume(caller, made, plan.root.availability_zone, {})}));
+    TRY(check_space(parts_.space, SpaceFor::data, "a volume"));  // SPC-1
+    if (input.dry_run) {
+        return errors::dry_run();
+    }
+    const UnixMillis now = parts_.clock.now();
     TRY_ASSIGN(model::Volume volume,
                make_volume(tx, parts_, caller, made, plan.root.availability_zone, now));
     volume.outpost_arn = plan.root.outpost_arn;

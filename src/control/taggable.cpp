@@ -185,6 +185,11 @@ Error invalid_id(const std::string& id) {  // ID-5
 
 }  // namespace
 
+std::string_view taggable_type(const std::string& id) {
+    const Kind* kind = find_kind(id);
+    return kind == nullptr ? std::string_view() : kind->type;
+}
+
 Status check_taggable_id(const std::string& id) {
     const Kind* kind = find_kind(id);
     return kind == nullptr ? Status(invalid_id(id)) : kind->check_form(id);

@@ -12,6 +12,9 @@
 
 namespace kiln::control {
 
+// The type of what has an id like this; empty for an unknown prefix.
+std::string_view taggable_type(const std::string& id);
+
 // The form alone: ID-5 for an unknown prefix, the kind's own error for a malformed id.
 Status check_taggable_id(const std::string& id);
 

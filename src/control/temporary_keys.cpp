@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "control/identity_rules.h"
+#include "control/resource_facts.h"
 #include "control/roles.h"
 #include "util/strings.h"
 
@@ -96,6 +97,9 @@ Result<bool> may_assume(const Caller& caller, const AssumeRoleInput& input,
     const std::string account = caller.account.str();
     const std::string principal = principal_arn_of(caller);
     PolicyRequest request{kAssumeRole, caller.region, account, principal};
+    PolicyResource target = resource_by_arn(model::arn_of(role));
+    add_tags(target.facts, role.tags);
+    request.resource = &target;
     const Decision own = decide(caller, request);
     if (input.external_id) {
         request.external_id = *input.external_id;

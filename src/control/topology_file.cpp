@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "control/config_json.h"
 #include "control/default_network.h"
 #include "util/fs.h"
 
@@ -14,76 +15,20 @@ namespace {
 
 using nlohmann::json;
 
-constexpr std::size_t kMaxFileBytes = 1U << 20;
 constexpr std::size_t kMaxRegions = 100;
 constexpr std::size_t kMaxNameLength = 64;
 constexpr std::size_t kMaxEndpointLength = 253;  // of a host name
 constexpr std::size_t kMaxLongName = 255;
 constexpr std::size_t kMaxOutpostsPerRegion = 16;
-constexpr int kMaxDepth = 8;  // a topology is five deep
-
-Error wrong(const std::string& where, std::string_view what) {
-    return Error(Code::invalid_argument, fmt::format("{}: {}", where, what));
-}
-
-std::string position(std::string_view text, std::size_t byte) {
-    const std::string_view before = text.substr(0, std::min(byte == 0 ? 0 : byte - 1, text.size()));
-    const auto line = std::count(before.begin(), before.end(), '\n') + 1;
-    const auto start = before.rfind('\n');
-    const std::size_t column = before.size() - (start == before.npos ? 0 : start + 1) + 1;
-    return fmt::format("line {}, column {}", line, column);
-}
-
-// Watches the library parse: it would silently keep the last of two members of one name, and nest
-// as deep as the file says.
-class Watch {
-  public:
-    bool operator()(int depth, json::parse_event_t event, json& parsed) {
-        if (event == json::parse_event_t::object_start) {
-            open_.emplace_back();
-        } else if (event == json::parse_event_t::object_end) {
-            open_.pop_back();
-        } else if (event == json::parse_event_t::key) {
-            const auto& name = parsed.get_ref<const std::string&>();
-            if (!open_.back().insert(name).second && trouble_.empty()) {
-                trouble_ = fmt::format("the member '{}' stands twice in one object", name);
-            }
-        }
-        if (depth > kMaxDepth && trouble_.empty()) {
-            trouble_ = "it is nested too deep";
-        }
-        return true;
-    }
-    const std::string& trouble() const { return trouble_; }
-
-  private:
-    std::vector<std::set<std::string>> open_;
-    std::string trouble_;
-};
-
-Result<json> parse_json(std::string_view text) {
-    Watch watch;
-    json document;
-    // The library says where a text breaks off only by an exception.
-    try {
-        document = json::parse(text, std::ref(watch));
-    } catch (const json::parse_error& error) {
-        return wrong(position(text, error.byte), "this is not JSON");
-    }
-    if (!watch.trouble().empty()) {
-        return Error(Code::invalid_argument, watch.trouble());
-    }
-    return document;
-}
 
 Status check_members(const json& object, const std::string& where,
                      std::initializer_list<std::string_view> known) {
     if (!object.is_object()) {
-        return wrong(where, "must be an object");
+        return wrong_config(where, "must be an object");
     }
     for (const auto& [name, value] : object.items()) {
         if (std::find(known.begin(), known.end(), name) == known.end()) {
-            return wrong(where, fmt::format("has an unknown member '{}'", name));
+            return wrong_config(where, fmt::format("has an unknown member '{}'", name));
         }
     }
     return ok();
@@ -93,14 +38,14 @@ Result<const json*> list_of(const json& object, const char* name, const std::str
                             std::size_t max) {
     const auto found = object.find(name);
     if (found == object.end()) {
-        return wrong(where, "is missing");
+        return wrong_config(where, "is missing");
     }
     if (!found->is_array() || found->empty()) {
-        return wrong(where, "must be a list with at least one entry");
+        return wrong_config(where, "must be a list with at least one entry");
     }
     if (found->size() > max) {
-        return wrong(where,
-                     fmt::format("has {} entries; at most {} are possible", found->size(), max));
+        return wrong_config(
+            where, fmt::format("has {} entries; at most {} are possible", found->size(), max));
     }
     return &*found;
 }
@@ -108,10 +53,10 @@ Result<const json*> list_of(const json& object, const char* name, const std::str
 Result<std::string> text_of(const json& object, const char* name, const std::string& where) {
     const auto found = object.find(name);
     if (found == object.end()) {
-        return wrong(where, "is missing");
+        return wrong_config(where, "is missing");
     }
     if (!found->is_string()) {
-        return wrong(where, "must be a text");
+        return wrong_config(where, "must be a text");
     }
     return found->get<std::string>();
 }
@@ -172,16 +117,17 @@ class Reader {
         Region region;
         TRY_ASSIGN(region.name, text_of(object, "name", where + ".name"));
         if (!is_name(region.name)) {
-            return wrong(where + ".name",
-                         fmt::format("'{}' is not a name of lower-case letters, digits and hyphens",
-                                     region.name));
+            return wrong_config(
+                where + ".name",
+                fmt::format("'{}' is not a name of lower-case letters, digits and hyphens",
+                            region.name));
         }
         TRY(unique(region.name, where + ".name"));
         region.endpoint = "ec2." + region.name + ".amazonaws.com";
         if (object.contains("endpoint")) {
             TRY_ASSIGN(region.endpoint, text_of(object, "endpoint", where + ".endpoint"));
             if (!is_host(region.endpoint)) {
-                return wrong(where + ".endpoint", "must be a host name");
+                return wrong_config(where + ".endpoint", "must be a host name");
             }
         }
         if (object.contains("optInStatus")) {
@@ -221,9 +167,10 @@ class Reader {
         TRY(groups_of(object, zone, region, where));
         TRY_ASSIGN(zone.id, text_of(object, "id", where + ".id"));
         if (!is_name(zone.id)) {
-            return wrong(where + ".id",
-                         fmt::format("'{}' is not a name of lower-case letters, digits and hyphens",
-                                     zone.id));
+            return wrong_config(
+                where + ".id",
+                fmt::format("'{}' is not a name of lower-case letters, digits and hyphens",
+                            zone.id));
         }
         TRY(unique(zone.name, where + ".name"));
         TRY(unique(zone.id, where + ".id"));
@@ -233,17 +180,19 @@ class Reader {
     static Status check_zone_name(const Zone& zone, const std::string& region,
                                   const std::string& where) {
         if (!zone.wants_opt_in() && !belongs_to(zone.name, region)) {
-            return wrong(where, fmt::format("'{}' must be the region's name and one lower-case "
+            return wrong_config(where,
+                                fmt::format("'{}' must be the region's name and one lower-case "
                                             "letter, as {}a",
                                             zone.name, region));
         }
         if (zone.wants_opt_in() && !extends(zone.name, region)) {
-            return wrong(where, fmt::format("'{}' must be the region's name, a hyphen and more, as "
+            return wrong_config(where,
+                                fmt::format("'{}' must be the region's name, a hyphen and more, as "
                                             "{}-lax-1a",
                                             zone.name, region));
         }
         if (zone.is_local() && !is_letter(zone.name.back())) {
-            return wrong(where, fmt::format("'{}' must end in a letter", zone.name));
+            return wrong_config(where, fmt::format("'{}' must end in a letter", zone.name));
         }
         return ok();
     }
@@ -254,7 +203,7 @@ class Reader {
         if (!zone.wants_opt_in()) {
             for (const char* name : {"group", "groupLongName", "networkBorderGroup", "parent"}) {
                 if (object.contains(name)) {
-                    return wrong(where + "." + name, "an availability zone has none");
+                    return wrong_config(where + "." + name, "an availability zone has none");
                 }
             }
             zone.group = zone.border_group = region;
@@ -274,7 +223,7 @@ class Reader {
         for (const auto& [name, member] : {std::pair(&zone.group, ".group"),
                                            std::pair(&zone.border_group, ".networkBorderGroup")}) {
             if (!extends(*name, region)) {
-                return wrong(
+                return wrong_config(
                     where + member,
                     fmt::format("'{}' must be the region's name, a hyphen and more", *name));
             }
@@ -283,8 +232,8 @@ class Reader {
             TRY_ASSIGN(zone.group_long_name,
                        text_of(object, "groupLongName", where + ".groupLongName"));
             if (zone.group_long_name.size() > kMaxLongName) {
-                return wrong(where + ".groupLongName",
-                             fmt::format("has more than {} bytes", kMaxLongName));
+                return wrong_config(where + ".groupLongName",
+                                    fmt::format("has more than {} bytes", kMaxLongName));
             }
         }
         return ok();
@@ -293,19 +242,19 @@ class Reader {
     // What can be said of the zones once all are known.
     static Status check_zones(const Region& region, const std::string& where) {
         if (region.zones.front().wants_opt_in()) {
-            return wrong(where + "[0].type", "the first zone must be an availability zone");
+            return wrong_config(where + "[0].type", "the first zone must be an availability zone");
         }
         for (std::size_t i = 0; i < region.zones.size(); ++i) {
             const Zone& zone = region.zones[i];
             if (zone.wants_opt_in() && !is_availability_zone(region, zone.parent)) {
-                return wrong(
+                return wrong_config(
                     fmt::format("{}[{}].parent", where, i),
                     fmt::format("'{}' is no availability zone of {}", zone.parent, region.name));
             }
             for (std::size_t j = 0; j < i; ++j) {
                 if (region.zones[j].group == zone.group && region.zones[j].type != zone.type) {
-                    return wrong(fmt::format("{}[{}].group", where, i),
-                                 fmt::format("'{}' has zones of another type", zone.group));
+                    return wrong_config(fmt::format("{}[{}].group", where, i),
+                                        fmt::format("'{}' has zones of another type", zone.group));
                 }
             }
         }
@@ -323,15 +272,16 @@ class Reader {
         Outpost outpost;
         TRY_ASSIGN(outpost.arn, text_of(object, "arn", where + ".arn"));
         if (!is_outpost_arn(outpost.arn, region.name)) {
-            return wrong(where + ".arn",
-                         fmt::format("'{}' must be as arn:aws:outposts:{}:111111111111:outpost/"
-                                     "op-0123456789abcdef0",
-                                     outpost.arn, region.name));
+            return wrong_config(
+                where + ".arn",
+                fmt::format("'{}' must be as arn:aws:outposts:{}:111111111111:outpost/"
+                            "op-0123456789abcdef0",
+                            outpost.arn, region.name));
         }
         TRY_ASSIGN(outpost.zone, text_of(object, "zone", where + ".zone"));
         if (!is_availability_zone(region, outpost.zone)) {
-            return wrong(where + ".zone", fmt::format("'{}' is no availability zone of {}",
-                                                      outpost.zone, region.name));
+            return wrong_config(where + ".zone", fmt::format("'{}' is no availability zone of {}",
+                                                             outpost.zone, region.name));
         }
         TRY(unique(outpost.arn, where + ".arn"));
         return outpost;
@@ -347,12 +297,12 @@ class Reader {
         for (const auto& entry : enum_names(E{})) {
             words += (words.empty() ? "" : ", ") + std::string(entry.name);
         }
-        return wrong(where, fmt::format("'{}' is none of {}", text, words));
+        return wrong_config(where, fmt::format("'{}' is none of {}", text, words));
     }
 
     Status unique(const std::string& name, const std::string& where) {
         if (!names_.insert(name).second) {
-            return wrong(where, fmt::format("'{}' is used twice", name));
+            return wrong_config(where, fmt::format("'{}' is used twice", name));
         }
         return ok();
     }
@@ -363,7 +313,8 @@ class Reader {
 }  // namespace
 
 Result<Topology> parse_topology(std::string_view text) {
-    TRY_ASSIGN(const json document, parse_json(text));
+    TRY(check_config(text));
+    const json document = json::parse(text);
     TRY(check_members(document, "the document", {"regions"}));
     TRY_ASSIGN(const json* list, list_of(document, "regions", "regions", kMaxRegions));
     Reader reader;
@@ -373,13 +324,14 @@ Result<Topology> parse_topology(std::string_view text) {
                    reader.region((*list)[i], fmt::format("regions[{}]", i)));
     }
     if (!regions.front().enabled()) {  // the one a new profile names
-        return wrong("regions[0].optInStatus", "the first region must be one that can be used");
+        return wrong_config("regions[0].optInStatus",
+                            "the first region must be one that can be used");
     }
     return Topology(std::move(regions));
 }
 
 Result<Topology> load_topology(const std::string& path) {
-    TRY_ASSIGN(const std::string text, read_file(path, kMaxFileBytes), "topology file");
+    TRY_ASSIGN(const std::string text, read_file(path, kMaxConfigBytes), "topology file");
     TRY_ASSIGN(auto topology, parse_topology(text), "topology file " + path);
     return topology;
 }

@@ -4,8 +4,10 @@
 #include <fmt/format.h>
 
 #include "control/api_errors.h"
+#include "control/authorization.h"
 #include "control/device_mappings.h"
 #include "control/idempotency.h"
+#include "control/resource_facts.h"
 #include "control/snapshots.h"
 #include "control/space.h"
 #include "control/volume_plan.h"
@@ -63,6 +65,12 @@ Result<VolumeCopies::Plan> VolumeCopies::plan(catalog::Transaction& tx, const Ca
     }
     plan.ebs.volume_type = input.ebs.volume_type.value_or(model::VolumeType::gp2);  // BDM-7
     TRY(check_volume_limits(*plan.ebs.volume_type, *plan.ebs.volume_size_gib, plan.ebs));
+    VolumePlan made;
+    made.ebs = plan.ebs;
+    made.ebs.encrypted = plan.source.encrypted;
+    TRY(authorize(caller, "ec2:CopyVolumes",
+                  {planned_volume(caller, made, plan.source.availability_zone,
+                                  tags_for(input.tags, "volume"))}));
     return plan;
 }
 

@@ -2,9 +2,11 @@
 #include "control/volumes.h"
 
 #include "control/api_errors.h"
+#include "control/authorization.h"
 #include "control/contents.h"
 #include "control/idempotency.h"
 #include "control/instance_worker.h"
+#include "control/resource_facts.h"
 #include "control/space.h"
 #include "control/volume_plan.h"
 #include "control/zones.h"
@@ -85,6 +87,8 @@ Result<VolumeView> Volumes::create(const Caller& caller, const CreateVolumeInput
             return std::move(views.front());
         }
         TRY_ASSIGN(const VolumePlan plan, plan_volume(tx, caller, input.ebs));
+        TRY(authorize(caller, "ec2:CreateVolume",
+                      {planned_volume(caller, plan, zone.name, tags_for(input.tags, "volume"))}));
         TRY(check_zone(plan, zone.name));
         TRY(check_outpost(parts_.topology, caller, zone, input.outpost_arn));
         TRY(check_space(parts_.space, SpaceFor::data, "a volume"));  // SPC-1

@@ -53,6 +53,9 @@ void add_serve(CLI::App& app, kiln::daemon::ServeOptions& options, std::function
                         "CIDR of unused addresses for instances, as 203.0.113.0/24 (/29 to /16)");
     command->add_option("--topology", options.topology_file,
                         "JSON file of regions and zones (default: Amazon's)");
+    command->add_option("--limits", options.limits_file,
+                        "JSON file of how fast accounts may ask (default: far above what tools "
+                        "need)");
     command->add_option("--provided-images", options.provided_images,
                         "directory of the images every account is offered, or none (default: those "
                         "that came with the program)");

@@ -21,6 +21,7 @@ struct ServeOptions {
     std::string disk_transport = "nbd";   // or "vhost-user"
     std::string runtime_directory;        // empty: chosen from the store's uuid
     std::string topology_file;            // empty: the built-in regions and zones
+    std::string limits_file;              // empty: the built-in limits
     std::string provided_images;          // directory; empty: found beside the program; "none"
     std::string network_driver = "auto";  // or "user", "tun"
     std::string public_pool;              // "203.0.113.0/24", for `tun`; empty: none

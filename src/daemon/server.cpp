@@ -14,6 +14,7 @@
 #include "compute/qemu/qemu_hypervisor.h"
 #include "control/chunk_index.h"
 #include "control/cut_recovery.h"
+#include "control/limits_file.h"
 #include "control/topology_file.h"
 #include "daemon/directories.h"
 #include "daemon/store_directory.h"
@@ -45,12 +46,13 @@ Result<compute::Accelerator> parse_accelerator(const std::string& text) {
 
 }  // namespace
 
-Server::Server(ServeOptions options, control::Topology topology)
+Server::Server(ServeOptions options, control::Topology topology, const control::Limits& limits)
     : options_(std::move(options)),
       data_(options_.data_directory),
       clock_(io::make_system_clock()),
       rng_(io::make_system_rng()),
-      topology_(std::move(topology)) {}
+      topology_(std::move(topology)),
+      limits_(limits) {}
 
 Server::~Server() {
     stop();
@@ -61,7 +63,11 @@ Result<std::unique_ptr<Server>> Server::start(const ServeOptions& options) {
     if (!options.topology_file.empty()) {
         TRY_ASSIGN(topology, control::load_topology(options.topology_file));
     }
-    std::unique_ptr<Server> server(new Server(options, std::move(topology)));
+    control::Limits limits;
+    if (!options.limits_file.empty()) {
+        TRY_ASSIGN(limits, control::load_limits(options.limits_file));
+    }
+    std::unique_ptr<Server> server(new Server(options, std::move(topology), limits));
     TRY(server->open_storage());
     TRY(server->open_hypervisor());
     TRY(server->open_networks());

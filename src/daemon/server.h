@@ -64,7 +64,7 @@ class Server {
     void stop();
 
   private:
-    Server(ServeOptions options, control::Topology topology);
+    Server(ServeOptions options, control::Topology topology, const control::Limits& limits);
     Status open_storage();
     Status open_space();
     Status open_engine();
@@ -91,6 +91,7 @@ class Server {
     std::unique_ptr<io::Clock> clock_;
     std::unique_ptr<io::Rng> rng_;
     const control::Topology topology_;
+    const control::Limits limits_;
     control::Settings settings_;
     std::unique_ptr<catalog::Store> store_;
     std::unique_ptr<Executor> lookups_;  // catalog reads for the block engine
@@ -158,6 +159,7 @@ class Server {
     std::unique_ptr<control::Users> users_;
     std::unique_ptr<control::TemporaryKeys> temporary_keys_;
     std::unique_ptr<control::StoredParameters> stored_parameters_;
+    std::unique_ptr<control::ResourceLookup> resource_lookup_;
     std::unique_ptr<control::ImageRelations> image_relations_;
     std::unique_ptr<control::ImageUsage> image_usage_;
     std::unique_ptr<control::Networks> networks_;
@@ -171,6 +173,7 @@ class Server {
     std::unique_ptr<api::ConsoleLinks> console_links_;
     std::unique_ptr<api::ConsoleDoor> console_;
     std::unique_ptr<api::KilnApi> kiln_api_;
+    std::unique_ptr<api::RequestThrottle> throttle_;
     std::unique_ptr<api::Door> door_;
     std::unique_ptr<Executor> requests_;
     std::unique_ptr<net::HttpServer> http_;

@@ -93,7 +93,8 @@ Status Server::open_api() {
                                  .image_usage = *image_usage_,
                                  .temporary_keys = *temporary_keys_,
                                  .users = *users_,
-                                 .stored_parameters = *stored_parameters_};
+                                 .stored_parameters = *stored_parameters_,
+                                 .resource_lookup = *resource_lookup_};
     api::add_image_handlers(registry_, services);
     api::add_image_attribute_handlers(registry_, services);
     api::add_tag_handlers(registry_, services);
@@ -132,7 +133,9 @@ Status Server::open_api() {
     console_links_ = std::make_unique<api::ConsoleLinks>(*clock_, *rng_);
     console_ = std::make_unique<api::ConsoleDoor>(options_.console, *console_links_, *accounts_);
     kiln_api_ = std::make_unique<api::KilnApi>(services, registry_, *console_links_, *clock_);
-    door_ = std::make_unique<api::Door>(services, registry_, *kiln_api_, metrics_, *clock_, *rng_);
+    throttle_ = std::make_unique<api::RequestThrottle>(limits_.requests, *clock_);
+    door_ = std::make_unique<api::Door>(services, registry_, *kiln_api_, metrics_, *throttle_,
+                                        *clock_, *rng_);
     guest_api_->serve(*door_);
     health_ = std::make_unique<api::HealthDoor>(
         metrics_, [this] { return is_ready(); }, [this] { return gauges(); });

@@ -75,6 +75,7 @@ void Server::make_use_cases() {
     users_ = std::make_unique<control::Users>(*store_, *clock_, *rng_);
     temporary_keys_ = std::make_unique<control::TemporaryKeys>(*store_, *sessions_);
     stored_parameters_ = std::make_unique<control::StoredParameters>(*store_, *clock_);
+    resource_lookup_ = std::make_unique<control::ResourceLookup>(*store_);
     image_relations_ = std::make_unique<control::ImageRelations>(*store_, topology_);
     image_usage_ = std::make_unique<control::ImageUsage>(*store_, *clock_, *rng_);
     templates_ = std::make_unique<control::LaunchTemplates>(*store_, *clock_, *rng_);

@@ -12,7 +12,7 @@ Result<std::string> Registry::Entry::run(Context& context, const QueryParams& pa
                                          std::string_view request_id, const Gate& gate) const {
     const std::shared_ptr<void> request = info_->request->create();
     TRY(parse_request(*info_, params, request.get()));
-    TRY(gate ? gate() : ok());
+    TRY(gate ? gate(request.get()) : ok());
     std::string body;
     TRY(invoke_(context, request.get(), [&](const void* response) {
         body = write_response(*info_, response, request_id);
@@ -24,7 +24,7 @@ Result<std::string> Registry::Entry::run_json(Context& context, std::string_view
                                               const Gate& gate) const {
     const std::shared_ptr<void> request = info_->request->create();
     TRY(parse_json_request(*info_, body, request.get()));
-    TRY(gate ? gate() : ok());
+    TRY(gate ? gate(request.get()) : ok());
     std::string answer;
     TRY(invoke_(context, request.get(),
                 [&](const void* response) { answer = write_json_response(*info_, response); }));
@@ -35,7 +35,7 @@ Result<RestAnswer> Registry::Entry::run_rest(Context& context, const RestRoute& 
                                              const RestRequest& http, const Gate& gate) const {
     const std::shared_ptr<void> request = info_->request->create();
     TRY(parse_rest_request(route, http, request.get()));
-    TRY(gate ? gate() : ok());
+    TRY(gate ? gate(request.get()) : ok());
     RestAnswer answer;
     TRY(invoke_(context, request.get(),
                 [&](const void* response) { answer = write_rest_response(*info_, response); }));

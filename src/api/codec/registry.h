@@ -33,8 +33,9 @@ class Registry {
     class Entry {
       public:
         const OperationInfo& info() const { return *info_; }
-        // What is asked between decoding and the handler (WIRE-9): an error is the answer.
-        using Gate = std::function<Status()>;
+        // What is asked of the decoded request before the handler (WIRE-9): an error is the
+        // answer.
+        using Gate = std::function<Status(const void* request)>;
         // Decodes, calls the handler, encodes: the whole response body, or the error to be answered
         // with write_error().
         Result<std::string> run(Context& context, const QueryParams& params,

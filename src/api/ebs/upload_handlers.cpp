@@ -5,7 +5,6 @@
 #include "api/generated/ebs/complete_snapshot.h"
 #include "api/generated/ebs/put_snapshot_block.h"
 #include "api/generated/ebs/start_snapshot.h"
-#include "control/authorization.h"
 #include "control/ebs_errors.h"
 
 namespace kiln::api {
@@ -27,9 +26,6 @@ Result<ebs::StartSnapshotResponse> start_snapshot(control::SnapshotUploads& uplo
     }
     for (const ebs::Tag& tag : request.tags) {
         input.tags.push_back({tag.key.value_or(""), tag.value.value_or("")});
-    }
-    if (!input.tags.empty()) {
-        TRY(control::authorize(context.caller, "ec2:CreateTags"));
     }
     TRY_ASSIGN(const auto started, uploads.start(context.caller, input));
     ebs::StartSnapshotResponse response;

@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "api/ec2/launch_request.h"
 
+#include "api/access.h"
 #include "api/ec2/convert.h"
 #include "api/ec2/launch_limits.h"
 #include "api/ec2/metadata_options.h"
 #include "api/ec2/network_convert.h"
 #include "api/ec2/template_convert.h"
 #include "control/api_errors.h"
-#include "control/authorization.h"
 
 namespace kiln::api::ec2 {
 namespace {
@@ -44,18 +44,6 @@ Status take_token(const Context& context, const RunInstancesRequest& request,
     TRY(take_placement(request, own));
     TRY(take_network(request, own));
     input.token_place = {own.availability_zone, own.network.subnet};
-    return ok();
-}
-
-// The door asked about what the request itself names (api/access.h); this is what the template
-// adds.
-Status check_template_access(const control::Caller& caller, const RunInstancesRequest& merged) {
-    if (!merged.tag_specifications.empty()) {
-        TRY(control::authorize(caller, "ec2:CreateTags"));
-    }
-    if (merged.image_id.value_or("").starts_with("resolve:ssm:")) {
-        TRY(control::authorize(caller, "ssm:GetParameters"));
-    }
     return ok();
 }
 
@@ -135,7 +123,8 @@ Result<control::ReservationView> launch(const Services& services, const Context&
                                                           which.launch_template_name.value_or("")},
                                                          which.version.value_or("")));
     TRY_ASSIGN(const auto merged, merge_with_template(request, found.version.data));
-    TRY(check_template_access(context.caller, merged));
+    // The door asked about what the request itself names; this is with what the template adds.
+    TRY(check_besides(context.caller, ops::RunInstances::info(), &merged));
     TRY_ASSIGN(auto input, to_launch_input(context, merged));
     TRY(take_image(services, context, merged, input));
     input.client_token = std::move(token.client_token);

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+#include "api/access.h"
 #include "api/context.h"
 #include "api/ec2/convert.h"
 #include "api/ec2/handlers.h"
@@ -13,7 +14,6 @@
 #include "api/generated/ec2/describe_launch_templates.h"
 #include "api/generated/ec2/modify_launch_template.h"
 #include "control/api_errors.h"
-#include "control/authorization.h"
 
 namespace kiln::api {
 namespace {
@@ -59,7 +59,7 @@ Status resolve_alias(const Services& services, const Context& context,
     if (!image.value_or("").starts_with(kResolve)) {
         return ok();
     }
-    TRY(control::authorize(context.caller, "ssm:GetParameters"));
+    TRY(check_parameter_access(context.caller, *image));
     const auto id = services.parameters.resolve(context.caller, *image);
     if (!id && !id.error().has_api_code()) {
         return id.error();

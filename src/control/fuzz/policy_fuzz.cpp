@@ -32,6 +32,25 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     never.actions = {"*"};
     INVARIANT(decide(std::vector<Policy>{*policy, {never}}, request) == PolicyDecision::denied);
     INVARIANT(decide(std::vector<Policy>{}, request) == PolicyDecision::not_allowed);
-    (void)decide(std::vector<Policy>{*policy}, request);
+    // The same on something: a Deny of everything wins there as well, and what is refused whatever
+    // a call touches is refused on this.
+    PolicyResource resource;
+    resource.arns = {"arn:aws:ec2:us-east-1::image/ami-1",
+                     "arn:aws:ec2:us-east-1:111111111111:image/ami-1"};
+    resource.facts.add("aws:ResourceTag/team", "a");
+    resource.facts.add("ec2:VolumeSize", "8");
+    PolicyRequest on = request;
+    on.resource = &resource;
+    INVARIANT(decide(std::vector<Policy>{*policy, {never}}, on) == PolicyDecision::denied);
+    PolicyRequest later = request;
+    later.view = ResourceView::later;
+    if (decide(std::vector<Policy>{*policy}, on) == PolicyDecision::allowed) {
+        INVARIANT(decide(std::vector<Policy>{*policy}, later) == PolicyDecision::allowed);
+    }
+    PolicyRequest unknown = request;
+    unknown.view = ResourceView::unknown;
+    if (decide(std::vector<Policy>{*policy}, unknown) == PolicyDecision::allowed) {
+        INVARIANT(decide(std::vector<Policy>{*policy}, on) == PolicyDecision::allowed);
+    }
     return 0;
 }
