@@ -262,10 +262,12 @@ std::optional<model::Instance> InstanceNetworks::tell_rules(const model::Instanc
             return tx.instances().get(id);
         }));
         found = instance;
-        know(instance);
         TRY_ASSIGN(const auto rules, rules_of(instance));
         return networks_.update(machine_id(id), rules, Deadline::after(kTellTime));
     }();
+    if (found) {
+        know(*found);
+    }
     // Without a network nothing is to be told: its start reads the rules.
     if (!told && told.error().code() != Code::not_found) {
         log_error("network",

@@ -47,7 +47,7 @@ std::span<const Migration> migrations() {
         {13, "volume health, replaced roots", k0013VolumeHealth},
         {14, "relations", k0014Relations},
         {15, "vpcs", k0015Vpcs},
-        {16, "zones", k0017Zones},
+        {16, "zones", k0016Zones},
     };
     return kSteps;
 }

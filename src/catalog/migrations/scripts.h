@@ -21,6 +21,6 @@ extern const std::string_view k0012BlockUploads;
 extern const std::string_view k0013VolumeHealth;
 extern const std::string_view k0014Relations;
 extern const std::string_view k0015Vpcs;
-extern const std::string_view k0017Zones;
+extern const std::string_view k0016Zones;
 
 }  // namespace kiln::catalog::detail
