@@ -72,4 +72,10 @@ Error dry_run() {
                       "Request would have succeeded, but DryRun flag is set.");
 }
 
+std::string told(const Error& error, std::string_view generally) {
+    const bool for_clients = error.has_api_code() || error.code() == Code::resource_exhausted ||
+                             error.code() == Code::out_of_space;
+    return for_clients ? error.message() : std::string(generally);
+}
+
 }  // namespace kiln::control::errors

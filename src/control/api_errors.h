@@ -28,4 +28,8 @@ Error snapshot_not_found(const model::SnapshotId& id);
 Error volume_not_found(const model::VolumeId& id);
 Error dry_run();
 
+// What an account is told of a failure in the background: the message, if it was made for clients
+// or says what there is too little of; else `generally`. The log has all of it.
+std::string told(const Error& error, std::string_view generally);
+
 }  // namespace kiln::control::errors

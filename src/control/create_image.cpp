@@ -127,7 +127,7 @@ Result<model::ImageId> CreateImages::create_now(const Caller& caller, const Crea
         });
     still.reset();
     if (!cut && !id.empty()) {
-        TRY(fail_image(id, "Server.InternalError", cut.error().message()));
+        TRY(fail_image(id, "Server.InternalError", errors::told(cut.error(), kNotCut)));
     }
     TRY(cut);
     // The job has looked while the snapshots were pending.
@@ -198,7 +198,7 @@ Status CreateImages::settle(const model::Job& job) {
     if (!failed) {
         return ok();
     }
-    TRY(fail_image(id, "Server.InternalError", "The volumes could not be cut at one instant."));
+    TRY(fail_image(id, "Server.InternalError", std::string(kNotCut)));
     return parts_.store.run([&](catalog::Transaction& tx) { return tx.jobs().finish(job); });
 }
 

@@ -26,6 +26,7 @@
 namespace kiln::control {
 
 inline constexpr char kSettleImageJob[] = "image.settle";
+inline constexpr std::string_view kNotCut = "The volumes could not be cut at one instant.";
 
 struct CreateImageInput {
     model::InstanceId instance_id;

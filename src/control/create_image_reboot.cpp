@@ -138,7 +138,7 @@ Status CreateImages::cut_and_go_on(const model::Job& job, const model::Image& im
             });
         if (!cut) {
             log_error("images", fmt::format("{}: {}", image.id.str(), cut.error().to_string()));
-            TRY(fail_image(image.id, "Server.InternalError", cut.error().message()));
+            TRY(fail_image(image.id, "Server.InternalError", errors::told(cut.error(), kNotCut)));
         }
     }
     // The guest goes on at once; what is left to do for the image needs it no more.

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 
+#include "control/api_errors.h"
 #include "control/attachment_worker.h"
 #include "control/capacity.h"
 #include "control/guest_freeze.h"
@@ -211,8 +212,9 @@ Status InstanceWorker::give_up_launch(const model::Job& job, const Error& why) {
                                : "Server.InternalError";
         TRY(tx.jobs().finish(job));
         TRY(begin_end(tx, parts_, instance, EndReason::machine_failed));
-        instance.state_reason =
-            model::StateReason{code, fmt::format("{}: {}", code, why.message())};
+        instance.state_reason = model::StateReason{
+            code,
+            fmt::format("{}: {}", code, errors::told(why, "The instance could not be started."))};
         return tx.instances().update(instance);
     });
     work_added_();

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "control/volume_access.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 #include "control/contents.h"
@@ -147,7 +149,12 @@ Status VolumeAccess::open_stack(const model::VolumeId& id, Deadline deadline) {
         log_warn("volumes", "opening " + id.str() + " once more: " + opened.error().to_string());
         opened = open_planned(id, deadline);
     }
-    note_opening(id, opened);
+    if (note_opening(id, opened)) {
+        log_error("volumes", "open " + id.str() + ": " + opened.error().to_string());
+        return Error::api(
+            opened.error().code(), "IncorrectState",
+            fmt::format("The volume '{}' is impaired: it cannot be opened.", id.str()));
+    }
     if (!opened) {
         return std::move(opened).error().with("open volume " + id.str());
     }
@@ -155,20 +162,20 @@ Status VolumeAccess::open_stack(const model::VolumeId& id, Deadline deadline) {
     return ok();
 }
 
-void VolumeAccess::note_opening(const model::VolumeId& id, const Status& opened) {
+bool VolumeAccess::note_opening(const model::VolumeId& id, const Status& opened) {
     MutexLock lock(mutex_);
     if (opened) {
         unreadable_.erase(id);
-        return;
+        return false;
     }
     switch (opened.error().code()) {
         case Code::data_loss:
         case Code::io_error:
         case Code::not_found:  // of a file that must be there
             unreadable_.insert_or_assign(id, opened.error());
-            return;
+            return true;
         default:  // no space, no time: says nothing about the bytes
-            return;
+            return false;
     }
 }
 

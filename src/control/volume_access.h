@@ -113,8 +113,8 @@ class VolumeAccess {
                      const std::function<Status()>& commit, Deadline deadline);
     Status open_planned(const model::VolumeId& id, Deadline deadline);
     Status export_as(const model::VolumeId& id, const Exports& wanted, Deadline deadline);
-    // How an attempt to open it ended.
-    void note_opening(const model::VolumeId& id, const Status& opened) EXCLUDES(mutex_);
+    // Of how an attempt to open it ended: whether it cannot be read. Why not is kept.
+    bool note_opening(const model::VolumeId& id, const Status& opened) EXCLUDES(mutex_);
     Status seal(const model::LayerRecord& layer, Deadline deadline);
     Status close_unless_exported(const model::VolumeId& id, Deadline deadline);
     Exports exports(const model::VolumeId& id) EXCLUDES(mutex_);

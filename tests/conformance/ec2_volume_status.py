@@ -122,8 +122,10 @@ def test_VOL_14_a_volume_that_cannot_be_opened(service):
     assert service.run("nbd", volume, check=False).returncode != 0
     item = status(ec2, volume)
     assert item["VolumeStatus"]["Status"] == "impaired" and detail(item)["io-enabled"] == "failed", item
-    message = expect("IncorrectState", ec2.enable_volume_io, VolumeId=volume)
-    assert volume in message and "layer" not in message, message
+    for call in (ec2.enable_volume_io, ec2.create_snapshot):
+        message = expect("IncorrectState", call, VolumeId=volume)
+        assert volume in message and "layer" not in message, message
+    assert ec2.describe_snapshots(Filters=[{"Name": "volume-id", "Values": [volume]}])["Snapshots"] == []
     for slot in (0, 4096):
         flip(path, slot + 16)
     service.aws("ec2", "enable-volume-io", "--volume-id", volume)
