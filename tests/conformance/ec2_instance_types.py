@@ -53,12 +53,12 @@ def test_TYP_2_filters_and_pages(service):
         ("instance-type", "t2.*", {"t2.nano", "t2.micro", "t2.small", "t2.medium"}),
         ("current-generation", "false", {"m1.small", "m1.medium", "m3.medium", "m3.large"}),
         ("supported-virtualization-type", "paravirtual", {"m1.small", "m1.medium", "m3.medium", "m3.large"}),
-        ("memory-info.size-in-mib", "16384", {"m5.xlarge"}),
+        ("memory-info.size-in-mib", "16384", {"m5.xlarge", "m5d.xlarge"}),
         ("free-tier-eligible", "true", {"t2.micro", "t3.micro"}),
         ("instance-storage-info.disk.type", "ssd", {"m3.medium", "m3.large", "m5d.large", "m5d.xlarge", "c5d.large", "c5d.xlarge"}),
-        ("processor-info.sustained-clock-speed-in-ghz", "3.4", {"c5.large", "c5.xlarge"}),
+        ("processor-info.sustained-clock-speed-in-ghz", "3.4", {"c5.large", "c5.xlarge", "c5d.large", "c5d.xlarge"}),
         ("ebs-info.ebs-optimized-info.baseline-throughput-in-mbps", "5.375", {"t3.nano"}),
-        ("vcpu-info.default-vcpus", "4", {"m5.xlarge", "c5.xlarge"}),
+        ("vcpu-info.default-vcpus", "4", {"m5.xlarge", "m5d.xlarge", "c5.xlarge", "c5d.xlarge"}),
         ("network-info.ena-support", "magic", set()),
     ):
         assert set(types(ec2, Filters=[{"Name": name, "Values": [value]}])) == expected, name
