@@ -76,7 +76,8 @@ TEST_CASE("WIRE-9: the gate is asked after the parameters and before the handler
     const auto entry = *registry.find(kEc2Service, "DescribeRegions");
     Context context;
     int asked = 0;
-    const auto closed = [&]() -> Status {
+    const auto closed = [&](const void* request) -> Status {
+        CHECK(request != nullptr);
         ++asked;
         return Error::api(Code::permission_denied, "AccessDenied", "no");
     };
