@@ -242,7 +242,8 @@ TEST_CASE("who goes away while it has a place among the host's leaves the others
     CHECK(throttle.waiting() == 1);
 }
 
-TEST_CASE("exports of volumes on different reactors keep within what the host allows together") {
+TEST_CASE("exports of volumes on different reactors keep within what the host allows together" *
+          doctest::test_suite("slow")) {
     for (const io::Backend backend : backends()) {
         TestEngine engine(backend);
         engine.options.host_limits.operations.rate = 1;

@@ -57,7 +57,8 @@ std::size_t timed(Store& store, const std::string& what, const ImageQuery& query
 
 }  // namespace
 
-TEST_CASE_TEMPLATE("filtered lists of a catalog of 100,000 images", Backend, KILN_STORE_BACKENDS) {
+TEST_CASE_TEMPLATE("filtered lists of a catalog of 100,000 images" * doctest::test_suite("slow"),
+                   Backend, KILN_STORE_BACKENDS) {
     if (kSanitized) {
         MESSAGE("skipped: built with a sanitizer");
         return;

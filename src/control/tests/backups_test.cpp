@@ -108,7 +108,8 @@ TEST_CASE("BAK-1: a backup holds all volumes as they were at its cut, and the st
     CHECK(snapshots_in(copy) == 1);
 }
 
-TEST_CASE("BAK-1: a layer is in a backup as it was before its data got check sums, or with them") {
+TEST_CASE("BAK-1: a layer is in a backup as it was before its data got check sums, or with them" *
+          doctest::test_suite("slow")) {
     TempDir dir;
     TempDir before;
     TempDir after;
