@@ -13,7 +13,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int kMaxDepth = 8;  // a topology is five deep
+constexpr std::size_t kMaxDepth = 8;  // a topology is five deep
 
 std::string position(std::string_view text, std::size_t byte) {
     const std::string_view before = text.substr(0, std::min(byte == 0 ? 0 : byte - 1, text.size()));
@@ -23,31 +23,58 @@ std::string position(std::string_view text, std::size_t byte) {
     return fmt::format("line {}, column {}", line, column);
 }
 
-// Watches the library parse: it would silently keep the last of two members of one name, and nest
-// as deep as the file says.
-class Watch {
+// Hears the library read: as a document it would silently keep the last of two members of one name,
+// nest as deep as the file says, and end a number beyond its range by an exception without a place.
+class Watch : public json::json_sax_t {
   public:
-    bool operator()(int depth, json::parse_event_t event, json& parsed) {
-        if (event == json::parse_event_t::object_start) {
-            open_.emplace_back();
-        } else if (event == json::parse_event_t::object_end) {
-            open_.pop_back();
-        } else if (event == json::parse_event_t::key) {
-            const auto& name = parsed.get_ref<const std::string&>();
-            if (!open_.back().insert(name).second && trouble_.empty()) {
-                trouble_ = fmt::format("the member '{}' stands twice in one object", name);
-            }
-        }
-        if (depth > kMaxDepth && trouble_.empty()) {
-            trouble_ = "it is nested too deep";
-        }
-        return true;
+    explicit Watch(std::string_view text) : text_(text) {}
+
+    bool null() override { return true; }
+    bool boolean(bool) override { return true; }
+    bool number_integer(json::number_integer_t) override { return true; }
+    bool number_unsigned(json::number_unsigned_t) override { return true; }
+    bool number_float(json::number_float_t, const std::string&) override { return true; }
+    bool string(std::string&) override { return true; }
+    bool binary(json::binary_t&) override { return true; }
+
+    bool start_object(std::size_t) override { return open(); }
+    bool end_object() override { return close(); }
+    bool start_array(std::size_t) override { return open(); }
+    bool end_array() override { return close(); }
+    bool key(std::string& name) override {
+        return names_.back().insert(name).second ||
+               stop(Error(Code::invalid_argument,
+                          fmt::format("the member '{}' stands twice in one object", name)));
     }
-    const std::string& trouble() const { return trouble_; }
+
+    bool parse_error(std::size_t byte, const std::string& token,
+                     const json::exception& error) override {
+        const bool number = dynamic_cast<const json::out_of_range*>(&error) != nullptr;
+        return stop(wrong_config(position(text_, byte),
+                                 number ? fmt::format("the number {} is too large", token)
+                                        : std::string("this is not JSON")));
+    }
+
+    Status outcome() const { return outcome_; }
 
   private:
-    std::vector<std::set<std::string>> open_;
-    std::string trouble_;
+    bool open() {
+        names_.emplace_back();
+        return names_.size() <= kMaxDepth ||
+               stop(Error(Code::invalid_argument, "it is nested too deep"));
+    }
+    bool close() {
+        names_.pop_back();
+        return true;
+    }
+    bool stop(Error error) {
+        outcome_ = std::move(error);
+        return false;
+    }
+
+    std::string_view text_;
+    std::vector<std::set<std::string>> names_;  // of each object or list that is open
+    Status outcome_ = ok();
 };
 
 }  // namespace
@@ -57,14 +84,9 @@ Error wrong_config(const std::string& where, std::string_view what) {
 }
 
 Status check_config(std::string_view text) {
-    Watch watch;
-    // The library says where a text breaks off only by an exception.
-    try {
-        const json document = json::parse(text, std::ref(watch));
-    } catch (const json::parse_error& error) {
-        return wrong_config(position(text, error.byte), "this is not JSON");
-    }
-    return watch.trouble().empty() ? ok() : Status(Error(Code::invalid_argument, watch.trouble()));
+    Watch watch(text);
+    (void)json::sax_parse(text, &watch);  // the watch knows the outcome
+    return watch.outcome();
 }
 
 }  // namespace kiln::control

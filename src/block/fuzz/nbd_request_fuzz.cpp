@@ -26,8 +26,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
         request->command == Command::disc) {
         return 0;
     }
-    INVARIANT(request->length > 0 && request->offset < info.size_bytes &&
+    INVARIANT(request->offset <= info.size_bytes &&
               request->length <= info.size_bytes - request->offset);
+    // An empty range is nothing to do, but an answer to block status has at least one extent.
+    INVARIANT(request->length > 0 || request->command != Command::block_status);
     INVARIANT(payload_bytes(*request) <= block::kMaxRequestBytes);
     INVARIANT(!info.read_only || request->command == Command::read ||
               request->command == Command::block_status);

@@ -54,4 +54,8 @@ TEST_CASE("THR-2: what is wrong in a limits file is named") {
     CHECK(refusal(R"({"requests": {"reads": {"burst": 5, "perSecond": 0}}})")
               .starts_with("requests.reads.perSecond: must be a number from 0.001 to "));
     CHECK(refusal(R"({"requests": "off", "requests": "ec2"})").find("twice") != std::string::npos);
+    CHECK(refusal("{\n  \"requests\": 1e999}") ==
+          "line 2, column 19: the number 1e999 is too large");
+    CHECK(refusal("[[[[[[[[1]]]]]]]]") == "the document: must be an object");
+    CHECK(refusal("[[[[[[[[[1]]]]]]]]]") == "it is nested too deep");
 }
