@@ -105,9 +105,9 @@ def text(digest):
 
 
 def head(kiln, method, path, headers=None, length=0):
-    """The bytes of a signed request before its body, which is not signed: its digest is."""
+    """The bytes of a signed request before its body, which is not signed itself: its digest in the headers is."""
     request = AWSRequest(method, kiln.endpoint + path, headers=headers or {}, data=b"")
-    request.context["payload_signing_enabled"] = False
+    request.context["payload_signing_enabled"] = not length
     SigV4Auth(Credentials(kiln.access_key, kiln.secret_key), "ebs", kiln.region).add_auth(request)
     sent = {"Host": urllib.parse.urlsplit(kiln.endpoint).netloc, "Content-Length": str(length), **dict(request.headers.items())}
     return "".join([f"{method} {path} HTTP/1.1\r\n", *(f"{name}: {value}\r\n" for name, value in sent.items()), "\r\n"]).encode()
