@@ -50,6 +50,12 @@ struct Call {
     }
 };
 
+// Operations that do nothing but tag what is there, or take tags off it.
+bool tags_alone(std::string_view operation) {
+    return operation == "CreateTags" || operation == "DeleteTags" || operation.starts_with("Tag") ||
+           operation.starts_with("Untag");
+}
+
 // What a touch names. Where it names nothing, nothing: the use case says what is missing.
 std::vector<ResourceName> names_of(const Call& call, const Touch& touch) {
     std::vector<ResourceName> names;
@@ -115,9 +121,10 @@ Result<Resources> touched(control::ResourceLookup& lookup, const Call& call, con
             }
             now = std::move(copies);
         }
-        if (touch.type == "taggable") {
+        if (tags_alone(call.operation.name)) {
             for (PolicyResource& resource : now) {
                 add_request_tags(resource.facts, call.tags_of(""));
+                add_tag_keys(resource.facts, call.values("TagKeys"));
             }
         }
         all.insert(all.end(), now.begin(), now.end());
@@ -192,9 +199,7 @@ std::string_view tag_action(const OperationInfo& operation) {
 // Tags that come with what is made.
 Status check_tags(const Call& call) {
     const std::string_view service = call.operation.service->name;
-    const bool tags_alone =
-        call.operation.name == "CreateTags" || call.operation.name == "DeleteTags";
-    if (call.tags.empty() || tags_alone || service == "ssm") {
+    if (call.tags.empty() || tags_alone(call.operation.name) || service == "ssm") {
         return ok();
     }
     const std::string_view action = tag_action(call.operation);

@@ -12,6 +12,7 @@ constexpr Touch kImage{"image", "ImageId"};
 constexpr Touch kInstance{"instance", "InstanceId"};
 constexpr Touch kInstances{"instance", "InstanceIds"};
 constexpr Touch kSnapshot{"snapshot", "SnapshotId"};
+constexpr Touch kSnapshots{"snapshot", "SourceSnapshotIds"};
 constexpr Touch kVolume{"volume", "VolumeId"};
 constexpr Touch kGroup{"security-group", "GroupId"};
 constexpr Touch kGroupName{"security-group", "GroupName"};
@@ -66,6 +67,7 @@ constexpr Access kEc2[] = {
     {"DescribeAggregateIdFormat"},
     {"DescribeAvailabilityZones"},
     {"DescribeDhcpOptions"},
+    {"DescribeFastSnapshotRestores"},
     {"DescribeIamInstanceProfileAssociations"},
     {"DescribeIdFormat"},
     {"DescribeImageAttribute", {kImage}},
@@ -77,6 +79,7 @@ constexpr Access kEc2[] = {
     {"DescribeInstanceCreditSpecifications"},
     {"DescribeInstanceImageMetadata"},
     {"DescribeInstanceStatus"},
+    {"DescribeInstanceTopology"},
     {"DescribeInstanceTypeOfferings"},
     {"DescribeInstanceTypes"},
     {"DescribeInstances"},
@@ -102,12 +105,14 @@ constexpr Access kEc2[] = {
     {"DescribeVpcAttribute", {kVpc}},
     {"DescribeVpcs"},
     {"DetachVolume", {kVolume, kInstance, {"attached-instance", "VolumeId"}}},
+    {"DisableFastSnapshotRestores", {kSnapshots}},
     {"DisableImage", {kImage}},
     {"DisableImageBlockPublicAccess"},
     {"DisableImageDeprecation", {kImage}},
     {"DisableImageDeregistrationProtection", {kImage}},
     {"DisableSnapshotBlockPublicAccess"},
     {"DisassociateIamInstanceProfile", {{"profile-association", "AssociationId"}}},
+    {"EnableFastSnapshotRestores", {kSnapshots}},
     {"EnableImage", {kImage}},
     {"EnableImageBlockPublicAccess"},
     {"EnableImageDeprecation", {kImage}},
@@ -119,6 +124,7 @@ constexpr Access kEc2[] = {
     {"GetImageAncestry", {kImage}},
     {"GetImageBlockPublicAccessState"},
     {"GetInstanceMetadataDefaults"},
+    {"GetInstanceTypesFromInstanceRequirements"},
     {"GetInstanceUefiData", {kInstance}},
     {"GetLaunchTemplateData", {kInstance}},
     {"GetPasswordData", {kInstance}},
@@ -197,15 +203,24 @@ constexpr Access kIam[] = {
     {"GetUserPolicy", {kUser}},
     {"ListAccessKeys", {kUser}},
     {"ListAttachedRolePolicies", {kRole}},
+    {"ListInstanceProfileTags", {kProfile}},
     {"ListInstanceProfiles"},
     {"ListInstanceProfilesForRole", {kRole}},
     {"ListRolePolicies", {kRole}},
+    {"ListRoleTags", {kRole}},
     {"ListRoles"},
     {"ListUserPolicies", {kUser}},
+    {"ListUserTags", {kUser}},
     {"ListUsers"},
     {"PutRolePolicy", {kRole}},
     {"PutUserPolicy", {kUser}},
     {"RemoveRoleFromInstanceProfile", {kProfile}},
+    {"TagInstanceProfile", {kProfile}},
+    {"TagRole", {kRole}},
+    {"TagUser", {kUser}},
+    {"UntagInstanceProfile", {kProfile}},
+    {"UntagRole", {kRole}},
+    {"UntagUser", {kUser}},
     {"UpdateAssumeRolePolicy", {kRole}},
 };
 

@@ -8,6 +8,7 @@
 #include "control/create_image.h"
 #include "control/disk_diffs.h"
 #include "control/disk_exports.h"
+#include "control/fast_restores.h"
 #include "control/gc.h"
 #include "control/image_copies.h"
 #include "control/image_relations.h"
@@ -20,6 +21,7 @@
 #include "control/instance_profiles.h"
 #include "control/instance_settings.h"
 #include "control/instance_status.h"
+#include "control/instance_topology.h"
 #include "control/instances.h"
 #include "control/interface_attributes.h"
 #include "control/key_pairs.h"
@@ -65,6 +67,7 @@ struct Services {
     control::InstanceAttributes& attributes;
     control::InstanceStatuses& statuses;
     control::InstanceSettings& instance_settings;
+    control::InstanceTopologies& instance_topologies;
     control::ProfileAssociations& profile_associations;
     control::ReplaceRoots& replace_roots;
     control::Volumes& volumes;
@@ -86,6 +89,7 @@ struct Services {
     control::LaunchTemplates& templates;
     control::Snapshots& snapshots;
     control::SnapshotSharing& snapshot_sharing;
+    control::FastRestores& fast_restores;
     control::SnapshotCopies& snapshot_copies;
     control::RegionChoices& region_choices;
     control::Gc& gc;

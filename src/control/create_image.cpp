@@ -38,7 +38,7 @@ Result<CreateImages::Checked> CreateImages::check(catalog::Transaction& tx, cons
     }
     TRY(Images::check_name(input.name));
     TRY(Images::check_name_is_free(tx, caller, input.name));
-    TRY_ASSIGN(auto views, load_views(tx, caller, std::move(found)));
+    TRY_ASSIGN(auto views, load_views(tx, parts_.topology, caller, std::move(found)));
     Checked checked{std::move(views.front()), {}};
     TRY_ASSIGN(checked.plan, plan_image(tx, caller, checked.instance, input.block_device_mappings));
     for (const ImagePlan::Cut& cut : checked.plan.cuts) {

@@ -145,11 +145,7 @@ Status choose_default_network(catalog::Transaction& tx, const Parts& parts, cons
                               bool none) {
     TRY_ASSIGN(auto settings, region_settings(tx, caller.account, caller.region));
     settings.no_default_vpc = none;
-    if (settings.created != UnixMillis{}) {
-        return tx.region_settings().update(settings);
-    }
-    settings.created = parts.clock.now();
-    return tx.region_settings().insert(settings);
+    return save_region_settings(tx, std::move(settings), parts.clock.now());
 }
 
 std::uint32_t usable_in_default_subnet() {

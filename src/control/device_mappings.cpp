@@ -155,6 +155,7 @@ void merge_ebs(EbsBlockDevice& under, const EbsBlockDevice& over) {
     take(under.volume_type, over.volume_type);
     take(under.iops, over.iops);
     take(under.throughput_mibps, over.throughput_mibps);
+    take(under.initialization_rate_mibps, over.initialization_rate_mibps);
     take(under.encrypted, over.encrypted);
     take(under.delete_on_termination, over.delete_on_termination);
     if (!over.kms_key_id.empty()) {

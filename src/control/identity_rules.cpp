@@ -12,8 +12,6 @@ namespace kiln::control {
 namespace {
 
 constexpr std::size_t kMaxPath = 512;
-constexpr std::size_t kMaxTags = 50;
-constexpr std::size_t kMaxTagKey = 128;
 constexpr std::size_t kMaxTagValue = 256;
 constexpr std::int32_t kMostItems = 1'000;
 
@@ -92,7 +90,7 @@ std::size_t policies_size(const std::vector<model::InlinePolicy>& policies) {
 Status check_identity_tags(const std::vector<model::Tag>& tags) {
     std::set<std::string> keys;
     for (const model::Tag& tag : tags) {
-        if (tag.key.empty() || character_count(tag.key) > kMaxTagKey ||
+        if (tag.key.empty() || character_count(tag.key) > kMaxIdentityTagKey ||
             character_count(tag.value) > kMaxTagValue || to_lower(tag.key).starts_with("aws:")) {
             return Error::api(Code::invalid_argument, "InvalidInput",
                               "A tag's key has 1 to 128 characters and does not begin with aws:, "
@@ -104,9 +102,10 @@ Status check_identity_tags(const std::vector<model::Tag>& tags) {
                               "insensitive.");
         }
     }
-    return tags.size() <= kMaxTags ? ok()
-                                   : Status(errors::limit_exceeded(
-                                         "The number of tags has reached the maximum limit."));
+    return tags.size() <= kMaxIdentityTags
+               ? ok()
+               : Status(
+                     errors::limit_exceeded("The number of tags has reached the maximum limit."));
 }
 
 Status check_identity_page(const IdentityPage& page) {

@@ -15,6 +15,8 @@ namespace kiln::control {
 
 inline constexpr std::size_t kMaxRoleName = 64;
 inline constexpr std::size_t kMaxIdentityName = 128;  // profiles and policies
+inline constexpr std::size_t kMaxIdentityTags = 50;
+inline constexpr std::size_t kMaxIdentityTagKey = 128;
 
 namespace errors {
 Error no_such_entity(std::string_view kind, std::string_view name);  // "role", "Bakers"

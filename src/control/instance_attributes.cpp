@@ -42,10 +42,10 @@ Status check_one(const AttributeChange& change) {  // STP-4
     return ok();
 }
 
-Result<InstanceView> load(catalog::Transaction& tx, const Caller& caller,
+Result<InstanceView> load(catalog::Transaction& tx, const Topology& topology, const Caller& caller,
                           const model::InstanceId& id) {
     TRY_ASSIGN(auto instances, find_instances(tx, caller, {id}));
-    TRY_ASSIGN(auto views, load_views(tx, caller, std::move(instances)));
+    TRY_ASSIGN(auto views, load_views(tx, topology, caller, std::move(instances)));
     return std::move(views.front());
 }
 
@@ -55,7 +55,7 @@ Status InstanceAttributes::modify(const Caller& caller, const model::InstanceId&
                                   const AttributeChange& change, bool dry_run) {
     TRY(check_one(change));
     const Status modified = parts_.store.run([&](catalog::Transaction& tx) -> Status {
-        TRY_ASSIGN(InstanceView view, load(tx, caller, id));
+        TRY_ASSIGN(InstanceView view, load(tx, parts_.topology, caller, id));
         if (view.instance.state == model::InstanceState::terminated) {
             return Error::api(Code::failed_precondition, "IncorrectInstanceState",
                               fmt::format("The instance '{}' is terminated.", id.str()));
@@ -156,7 +156,8 @@ Status InstanceAttributes::apply_stopped(InstanceView& view, const AttributeChan
 }
 
 Result<InstanceView> InstanceAttributes::look(const Caller& caller, const model::InstanceId& id) {
-    return parts_.store.read([&](catalog::Transaction& tx) { return load(tx, caller, id); });
+    return parts_.store.read(
+        [&](catalog::Transaction& tx) { return load(tx, parts_.topology, caller, id); });
 }
 
 }  // namespace kiln::control

@@ -137,6 +137,35 @@ Status InstanceProfiles::add_role(const Caller& caller, const std::string& name,
     });
 }
 
+template <class F>
+Status InstanceProfiles::change(const Caller& caller, const std::string& name, F change) {
+    return store_.run([&](catalog::Transaction& tx) -> Status {
+        TRY_ASSIGN(auto profile, find_profile(tx, caller, name));
+        TRY(change(profile));
+        return tx.instance_profiles().update(profile);
+    });
+}
+
+Status InstanceProfiles::tag(const Caller& caller, const std::string& name,
+                             const std::vector<model::Tag>& tags) {
+    return change(caller, name, [&](model::InstanceProfile& profile) {
+        return put_identity_tags(profile.tags, tags);
+    });
+}
+
+Status InstanceProfiles::untag(const Caller& caller, const std::string& name,
+                               const std::vector<std::string>& keys) {
+    return change(caller, name, [&](model::InstanceProfile& profile) {
+        return erase_identity_tags(profile.tags, keys);
+    });
+}
+
+Result<TagPage> InstanceProfiles::list_tags(const Caller& caller, const std::string& name,
+                                            const IdentityPage& page) {
+    TRY_ASSIGN(auto view, get(caller, name));
+    return list_identity_tags(std::move(view.profile.tags), page);
+}
+
 Status InstanceProfiles::remove_role(const Caller& caller, const std::string& name,
                                      const std::string& role) {
     return store_.run([&](catalog::Transaction& tx) -> Status {

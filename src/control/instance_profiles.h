@@ -11,6 +11,7 @@
 #include "catalog/store.h"
 #include "control/caller.h"
 #include "control/identity_rules.h"
+#include "control/identity_tags.h"
 #include "io/clock.h"
 
 namespace kiln::control {
@@ -49,7 +50,17 @@ class InstanceProfiles {
     Status add_role(const Caller& caller, const std::string& name, const std::string& role);
     Status remove_role(const Caller& caller, const std::string& name, const std::string& role);
 
+    Status tag(const Caller& caller, const std::string& name, const std::vector<model::Tag>& tags);
+    Status untag(const Caller& caller, const std::string& name,
+                 const std::vector<std::string>& keys);
+    Result<TagPage> list_tags(const Caller& caller, const std::string& name,
+                              const IdentityPage& page);
+
   private:
+    // Reads the profile, lets `change` change it, writes it.
+    template <class F>
+    Status change(const Caller& caller, const std::string& name, F change);
+
     catalog::Store& store_;
     io::Clock& clock_;
     io::Rng& rng_;

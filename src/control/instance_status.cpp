@@ -32,6 +32,9 @@ const FilterTable<InstanceStatusView>& instance_status_filters() {
         getters["availability-zone"] = [](const InstanceStatusView& view) {
             return one(view.instance.availability_zone);
         };
+        getters["availability-zone-id"] = [](const InstanceStatusView& view) {
+            return one(view.zone_id);
+        };
         getters["instance-state-name"] = [](const InstanceStatusView& view) {
             return one(model::to_string(view.instance.state));
         };
@@ -72,6 +75,7 @@ std::string_view summary_of(Reachability reachability) {
 
 InstanceStatusView InstanceStatuses::ask(model::Instance instance) {
     InstanceStatusView view;
+    view.zone_id = parts_.topology.zone_id(instance.region, instance.availability_zone);
     view.instance = std::move(instance);
     if (view.instance.state == model::InstanceState::pending) {
         view.system = view.machine = Reachability::initializing;

@@ -33,6 +33,7 @@ struct InstanceStatusView {
     model::Instance instance;
     Reachability system = Reachability::not_applicable;   // the machine's process answers
     Reachability machine = Reachability::not_applicable;  // and its guest runs
+    std::string zone_id;                                  // empty: its zone has left the topology
     std::vector<model::Tag> tags;                         // for filters
 };
 

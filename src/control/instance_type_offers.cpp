@@ -74,22 +74,29 @@ const FilterTable<TypeOffer>& type_offer_filters() {
     return table;
 }
 
+Page<const InstanceType*> instance_type_page(
+    const Caller& caller, const PageRequest& request, const PageStart& start,
+    const std::function<bool(const InstanceType&)>& chosen) {
+    std::vector<const InstanceType*> types;
+    for (const InstanceType& type : instance_types()) {
+        if (is_after(cursor_at(place_of(&type)), start) && chosen(type)) {
+            types.push_back(&type);
+        }
+    }
+    return cut_page(caller, request, start, std::move(types),
+                    [](const InstanceType* type) { return cursor_at(place_of(type)); });
+}
+
 Result<Page<const InstanceType*>> describe_instance_types(const Caller& caller,
                                                           const DescribeTypesInput& input) {
     TRY(instance_type_filters().check(input.filters));
     TRY_ASSIGN(const PageStart start, open_page(caller, input.page, kTypeLimits));
     TRY(check_names(input.names));
-    std::vector<const InstanceType*> chosen;
-    for (const InstanceType& type : instance_types()) {
+    return instance_type_page(caller, input.page, start, [&](const InstanceType& type) {
         const bool named = input.names.empty() || std::find(input.names.begin(), input.names.end(),
                                                             type.name) != input.names.end();
-        if (named && is_after(cursor_at(place_of(&type)), start) &&
-            instance_type_filters().matches(input.filters, type)) {
-            chosen.push_back(&type);
-        }
-    }
-    return cut_page(caller, input.page, start, std::move(chosen),
-                    [](const InstanceType* type) { return cursor_at(place_of(type)); });
+        return named && instance_type_filters().matches(input.filters, type);
+    });
 }
 
 Result<Page<TypeOffer>> describe_type_offers(const Region& region, const Caller& caller,

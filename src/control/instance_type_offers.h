@@ -3,6 +3,7 @@
 // zone of the topology. Thread model: pure functions over immutable tables.
 #pragma once
 
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -38,6 +39,11 @@ Result<Page<const InstanceType*>> describe_instance_types(const Caller& caller,
 // `region`: the caller's, with the zones the account may use (Zones::region()).
 Result<Page<TypeOffer>> describe_type_offers(const Region& region, const Caller& caller,
                                              const DescribeOffersInput& input);
+
+// A page of the types that `chosen` says, in the order of the table.
+Page<const InstanceType*> instance_type_page(
+    const Caller& caller, const PageRequest& request, const PageStart& start,
+    const std::function<bool(const InstanceType&)>& chosen);
 
 const FilterTable<InstanceType>& instance_type_filters();
 const FilterTable<TypeOffer>& type_offer_filters();

@@ -119,6 +119,9 @@ void add_launch_filters(Getters& getters) {
     getters["availability-zone"] = [](const InstanceView& view) {
         return one(view.instance.availability_zone);
     };
+    getters["availability-zone-id"] = [](const InstanceView& view) {
+        return unless_empty(view.zone_id);
+    };
     getters["client-token"] = [](const InstanceView& view) {
         return unless_empty(view.instance.client_token);
     };
@@ -204,7 +207,8 @@ bool has_interface(const model::Instance& instance) {
            instance.state != model::InstanceState::terminated;
 }
 
-Result<std::vector<InstanceView>> load_views(catalog::Transaction& tx, const Caller& caller,
+Result<std::vector<InstanceView>> load_views(catalog::Transaction& tx, const Topology& topology,
+                                             const Caller& caller,
                                              std::vector<model::Instance> instances) {
     std::vector<InstanceView> views;
     std::vector<std::string> ids;
@@ -214,7 +218,9 @@ Result<std::vector<InstanceView>> load_views(catalog::Transaction& tx, const Cal
         ids.push_back(instance.id.str());
         attached.attached_to.push_back(instance.id);
         place[instance.id] = views.size();
-        views.push_back({std::move(instance), {}, {}, {}});
+        InstanceView& view = views.emplace_back();
+        view.zone_id = topology.zone_id(instance.region, instance.availability_zone);
+        view.instance = std::move(instance);
     }
     if (views.empty()) {
         return views;

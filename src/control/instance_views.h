@@ -10,6 +10,7 @@
 #include "catalog/store.h"
 #include "control/caller.h"
 #include "control/filter.h"
+#include "control/topology.h"
 #include "model/instance.h"
 #include "model/tag.h"
 #include "model/volume.h"
@@ -21,6 +22,7 @@ struct InstanceView {
     std::vector<model::Volume> volumes;  // attached, in the order of their devices
     std::vector<model::Tag> tags;
     std::map<model::SecurityGroupId, std::string> group_names;  // of its security groups
+    std::string zone_id;  // empty: its zone has left the topology
 };
 
 // NET-6: a terminated instance has given its interface back, and with it address and groups.
@@ -33,7 +35,8 @@ struct ReservationView {
     std::vector<InstanceView> instances;
 };
 
-Result<std::vector<InstanceView>> load_views(catalog::Transaction& tx, const Caller& caller,
+Result<std::vector<InstanceView>> load_views(catalog::Transaction& tx, const Topology& topology,
+                                             const Caller& caller,
                                              std::vector<model::Instance> instances);
 // In the order of each reservation's first instance.
 std::vector<ReservationView> group_by_reservation(std::vector<InstanceView> views);

@@ -86,7 +86,7 @@ Result<ReservationView> Instances::run(const Caller& caller, const RunInstancesI
     TRY_ASSIGN(auto views,
                parts_.store.run([&](catalog::Transaction& tx) -> Result<std::vector<InstanceView>> {
                    TRY_ASSIGN(auto made, launch.run(tx));
-                   return load_views(tx, caller, std::move(made));
+                   return load_views(tx, parts_.topology, caller, std::move(made));
                }));
     work_added_();
     return group_by_reservation(std::move(views)).front();
@@ -104,7 +104,7 @@ Result<std::optional<ReservationView>> Instances::find_launched(const Caller& ca
         if (!known) {
             return Found();
         }
-        TRY_ASSIGN(auto views, load_views(tx, caller, std::move(*known)));
+        TRY_ASSIGN(auto views, load_views(tx, parts_.topology, caller, std::move(*known)));
         return Found(group_by_reservation(std::move(views)).front());
     });
 }
@@ -128,7 +128,7 @@ Result<ReservationPage> Instances::describe(const Caller& caller,
         };
         const auto shown =
             [&](std::vector<model::Instance> instances) -> Result<std::vector<InstanceView>> {
-            TRY_ASSIGN(auto views, load_views(tx, caller, std::move(instances)));
+            TRY_ASSIGN(auto views, load_views(tx, parts_.topology, caller, std::move(instances)));
             std::erase_if(views, [&](const InstanceView& view) {
                 return !instance_filters().matches(input.filters, view);
             });

@@ -148,6 +148,7 @@ FilterTable<InterfaceView> make_interface_table() {
     add_facts<View>(getters, "",
                     [](const View& view) -> const Instance& { return view.owner.instance; });
     getters["group-id"] = [](const View& view) { return group_ids(view.owner); };
+    getters["availability-zone-id"] = [](const View& view) { return Values{view.owner.zone_id}; };
     getters["group-name"] = [](const View& view) { return group_names(view.owner); };
     getters["interface-type"] = [](const View&) { return Values{"interface"}; };
     return FilterTable<View>(tags_of<View>, std::move(getters));

@@ -150,7 +150,7 @@ Result<Page<InterfaceView>> Networks::describe_interfaces(const Caller& caller,
     return parts_.store.read([&](catalog::Transaction& tx) -> Result<Page<InterfaceView>> {
         TRY_ASSIGN(auto instances, tx.instances().list(own<catalog::InstanceQuery>(caller)));
         std::erase_if(instances, [](const model::Instance& i) { return !has_interface(i); });
-        TRY_ASSIGN(auto owners, load_views(tx, caller, std::move(instances)));
+        TRY_ASSIGN(auto owners, load_views(tx, parts_.topology, caller, std::move(instances)));
         std::vector<InterfaceView> views;
         for (InstanceView& owner : owners) {
             views.push_back({std::move(owner), {}});

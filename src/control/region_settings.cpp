@@ -16,6 +16,15 @@ Result<model::RegionSettings> region_settings(catalog::Transaction& tx,
     return chosen ? *chosen : defaults;
 }
 
+Status save_region_settings(catalog::Transaction& tx, model::RegionSettings settings,
+                            UnixMillis now) {
+    if (settings.created != UnixMillis{}) {
+        return tx.region_settings().update(settings);
+    }
+    settings.created = now;
+    return tx.region_settings().insert(settings);
+}
+
 Result<model::RegionSettings> RegionChoices::get(const Caller& caller, bool dry_run) {
     if (dry_run) {
         return errors::dry_run();
@@ -32,13 +41,8 @@ Status RegionChoices::change(const Caller& caller, bool dry_run, Edit edit) {
     }
     return parts_.store.run([&](catalog::Transaction& tx) -> Status {
         TRY_ASSIGN(auto settings, region_settings(tx, caller.account, caller.region));
-        const bool first = settings.created == UnixMillis{};
         edit(settings);
-        if (!first) {
-            return tx.region_settings().update(settings);
-        }
-        settings.created = parts_.clock.now();
-        return tx.region_settings().insert(settings);
+        return save_region_settings(tx, std::move(settings), parts_.clock.now());
     });
 }
 

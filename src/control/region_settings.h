@@ -8,6 +8,7 @@
 #include "control/caller.h"
 #include "control/parts.h"
 #include "model/region_settings.h"
+#include "util/time.h"
 
 namespace kiln::control {
 
@@ -15,6 +16,9 @@ namespace kiln::control {
 Result<model::RegionSettings> region_settings(catalog::Transaction& tx,
                                               const model::AccountId& account,
                                               const std::string& region);
+// What region_settings() gave, changed.
+Status save_region_settings(catalog::Transaction& tx, model::RegionSettings settings,
+                            UnixMillis now);
 
 // IMDS-4. Absent: as before; present without a value: no preference. A hop limit of -1 is none.
 struct MetadataDefaultsChange {

@@ -265,6 +265,7 @@ Result<ReplaceRootView> ReplaceRoots::create_in(catalog::Transaction& tx, const 
     made.base = plan.snapshot.content;
     made.lineage = model::lineage_of(plan.snapshot);
     made.local_zone = plan.snapshot.local_zone;
+    made.fast_restores = !plan.snapshot.fast_restores.empty();
     TRY(authorize(caller, "ec2:CreateReplaceRootVolumeTask",
                   {planned_volume(caller, made, plan.root.availability_zone, {})}));
     TRY(check_space(parts_.space, SpaceFor::data, "a volume"));  // SPC-1

@@ -234,4 +234,10 @@ void add_request_tags(PolicyFacts& facts, const std::vector<model::Tag>& tags) {
     }
 }
 
+void add_tag_keys(PolicyFacts& facts, const std::vector<std::string>& keys) {
+    for (const std::string& key : keys) {
+        facts.add("aws:TagKeys", key);
+    }
+}
+
 }  // namespace kiln::control

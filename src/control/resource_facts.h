@@ -61,5 +61,7 @@ inline constexpr std::string_view kAskedAs = "kiln:askedas";
 void add_tags(PolicyFacts& facts, const std::vector<model::Tag>& tags);
 // aws:RequestTag and aws:TagKeys
 void add_request_tags(PolicyFacts& facts, const std::vector<model::Tag>& tags);
+// aws:TagKeys alone: of tags that go, whatever their values.
+void add_tag_keys(PolicyFacts& facts, const std::vector<std::string>& keys);
 
 }  // namespace kiln::control

@@ -139,6 +139,24 @@ Status Roles::set_trust(const Caller& caller, const std::string& name,
     });
 }
 
+Status Roles::tag(const Caller& caller, const std::string& name,
+                  const std::vector<model::Tag>& tags) {
+    return change(caller, name,
+                  [&](model::Role& role) { return put_identity_tags(role.tags, tags); });
+}
+
+Status Roles::untag(const Caller& caller, const std::string& name,
+                    const std::vector<std::string>& keys) {
+    return change(caller, name,
+                  [&](model::Role& role) { return erase_identity_tags(role.tags, keys); });
+}
+
+Result<TagPage> Roles::list_tags(const Caller& caller, const std::string& name,
+                                 const IdentityPage& page) {
+    TRY_ASSIGN(model::Role role, get(caller, name));
+    return list_identity_tags(std::move(role.tags), page);
+}
+
 Status Roles::put_policy(const Caller& caller, const std::string& role,
                          model::InlinePolicy policy) {
     TRY(check_inline_policy(policy));

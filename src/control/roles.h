@@ -9,6 +9,7 @@
 #include "catalog/store.h"
 #include "control/caller.h"
 #include "control/identity_rules.h"
+#include "control/identity_tags.h"
 #include "io/clock.h"
 
 namespace kiln::control {
@@ -38,6 +39,12 @@ class Roles {
     // DeleteConflict while it has policies, or is in an instance profile.
     Status remove(const Caller& caller, const std::string& name);
     Status set_trust(const Caller& caller, const std::string& name, const std::string& document);
+
+    Status tag(const Caller& caller, const std::string& name, const std::vector<model::Tag>& tags);
+    Status untag(const Caller& caller, const std::string& name,
+                 const std::vector<std::string>& keys);
+    Result<TagPage> list_tags(const Caller& caller, const std::string& name,
+                              const IdentityPage& page);
 
     // Replaces one of the same name.
     Status put_policy(const Caller& caller, const std::string& role, model::InlinePolicy policy);

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "control/api_errors.h"
+#include "control/fast_restores.h"
 #include "control/region_settings.h"
 #include "control/snapshot_access.h"
 
@@ -110,6 +111,7 @@ Status SnapshotSharing::edit(const Caller& caller, const model::SnapshotId& id, 
         if (dry_run) {
             return errors::dry_run();
         }
+        end_unshared_fast_restores(snapshot, parts_.clock.now());
         return tx.snapshots().update(snapshot);
     });
 }

@@ -73,6 +73,11 @@ Result<Outpost> Topology::outpost(std::string_view region, std::string_view arn,
                     arn, parameter));
 }
 
+std::string Topology::zone_id(std::string_view region, std::string_view name) const {
+    const auto found = zone(region, name);
+    return found ? found->id : std::string();
+}
+
 Result<Zone> Topology::zone(std::string_view region, std::string_view name_or_id) const {
     if (const Region* found = find(region)) {
         for (const Zone& zone : found->zones) {

@@ -75,6 +75,8 @@ class Topology {
     // REG-2; InvalidZone.NotFound for a zone that is not in `region`. Whether an account may use
     // it, control/zones.h tells.
     Result<Zone> zone(std::string_view region, std::string_view name_or_id) const;
+    // The id of the zone of that name; empty for one that has left the topology.
+    std::string zone_id(std::string_view region, std::string_view name) const;
     // InvalidParameterValue, naming the parameter, for one that is not in `region`.
     Result<Outpost> outpost(std::string_view region, std::string_view arn,
                             std::string_view parameter) const;

@@ -137,6 +137,25 @@ Status Users::change(const Caller& caller, const std::string& name, F change) {
     });
 }
 
+Status Users::tag(const Caller& caller, const std::string& name,
+                  const std::vector<model::Tag>& tags) {
+    return change(caller, name,
+                  [&](model::User& user) { return put_identity_tags(user.tags, tags); });
+}
+
+Status Users::untag(const Caller& caller, const std::string& name,
+                    const std::vector<std::string>& keys) {
+    return change(caller, name,
+                  [&](model::User& user) { return erase_identity_tags(user.tags, keys); });
+}
+
+Result<TagPage> Users::list_tags(const Caller& caller, const std::string& name,
+                                 const IdentityPage& page) {
+    TRY_ASSIGN(model::User user,
+               store_.read([&](catalog::Transaction& tx) { return find_user(tx, caller, name); }));
+    return list_identity_tags(std::move(user.tags), page);
+}
+
 Status Users::put_policy(const Caller& caller, const std::string& user,
                          model::InlinePolicy policy) {
     TRY(check_inline_policy(policy));

@@ -11,6 +11,7 @@
 #include "catalog/store.h"
 #include "control/caller.h"
 #include "control/identity_rules.h"
+#include "control/identity_tags.h"
 #include "control/roles.h"
 #include "io/clock.h"
 #include "model/user.h"
@@ -47,6 +48,12 @@ class Users {
     Result<UserPage> list(const Caller& caller, const IdentityPage& page);
     // DeleteConflict while it has policies or keys.
     Status remove(const Caller& caller, const std::string& name);
+
+    Status tag(const Caller& caller, const std::string& name, const std::vector<model::Tag>& tags);
+    Status untag(const Caller& caller, const std::string& name,
+                 const std::vector<std::string>& keys);
+    Result<TagPage> list_tags(const Caller& caller, const std::string& name,
+                              const IdentityPage& page);
 
     Status put_policy(const Caller& caller, const std::string& user, model::InlinePolicy policy);
     Result<model::InlinePolicy> get_policy(const Caller& caller, const std::string& user,

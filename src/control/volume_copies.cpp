@@ -83,11 +83,9 @@ Result<std::optional<VolumeView>> VolumeCopies::known(catalog::Transaction& tx,
     if (!id) {
         return Known();
     }
-    VolumeView view;
-    TRY_ASSIGN(view.volume, find_volume(tx, caller, model::VolumeId(*id)));
+    TRY_ASSIGN(auto volume, find_volume(tx, caller, model::VolumeId(*id)));
     TRY_ASSIGN(auto tags, tx.tags().of(caller.account, {*id}));
-    view.tags = tags[*id];
-    return Known(std::move(view));
+    return Known(view_of(parts_.topology, std::move(volume), std::move(tags[*id])));
 }
 
 Result<model::Volume> VolumeCopies::insert(catalog::Transaction& tx, const Caller& caller,
@@ -192,7 +190,7 @@ Result<VolumeView> VolumeCopies::copy(const Caller& caller, const CopyVolumeInpu
         return ok();
     }));
     work_added_();
-    return VolumeView{std::move(made), tags_for(input.tags, "volume")};
+    return view_of(parts_.topology, std::move(made), tags_for(input.tags, "volume"));
 }
 
 Status VolumeCopies::settle(const model::Job& job) {

@@ -45,13 +45,18 @@ const FilterTable<VolumeView>& volume_filters() {
         getters["availability-zone"] = [](const VolumeView& view) {
             return Values{view.volume.availability_zone};
         };
+        getters["availability-zone-id"] = [](const VolumeView& view) {
+            return Values{view.zone_id};
+        };
         getters["create-time"] = [](const VolumeView& view) {
             return Values{format_iso8601(view.volume.created)};
         };
         getters["encrypted"] = [](const VolumeView& view) {
             return boolean(view.volume.encrypted);
         };
-        getters["fast-restored"] = [](const VolumeView&) { return boolean(false); };
+        getters["fast-restored"] = [](const VolumeView& view) {
+            return boolean(view.volume.fast_restored);
+        };
         getters["multi-attach-enabled"] = [](const VolumeView&) { return boolean(false); };
         getters["size"] = [](const VolumeView& view) {
             return Values{std::to_string(view.volume.size_gib)};

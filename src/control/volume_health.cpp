@@ -271,10 +271,7 @@ Result<Page<VolumeStatusView>> VolumeHealth::describe(const Caller& caller,
                 const auto fault = fault_of(volume.id);
                 view.io_failed = fault && !has_io(*fault);
                 view.tags = tags[volume.id.str()];
-                if (const auto zone =
-                        parts_.topology.zone(volume.region, volume.availability_zone)) {
-                    view.zone_id = zone->id;
-                }
+                view.zone_id = parts_.topology.zone_id(volume.region, volume.availability_zone);
                 view.volume = std::move(volume);
                 if (volume_status_filters().matches(input.filters, view)) {
                     views.push_back(std::move(view));

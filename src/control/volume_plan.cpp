@@ -5,6 +5,7 @@
 
 #include "control/api_errors.h"
 #include "control/device_mappings.h"
+#include "control/fast_restores.h"
 #include "control/snapshot_access.h"
 
 namespace kiln::control {
@@ -16,6 +17,29 @@ model::LayerRecord fresh_layer(io::Rng& rng, UnixMillis now, std::uint64_t size_
     layer.size_bytes = size_bytes;
     layer.created = now;
     return layer;
+}
+
+// VOL-19
+constexpr std::uint32_t kLeastInitializationRate = 100;
+constexpr std::uint32_t kMostInitializationRate = 300;
+
+Status check_initialization_rate(const model::EbsBlockDevice& ebs) {
+    if (!ebs.initialization_rate_mibps) {
+        return ok();
+    }
+    if (ebs.snapshot_id.empty()) {
+        return errors::invalid_parameter_combination(
+            "The parameter VolumeInitializationRate may only be given for a volume that is made "
+            "of a snapshot.");
+    }
+    const std::uint32_t rate = *ebs.initialization_rate_mibps;
+    if (rate < kLeastInitializationRate || rate > kMostInitializationRate) {
+        return errors::invalid_parameter_value(
+            fmt::format("Value ({}) for parameter VolumeInitializationRate is invalid. Expecting a "
+                        "value from {} to {}.",
+                        rate, kLeastInitializationRate, kMostInitializationRate));
+    }
+    return ok();
 }
 
 Result<model::Snapshot> find_snapshot_of(catalog::Transaction& tx, const Caller& caller,
@@ -40,6 +64,7 @@ Result<VolumePlan> plan_volume(catalog::Transaction& tx, const Caller& caller,
     if (!ebs.kms_key_id.empty()) {
         return errors::key_without_encryption();
     }
+    TRY(check_initialization_rate(ebs));
     VolumePlan plan;
     if (!ebs.snapshot_id.empty()) {
         TRY_ASSIGN(const auto snapshot, find_snapshot_of(tx, caller, ebs.snapshot_id, image));
@@ -52,6 +77,7 @@ Result<VolumePlan> plan_volume(catalog::Transaction& tx, const Caller& caller,
         plan.base = snapshot.content;
         plan.lineage = model::lineage_of(snapshot);
         plan.local_zone = snapshot.local_zone;
+        plan.fast_restores = !snapshot.fast_restores.empty();
     }
     if (!ebs.volume_size_gib) {  // BDM-3
         return errors::missing_parameter("size or snapshotId");
@@ -88,7 +114,12 @@ Result<model::Volume> make_volume(catalog::Transaction& tx, const Parts& parts,
     volume.type = *plan.ebs.volume_type;
     volume.iops = plan.ebs.iops;
     volume.throughput_mibps = plan.ebs.throughput_mibps;
+    volume.initialization_rate_mibps = plan.ebs.initialization_rate_mibps;
     volume.snapshot_id = plan.ebs.snapshot_id;
+    if (plan.fast_restores) {
+        TRY_ASSIGN(volume.fast_restored,
+                   spend_fast_restore(tx, caller, plan.ebs.snapshot_id, zone, now));
+    }
     volume.lineage = plan.lineage;
     volume.base_content = plan.base;
     volume.active_layer = layer.id;

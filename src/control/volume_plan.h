@@ -14,11 +14,12 @@
 namespace kiln::control {
 
 struct VolumePlan {
-    std::string device;         // of a launch
-    model::EbsBlockDevice ebs;  // size and type are known
-    model::ContentId base;      // empty: zeros
-    std::string lineage;        // of the snapshot; empty without one
-    std::string local_zone;     // of the snapshot; empty: for every zone
+    std::string device;          // of a launch
+    model::EbsBlockDevice ebs;   // size and type are known
+    model::ContentId base;       // empty: zeros
+    std::string lineage;         // of the snapshot; empty without one
+    std::string local_zone;      // of the snapshot; empty: for every zone
+    bool fast_restores = false;  // FS-2: somebody has enabled them for the snapshot
 };
 
 // An instance takes this many volumes (BDM-13); also what its machine has slots for.

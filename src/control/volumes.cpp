@@ -21,7 +21,8 @@ catalog::Cursor cursor_of(const model::Volume& volume) {
     return {volume.created, volume.id.str()};
 }
 
-Result<std::vector<VolumeView>> load_views(catalog::Transaction& tx, const Caller& caller,
+Result<std::vector<VolumeView>> load_views(catalog::Transaction& tx, const Topology& topology,
+                                           const Caller& caller,
                                            std::vector<model::Volume> volumes) {
     std::vector<std::string> ids;
     for (const model::Volume& volume : volumes) {
@@ -30,14 +31,18 @@ Result<std::vector<VolumeView>> load_views(catalog::Transaction& tx, const Calle
     TRY_ASSIGN(auto tags, tx.tags().of(caller.account, ids));
     std::vector<VolumeView> views;
     for (model::Volume& volume : volumes) {
-        VolumeView& view = views.emplace_back();
-        view.tags = tags[volume.id.str()];
-        view.volume = std::move(volume);
+        auto& own = tags[volume.id.str()];
+        views.push_back(view_of(topology, std::move(volume), std::move(own)));
     }
     return views;
 }
 
 }  // namespace
+
+VolumeView view_of(const Topology& topology, model::Volume volume, std::vector<model::Tag> tags) {
+    std::string zone_id = topology.zone_id(volume.region, volume.availability_zone);
+    return {std::move(volume), std::move(tags), std::move(zone_id)};
+}
 
 Result<model::Volume> find_volume(catalog::Transaction& tx, const Caller& caller,
                                   const model::VolumeId& id) {
@@ -83,7 +88,7 @@ Result<VolumeView> Volumes::create(const Caller& caller, const CreateVolumeInput
         TRY_ASSIGN(const auto known, find_result(tx, caller, token));
         if (known) {
             TRY_ASSIGN(auto volume, find_volume(tx, caller, model::VolumeId(*known)));
-            TRY_ASSIGN(auto views, load_views(tx, caller, {std::move(volume)}));
+            TRY_ASSIGN(auto views, load_views(tx, parts_.topology, caller, {std::move(volume)}));
             return std::move(views.front());
         }
         TRY_ASSIGN(const VolumePlan plan, plan_volume(tx, caller, input.ebs));
@@ -103,7 +108,7 @@ Result<VolumeView> Volumes::create(const Caller& caller, const CreateVolumeInput
         TRY(remember_result(tx, caller, token, volume.id.str(), now));
         // VOL-2: there is nothing to wait for, but that is what clients are told.
         volume.state = model::VolumeState::creating;
-        return VolumeView{std::move(volume), tags_for(input.tags, "volume")};
+        return view_of(parts_.topology, std::move(volume), tags_for(input.tags, "volume"));
     });
 }
 
@@ -118,7 +123,7 @@ Result<Page<VolumeView>> Volumes::describe(const Caller& caller,
     return parts_.store.read([&](catalog::Transaction& tx) -> Result<Page<VolumeView>> {
         const auto shown =
             [&](std::vector<model::Volume> volumes) -> Result<std::vector<VolumeView>> {
-            TRY_ASSIGN(auto views, load_views(tx, caller, std::move(volumes)));
+            TRY_ASSIGN(auto views, load_views(tx, parts_.topology, caller, std::move(volumes)));
             std::erase_if(views, [&](const VolumeView& view) {
                 return !volume_filters().matches(input.filters, view);
             });

@@ -47,6 +47,7 @@ struct DetachInput {
 struct VolumeView {
     model::Volume volume;
     std::vector<model::Tag> tags;
+    std::string zone_id;  // empty: its zone has left the topology
 };
 
 struct DescribeVolumesInput {
@@ -58,6 +59,7 @@ struct DescribeVolumesInput {
 // Rows of the caller's volumes, for read_page().
 Result<std::vector<model::Volume>> own_volumes(catalog::Transaction& tx, const Caller& caller,
                                                const PageStart& piece);
+VolumeView view_of(const Topology& topology, model::Volume volume, std::vector<model::Tag> tags);
 // The caller's volume, or InvalidVolume.NotFound.
 Result<model::Volume> find_volume(catalog::Transaction& tx, const Caller& caller,
                                   const model::VolumeId& id);

@@ -201,11 +201,7 @@ Status Zones::modify_group(const Caller& caller, const ModifyZoneGroupInput& inp
         }
         settings.zone_groups.push_back(input.group);
         std::sort(settings.zone_groups.begin(), settings.zone_groups.end());
-        if (settings.created != UnixMillis{}) {
-            return tx.region_settings().update(settings);
-        }
-        settings.created = parts_.clock.now();
-        return tx.region_settings().insert(settings);
+        return save_region_settings(tx, std::move(settings), parts_.clock.now());
     });
 }
 

@@ -136,12 +136,14 @@ class Server {
     std::unique_ptr<control::ImageCopies> image_copies_;
     std::unique_ptr<control::SnapshotCopies> snapshot_copies_;
     std::unique_ptr<control::SnapshotSharing> snapshot_sharing_;
+    std::unique_ptr<control::FastRestores> fast_restores_;
     std::unique_ptr<control::RegionChoices> region_choices_;
     std::unique_ptr<control::Zones> zones_;
     std::unique_ptr<control::InstancePower> power_;
     std::unique_ptr<control::InstanceAttributes> attributes_;
     std::unique_ptr<control::InstanceStatuses> statuses_;
     std::unique_ptr<control::InstanceSettings> instance_settings_;
+    std::unique_ptr<control::InstanceTopologies> instance_topologies_;
     std::unique_ptr<control::ProfileAssociations> profile_associations_;
     std::unique_ptr<control::ReplaceRoots> replace_roots_;
     std::unique_ptr<control::Imports> imports_;

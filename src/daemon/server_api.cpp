@@ -55,6 +55,7 @@ Status Server::open_api() {
                                  .attributes = *attributes_,
                                  .statuses = *statuses_,
                                  .instance_settings = *instance_settings_,
+                                 .instance_topologies = *instance_topologies_,
                                  .profile_associations = *profile_associations_,
                                  .replace_roots = *replace_roots_,
                                  .volumes = *volume_requests_,
@@ -76,6 +77,7 @@ Status Server::open_api() {
                                  .templates = *templates_,
                                  .snapshots = *snapshots_,
                                  .snapshot_sharing = *snapshot_sharing_,
+                                 .fast_restores = *fast_restores_,
                                  .snapshot_copies = *snapshot_copies_,
                                  .region_choices = *region_choices_,
                                  .gc = *gc_,
@@ -110,6 +112,8 @@ Status Server::open_api() {
     api::add_volume_modification_handlers(registry_, services);
     api::add_volume_status_handlers(registry_, services);
     api::add_instance_type_handlers(registry_, services);
+    api::add_type_requirement_handlers(registry_);
+    api::add_instance_topology_handlers(registry_, services);
     api::add_network_handlers(registry_, services);
     api::add_network_change_handlers(registry_, services);
     api::add_vpc_part_handlers(registry_, services);
@@ -120,6 +124,7 @@ Status Server::open_api() {
     api::add_launch_template_data_handler(registry_, services);
     api::add_snapshot_handlers(registry_, services);
     api::add_snapshot_sharing_handlers(registry_, services);
+    api::add_fast_restore_handlers(registry_, services);
     api::add_public_access_handlers(registry_, services);
     api::add_block_handlers(registry_, services);
     api::add_upload_handlers(registry_, services);
@@ -127,6 +132,7 @@ Status Server::open_api() {
     api::add_instance_profile_handlers(registry_, services);
     api::add_ssm_handlers(registry_, services);
     api::add_user_handlers(registry_, services);
+    api::add_identity_tag_handlers(registry_, services);
     api::add_image_relation_handlers(registry_, services);
     api::add_image_usage_handlers(registry_, services);
     api::add_sts_handlers(registry_, services);

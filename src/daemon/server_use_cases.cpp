@@ -32,6 +32,7 @@ void Server::make_use_cases() {
     image_copies_ = std::make_unique<control::ImageCopies>(*parts_);
     snapshot_copies_ = std::make_unique<control::SnapshotCopies>(*parts_);
     snapshot_sharing_ = std::make_unique<control::SnapshotSharing>(*parts_);
+    fast_restores_ = std::make_unique<control::FastRestores>(*parts_);
     region_choices_ = std::make_unique<control::RegionChoices>(*parts_);
     zones_ = std::make_unique<control::Zones>(*parts_);
     attachments_ = std::make_unique<control::AttachmentWorker>(*parts_, *volumes_, poke);
@@ -52,6 +53,7 @@ void Server::make_use_cases() {
     attributes_ = std::make_unique<control::InstanceAttributes>(*parts_, *instance_networks_);
     statuses_ = std::make_unique<control::InstanceStatuses>(*parts_, *worker_);
     instance_settings_ = std::make_unique<control::InstanceSettings>(*parts_, *worker_);
+    instance_topologies_ = std::make_unique<control::InstanceTopologies>(*parts_);
     profile_associations_ = std::make_unique<control::ProfileAssociations>(*store_, *clock_, *rng_);
     replace_roots_ = std::make_unique<control::ReplaceRoots>(*parts_, *volumes_, *worker_, poke);
     replace_roots_->install(*jobs_);

@@ -38,6 +38,7 @@ struct EbsBlockDevice {
     std::optional<bool> encrypted{};
     std::string kms_key_id{};
     std::optional<bool> delete_on_termination{};
+    std::optional<std::uint32_t> initialization_rate_mibps{};  // VOL-19; of launches, not of images
     friend bool operator==(const EbsBlockDevice&, const EbsBlockDevice&) = default;
 };
 

@@ -51,6 +51,8 @@ struct RegionSettings {
     UnixMillis created;                      // when the first was chosen
     bool no_default_vpc = false;             // NET-15: it was deleted, and none is made by itself
     std::vector<std::string> zone_groups{};  // REG-4: those that were opted in to, sorted
+    // FS-1: the snapshots in whose records of fast restores the account may stand, sorted.
+    std::vector<SnapshotId> fast_restored{};
     RegionSettingsId id() const { return RegionSettingsId(account.str() + "/" + region); }
     friend bool operator==(const RegionSettings&, const RegionSettings&) = default;
 };

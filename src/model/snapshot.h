@@ -10,7 +10,9 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <vector>
 
+#include "model/fast_restore.h"
 #include "model/ids.h"
 #include "model/names.h"
 #include "model/sharing.h"
@@ -72,6 +74,7 @@ struct Snapshot {
     std::optional<SnapshotTransfer> transfer_type;
     std::optional<std::int64_t> completion_minutes;  // as the copy was asked for
     std::string local_zone;  // REG-5: it lies there and is used there; empty: in its region
+    std::vector<FastRestore> fast_restores;  // FS-1: of whoever enabled them
     friend bool operator==(const Snapshot&, const Snapshot&) = default;
 };
 

@@ -149,10 +149,12 @@ struct Volume {
     std::optional<std::uint32_t> throughput_mibps;
     bool encrypted = false;
     std::string kms_key_id;
-    SnapshotId snapshot_id;  // VOL-13: shown even after the snapshot is gone
-    VolumeId source_volume;  // VOL-12: that it was copied from
-    std::string lineage;     // SNP-5: of the snapshot it was made from; empty: a new one
-    ContentId base_content;  // empty: over nothing but zeros
+    SnapshotId snapshot_id;      // VOL-13: shown even after the snapshot is gone
+    VolumeId source_volume;      // VOL-12: that it was copied from
+    std::string lineage;         // SNP-5: of the snapshot it was made from; empty: a new one
+    bool fast_restored = false;  // FS-2
+    std::optional<std::uint32_t> initialization_rate_mibps;  // VOL-19: as it was asked for
+    ContentId base_content;                                  // empty: over nothing but zeros
     LayerId active_layer;
     std::optional<VolumeAttachment> attachment;
     std::optional<VolumeModification> modification;

@@ -44,9 +44,6 @@ Result<model::EbsBlockDevice> to_ebs(const EbsBlockDevice& ebs) {
     if (given(ebs.availability_zone) || given(ebs.availability_zone_id)) {
         return not_built("BlockDeviceMapping.Ebs.AvailabilityZone");
     }
-    if (ebs.volume_initialization_rate.has_value()) {
-        return not_built("BlockDeviceMapping.Ebs.VolumeInitializationRate");
-    }
     model::EbsBlockDevice out;
     if (given(ebs.snapshot_id)) {
         TRY_ASSIGN(out.snapshot_id, model::parse_snapshot_id(*ebs.snapshot_id));
@@ -54,6 +51,8 @@ Result<model::EbsBlockDevice> to_ebs(const EbsBlockDevice& ebs) {
     TRY(to_unsigned(ebs.volume_size, "VolumeSize", out.volume_size_gib));
     TRY(to_unsigned(ebs.iops, "Iops", out.iops));
     TRY(to_unsigned(ebs.throughput, "Throughput", out.throughput_mibps));
+    TRY(to_unsigned(ebs.volume_initialization_rate, "VolumeInitializationRate",
+                    out.initialization_rate_mibps));
     drop_zero(out.iops);
     drop_zero(out.throughput_mibps);
     if (given(ebs.volume_type)) {
@@ -164,6 +163,7 @@ Instance from_instance(const control::InstanceView& view) {
         from.metadata_options, from.state == model::InstanceState::pending ? "pending" : "applied");
     Placement& placement = to.placement.emplace();
     placement.availability_zone = from.availability_zone;
+    placement.availability_zone_id = unless_empty(view.zone_id);
     placement.tenancy = "default";
     placement.group_name = "";
     fill_state(from, to);

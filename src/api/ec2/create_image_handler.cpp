@@ -2,6 +2,7 @@
 #include "api/context.h"
 #include "api/ec2/convert.h"
 #include "api/ec2/handlers.h"
+#include "api/ec2/image_convert.h"
 #include "api/generated/ec2/create_image.h"
 #include "control/api_errors.h"
 
@@ -26,7 +27,7 @@ Result<control::CreateImageInput> to_input(const CreateImageRequest& request) {
     input.name = *request.name;
     input.description = request.description.value_or("");
     input.no_reboot = request.no_reboot.value_or(false);
-    TRY_ASSIGN(input.block_device_mappings, to_mappings(request.block_device_mappings));
+    TRY_ASSIGN(input.block_device_mappings, to_image_mappings(request.block_device_mappings));
     input.tags = to_tags(request.tag_specifications);
     input.dry_run = request.dry_run.value_or(false);
     return input;

@@ -3,11 +3,13 @@
 
 #include <map>
 
+#include "control/fast_restores.h"
 #include "control/image_relations.h"
 #include "control/image_usage.h"
 #include "control/image_views.h"
 #include "control/instance_settings.h"
 #include "control/instance_status.h"
+#include "control/instance_topology.h"
 #include "control/instance_type_offers.h"
 #include "control/instance_views.h"
 #include "control/key_pairs.h"
@@ -38,6 +40,7 @@ const std::map<std::string_view, Names (*)()>& tables() {
     static const std::map<std::string_view, Names (*)()> tables = {
         {"DescribeAvailabilityZones", zone_filter_names},
         {"DescribeDhcpOptions", names_of<dhcp_options_filters>},
+        {"DescribeFastSnapshotRestores", names_of<fast_restore_filters>},
         {"DescribeIamInstanceProfileAssociations", names_of<association_filters>},
         {"DescribeImageUsageReportEntries", names_of<usage_entry_filters>},
         {"DescribeImageUsageReports", names_of<usage_report_filters>},
@@ -45,6 +48,7 @@ const std::map<std::string_view, Names (*)()>& tables() {
         {"DescribeInstanceCreditSpecifications", names_of<credit_filters>},
         {"DescribeInstanceImageMetadata", names_of<instance_image_filters>},
         {"DescribeInstanceStatus", names_of<instance_status_filters>},
+        {"DescribeInstanceTopology", names_of<instance_topology_filters>},
         {"DescribeInstanceTypeOfferings", names_of<type_offer_filters>},
         {"DescribeInstanceTypes", names_of<instance_type_filters>},
         {"DescribeInstances", names_of<instance_filters>},

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "api/ec2/image_convert.h"
 
-#include "api/ec2/convert.h"
 #include "control/api_errors.h"
 #include "control/image_rules.h"
 #include "model/organization.h"
@@ -207,6 +206,16 @@ Result<model::ImageId> to_image_id(const std::optional<std::string>& id) {
         return control::errors::missing_parameter("ImageId");
     }
     return model::parse_image_id(*id);
+}
+
+Result<model::BlockDeviceMappings> to_image_mappings(const List<BlockDeviceMapping>& list) {
+    TRY_ASSIGN(auto mappings, to_mappings(list));
+    for (const model::BlockDeviceMapping& mapping : mappings) {
+        if (mapping.ebs && mapping.ebs->initialization_rate_mibps) {  // VOL-19
+            return not_built("BlockDeviceMapping.Ebs.VolumeInitializationRate");
+        }
+    }
+    return mappings;
 }
 
 }  // namespace kiln::api::ec2

@@ -2,6 +2,7 @@
 // Images as EC2 shows them. Thread model: pure functions.
 #pragma once
 
+#include "api/ec2/convert.h"
 #include "api/generated/ec2/describe_image_attribute.h"
 #include "api/generated/ec2/describe_images.h"
 #include "control/images.h"
@@ -14,6 +15,9 @@ ec2::ImageAttribute from_attribute(const control::ImageView& view,
                                    control::ImageAttribute attribute);
 // For operations on one image: well-formed, and given.
 Result<model::ImageId> to_image_id(const std::optional<std::string>& id);
+
+// to_mappings() without what launches alone have.
+Result<model::BlockDeviceMappings> to_image_mappings(const List<BlockDeviceMapping>& list);
 
 template <class Request>
 Result<control::ImageRef> to_image_ref(const Request& request) {

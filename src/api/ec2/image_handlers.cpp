@@ -47,7 +47,7 @@ Result<control::RegisterImageInput> to_input(const RegisterImageRequest& request
     TRY_ASSIGN(input.virtualization_type, to_enum(request.virtualization_type, "VirtualizationType",
                                                   input.virtualization_type));
     input.root_device_name = request.root_device_name.value_or("");
-    TRY_ASSIGN(input.block_device_mappings, to_mappings(request.block_device_mappings));
+    TRY_ASSIGN(input.block_device_mappings, to_image_mappings(request.block_device_mappings));
     input.ena_support = request.ena_support.value_or(false);
     if (given(request.sriov_net_support)) {
         if (*request.sriov_net_support != "simple") {

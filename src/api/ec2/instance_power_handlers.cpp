@@ -44,13 +44,10 @@ InstanceStatusSummary from_reachability(control::Reachability reachability) {
     return out;
 }
 
-InstanceStatus from_status(const control::Topology& topology,
-                           const control::InstanceStatusView& view) {
+InstanceStatus from_status(const control::InstanceStatusView& view) {
     InstanceStatus out;
     out.availability_zone = view.instance.availability_zone;
-    if (const auto zone = topology.zone(view.instance.region, view.instance.availability_zone)) {
-        out.availability_zone_id = zone->id;
-    }
+    out.availability_zone_id = view.zone_id;
     if (!view.instance.outpost_arn.empty()) {
         out.outpost_arn = view.instance.outpost_arn;
     }
@@ -80,7 +77,7 @@ Result<DescribeInstanceStatusResult> describe_status(const Services& services,
     DescribeInstanceStatusResult result;
     result.instance_statuses.give();
     for (const control::InstanceStatusView& view : page.items) {
-        result.instance_statuses.push_back(from_status(services.topology, view));
+        result.instance_statuses.push_back(from_status(view));
     }
     if (!page.next_token.empty()) {
         result.next_token = page.next_token;

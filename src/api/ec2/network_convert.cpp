@@ -250,6 +250,7 @@ NetworkInterface from_interface(const control::InterfaceView& view) {
     NetworkInterface to;
     to.network_interface_id = from.network_interface_id.str();
     to.availability_zone = from.availability_zone;
+    to.availability_zone_id = view.owner.zone_id;
     if (!from.outpost_arn.empty()) {
         to.outpost_arn = from.outpost_arn;
     }

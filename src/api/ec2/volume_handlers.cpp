@@ -29,16 +29,14 @@ VolumeAttachment from_attachment(const model::Volume& volume) {
     return out;
 }
 
-Volume from_volume(const control::Topology& topology, const control::VolumeView& view) {
+Volume from_volume(const control::VolumeView& view) {
     const model::Volume& volume = view.volume;
     Volume out;
     out.volume_id = volume.id.str();
     out.size = static_cast<std::int32_t>(volume.size_gib);
     out.snapshot_id = volume.snapshot_id.str();  // VOL-13; clients expect it, empty without one
     out.availability_zone = volume.availability_zone;
-    if (const auto zone = topology.zone(volume.region, volume.availability_zone)) {
-        out.availability_zone_id = zone->id;
-    }
+    out.availability_zone_id = view.zone_id;
     if (!volume.outpost_arn.empty()) {
         out.outpost_arn = volume.outpost_arn;
     }
@@ -50,6 +48,13 @@ Volume from_volume(const control::Topology& topology, const control::VolumeView&
     }
     if (volume.throughput_mibps) {
         out.throughput = static_cast<std::int32_t>(*volume.throughput_mibps);
+    }
+    if (volume.fast_restored) {
+        out.fast_restored = true;
+    }
+    if (volume.initialization_rate_mibps) {
+        out.volume_initialization_rate =
+            static_cast<std::int32_t>(*volume.initialization_rate_mibps);
     }
     out.encrypted = volume.encrypted;
     out.multi_attach_enabled = false;
@@ -70,9 +75,6 @@ Status refuse_unbuilt(const CreateVolumeRequest& request) {
     if (request.multi_attach_enabled.value_or(false)) {
         return not_built("MultiAttachEnabled");
     }
-    if (request.volume_initialization_rate.has_value()) {
-        return not_built("VolumeInitializationRate");
-    }
     if (request.operator_) {
         return not_built("Operator");
     }
@@ -92,6 +94,7 @@ Result<Volume> create(const Services& services, const Context& context,
     ebs.volume_type = request.volume_type;
     ebs.iops = request.iops;
     ebs.throughput = request.throughput;
+    ebs.volume_initialization_rate = request.volume_initialization_rate;
     ebs.encrypted = request.encrypted;
     ebs.kms_key_id = request.kms_key_id;
     control::CreateVolumeInput input;
@@ -105,8 +108,9 @@ Result<Volume> create(const Services& services, const Context& context,
     input.request_hash = context.request_hash;
     input.dry_run = request.dry_run.value_or(false);
     TRY_ASSIGN(const auto view, services.volumes.create(context.caller, input));
-    Volume out = from_volume(services.topology, view);
-    out.attachments = {};  // VOL-2: the answer has none
+    Volume out = from_volume(view);
+    out.attachments = {};    // VOL-2: the answer has none
+    out.fast_restored = {};  // FS-2: told by DescribeVolumes alone
     return out;
 }
 
@@ -137,7 +141,7 @@ Result<CopyVolumesResult> copy(const Services& services, const Context& context,
     input.request_hash = context.request_hash;
     input.dry_run = request.dry_run.value_or(false);
     TRY_ASSIGN(const auto view, services.volume_copies.copy(context.caller, input));
-    Volume out = from_volume(services.topology, view);
+    Volume out = from_volume(view);
     out.attachments = {};  // as of CreateVolume
     CopyVolumesResult result;
     result.volumes.push_back(std::move(out));
@@ -163,7 +167,7 @@ Result<DescribeVolumesResult> describe(const Services& services, const Context& 
     DescribeVolumesResult result;
     result.volumes.give();
     for (const control::VolumeView& view : page.items) {
-        result.volumes.push_back(from_volume(services.topology, view));
+        result.volumes.push_back(from_volume(view));
     }
     if (!page.next_token.empty()) {
         result.next_token = page.next_token;

@@ -44,6 +44,7 @@
 #include "api/generated/ec2/describe_aggregate_id_format.h"
 #include "api/generated/ec2/describe_availability_zones.h"
 #include "api/generated/ec2/describe_dhcp_options.h"
+#include "api/generated/ec2/describe_fast_snapshot_restores.h"
 #include "api/generated/ec2/describe_iam_instance_profile_associations.h"
 #include "api/generated/ec2/describe_id_format.h"
 #include "api/generated/ec2/describe_image_attribute.h"
@@ -55,6 +56,7 @@
 #include "api/generated/ec2/describe_instance_credit_specifications.h"
 #include "api/generated/ec2/describe_instance_image_metadata.h"
 #include "api/generated/ec2/describe_instance_status.h"
+#include "api/generated/ec2/describe_instance_topology.h"
 #include "api/generated/ec2/describe_instance_type_offerings.h"
 #include "api/generated/ec2/describe_instance_types.h"
 #include "api/generated/ec2/describe_instances.h"
@@ -80,12 +82,14 @@
 #include "api/generated/ec2/describe_vpc_attribute.h"
 #include "api/generated/ec2/describe_vpcs.h"
 #include "api/generated/ec2/detach_volume.h"
+#include "api/generated/ec2/disable_fast_snapshot_restores.h"
 #include "api/generated/ec2/disable_image.h"
 #include "api/generated/ec2/disable_image_block_public_access.h"
 #include "api/generated/ec2/disable_image_deprecation.h"
 #include "api/generated/ec2/disable_image_deregistration_protection.h"
 #include "api/generated/ec2/disable_snapshot_block_public_access.h"
 #include "api/generated/ec2/disassociate_iam_instance_profile.h"
+#include "api/generated/ec2/enable_fast_snapshot_restores.h"
 #include "api/generated/ec2/enable_image.h"
 #include "api/generated/ec2/enable_image_block_public_access.h"
 #include "api/generated/ec2/enable_image_deprecation.h"
@@ -97,6 +101,7 @@
 #include "api/generated/ec2/get_image_ancestry.h"
 #include "api/generated/ec2/get_image_block_public_access_state.h"
 #include "api/generated/ec2/get_instance_metadata_defaults.h"
+#include "api/generated/ec2/get_instance_types_from_instance_requirements.h"
 #include "api/generated/ec2/get_instance_uefi_data.h"
 #include "api/generated/ec2/get_launch_template_data.h"
 #include "api/generated/ec2/get_password_data.h"
@@ -148,16 +153,25 @@
 #include "api/generated/iam/get_user_policy.h"
 #include "api/generated/iam/list_access_keys.h"
 #include "api/generated/iam/list_attached_role_policies.h"
+#include "api/generated/iam/list_instance_profile_tags.h"
 #include "api/generated/iam/list_instance_profiles.h"
 #include "api/generated/iam/list_instance_profiles_for_role.h"
 #include "api/generated/iam/list_role_policies.h"
+#include "api/generated/iam/list_role_tags.h"
 #include "api/generated/iam/list_roles.h"
 #include "api/generated/iam/list_user_policies.h"
+#include "api/generated/iam/list_user_tags.h"
 #include "api/generated/iam/list_users.h"
 #include "api/generated/iam/put_role_policy.h"
 #include "api/generated/iam/put_user_policy.h"
 #include "api/generated/iam/remove_role_from_instance_profile.h"
 #include "api/generated/iam/tables.h"
+#include "api/generated/iam/tag_instance_profile.h"
+#include "api/generated/iam/tag_role.h"
+#include "api/generated/iam/tag_user.h"
+#include "api/generated/iam/untag_instance_profile.h"
+#include "api/generated/iam/untag_role.h"
+#include "api/generated/iam/untag_user.h"
 #include "api/generated/iam/update_assume_role_policy.h"
 #include "api/generated/operations.h"
 #include "api/generated/ssm/delete_parameter.h"
@@ -516,7 +530,7 @@ constexpr OperationInfo kEc2Operations[] = {
     {&kEc2Service, "DescribeExportImageTasks", 2, "instance", nullptr, nullptr},
     {&kEc2Service, "DescribeExportTasks", 3, "instance", nullptr, nullptr},
     {&kEc2Service, "DescribeFastLaunchImages", 2, "image", nullptr, nullptr},
-    {&kEc2Service, "DescribeFastSnapshotRestores", 2, "snapshot", nullptr, nullptr},
+    {&kEc2Service, "DescribeFastSnapshotRestores", 2, "snapshot", &ec2::tables::kDescribeFastSnapshotRestoresRequest, &ec2::tables::kDescribeFastSnapshotRestoresResult},
     {&kEc2Service, "DescribeFleetHistory", 0, "", nullptr, nullptr},
     {&kEc2Service, "DescribeFleetInstances", 2, "instance", nullptr, nullptr},
     {&kEc2Service, "DescribeFleets", 2, "instance", nullptr, nullptr},
@@ -545,7 +559,7 @@ constexpr OperationInfo kEc2Operations[] = {
     {&kEc2Service, "DescribeInstanceSqlHaHistoryStates", 0, "", nullptr, nullptr},
     {&kEc2Service, "DescribeInstanceSqlHaStates", 0, "", nullptr, nullptr},
     {&kEc2Service, "DescribeInstanceStatus", 1, "instance", &ec2::tables::kDescribeInstanceStatusRequest, &ec2::tables::kDescribeInstanceStatusResult},
-    {&kEc2Service, "DescribeInstanceTopology", 2, "instance", nullptr, nullptr},
+    {&kEc2Service, "DescribeInstanceTopology", 2, "instance", &ec2::tables::kDescribeInstanceTopologyRequest, &ec2::tables::kDescribeInstanceTopologyResult},
     {&kEc2Service, "DescribeInstanceTypeOfferings", 1, "instance", &ec2::tables::kDescribeInstanceTypeOfferingsRequest, &ec2::tables::kDescribeInstanceTypeOfferingsResult},
     {&kEc2Service, "DescribeInstanceTypes", 1, "instance", &ec2::tables::kDescribeInstanceTypesRequest, &ec2::tables::kDescribeInstanceTypesResult},
     {&kEc2Service, "DescribeInstances", 1, "instance", &ec2::tables::kDescribeInstancesRequest, &ec2::tables::kDescribeInstancesResult},
@@ -685,7 +699,7 @@ constexpr OperationInfo kEc2Operations[] = {
     {&kEc2Service, "DisableCapacityManager", 0, "", nullptr, nullptr},
     {&kEc2Service, "DisableEbsEncryptionByDefault", 1, "encryption", nullptr, nullptr},
     {&kEc2Service, "DisableFastLaunch", 2, "image", nullptr, nullptr},
-    {&kEc2Service, "DisableFastSnapshotRestores", 2, "snapshot", nullptr, nullptr},
+    {&kEc2Service, "DisableFastSnapshotRestores", 2, "snapshot", &ec2::tables::kDisableFastSnapshotRestoresRequest, &ec2::tables::kDisableFastSnapshotRestoresResult},
     {&kEc2Service, "DisableImage", 2, "image", &ec2::tables::kDisableImageRequest, &ec2::tables::kDisableImageResult},
     {&kEc2Service, "DisableImageBlockPublicAccess", 1, "image", &ec2::tables::kDisableImageBlockPublicAccessRequest, &ec2::tables::kDisableImageBlockPublicAccessResult},
     {&kEc2Service, "DisableImageDeprecation", 1, "image", &ec2::tables::kDisableImageDeprecationRequest, &ec2::tables::kDisableImageDeprecationResult},
@@ -728,7 +742,7 @@ constexpr OperationInfo kEc2Operations[] = {
     {&kEc2Service, "EnableCapacityManager", 0, "", nullptr, nullptr},
     {&kEc2Service, "EnableEbsEncryptionByDefault", 1, "encryption", nullptr, nullptr},
     {&kEc2Service, "EnableFastLaunch", 2, "image", nullptr, nullptr},
-    {&kEc2Service, "EnableFastSnapshotRestores", 2, "snapshot", nullptr, nullptr},
+    {&kEc2Service, "EnableFastSnapshotRestores", 2, "snapshot", &ec2::tables::kEnableFastSnapshotRestoresRequest, &ec2::tables::kEnableFastSnapshotRestoresResult},
     {&kEc2Service, "EnableImage", 2, "image", &ec2::tables::kEnableImageRequest, &ec2::tables::kEnableImageResult},
     {&kEc2Service, "EnableImageBlockPublicAccess", 1, "image", &ec2::tables::kEnableImageBlockPublicAccessRequest, &ec2::tables::kEnableImageBlockPublicAccessResult},
     {&kEc2Service, "EnableImageDeprecation", 1, "image", &ec2::tables::kEnableImageDeprecationRequest, &ec2::tables::kEnableImageDeprecationResult},
@@ -779,7 +793,7 @@ constexpr OperationInfo kEc2Operations[] = {
     {&kEc2Service, "GetImageFindings", 3, "image", nullptr, nullptr},
     {&kEc2Service, "GetInstanceMetadataDefaults", 2, "instance", &ec2::tables::kGetInstanceMetadataDefaultsRequest, &ec2::tables::kGetInstanceMetadataDefaultsResult},
     {&kEc2Service, "GetInstanceTpmEkPub", 3, "instance", nullptr, nullptr},
-    {&kEc2Service, "GetInstanceTypesFromInstanceRequirements", 2, "instance", nullptr, nullptr},
+    {&kEc2Service, "GetInstanceTypesFromInstanceRequirements", 2, "instance", &ec2::tables::kGetInstanceTypesFromInstanceRequirementsRequest, &ec2::tables::kGetInstanceTypesFromInstanceRequirementsResult},
     {&kEc2Service, "GetInstanceUefiData", 2, "instance", &ec2::tables::kGetInstanceUefiDataRequest, &ec2::tables::kGetInstanceUefiDataResult},
     {&kEc2Service, "GetIpamAddressHistory", 0, "", nullptr, nullptr},
     {&kEc2Service, "GetIpamDiscoveredAccounts", 0, "", nullptr, nullptr},
@@ -1121,7 +1135,7 @@ constexpr OperationInfo kIamOperations[] = {
     {&kIamService, "ListGroupPolicies", 0, "", nullptr, nullptr},
     {&kIamService, "ListGroups", 0, "", nullptr, nullptr},
     {&kIamService, "ListGroupsForUser", 0, "", nullptr, nullptr},
-    {&kIamService, "ListInstanceProfileTags", 0, "", nullptr, nullptr},
+    {&kIamService, "ListInstanceProfileTags", 2, "identity", &iam::tables::kListInstanceProfileTagsRequest, &iam::tables::kListInstanceProfileTagsResponse, "ListInstanceProfileTagsResult"},
     {&kIamService, "ListInstanceProfiles", 2, "identity", &iam::tables::kListInstanceProfilesRequest, &iam::tables::kListInstanceProfilesResponse, "ListInstanceProfilesResult"},
     {&kIamService, "ListInstanceProfilesForRole", 2, "identity", &iam::tables::kListInstanceProfilesForRoleRequest, &iam::tables::kListInstanceProfilesForRoleResponse, "ListInstanceProfilesForRoleResult"},
     {&kIamService, "ListMFADeviceTags", 0, "", nullptr, nullptr},
@@ -1134,7 +1148,7 @@ constexpr OperationInfo kIamOperations[] = {
     {&kIamService, "ListPolicyTags", 0, "", nullptr, nullptr},
     {&kIamService, "ListPolicyVersions", 0, "", nullptr, nullptr},
     {&kIamService, "ListRolePolicies", 2, "identity", &iam::tables::kListRolePoliciesRequest, &iam::tables::kListRolePoliciesResponse, "ListRolePoliciesResult"},
-    {&kIamService, "ListRoleTags", 0, "", nullptr, nullptr},
+    {&kIamService, "ListRoleTags", 2, "identity", &iam::tables::kListRoleTagsRequest, &iam::tables::kListRoleTagsResponse, "ListRoleTagsResult"},
     {&kIamService, "ListRoles", 2, "identity", &iam::tables::kListRolesRequest, &iam::tables::kListRolesResponse, "ListRolesResult"},
     {&kIamService, "ListSAMLProviderTags", 0, "", nullptr, nullptr},
     {&kIamService, "ListSAMLProviders", 0, "", nullptr, nullptr},
@@ -1144,7 +1158,7 @@ constexpr OperationInfo kIamOperations[] = {
     {&kIamService, "ListServiceSpecificCredentials", 0, "", nullptr, nullptr},
     {&kIamService, "ListSigningCertificates", 0, "", nullptr, nullptr},
     {&kIamService, "ListUserPolicies", 2, "identity", &iam::tables::kListUserPoliciesRequest, &iam::tables::kListUserPoliciesResponse, "ListUserPoliciesResult"},
-    {&kIamService, "ListUserTags", 0, "", nullptr, nullptr},
+    {&kIamService, "ListUserTags", 2, "identity", &iam::tables::kListUserTagsRequest, &iam::tables::kListUserTagsResponse, "ListUserTagsResult"},
     {&kIamService, "ListUsers", 2, "identity", &iam::tables::kListUsersRequest, &iam::tables::kListUsersResponse, "ListUsersResult"},
     {&kIamService, "ListVirtualMFADevices", 0, "", nullptr, nullptr},
     {&kIamService, "PutAccountProperties", 0, "", nullptr, nullptr},
@@ -1164,22 +1178,22 @@ constexpr OperationInfo kIamOperations[] = {
     {&kIamService, "SetSecurityTokenServicePreferences", 0, "", nullptr, nullptr},
     {&kIamService, "SimulateCustomPolicy", 0, "", nullptr, nullptr},
     {&kIamService, "SimulatePrincipalPolicy", 0, "", nullptr, nullptr},
-    {&kIamService, "TagInstanceProfile", 0, "", nullptr, nullptr},
+    {&kIamService, "TagInstanceProfile", 2, "identity", &iam::tables::kTagInstanceProfileRequest, nullptr},
     {&kIamService, "TagMFADevice", 0, "", nullptr, nullptr},
     {&kIamService, "TagOpenIDConnectProvider", 0, "", nullptr, nullptr},
     {&kIamService, "TagPolicy", 0, "", nullptr, nullptr},
-    {&kIamService, "TagRole", 0, "", nullptr, nullptr},
+    {&kIamService, "TagRole", 2, "identity", &iam::tables::kTagRoleRequest, nullptr},
     {&kIamService, "TagSAMLProvider", 0, "", nullptr, nullptr},
     {&kIamService, "TagServerCertificate", 0, "", nullptr, nullptr},
-    {&kIamService, "TagUser", 0, "", nullptr, nullptr},
-    {&kIamService, "UntagInstanceProfile", 0, "", nullptr, nullptr},
+    {&kIamService, "TagUser", 2, "identity", &iam::tables::kTagUserRequest, nullptr},
+    {&kIamService, "UntagInstanceProfile", 2, "identity", &iam::tables::kUntagInstanceProfileRequest, nullptr},
     {&kIamService, "UntagMFADevice", 0, "", nullptr, nullptr},
     {&kIamService, "UntagOpenIDConnectProvider", 0, "", nullptr, nullptr},
     {&kIamService, "UntagPolicy", 0, "", nullptr, nullptr},
-    {&kIamService, "UntagRole", 0, "", nullptr, nullptr},
+    {&kIamService, "UntagRole", 2, "identity", &iam::tables::kUntagRoleRequest, nullptr},
     {&kIamService, "UntagSAMLProvider", 0, "", nullptr, nullptr},
     {&kIamService, "UntagServerCertificate", 0, "", nullptr, nullptr},
-    {&kIamService, "UntagUser", 0, "", nullptr, nullptr},
+    {&kIamService, "UntagUser", 2, "identity", &iam::tables::kUntagUserRequest, nullptr},
     {&kIamService, "UpdateAccessKey", 0, "", nullptr, nullptr},
     {&kIamService, "UpdateAccountPasswordPolicy", 0, "", nullptr, nullptr},
     {&kIamService, "UpdateAssumeRolePolicy", 2, "identity", &iam::tables::kUpdateAssumeRolePolicyRequest, nullptr},
@@ -1513,6 +1527,9 @@ const OperationInfo& ec2::ops::DescribeAvailabilityZones::info() {
 const OperationInfo& ec2::ops::DescribeDhcpOptions::info() {
     return kEc2Operations[325];
 }
+const OperationInfo& ec2::ops::DescribeFastSnapshotRestores::info() {
+    return kEc2Operations[331];
+}
 const OperationInfo& ec2::ops::DescribeIamInstanceProfileAssociations::info() {
     return kEc2Operations[341];
 }
@@ -1545,6 +1562,9 @@ const OperationInfo& ec2::ops::DescribeInstanceImageMetadata::info() {
 }
 const OperationInfo& ec2::ops::DescribeInstanceStatus::info() {
     return kEc2Operations[359];
+}
+const OperationInfo& ec2::ops::DescribeInstanceTopology::info() {
+    return kEc2Operations[360];
 }
 const OperationInfo& ec2::ops::DescribeInstanceTypeOfferings::info() {
     return kEc2Operations[361];
@@ -1621,6 +1641,9 @@ const OperationInfo& ec2::ops::DescribeVpcs::info() {
 const OperationInfo& ec2::ops::DetachVolume::info() {
     return kEc2Operations[491];
 }
+const OperationInfo& ec2::ops::DisableFastSnapshotRestores::info() {
+    return kEc2Operations[500];
+}
 const OperationInfo& ec2::ops::DisableImage::info() {
     return kEc2Operations[501];
 }
@@ -1638,6 +1661,9 @@ const OperationInfo& ec2::ops::DisableSnapshotBlockPublicAccess::info() {
 }
 const OperationInfo& ec2::ops::DisassociateIamInstanceProfile::info() {
     return kEc2Operations[520];
+}
+const OperationInfo& ec2::ops::EnableFastSnapshotRestores::info() {
+    return kEc2Operations[543];
 }
 const OperationInfo& ec2::ops::EnableImage::info() {
     return kEc2Operations[544];
@@ -1671,6 +1697,9 @@ const OperationInfo& ec2::ops::GetImageBlockPublicAccessState::info() {
 }
 const OperationInfo& ec2::ops::GetInstanceMetadataDefaults::info() {
     return kEc2Operations[592];
+}
+const OperationInfo& ec2::ops::GetInstanceTypesFromInstanceRequirements::info() {
+    return kEc2Operations[594];
 }
 const OperationInfo& ec2::ops::GetInstanceUefiData::info() {
     return kEc2Operations[595];
@@ -1822,6 +1851,9 @@ const OperationInfo& iam::ops::ListAccessKeys::info() {
 const OperationInfo& iam::ops::ListAttachedRolePolicies::info() {
     return kIamOperations[96];
 }
+const OperationInfo& iam::ops::ListInstanceProfileTags::info() {
+    return kIamOperations[103];
+}
 const OperationInfo& iam::ops::ListInstanceProfiles::info() {
     return kIamOperations[104];
 }
@@ -1831,11 +1863,17 @@ const OperationInfo& iam::ops::ListInstanceProfilesForRole::info() {
 const OperationInfo& iam::ops::ListRolePolicies::info() {
     return kIamOperations[115];
 }
+const OperationInfo& iam::ops::ListRoleTags::info() {
+    return kIamOperations[116];
+}
 const OperationInfo& iam::ops::ListRoles::info() {
     return kIamOperations[117];
 }
 const OperationInfo& iam::ops::ListUserPolicies::info() {
     return kIamOperations[125];
+}
+const OperationInfo& iam::ops::ListUserTags::info() {
+    return kIamOperations[126];
 }
 const OperationInfo& iam::ops::ListUsers::info() {
     return kIamOperations[127];
@@ -1848,6 +1886,24 @@ const OperationInfo& iam::ops::PutUserPolicy::info() {
 }
 const OperationInfo& iam::ops::RemoveRoleFromInstanceProfile::info() {
     return kIamOperations[137];
+}
+const OperationInfo& iam::ops::TagInstanceProfile::info() {
+    return kIamOperations[146];
+}
+const OperationInfo& iam::ops::TagRole::info() {
+    return kIamOperations[150];
+}
+const OperationInfo& iam::ops::TagUser::info() {
+    return kIamOperations[153];
+}
+const OperationInfo& iam::ops::UntagInstanceProfile::info() {
+    return kIamOperations[154];
+}
+const OperationInfo& iam::ops::UntagRole::info() {
+    return kIamOperations[158];
+}
+const OperationInfo& iam::ops::UntagUser::info() {
+    return kIamOperations[161];
 }
 const OperationInfo& iam::ops::UpdateAssumeRolePolicy::info() {
     return kIamOperations[164];

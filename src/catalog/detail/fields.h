@@ -36,6 +36,16 @@ void fields(V& v, T& x) {
     v.field("encrypted", x.encrypted);
     v.field("kms_key", x.kms_key_id);
     v.field("delete_on_termination", x.delete_on_termination);
+    v.field("initialization_rate_mibps", x.initialization_rate_mibps);
+}
+
+template <class V, Is<model::FastRestore> T>
+void fields(V& v, T& x) {
+    v.field("account", x.account);
+    v.field("zone", x.zone);
+    v.field("begun", x.begun);
+    v.field("ended", x.ended);
+    v.field("credit_since", x.credit_since);
 }
 
 template <class V, Is<model::BlockDeviceMapping> T>
@@ -177,6 +187,7 @@ void fields(V& v, T& x) {
     v.field("transfer", x.transfer_type);
     v.field("completion_minutes", x.completion_minutes);
     v.field("local_zone", x.local_zone);
+    v.field("fast_restores", x.fast_restores);
     if constexpr (V::kWrites) {
         for (const auto& account : x.volume_permissions.accounts) {
             v.link("snapshot.volume_account", account.str());
@@ -213,6 +224,8 @@ void fields(V& v, T& x) {
     v.field("kms_key", x.kms_key_id);
     v.field("lineage", x.lineage);
     v.field("source_volume", x.source_volume);
+    v.field("fast_restored", x.fast_restored);
+    v.field("initialization_rate_mibps", x.initialization_rate_mibps);
     v.field("auto_enable_io", x.auto_enable_io);
     v.field("event", x.event);
 }

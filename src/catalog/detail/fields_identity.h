@@ -62,6 +62,7 @@ void fields(V& v, T& x) {
     v.field("metadata", x.metadata);
     v.field("no_default_vpc", x.no_default_vpc);
     v.field("zone_groups", x.zone_groups);
+    v.field("fast_restored", x.fast_restored);
 }
 
 template <class V, Is<model::KeyPair> T>

@@ -48,7 +48,7 @@ namespace {
 
 BlockDeviceMappings full_mappings() {
     EbsBlockDevice ebs{
-        SnapshotId(id_of("snap", 1)), 8, VolumeType::io2, 3000, 125, false, "key-1", true};
+        SnapshotId(id_of("snap", 1)), 8, VolumeType::io2, 3000, 125, false, "key-1", true, 150};
     EbsBlockDevice empty;
     empty.volume_size_gib = 65536;
     return {{"/dev/sda1", ebs, "", false},
@@ -121,6 +121,8 @@ Snapshot full_snapshot() {
     snapshot.transfer_type = SnapshotTransfer::time_based;
     snapshot.completion_minutes = 15;
     snapshot.local_zone = "us-east-1-bos-1a";
+    snapshot.fast_restores = {{kBob, "us-east-1a", UnixMillis{12}, UnixMillis{13}, UnixMillis{14}},
+                              {kAlice, "us-east-1b", UnixMillis{15}, {}, UnixMillis{16}}};
     return snapshot;
 }
 
@@ -150,6 +152,8 @@ Volume full_volume() {
     volume.modified = {UnixMillis{10}, UnixMillis{14}};
     volume.created = UnixMillis{13};
     volume.source_volume = VolumeId(id_of("vol", 2));
+    volume.fast_restored = true;
+    volume.initialization_rate_mibps = 150;
     volume.auto_enable_io = true;
     volume.event = VolumeEventNote{VolumeEventId(id_of("evol", 1)), VolumeFault::damaged,
                                    InstanceId(id_of("i", 1)), UnixMillis{16}};
@@ -354,7 +358,8 @@ RegionSettings full_region_settings() {
             {true, 3, false, true, true},
             UnixMillis{17},
             true,
-            {"us-east-1-bos-1"}};
+            {"us-east-1-bos-1"},
+            {SnapshotId(id_of("snap", 1)), SnapshotId(id_of("snap", 2))}};
 }
 
 Vpc full_vpc() {

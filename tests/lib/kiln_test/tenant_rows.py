@@ -118,6 +118,11 @@ SNAPSHOTS = [
     ec2("CreateSnapshots", InstanceSpecification_InstanceId="{instance}"),
     ec2("DeleteSnapshot", SnapshotId="{loose}"),
     ec2("DeleteSnapshot", SnapshotId="{snapshot}", _owner="InvalidSnapshot.InUse"),
+    # What keeps each snapshot from it is told in the answer: ec2_fast_restores.py.
+    usable("EnableFastSnapshotRestores", SourceSnapshotId_1="{snapshot}", AvailabilityZone_1="{zone}", _stranger=DONE),
+    usable("DisableFastSnapshotRestores", SourceSnapshotId_1="{snapshot}", AvailabilityZone_1="{zone}", _stranger=DONE),
+    own("DescribeFastSnapshotRestores"),
+    ec2("DescribeFastSnapshotRestores", Filter_1_Name="snapshot-id", Filter_1_Value_1="{snapshot}"),
     own("GetSnapshotBlockPublicAccessState"),
     own("EnableSnapshotBlockPublicAccess", State="block-new-sharing"),
     own("DisableSnapshotBlockPublicAccess"),
@@ -186,7 +191,11 @@ INSTANCES = [
     ec2("ReplaceIamInstanceProfileAssociation", AssociationId="{association}", IamInstanceProfile_Name="{standing}"),
     # Neither has a DryRun: the association was replaced by another a line above.
     ec2("DisassociateIamInstanceProfile", AssociationId="{association}", _owner="InvalidAssociationID.NotFound"),
+    own("DescribeInstanceTopology"),
+    ec2("DescribeInstanceTopology", InstanceId_1="{instance}"),
     own("DescribeInstanceTypes"),
+    own("GetInstanceTypesFromInstanceRequirements", ArchitectureType_1="x86_64", VirtualizationType_1="hvm", InstanceRequirements_VCpuCount_Min="1",
+        InstanceRequirements_MemoryMiB_Min="1"),
     own("DescribeInstanceTypeOfferings"),
 ]
 
@@ -280,11 +289,15 @@ def iam(operation, _own=False, **parameters):
     return Row("iam", operation, parameters, own=_own)
 
 
+TAGS, TAG_KEYS = {"Tags.member.1.Key": "color", "Tags.member.1.Value": "red"}, {"TagKeys.member.1": "color"}
 # In this order the owner's own calls make, use and remove a role and a profile; others name those that stay.
 IDENTITIES = [
     iam("CreateUser", _own=True, UserName="{made}"),
     iam("GetUser", UserName="{user}"),
     iam("ListUsers", _own=True),
+    iam("TagUser", UserName="{user}", **TAGS),
+    iam("ListUserTags", UserName="{user}"),
+    iam("UntagUser", UserName="{user}", **TAG_KEYS),
     iam("PutUserPolicy", UserName="{user}", PolicyName="matrix", PolicyDocument="{policy}"),
     iam("GetUserPolicy", UserName="{user}", PolicyName="matrix"),
     iam("ListUserPolicies", UserName="{user}"),
@@ -296,6 +309,9 @@ IDENTITIES = [
     iam("CreateRole", _own=True, RoleName="{made}", AssumeRolePolicyDocument="{trust}"),
     iam("GetRole", RoleName="{role}"),
     iam("ListRoles", _own=True),
+    iam("TagRole", RoleName="{role}", **TAGS),
+    iam("ListRoleTags", RoleName="{role}"),
+    iam("UntagRole", RoleName="{role}", **TAG_KEYS),
     iam("UpdateAssumeRolePolicy", RoleName="{role}", PolicyDocument="{trust}"),
     iam("PutRolePolicy", RoleName="{role}", PolicyName="matrix", PolicyDocument="{policy}"),
     iam("GetRolePolicy", RoleName="{role}", PolicyName="matrix"),
@@ -304,6 +320,9 @@ IDENTITIES = [
     iam("CreateInstanceProfile", _own=True, InstanceProfileName="{made}"),
     iam("GetInstanceProfile", InstanceProfileName="{profile}"),
     iam("ListInstanceProfiles", _own=True),
+    iam("TagInstanceProfile", InstanceProfileName="{profile}", **TAGS),
+    iam("ListInstanceProfileTags", InstanceProfileName="{profile}"),
+    iam("UntagInstanceProfile", InstanceProfileName="{profile}", **TAG_KEYS),
     iam("AddRoleToInstanceProfile", InstanceProfileName="{profile}", RoleName="{role}"),
     iam("ListInstanceProfilesForRole", RoleName="{role}"),
     iam("RemoveRoleFromInstanceProfile", InstanceProfileName="{profile}", RoleName="{role}"),

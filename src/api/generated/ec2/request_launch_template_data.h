@@ -8,6 +8,7 @@
 #include "api/generated/ec2/credit_specification_request.h"
 #include "api/generated/ec2/elastic_gpu_specification.h"
 #include "api/generated/ec2/ena_srd_specification_request.h"
+#include "api/generated/ec2/instance_requirements_request.h"
 #include "api/generated/ec2/ipv4_prefix_specification_request.h"
 #include "api/generated/ec2/ipv6_prefix_specification_request.h"
 #include "api/generated/ec2/operator_request.h"
@@ -142,92 +143,6 @@ struct LaunchTemplateInstanceMetadataOptionsRequest {
 
 struct LaunchTemplateEnclaveOptionsRequest {
     Scalar<bool> enabled;
-};
-
-struct VCpuCountRangeRequest {
-    Scalar<std::int32_t> min;  // required
-    Scalar<std::int32_t> max;
-};
-
-struct MemoryMiBRequest {
-    Scalar<std::int32_t> min;  // required
-    Scalar<std::int32_t> max;
-};
-
-struct MemoryGiBPerVCpuRequest {
-    Scalar<double> min;
-    Scalar<double> max;
-};
-
-struct NetworkInterfaceCountRequest {
-    Scalar<std::int32_t> min;
-    Scalar<std::int32_t> max;
-};
-
-struct TotalLocalStorageGBRequest {
-    Scalar<double> min;
-    Scalar<double> max;
-};
-
-struct BaselineEbsBandwidthMbpsRequest {
-    Scalar<std::int32_t> min;
-    Scalar<std::int32_t> max;
-};
-
-struct AcceleratorCountRequest {
-    Scalar<std::int32_t> min;
-    Scalar<std::int32_t> max;
-};
-
-struct AcceleratorTotalMemoryMiBRequest {
-    Scalar<std::int32_t> min;
-    Scalar<std::int32_t> max;
-};
-
-struct NetworkBandwidthGbpsRequest {
-    Scalar<double> min;
-    Scalar<double> max;
-};
-
-struct PerformanceFactorReferenceRequest {
-    std::optional<std::string> instance_family;
-};
-
-struct CpuPerformanceFactorRequest {
-    List<PerformanceFactorReferenceRequest> references;
-};
-
-struct BaselinePerformanceFactorsRequest {
-    std::optional<CpuPerformanceFactorRequest> cpu;
-};
-
-struct InstanceRequirementsRequest {
-    std::optional<VCpuCountRangeRequest> v_cpu_count;  // required
-    std::optional<MemoryMiBRequest> memory_mi_b;  // required
-    List<std::string> cpu_manufacturers;  // intel | amd | amazon-web-services | apple
-    std::optional<MemoryGiBPerVCpuRequest> memory_gi_b_per_v_cpu;
-    List<std::string> excluded_instance_types;
-    List<std::string> instance_generations;  // current | previous
-    Scalar<std::int32_t> spot_max_price_percentage_over_lowest_price;
-    Scalar<std::int32_t> on_demand_max_price_percentage_over_lowest_price;
-    std::optional<std::string> bare_metal;  // included | required | excluded
-    std::optional<std::string> burstable_performance;  // included | required | excluded
-    Scalar<bool> require_hibernate_support;
-    std::optional<NetworkInterfaceCountRequest> network_interface_count;
-    std::optional<std::string> local_storage;  // included | required | excluded
-    List<std::string> local_storage_types;  // hdd | ssd
-    std::optional<TotalLocalStorageGBRequest> total_local_storage_gb;
-    std::optional<BaselineEbsBandwidthMbpsRequest> baseline_ebs_bandwidth_mbps;
-    List<std::string> accelerator_types;  // gpu | fpga | inference | media
-    std::optional<AcceleratorCountRequest> accelerator_count;
-    List<std::string> accelerator_manufacturers;  // amazon-web-services | amd | nvidia | xilinx | habana
-    List<std::string> accelerator_names;
-    std::optional<AcceleratorTotalMemoryMiBRequest> accelerator_total_memory_mi_b;
-    std::optional<NetworkBandwidthGbpsRequest> network_bandwidth_gbps;
-    List<std::string> allowed_instance_types;
-    Scalar<std::int32_t> max_spot_price_as_percentage_of_optimal_on_demand_price;
-    std::optional<BaselinePerformanceFactorsRequest> baseline_performance_factors;
-    Scalar<bool> require_encryption_in_transit;
 };
 
 struct LaunchTemplatePrivateDnsNameOptionsRequest {

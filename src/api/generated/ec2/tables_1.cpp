@@ -15,7 +15,7 @@
 #include "api/generated/ec2/describe_availability_zones.h"
 #include "api/generated/ec2/describe_instance_status.h"
 #include "api/generated/ec2/describe_network_interfaces.h"
-#include "api/generated/ec2/request_launch_template_data.h"
+#include "api/generated/ec2/instance_requirements_request.h"
 #include "api/generated/ec2/response_launch_template_data.h"
 #include "api/generated/ec2/snapshot.h"
 #include "api/generated/ec2/tables.h"
@@ -73,6 +73,15 @@ constexpr std::string_view kAmdSevSnpSpecificationValues[] = {
     "disabled",
 };
 constinit const EnumInfo kAmdSevSnpSpecificationEnum{"AmdSevSnpSpecification", kAmdSevSnpSpecificationValues};
+
+constexpr std::string_view kArchitectureTypeValues[] = {
+    "i386",
+    "x86_64",
+    "arm64",
+    "x86_64_mac",
+    "arm64_mac",
+};
+constinit const EnumInfo kArchitectureTypeEnum{"ArchitectureType", kArchitectureTypeValues};
 
 constexpr std::string_view kArchitectureValuesValues[] = {
     "i386",
@@ -417,6 +426,12 @@ constexpr std::string_view kTpmSupportValuesValues[] = {
 };
 constinit const EnumInfo kTpmSupportValuesEnum{"TpmSupportValues", kTpmSupportValuesValues};
 
+constexpr std::string_view kVirtualizationTypeValues[] = {
+    "hvm",
+    "paravirtual",
+};
+constinit const EnumInfo kVirtualizationTypeEnum{"VirtualizationType", kVirtualizationTypeValues};
+
 constexpr std::string_view kVolumeAttributeNameValues[] = {
     "autoEnableIO",
     "productCodes",
@@ -452,11 +467,17 @@ constinit const ListInfo kAccountAttributeNameStringListList = list_info<std::st
 
 constinit const ListInfo kAllowedInstanceTypeSetList = list_info<std::string>("item", {.kind = Kind::string});
 
-constinit const ListInfo kArchitectureTypeListList = list_info<std::string>("item", {.kind = Kind::string});
+constinit const ListInfo kArchitectureTypeListList = list_info<std::string>("item", {.kind = Kind::string, .values = &kArchitectureTypeEnum});
+
+constinit const ListInfo kArchitectureTypeSetList = list_info<std::string>("item", {.kind = Kind::string, .values = &kArchitectureTypeEnum});
 
 constinit const ListInfo kAssociatedSubnetListList = list_info<std::string>("item", {.kind = Kind::string});
 
 constinit const ListInfo kAssociationIdListList = list_info<std::string>("AssociationId", {.kind = Kind::string});
+
+constinit const ListInfo kAvailabilityZoneIdStringListList = list_info<std::string>("AvailabilityZoneId", {.kind = Kind::string});
+
+constinit const ListInfo kAvailabilityZoneStringListList = list_info<std::string>("AvailabilityZone", {.kind = Kind::string});
 
 constinit const ListInfo kBandwidthWeightingTypeListList = list_info<std::string>("item", {.kind = Kind::string});
 
@@ -471,6 +492,10 @@ constinit const ListInfo kCpuManufacturerSetList = list_info<std::string>("item"
 constinit const ListInfo kDescribeImageReferencesImageIdStringListList = list_info<std::string>("item", {.kind = Kind::string});
 
 constinit const ListInfo kDescribeImageUsageReportsImageIdStringListList = list_info<std::string>("item", {.kind = Kind::string});
+
+constinit const ListInfo kDescribeInstanceTopologyGroupNameSetList = list_info<std::string>("item", {.kind = Kind::string});
+
+constinit const ListInfo kDescribeInstanceTopologyInstanceIdSetList = list_info<std::string>("item", {.kind = Kind::string});
 
 constinit const ListInfo kDhcpOptionsIdStringListList = list_info<std::string>("DhcpOptionsId", {.kind = Kind::string});
 
@@ -513,6 +538,8 @@ constinit const ListInfo kNetworkAclIdStringListList = list_info<std::string>("i
 constinit const ListInfo kNetworkCardInterfaceTypeListList = list_info<std::string>("item", {.kind = Kind::string});
 
 constinit const ListInfo kNetworkInterfaceIdListList = list_info<std::string>("item", {.kind = Kind::string});
+
+constinit const ListInfo kNetworkNodesListList = list_info<std::string>("item", {.kind = Kind::string});
 
 constinit const ListInfo kNitroTpmSupportedVersionsListList = list_info<std::string>("item", {.kind = Kind::string});
 
@@ -570,7 +597,9 @@ constinit const ListInfo kValueStringListList = list_info<std::string>("item", {
 
 constinit const ListInfo kVersionStringListList = list_info<std::string>("item", {.kind = Kind::string});
 
-constinit const ListInfo kVirtualizationTypeListList = list_info<std::string>("item", {.kind = Kind::string});
+constinit const ListInfo kVirtualizationTypeListList = list_info<std::string>("item", {.kind = Kind::string, .values = &kVirtualizationTypeEnum});
+
+constinit const ListInfo kVirtualizationTypeSetList = list_info<std::string>("item", {.kind = Kind::string, .values = &kVirtualizationTypeEnum});
 
 constinit const ListInfo kVolumeIdStringListList = list_info<std::string>("VolumeId", {.kind = Kind::string});
 

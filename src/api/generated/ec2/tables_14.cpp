@@ -3,36 +3,184 @@
 #include <cstddef>
 
 #include "api/generated/ec2/describe_instance_types.h"
-#include "api/generated/ec2/describe_network_acls.h"
-#include "api/generated/ec2/describe_network_interfaces.h"
+#include "api/generated/ec2/instance_requirements_request.h"
+#include "api/generated/ec2/launch_template_version.h"
+#include "api/generated/ec2/modify_availability_zone_group.h"
+#include "api/generated/ec2/modify_image_attribute.h"
 #include "api/generated/ec2/modify_instance_attribute.h"
 #include "api/generated/ec2/modify_instance_metadata_defaults.h"
 #include "api/generated/ec2/modify_instance_metadata_options.h"
 #include "api/generated/ec2/modify_launch_template.h"
 #include "api/generated/ec2/modify_network_interface_attribute.h"
 #include "api/generated/ec2/modify_security_group_rules.h"
-#include "api/generated/ec2/modify_snapshot_attribute.h"
-#include "api/generated/ec2/modify_subnet_attribute.h"
-#include "api/generated/ec2/modify_volume.h"
-#include "api/generated/ec2/modify_volume_attribute.h"
-#include "api/generated/ec2/modify_vpc_attribute.h"
-#include "api/generated/ec2/monitor_instances.h"
-#include "api/generated/ec2/monitoring.h"
 #include "api/generated/ec2/request_launch_template_data.h"
+#include "api/generated/ec2/reservation.h"
 #include "api/generated/ec2/response_launch_template_data.h"
+#include "api/generated/ec2/run_instances.h"
 #include "api/generated/ec2/tables.h"
 
 namespace kiln::api::ec2::tables {
 
-constinit const ListInfo kNetworkAclAssociationListList = list_info<NetworkAclAssociation>("item", {.kind = Kind::structure, .structure = &kNetworkAclAssociation});
+constinit const ListInfo kLaunchTemplateTagSpecificationListList = list_info<LaunchTemplateTagSpecification>("item", {.kind = Kind::structure, .structure = &kLaunchTemplateTagSpecification});
 
-constinit const ListInfo kNetworkAclEntryListList = list_info<NetworkAclEntry>("item", {.kind = Kind::structure, .structure = &kNetworkAclEntry});
+constinit const ListInfo kLaunchTemplateTagSpecificationRequestListList = list_info<LaunchTemplateTagSpecificationRequest>("LaunchTemplateTagSpecificationRequest", {.kind = Kind::structure, .structure = &kLaunchTemplateTagSpecificationRequest});
 
-constinit const ListInfo kNetworkAclListList = list_info<NetworkAcl>("item", {.kind = Kind::structure, .structure = &kNetworkAcl});
+constinit const ListInfo kLaunchTemplateVersionSetList = list_info<LaunchTemplateVersion>("item", {.kind = Kind::structure, .structure = &kLaunchTemplateVersion});
 
-constinit const ListInfo kNetworkCardInfoListList = list_info<NetworkCardInfo>("item", {.kind = Kind::structure, .structure = &kNetworkCardInfo});
+constinit const ListInfo kLicenseListList = list_info<LicenseConfiguration>("item", {.kind = Kind::structure, .structure = &kLicenseConfiguration});
 
-constinit const ListInfo kNetworkInterfaceListList = list_info<NetworkInterface>("item", {.kind = Kind::structure, .structure = &kNetworkInterface});
+constinit const ListInfo kLicenseSpecificationListRequestList = list_info<LicenseConfigurationRequest>("item", {.kind = Kind::structure, .structure = &kLicenseConfigurationRequest});
+
+constinit const ListInfo kMediaDeviceInfoListList = list_info<MediaDeviceInfo>("item", {.kind = Kind::structure, .structure = &kMediaDeviceInfo});
+
+constexpr MemberInfo kLaunchTemplateSpecificationMembers[] = {
+    {"LaunchTemplateId", "LaunchTemplateId", "LaunchTemplateId", {.kind = Kind::string}, offsetof(LaunchTemplateSpecification, launch_template_id), false, false},
+    {"LaunchTemplateName", "LaunchTemplateName", "LaunchTemplateName", {.kind = Kind::string}, offsetof(LaunchTemplateSpecification, launch_template_name), false, false},
+    {"Version", "Version", "Version", {.kind = Kind::string}, offsetof(LaunchTemplateSpecification, version), false, false},
+};
+constinit const StructInfo kLaunchTemplateSpecification = struct_info<LaunchTemplateSpecification, Roles{.member = true}>("LaunchTemplateSpecification", kLaunchTemplateSpecificationMembers);
+
+constexpr MemberInfo kLaunchTemplateSpotMarketOptionsMembers[] = {
+    {"MaxPrice", "MaxPrice", "maxPrice", {.kind = Kind::string}, offsetof(LaunchTemplateSpotMarketOptions, max_price), false, false},
+    {"SpotInstanceType", "SpotInstanceType", "spotInstanceType", {.kind = Kind::string, .values = &kSpotInstanceTypeEnum}, offsetof(LaunchTemplateSpotMarketOptions, spot_instance_type), false, false},
+    {"BlockDurationMinutes", "BlockDurationMinutes", "blockDurationMinutes", {.kind = Kind::integer}, offsetof(LaunchTemplateSpotMarketOptions, block_duration_minutes), false, false},
+    {"ValidUntil", "ValidUntil", "validUntil", {.kind = Kind::timestamp}, offsetof(LaunchTemplateSpotMarketOptions, valid_until), false, false},
+    {"InstanceInterruptionBehavior", "InstanceInterruptionBehavior", "instanceInterruptionBehavior", {.kind = Kind::string, .values = &kInstanceInterruptionBehaviorEnum}, offsetof(LaunchTemplateSpotMarketOptions, instance_interruption_behavior), false, false},
+};
+constinit const StructInfo kLaunchTemplateSpotMarketOptions = struct_info<LaunchTemplateSpotMarketOptions, Roles{.member = true}>("LaunchTemplateSpotMarketOptions", kLaunchTemplateSpotMarketOptionsMembers);
+
+constexpr MemberInfo kLaunchTemplateSpotMarketOptionsRequestMembers[] = {
+    {"MaxPrice", "MaxPrice", "MaxPrice", {.kind = Kind::string}, offsetof(LaunchTemplateSpotMarketOptionsRequest, max_price), false, false},
+    {"SpotInstanceType", "SpotInstanceType", "SpotInstanceType", {.kind = Kind::string, .values = &kSpotInstanceTypeEnum}, offsetof(LaunchTemplateSpotMarketOptionsRequest, spot_instance_type), false, false},
+    {"BlockDurationMinutes", "BlockDurationMinutes", "BlockDurationMinutes", {.kind = Kind::integer}, offsetof(LaunchTemplateSpotMarketOptionsRequest, block_duration_minutes), false, false},
+    {"ValidUntil", "ValidUntil", "ValidUntil", {.kind = Kind::timestamp}, offsetof(LaunchTemplateSpotMarketOptionsRequest, valid_until), false, false},
+    {"InstanceInterruptionBehavior", "InstanceInterruptionBehavior", "InstanceInterruptionBehavior", {.kind = Kind::string, .values = &kInstanceInterruptionBehaviorEnum}, offsetof(LaunchTemplateSpotMarketOptionsRequest, instance_interruption_behavior), false, false},
+};
+constinit const StructInfo kLaunchTemplateSpotMarketOptionsRequest = struct_info<LaunchTemplateSpotMarketOptionsRequest, Roles{.member = true}>("LaunchTemplateSpotMarketOptionsRequest", kLaunchTemplateSpotMarketOptionsRequestMembers);
+
+constexpr MemberInfo kLaunchTemplateTagSpecificationMembers[] = {
+    {"ResourceType", "ResourceType", "resourceType", {.kind = Kind::string}, offsetof(LaunchTemplateTagSpecification, resource_type), false, false},
+    {"Tags", "TagSet", "tagSet", {.kind = Kind::list, .list = &kTagListList}, offsetof(LaunchTemplateTagSpecification, tags), false, false},
+};
+constinit const StructInfo kLaunchTemplateTagSpecification = struct_info<LaunchTemplateTagSpecification, Roles{}>("LaunchTemplateTagSpecification", kLaunchTemplateTagSpecificationMembers);
+
+constexpr MemberInfo kLaunchTemplateTagSpecificationRequestMembers[] = {
+    {"ResourceType", "ResourceType", "ResourceType", {.kind = Kind::string}, offsetof(LaunchTemplateTagSpecificationRequest, resource_type), false, false},
+    {"Tags", "Tag", "Tag", {.kind = Kind::list, .list = &kTagListList}, offsetof(LaunchTemplateTagSpecificationRequest, tags), false, false},
+};
+constinit const StructInfo kLaunchTemplateTagSpecificationRequest = struct_info<LaunchTemplateTagSpecificationRequest, Roles{}>("LaunchTemplateTagSpecificationRequest", kLaunchTemplateTagSpecificationRequestMembers);
+
+constexpr MemberInfo kLaunchTemplateVersionMembers[] = {
+    {"LaunchTemplateId", "LaunchTemplateId", "launchTemplateId", {.kind = Kind::string}, offsetof(LaunchTemplateVersion, launch_template_id), false, false},
+    {"LaunchTemplateName", "LaunchTemplateName", "launchTemplateName", {.kind = Kind::string}, offsetof(LaunchTemplateVersion, launch_template_name), false, false},
+    {"VersionNumber", "VersionNumber", "versionNumber", {.kind = Kind::long_}, offsetof(LaunchTemplateVersion, version_number), false, false},
+    {"VersionDescription", "VersionDescription", "versionDescription", {.kind = Kind::string}, offsetof(LaunchTemplateVersion, version_description), false, false},
+    {"CreateTime", "CreateTime", "createTime", {.kind = Kind::timestamp}, offsetof(LaunchTemplateVersion, create_time), false, false},
+    {"CreatedBy", "CreatedBy", "createdBy", {.kind = Kind::string}, offsetof(LaunchTemplateVersion, created_by), false, false},
+    {"DefaultVersion", "DefaultVersion", "defaultVersion", {.kind = Kind::boolean}, offsetof(LaunchTemplateVersion, default_version), false, false},
+    {"LaunchTemplateData", "LaunchTemplateData", "launchTemplateData", {.kind = Kind::structure, .structure = &kResponseLaunchTemplateData}, offsetof(LaunchTemplateVersion, launch_template_data), false, false},
+    {"Operator", "Operator", "operator", {.kind = Kind::structure, .structure = &kOperatorResponse}, offsetof(LaunchTemplateVersion, operator_), false, false},
+};
+constinit const StructInfo kLaunchTemplateVersion = struct_info<LaunchTemplateVersion, Roles{.member = true}>("LaunchTemplateVersion", kLaunchTemplateVersionMembers);
+
+constexpr MemberInfo kLaunchTemplatesMonitoringMembers[] = {
+    {"Enabled", "Enabled", "enabled", {.kind = Kind::boolean}, offsetof(LaunchTemplatesMonitoring, enabled), false, false},
+    {"MetricCategoryIds", "MetricCategoryIdSet", "metricCategoryIdSet", {.kind = Kind::list, .list = &kMetricCategoryIdListList}, offsetof(LaunchTemplatesMonitoring, metric_category_ids), false, false},
+};
+constinit const StructInfo kLaunchTemplatesMonitoring = struct_info<LaunchTemplatesMonitoring, Roles{.member = true}>("LaunchTemplatesMonitoring", kLaunchTemplatesMonitoringMembers);
+
+constexpr MemberInfo kLaunchTemplatesMonitoringRequestMembers[] = {
+    {"Enabled", "Enabled", "Enabled", {.kind = Kind::boolean}, offsetof(LaunchTemplatesMonitoringRequest, enabled), false, false},
+    {"MetricCategoryIds", "MetricCategoryId", "MetricCategoryId", {.kind = Kind::list, .list = &kMetricCategoryIdListList}, offsetof(LaunchTemplatesMonitoringRequest, metric_category_ids), false, false},
+};
+constinit const StructInfo kLaunchTemplatesMonitoringRequest = struct_info<LaunchTemplatesMonitoringRequest, Roles{.member = true}>("LaunchTemplatesMonitoringRequest", kLaunchTemplatesMonitoringRequestMembers);
+
+constexpr MemberInfo kLicenseConfigurationMembers[] = {
+    {"LicenseConfigurationArn", "LicenseConfigurationArn", "licenseConfigurationArn", {.kind = Kind::string}, offsetof(LicenseConfiguration, license_configuration_arn), false, false},
+};
+constinit const StructInfo kLicenseConfiguration = struct_info<LicenseConfiguration, Roles{}>("LicenseConfiguration", kLicenseConfigurationMembers);
+
+constexpr MemberInfo kLicenseConfigurationRequestMembers[] = {
+    {"LicenseConfigurationArn", "LicenseConfigurationArn", "LicenseConfigurationArn", {.kind = Kind::string}, offsetof(LicenseConfigurationRequest, license_configuration_arn), false, false},
+};
+constinit const StructInfo kLicenseConfigurationRequest = struct_info<LicenseConfigurationRequest, Roles{}>("LicenseConfigurationRequest", kLicenseConfigurationRequestMembers);
+
+constexpr MemberInfo kMediaAcceleratorInfoMembers[] = {
+    {"Accelerators", "Accelerators", "accelerators", {.kind = Kind::list, .list = &kMediaDeviceInfoListList}, offsetof(MediaAcceleratorInfo, accelerators), false, false},
+    {"TotalMediaMemoryInMiB", "TotalMediaMemoryInMiB", "totalMediaMemoryInMiB", {.kind = Kind::integer}, offsetof(MediaAcceleratorInfo, total_media_memory_in_mi_b), false, false},
+};
+constinit const StructInfo kMediaAcceleratorInfo = struct_info<MediaAcceleratorInfo, Roles{.member = true}>("MediaAcceleratorInfo", kMediaAcceleratorInfoMembers);
+
+constexpr MemberInfo kMediaDeviceInfoMembers[] = {
+    {"Count", "Count", "count", {.kind = Kind::integer}, offsetof(MediaDeviceInfo, count), false, false},
+    {"Name", "Name", "name", {.kind = Kind::string}, offsetof(MediaDeviceInfo, name), false, false},
+    {"Manufacturer", "Manufacturer", "manufacturer", {.kind = Kind::string}, offsetof(MediaDeviceInfo, manufacturer), false, false},
+    {"MemoryInfo", "MemoryInfo", "memoryInfo", {.kind = Kind::structure, .structure = &kMediaDeviceMemoryInfo}, offsetof(MediaDeviceInfo, memory_info), false, false},
+};
+constinit const StructInfo kMediaDeviceInfo = struct_info<MediaDeviceInfo, Roles{}>("MediaDeviceInfo", kMediaDeviceInfoMembers);
+
+constexpr MemberInfo kMediaDeviceMemoryInfoMembers[] = {
+    {"SizeInMiB", "SizeInMiB", "sizeInMiB", {.kind = Kind::integer}, offsetof(MediaDeviceMemoryInfo, size_in_mi_b), false, false},
+};
+constinit const StructInfo kMediaDeviceMemoryInfo = struct_info<MediaDeviceMemoryInfo, Roles{.member = true}>("MediaDeviceMemoryInfo", kMediaDeviceMemoryInfoMembers);
+
+constexpr MemberInfo kMemoryGiBPerVCpuMembers[] = {
+    {"Min", "Min", "min", {.kind = Kind::double_}, offsetof(MemoryGiBPerVCpu, min), false, false},
+    {"Max", "Max", "max", {.kind = Kind::double_}, offsetof(MemoryGiBPerVCpu, max), false, false},
+};
+constinit const StructInfo kMemoryGiBPerVCpu = struct_info<MemoryGiBPerVCpu, Roles{.member = true}>("MemoryGiBPerVCpu", kMemoryGiBPerVCpuMembers);
+
+constexpr MemberInfo kMemoryGiBPerVCpuRequestMembers[] = {
+    {"Min", "Min", "Min", {.kind = Kind::double_}, offsetof(MemoryGiBPerVCpuRequest, min), false, false},
+    {"Max", "Max", "Max", {.kind = Kind::double_}, offsetof(MemoryGiBPerVCpuRequest, max), false, false},
+};
+constinit const StructInfo kMemoryGiBPerVCpuRequest = struct_info<MemoryGiBPerVCpuRequest, Roles{.member = true}>("MemoryGiBPerVCpuRequest", kMemoryGiBPerVCpuRequestMembers);
+
+constexpr MemberInfo kMemoryInfoMembers[] = {
+    {"SizeInMiB", "SizeInMiB", "sizeInMiB", {.kind = Kind::long_}, offsetof(MemoryInfo, size_in_mi_b), false, false},
+};
+constinit const StructInfo kMemoryInfo = struct_info<MemoryInfo, Roles{.member = true}>("MemoryInfo", kMemoryInfoMembers);
+
+constexpr MemberInfo kMemoryMiBMembers[] = {
+    {"Min", "Min", "min", {.kind = Kind::integer}, offsetof(MemoryMiB, min), false, false},
+    {"Max", "Max", "max", {.kind = Kind::integer}, offsetof(MemoryMiB, max), false, false},
+};
+constinit const StructInfo kMemoryMiB = struct_info<MemoryMiB, Roles{.member = true}>("MemoryMiB", kMemoryMiBMembers);
+
+constexpr MemberInfo kMemoryMiBRequestMembers[] = {
+    {"Min", "Min", "Min", {.kind = Kind::integer}, offsetof(MemoryMiBRequest, min), true, false},
+    {"Max", "Max", "Max", {.kind = Kind::integer}, offsetof(MemoryMiBRequest, max), false, false},
+};
+constinit const StructInfo kMemoryMiBRequest = struct_info<MemoryMiBRequest, Roles{.member = true}>("MemoryMiBRequest", kMemoryMiBRequestMembers);
+
+constexpr MemberInfo kModifyAvailabilityZoneGroupRequestMembers[] = {
+    {"GroupName", "GroupName", "GroupName", {.kind = Kind::string}, offsetof(ModifyAvailabilityZoneGroupRequest, group_name), true, false},
+    {"OptInStatus", "OptInStatus", "OptInStatus", {.kind = Kind::string, .values = &kModifyAvailabilityZoneOptInStatusEnum}, offsetof(ModifyAvailabilityZoneGroupRequest, opt_in_status), true, false},
+    {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(ModifyAvailabilityZoneGroupRequest, dry_run), false, false},
+};
+constinit const StructInfo kModifyAvailabilityZoneGroupRequest = struct_info<ModifyAvailabilityZoneGroupRequest, Roles{.root = true}>("ModifyAvailabilityZoneGroupRequest", kModifyAvailabilityZoneGroupRequestMembers);
+
+constexpr MemberInfo kModifyAvailabilityZoneGroupResultMembers[] = {
+    {"Return", "Return", "return", {.kind = Kind::boolean}, offsetof(ModifyAvailabilityZoneGroupResult, return_), false, false},
+};
+constinit const StructInfo kModifyAvailabilityZoneGroupResult = struct_info<ModifyAvailabilityZoneGroupResult, Roles{.root = true}>("ModifyAvailabilityZoneGroupResult", kModifyAvailabilityZoneGroupResultMembers);
+
+constexpr MemberInfo kModifyImageAttributeRequestMembers[] = {
+    {"Attribute", "Attribute", "Attribute", {.kind = Kind::string}, offsetof(ModifyImageAttributeRequest, attribute), false, false},
+    {"Description", "Description", "Description", {.kind = Kind::structure, .structure = &kAttributeValue}, offsetof(ModifyImageAttributeRequest, description), false, false},
+    {"ImageId", "ImageId", "ImageId", {.kind = Kind::string}, offsetof(ModifyImageAttributeRequest, image_id), true, false},
+    {"LaunchPermission", "LaunchPermission", "LaunchPermission", {.kind = Kind::structure, .structure = &kLaunchPermissionModifications}, offsetof(ModifyImageAttributeRequest, launch_permission), false, false},
+    {"OperationType", "OperationType", "OperationType", {.kind = Kind::string, .values = &kOperationTypeEnum}, offsetof(ModifyImageAttributeRequest, operation_type), false, false},
+    {"ProductCodes", "ProductCode", "ProductCode", {.kind = Kind::list, .list = &kProductCodeStringListList}, offsetof(ModifyImageAttributeRequest, product_codes), false, false},
+    {"UserGroups", "UserGroup", "UserGroup", {.kind = Kind::list, .list = &kUserGroupStringListList}, offsetof(ModifyImageAttributeRequest, user_groups), false, false},
+    {"UserIds", "UserId", "UserId", {.kind = Kind::list, .list = &kUserIdStringListList}, offsetof(ModifyImageAttributeRequest, user_ids), false, false},
+    {"Value", "Value", "Value", {.kind = Kind::string}, offsetof(ModifyImageAttributeRequest, value), false, false},
+    {"OrganizationArns", "OrganizationArn", "OrganizationArn", {.kind = Kind::list, .list = &kOrganizationArnStringListList}, offsetof(ModifyImageAttributeRequest, organization_arns), false, false},
+    {"OrganizationalUnitArns", "OrganizationalUnitArn", "OrganizationalUnitArn", {.kind = Kind::list, .list = &kOrganizationalUnitArnStringListList}, offsetof(ModifyImageAttributeRequest, organizational_unit_arns), false, false},
+    {"ImdsSupport", "ImdsSupport", "ImdsSupport", {.kind = Kind::structure, .structure = &kAttributeValue}, offsetof(ModifyImageAttributeRequest, imds_support), false, false},
+    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(ModifyImageAttributeRequest, dry_run), false, false},
+};
+constinit const StructInfo kModifyImageAttributeRequest = struct_info<ModifyImageAttributeRequest, Roles{.root = true}>("ModifyImageAttributeRequest", kModifyImageAttributeRequestMembers);
 
 constexpr MemberInfo kModifyInstanceAttributeRequestMembers[] = {
     {"SourceDestCheck", "SourceDestCheck", "SourceDestCheck", {.kind = Kind::structure, .structure = &kAttributeBooleanValue}, offsetof(ModifyInstanceAttributeRequest, source_dest_check), false, false},
@@ -123,233 +271,5 @@ constexpr MemberInfo kModifySecurityGroupRulesRequestMembers[] = {
     {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(ModifySecurityGroupRulesRequest, dry_run), false, false},
 };
 constinit const StructInfo kModifySecurityGroupRulesRequest = struct_info<ModifySecurityGroupRulesRequest, Roles{.root = true}>("ModifySecurityGroupRulesRequest", kModifySecurityGroupRulesRequestMembers);
-
-constexpr MemberInfo kModifySecurityGroupRulesResultMembers[] = {
-    {"Return", "Return", "return", {.kind = Kind::boolean}, offsetof(ModifySecurityGroupRulesResult, return_), false, false},
-};
-constinit const StructInfo kModifySecurityGroupRulesResult = struct_info<ModifySecurityGroupRulesResult, Roles{.root = true}>("ModifySecurityGroupRulesResult", kModifySecurityGroupRulesResultMembers);
-
-constexpr MemberInfo kModifySnapshotAttributeRequestMembers[] = {
-    {"Attribute", "Attribute", "Attribute", {.kind = Kind::string, .values = &kSnapshotAttributeNameEnum}, offsetof(ModifySnapshotAttributeRequest, attribute), false, false},
-    {"CreateVolumePermission", "CreateVolumePermission", "CreateVolumePermission", {.kind = Kind::structure, .structure = &kCreateVolumePermissionModifications}, offsetof(ModifySnapshotAttributeRequest, create_volume_permission), false, false},
-    {"GroupNames", "UserGroup", "UserGroup", {.kind = Kind::list, .list = &kGroupNameStringListList}, offsetof(ModifySnapshotAttributeRequest, group_names), false, false},
-    {"OperationType", "OperationType", "OperationType", {.kind = Kind::string, .values = &kOperationTypeEnum}, offsetof(ModifySnapshotAttributeRequest, operation_type), false, false},
-    {"SnapshotId", "SnapshotId", "SnapshotId", {.kind = Kind::string}, offsetof(ModifySnapshotAttributeRequest, snapshot_id), true, false},
-    {"UserIds", "UserId", "UserId", {.kind = Kind::list, .list = &kUserIdStringListList}, offsetof(ModifySnapshotAttributeRequest, user_ids), false, false},
-    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(ModifySnapshotAttributeRequest, dry_run), false, false},
-};
-constinit const StructInfo kModifySnapshotAttributeRequest = struct_info<ModifySnapshotAttributeRequest, Roles{.root = true}>("ModifySnapshotAttributeRequest", kModifySnapshotAttributeRequestMembers);
-
-constexpr MemberInfo kModifySubnetAttributeRequestMembers[] = {
-    {"AssignIpv6AddressOnCreation", "AssignIpv6AddressOnCreation", "AssignIpv6AddressOnCreation", {.kind = Kind::structure, .structure = &kAttributeBooleanValue}, offsetof(ModifySubnetAttributeRequest, assign_ipv6_address_on_creation), false, false},
-    {"MapPublicIpOnLaunch", "MapPublicIpOnLaunch", "MapPublicIpOnLaunch", {.kind = Kind::structure, .structure = &kAttributeBooleanValue}, offsetof(ModifySubnetAttributeRequest, map_public_ip_on_launch), false, false},
-    {"SubnetId", "SubnetId", "subnetId", {.kind = Kind::string}, offsetof(ModifySubnetAttributeRequest, subnet_id), true, false},
-    {"MapCustomerOwnedIpOnLaunch", "MapCustomerOwnedIpOnLaunch", "MapCustomerOwnedIpOnLaunch", {.kind = Kind::structure, .structure = &kAttributeBooleanValue}, offsetof(ModifySubnetAttributeRequest, map_customer_owned_ip_on_launch), false, false},
-    {"CustomerOwnedIpv4Pool", "CustomerOwnedIpv4Pool", "CustomerOwnedIpv4Pool", {.kind = Kind::string}, offsetof(ModifySubnetAttributeRequest, customer_owned_ipv4_pool), false, false},
-    {"EnableDns64", "EnableDns64", "EnableDns64", {.kind = Kind::structure, .structure = &kAttributeBooleanValue}, offsetof(ModifySubnetAttributeRequest, enable_dns64), false, false},
-    {"PrivateDnsHostnameTypeOnLaunch", "PrivateDnsHostnameTypeOnLaunch", "PrivateDnsHostnameTypeOnLaunch", {.kind = Kind::string, .values = &kHostnameTypeEnum}, offsetof(ModifySubnetAttributeRequest, private_dns_hostname_type_on_launch), false, false},
-    {"EnableResourceNameDnsARecordOnLaunch", "EnableResourceNameDnsARecordOnLaunch", "EnableResourceNameDnsARecordOnLaunch", {.kind = Kind::structure, .structure = &kAttributeBooleanValue}, offsetof(ModifySubnetAttributeRequest, enable_resource_name_dns_a_record_on_launch), false, false},
-    {"EnableResourceNameDnsAAAARecordOnLaunch", "EnableResourceNameDnsAAAARecordOnLaunch", "EnableResourceNameDnsAAAARecordOnLaunch", {.kind = Kind::structure, .structure = &kAttributeBooleanValue}, offsetof(ModifySubnetAttributeRequest, enable_resource_name_dns_aaaa_record_on_launch), false, false},
-    {"EnableLniAtDeviceIndex", "EnableLniAtDeviceIndex", "EnableLniAtDeviceIndex", {.kind = Kind::integer}, offsetof(ModifySubnetAttributeRequest, enable_lni_at_device_index), false, false},
-    {"DisableLniAtDeviceIndex", "DisableLniAtDeviceIndex", "DisableLniAtDeviceIndex", {.kind = Kind::structure, .structure = &kAttributeBooleanValue}, offsetof(ModifySubnetAttributeRequest, disable_lni_at_device_index), false, false},
-};
-constinit const StructInfo kModifySubnetAttributeRequest = struct_info<ModifySubnetAttributeRequest, Roles{.root = true}>("ModifySubnetAttributeRequest", kModifySubnetAttributeRequestMembers);
-
-constexpr MemberInfo kModifyVolumeAttributeRequestMembers[] = {
-    {"AutoEnableIO", "AutoEnableIO", "AutoEnableIO", {.kind = Kind::structure, .structure = &kAttributeBooleanValue}, offsetof(ModifyVolumeAttributeRequest, auto_enable_io), false, false},
-    {"VolumeId", "VolumeId", "VolumeId", {.kind = Kind::string}, offsetof(ModifyVolumeAttributeRequest, volume_id), true, false},
-    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(ModifyVolumeAttributeRequest, dry_run), false, false},
-};
-constinit const StructInfo kModifyVolumeAttributeRequest = struct_info<ModifyVolumeAttributeRequest, Roles{.root = true}>("ModifyVolumeAttributeRequest", kModifyVolumeAttributeRequestMembers);
-
-constexpr MemberInfo kModifyVolumeRequestMembers[] = {
-    {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(ModifyVolumeRequest, dry_run), false, false},
-    {"VolumeId", "VolumeId", "VolumeId", {.kind = Kind::string}, offsetof(ModifyVolumeRequest, volume_id), true, false},
-    {"Size", "Size", "Size", {.kind = Kind::integer}, offsetof(ModifyVolumeRequest, size), false, false},
-    {"VolumeType", "VolumeType", "VolumeType", {.kind = Kind::string}, offsetof(ModifyVolumeRequest, volume_type), false, false},
-    {"Iops", "Iops", "Iops", {.kind = Kind::integer}, offsetof(ModifyVolumeRequest, iops), false, false},
-    {"Throughput", "Throughput", "Throughput", {.kind = Kind::integer}, offsetof(ModifyVolumeRequest, throughput), false, false},
-    {"MultiAttachEnabled", "MultiAttachEnabled", "MultiAttachEnabled", {.kind = Kind::boolean}, offsetof(ModifyVolumeRequest, multi_attach_enabled), false, false},
-};
-constinit const StructInfo kModifyVolumeRequest = struct_info<ModifyVolumeRequest, Roles{.root = true}>("ModifyVolumeRequest", kModifyVolumeRequestMembers);
-
-constexpr MemberInfo kModifyVolumeResultMembers[] = {
-    {"VolumeModification", "VolumeModification", "volumeModification", {.kind = Kind::structure, .structure = &kVolumeModification}, offsetof(ModifyVolumeResult, volume_modification), false, false},
-};
-constinit const StructInfo kModifyVolumeResult = struct_info<ModifyVolumeResult, Roles{.root = true}>("ModifyVolumeResult", kModifyVolumeResultMembers);
-
-constexpr MemberInfo kModifyVpcAttributeRequestMembers[] = {
-    {"EnableDnsHostnames", "EnableDnsHostnames", "EnableDnsHostnames", {.kind = Kind::structure, .structure = &kAttributeBooleanValue}, offsetof(ModifyVpcAttributeRequest, enable_dns_hostnames), false, false},
-    {"EnableDnsSupport", "EnableDnsSupport", "EnableDnsSupport", {.kind = Kind::structure, .structure = &kAttributeBooleanValue}, offsetof(ModifyVpcAttributeRequest, enable_dns_support), false, false},
-    {"VpcId", "VpcId", "vpcId", {.kind = Kind::string}, offsetof(ModifyVpcAttributeRequest, vpc_id), true, false},
-    {"EnableNetworkAddressUsageMetrics", "EnableNetworkAddressUsageMetrics", "EnableNetworkAddressUsageMetrics", {.kind = Kind::structure, .structure = &kAttributeBooleanValue}, offsetof(ModifyVpcAttributeRequest, enable_network_address_usage_metrics), false, false},
-};
-constinit const StructInfo kModifyVpcAttributeRequest = struct_info<ModifyVpcAttributeRequest, Roles{.root = true}>("ModifyVpcAttributeRequest", kModifyVpcAttributeRequestMembers);
-
-constexpr MemberInfo kMonitorInstancesRequestMembers[] = {
-    {"InstanceIds", "InstanceId", "InstanceId", {.kind = Kind::list, .list = &kInstanceIdStringListList}, offsetof(MonitorInstancesRequest, instance_ids), true, false},
-    {"MetricCategoryIds", "MetricCategoryId", "MetricCategoryId", {.kind = Kind::list, .list = &kMetricCategoryIdListList}, offsetof(MonitorInstancesRequest, metric_category_ids), false, false},
-    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(MonitorInstancesRequest, dry_run), false, false},
-};
-constinit const StructInfo kMonitorInstancesRequest = struct_info<MonitorInstancesRequest, Roles{.root = true}>("MonitorInstancesRequest", kMonitorInstancesRequestMembers);
-
-constexpr MemberInfo kMonitorInstancesResultMembers[] = {
-    {"InstanceMonitorings", "InstancesSet", "instancesSet", {.kind = Kind::list, .list = &kInstanceMonitoringListList}, offsetof(MonitorInstancesResult, instance_monitorings), false, false},
-};
-constinit const StructInfo kMonitorInstancesResult = struct_info<MonitorInstancesResult, Roles{.root = true}>("MonitorInstancesResult", kMonitorInstancesResultMembers);
-
-constexpr MemberInfo kMonitoringMembers[] = {
-    {"MetricCategoryIds", "MetricCategoryIdSet", "metricCategoryIdSet", {.kind = Kind::list, .list = &kMetricCategoryIdListList}, offsetof(Monitoring, metric_category_ids), false, false},
-    {"State", "State", "state", {.kind = Kind::string}, offsetof(Monitoring, state), false, false},
-};
-constinit const StructInfo kMonitoring = struct_info<Monitoring, Roles{.member = true}>("Monitoring", kMonitoringMembers);
-
-constexpr MemberInfo kNetworkAclMembers[] = {
-    {"Associations", "AssociationSet", "associationSet", {.kind = Kind::list, .list = &kNetworkAclAssociationListList}, offsetof(NetworkAcl, associations), false, false},
-    {"Entries", "EntrySet", "entrySet", {.kind = Kind::list, .list = &kNetworkAclEntryListList}, offsetof(NetworkAcl, entries), false, false},
-    {"IsDefault", "Default", "default", {.kind = Kind::boolean}, offsetof(NetworkAcl, is_default), false, false},
-    {"NetworkAclId", "NetworkAclId", "networkAclId", {.kind = Kind::string}, offsetof(NetworkAcl, network_acl_id), false, false},
-    {"Tags", "TagSet", "tagSet", {.kind = Kind::list, .list = &kTagListList}, offsetof(NetworkAcl, tags), false, false},
-    {"VpcId", "VpcId", "vpcId", {.kind = Kind::string}, offsetof(NetworkAcl, vpc_id), false, false},
-    {"OwnerId", "OwnerId", "ownerId", {.kind = Kind::string}, offsetof(NetworkAcl, owner_id), false, false},
-};
-constinit const StructInfo kNetworkAcl = struct_info<NetworkAcl, Roles{}>("NetworkAcl", kNetworkAclMembers);
-
-constexpr MemberInfo kNetworkAclAssociationMembers[] = {
-    {"NetworkAclAssociationId", "NetworkAclAssociationId", "networkAclAssociationId", {.kind = Kind::string}, offsetof(NetworkAclAssociation, network_acl_association_id), false, false},
-    {"NetworkAclId", "NetworkAclId", "networkAclId", {.kind = Kind::string}, offsetof(NetworkAclAssociation, network_acl_id), false, false},
-    {"SubnetId", "SubnetId", "subnetId", {.kind = Kind::string}, offsetof(NetworkAclAssociation, subnet_id), false, false},
-};
-constinit const StructInfo kNetworkAclAssociation = struct_info<NetworkAclAssociation, Roles{}>("NetworkAclAssociation", kNetworkAclAssociationMembers);
-
-constexpr MemberInfo kNetworkAclEntryMembers[] = {
-    {"CidrBlock", "CidrBlock", "cidrBlock", {.kind = Kind::string}, offsetof(NetworkAclEntry, cidr_block), false, false},
-    {"Egress", "Egress", "egress", {.kind = Kind::boolean}, offsetof(NetworkAclEntry, egress), false, false},
-    {"IcmpTypeCode", "IcmpTypeCode", "icmpTypeCode", {.kind = Kind::structure, .structure = &kIcmpTypeCode}, offsetof(NetworkAclEntry, icmp_type_code), false, false},
-    {"Ipv6CidrBlock", "Ipv6CidrBlock", "ipv6CidrBlock", {.kind = Kind::string}, offsetof(NetworkAclEntry, ipv6_cidr_block), false, false},
-    {"PortRange", "PortRange", "portRange", {.kind = Kind::structure, .structure = &kPortRange}, offsetof(NetworkAclEntry, port_range), false, false},
-    {"Protocol", "Protocol", "protocol", {.kind = Kind::string}, offsetof(NetworkAclEntry, protocol), false, false},
-    {"RuleAction", "RuleAction", "ruleAction", {.kind = Kind::string}, offsetof(NetworkAclEntry, rule_action), false, false},
-    {"RuleNumber", "RuleNumber", "ruleNumber", {.kind = Kind::integer}, offsetof(NetworkAclEntry, rule_number), false, false},
-};
-constinit const StructInfo kNetworkAclEntry = struct_info<NetworkAclEntry, Roles{}>("NetworkAclEntry", kNetworkAclEntryMembers);
-
-constexpr MemberInfo kNetworkBandwidthGbpsMembers[] = {
-    {"Min", "Min", "min", {.kind = Kind::double_}, offsetof(NetworkBandwidthGbps, min), false, false},
-    {"Max", "Max", "max", {.kind = Kind::double_}, offsetof(NetworkBandwidthGbps, max), false, false},
-};
-constinit const StructInfo kNetworkBandwidthGbps = struct_info<NetworkBandwidthGbps, Roles{.member = true}>("NetworkBandwidthGbps", kNetworkBandwidthGbpsMembers);
-
-constexpr MemberInfo kNetworkBandwidthGbpsRequestMembers[] = {
-    {"Min", "Min", "Min", {.kind = Kind::double_}, offsetof(NetworkBandwidthGbpsRequest, min), false, false},
-    {"Max", "Max", "Max", {.kind = Kind::double_}, offsetof(NetworkBandwidthGbpsRequest, max), false, false},
-};
-constinit const StructInfo kNetworkBandwidthGbpsRequest = struct_info<NetworkBandwidthGbpsRequest, Roles{.member = true}>("NetworkBandwidthGbpsRequest", kNetworkBandwidthGbpsRequestMembers);
-
-constexpr MemberInfo kNetworkCardInfoMembers[] = {
-    {"NetworkCardIndex", "NetworkCardIndex", "networkCardIndex", {.kind = Kind::integer}, offsetof(NetworkCardInfo, network_card_index), false, false},
-    {"NetworkPerformance", "NetworkPerformance", "networkPerformance", {.kind = Kind::string}, offsetof(NetworkCardInfo, network_performance), false, false},
-    {"MaximumNetworkInterfaces", "MaximumNetworkInterfaces", "maximumNetworkInterfaces", {.kind = Kind::integer}, offsetof(NetworkCardInfo, maximum_network_interfaces), false, false},
-    {"AdditionalFlexibleNetworkInterfaces", "AdditionalFlexibleNetworkInterfaces", "additionalFlexibleNetworkInterfaces", {.kind = Kind::integer}, offsetof(NetworkCardInfo, additional_flexible_network_interfaces), false, false},
-    {"BaselineBandwidthInGbps", "BaselineBandwidthInGbps", "baselineBandwidthInGbps", {.kind = Kind::double_}, offsetof(NetworkCardInfo, baseline_bandwidth_in_gbps), false, false},
-    {"PeakBandwidthInGbps", "PeakBandwidthInGbps", "peakBandwidthInGbps", {.kind = Kind::double_}, offsetof(NetworkCardInfo, peak_bandwidth_in_gbps), false, false},
-    {"DefaultEnaQueueCountPerInterface", "DefaultEnaQueueCountPerInterface", "defaultEnaQueueCountPerInterface", {.kind = Kind::integer}, offsetof(NetworkCardInfo, default_ena_queue_count_per_interface), false, false},
-    {"MaximumEnaQueueCount", "MaximumEnaQueueCount", "maximumEnaQueueCount", {.kind = Kind::integer}, offsetof(NetworkCardInfo, maximum_ena_queue_count), false, false},
-    {"MaximumEnaQueueCountPerInterface", "MaximumEnaQueueCountPerInterface", "maximumEnaQueueCountPerInterface", {.kind = Kind::integer}, offsetof(NetworkCardInfo, maximum_ena_queue_count_per_interface), false, false},
-    {"InterfaceTypes", "InterfaceTypeSet", "interfaceTypeSet", {.kind = Kind::list, .list = &kNetworkCardInterfaceTypeListList}, offsetof(NetworkCardInfo, interface_types), false, false},
-};
-constinit const StructInfo kNetworkCardInfo = struct_info<NetworkCardInfo, Roles{}>("NetworkCardInfo", kNetworkCardInfoMembers);
-
-constexpr MemberInfo kNetworkInfoMembers[] = {
-    {"NetworkPerformance", "NetworkPerformance", "networkPerformance", {.kind = Kind::string}, offsetof(NetworkInfo, network_performance), false, false},
-    {"MaximumNetworkInterfaces", "MaximumNetworkInterfaces", "maximumNetworkInterfaces", {.kind = Kind::integer}, offsetof(NetworkInfo, maximum_network_interfaces), false, false},
-    {"MaximumNetworkCards", "MaximumNetworkCards", "maximumNetworkCards", {.kind = Kind::integer}, offsetof(NetworkInfo, maximum_network_cards), false, false},
-    {"DefaultNetworkCardIndex", "DefaultNetworkCardIndex", "defaultNetworkCardIndex", {.kind = Kind::integer}, offsetof(NetworkInfo, default_network_card_index), false, false},
-    {"NetworkCards", "NetworkCards", "networkCards", {.kind = Kind::list, .list = &kNetworkCardInfoListList}, offsetof(NetworkInfo, network_cards), false, false},
-    {"Ipv4AddressesPerInterface", "Ipv4AddressesPerInterface", "ipv4AddressesPerInterface", {.kind = Kind::integer}, offsetof(NetworkInfo, ipv4_addresses_per_interface), false, false},
-    {"Ipv6AddressesPerInterface", "Ipv6AddressesPerInterface", "ipv6AddressesPerInterface", {.kind = Kind::integer}, offsetof(NetworkInfo, ipv6_addresses_per_interface), false, false},
-    {"Ipv6Supported", "Ipv6Supported", "ipv6Supported", {.kind = Kind::boolean}, offsetof(NetworkInfo, ipv6_supported), false, false},
-    {"EnaSupport", "EnaSupport", "enaSupport", {.kind = Kind::string}, offsetof(NetworkInfo, ena_support), false, false},
-    {"EfaSupported", "EfaSupported", "efaSupported", {.kind = Kind::boolean}, offsetof(NetworkInfo, efa_supported), false, false},
-    {"EfaInfo", "EfaInfo", "efaInfo", {.kind = Kind::structure, .structure = &kEfaInfo}, offsetof(NetworkInfo, efa_info), false, false},
-    {"EncryptionInTransitSupported", "EncryptionInTransitSupported", "encryptionInTransitSupported", {.kind = Kind::boolean}, offsetof(NetworkInfo, encryption_in_transit_supported), false, false},
-    {"EnaSrdSupported", "EnaSrdSupported", "enaSrdSupported", {.kind = Kind::boolean}, offsetof(NetworkInfo, ena_srd_supported), false, false},
-    {"BandwidthWeightings", "BandwidthWeightings", "bandwidthWeightings", {.kind = Kind::list, .list = &kBandwidthWeightingTypeListList}, offsetof(NetworkInfo, bandwidth_weightings), false, false},
-    {"FlexibleEnaQueuesSupport", "FlexibleEnaQueuesSupport", "flexibleEnaQueuesSupport", {.kind = Kind::string}, offsetof(NetworkInfo, flexible_ena_queues_support), false, false},
-    {"ConnectionTrackingConfiguration", "ConnectionTrackingConfiguration", "connectionTrackingConfiguration", {.kind = Kind::structure, .structure = &kDefaultConnectionTrackingConfiguration}, offsetof(NetworkInfo, connection_tracking_configuration), false, false},
-    {"SecondaryNetworkSupported", "SecondaryNetworkSupported", "secondaryNetworkSupported", {.kind = Kind::boolean}, offsetof(NetworkInfo, secondary_network_supported), false, false},
-    {"MaximumSecondaryNetworkInterfaces", "MaximumSecondaryNetworkInterfaces", "maximumSecondaryNetworkInterfaces", {.kind = Kind::integer}, offsetof(NetworkInfo, maximum_secondary_network_interfaces), false, false},
-    {"Ipv4AddressesPerSecondaryInterface", "Ipv4AddressesPerSecondaryInterface", "ipv4AddressesPerSecondaryInterface", {.kind = Kind::integer}, offsetof(NetworkInfo, ipv4_addresses_per_secondary_interface), false, false},
-};
-constinit const StructInfo kNetworkInfo = struct_info<NetworkInfo, Roles{.member = true}>("NetworkInfo", kNetworkInfoMembers);
-
-constexpr MemberInfo kNetworkInterfaceMembers[] = {
-    {"Association", "Association", "association", {.kind = Kind::structure, .structure = &kNetworkInterfaceAssociation}, offsetof(NetworkInterface, association), false, false},
-    {"Attachment", "Attachment", "attachment", {.kind = Kind::structure, .structure = &kNetworkInterfaceAttachment}, offsetof(NetworkInterface, attachment), false, false},
-    {"AvailabilityZone", "AvailabilityZone", "availabilityZone", {.kind = Kind::string}, offsetof(NetworkInterface, availability_zone), false, false},
-    {"ConnectionTrackingConfiguration", "ConnectionTrackingConfiguration", "connectionTrackingConfiguration", {.kind = Kind::structure, .structure = &kConnectionTrackingConfiguration}, offsetof(NetworkInterface, connection_tracking_configuration), false, false},
-    {"Description", "Description", "description", {.kind = Kind::string}, offsetof(NetworkInterface, description), false, false},
-    {"Groups", "GroupSet", "groupSet", {.kind = Kind::list, .list = &kGroupIdentifierListList}, offsetof(NetworkInterface, groups), false, false},
-    {"InterfaceType", "InterfaceType", "interfaceType", {.kind = Kind::string}, offsetof(NetworkInterface, interface_type), false, false},
-    {"Ipv6Addresses", "Ipv6AddressesSet", "ipv6AddressesSet", {.kind = Kind::list, .list = &kNetworkInterfaceIpv6AddressesListList}, offsetof(NetworkInterface, ipv6_addresses), false, false},
-    {"MacAddress", "MacAddress", "macAddress", {.kind = Kind::string}, offsetof(NetworkInterface, mac_address), false, false},
-    {"NetworkInterfaceId", "NetworkInterfaceId", "networkInterfaceId", {.kind = Kind::string}, offsetof(NetworkInterface, network_interface_id), false, false},
-    {"OutpostArn", "OutpostArn", "outpostArn", {.kind = Kind::string}, offsetof(NetworkInterface, outpost_arn), false, false},
-    {"OwnerId", "OwnerId", "ownerId", {.kind = Kind::string}, offsetof(NetworkInterface, owner_id), false, false},
-    {"PrivateDnsName", "PrivateDnsName", "privateDnsName", {.kind = Kind::string}, offsetof(NetworkInterface, private_dns_name), false, false},
-    {"PublicDnsName", "PublicDnsName", "publicDnsName", {.kind = Kind::string}, offsetof(NetworkInterface, public_dns_name), false, false},
-    {"PublicIpDnsNameOptions", "PublicIpDnsNameOptions", "publicIpDnsNameOptions", {.kind = Kind::structure, .structure = &kPublicIpDnsNameOptions}, offsetof(NetworkInterface, public_ip_dns_name_options), false, false},
-    {"PrivateIpAddress", "PrivateIpAddress", "privateIpAddress", {.kind = Kind::string}, offsetof(NetworkInterface, private_ip_address), false, false},
-    {"PrivateIpAddresses", "PrivateIpAddressesSet", "privateIpAddressesSet", {.kind = Kind::list, .list = &kNetworkInterfacePrivateIpAddressListList}, offsetof(NetworkInterface, private_ip_addresses), false, false},
-    {"Ipv4Prefixes", "Ipv4PrefixSet", "ipv4PrefixSet", {.kind = Kind::list, .list = &kIpv4PrefixesListList}, offsetof(NetworkInterface, ipv4_prefixes), false, false},
-    {"Ipv6Prefixes", "Ipv6PrefixSet", "ipv6PrefixSet", {.kind = Kind::list, .list = &kIpv6PrefixesListList}, offsetof(NetworkInterface, ipv6_prefixes), false, false},
-    {"RequesterId", "RequesterId", "requesterId", {.kind = Kind::string}, offsetof(NetworkInterface, requester_id), false, false},
-    {"RequesterManaged", "RequesterManaged", "requesterManaged", {.kind = Kind::boolean}, offsetof(NetworkInterface, requester_managed), false, false},
-    {"SourceDestCheck", "SourceDestCheck", "sourceDestCheck", {.kind = Kind::boolean}, offsetof(NetworkInterface, source_dest_check), false, false},
-    {"Status", "Status", "status", {.kind = Kind::string}, offsetof(NetworkInterface, status), false, false},
-    {"SubnetId", "SubnetId", "subnetId", {.kind = Kind::string}, offsetof(NetworkInterface, subnet_id), false, false},
-    {"TagSet", "TagSet", "tagSet", {.kind = Kind::list, .list = &kTagListList}, offsetof(NetworkInterface, tag_set), false, false},
-    {"VpcId", "VpcId", "vpcId", {.kind = Kind::string}, offsetof(NetworkInterface, vpc_id), false, false},
-    {"DenyAllIgwTraffic", "DenyAllIgwTraffic", "denyAllIgwTraffic", {.kind = Kind::boolean}, offsetof(NetworkInterface, deny_all_igw_traffic), false, false},
-    {"Ipv6Native", "Ipv6Native", "ipv6Native", {.kind = Kind::boolean}, offsetof(NetworkInterface, ipv6_native), false, false},
-    {"Ipv6Address", "Ipv6Address", "ipv6Address", {.kind = Kind::string}, offsetof(NetworkInterface, ipv6_address), false, false},
-    {"Operator", "Operator", "operator", {.kind = Kind::structure, .structure = &kOperatorResponse}, offsetof(NetworkInterface, operator_), false, false},
-    {"AssociatedSubnets", "AssociatedSubnetSet", "associatedSubnetSet", {.kind = Kind::list, .list = &kAssociatedSubnetListList}, offsetof(NetworkInterface, associated_subnets), false, false},
-    {"AvailabilityZoneId", "AvailabilityZoneId", "availabilityZoneId", {.kind = Kind::string}, offsetof(NetworkInterface, availability_zone_id), false, false},
-};
-constinit const StructInfo kNetworkInterface = struct_info<NetworkInterface, Roles{}>("NetworkInterface", kNetworkInterfaceMembers);
-
-constexpr MemberInfo kNetworkInterfaceAssociationMembers[] = {
-    {"AllocationId", "AllocationId", "allocationId", {.kind = Kind::string}, offsetof(NetworkInterfaceAssociation, allocation_id), false, false},
-    {"AssociationId", "AssociationId", "associationId", {.kind = Kind::string}, offsetof(NetworkInterfaceAssociation, association_id), false, false},
-    {"IpOwnerId", "IpOwnerId", "ipOwnerId", {.kind = Kind::string}, offsetof(NetworkInterfaceAssociation, ip_owner_id), false, false},
-    {"PublicDnsName", "PublicDnsName", "publicDnsName", {.kind = Kind::string}, offsetof(NetworkInterfaceAssociation, public_dns_name), false, false},
-    {"PublicIp", "PublicIp", "publicIp", {.kind = Kind::string}, offsetof(NetworkInterfaceAssociation, public_ip), false, false},
-    {"CustomerOwnedIp", "CustomerOwnedIp", "customerOwnedIp", {.kind = Kind::string}, offsetof(NetworkInterfaceAssociation, customer_owned_ip), false, false},
-    {"CarrierIp", "CarrierIp", "carrierIp", {.kind = Kind::string}, offsetof(NetworkInterfaceAssociation, carrier_ip), false, false},
-};
-constinit const StructInfo kNetworkInterfaceAssociation = struct_info<NetworkInterfaceAssociation, Roles{.member = true}>("NetworkInterfaceAssociation", kNetworkInterfaceAssociationMembers);
-
-constexpr MemberInfo kNetworkInterfaceAttachmentMembers[] = {
-    {"AttachTime", "AttachTime", "attachTime", {.kind = Kind::timestamp}, offsetof(NetworkInterfaceAttachment, attach_time), false, false},
-    {"AttachmentId", "AttachmentId", "attachmentId", {.kind = Kind::string}, offsetof(NetworkInterfaceAttachment, attachment_id), false, false},
-    {"DeleteOnTermination", "DeleteOnTermination", "deleteOnTermination", {.kind = Kind::boolean}, offsetof(NetworkInterfaceAttachment, delete_on_termination), false, false},
-    {"DeviceIndex", "DeviceIndex", "deviceIndex", {.kind = Kind::integer}, offsetof(NetworkInterfaceAttachment, device_index), false, false},
-    {"NetworkCardIndex", "NetworkCardIndex", "networkCardIndex", {.kind = Kind::integer}, offsetof(NetworkInterfaceAttachment, network_card_index), false, false},
-    {"InstanceId", "InstanceId", "instanceId", {.kind = Kind::string}, offsetof(NetworkInterfaceAttachment, instance_id), false, false},
-    {"InstanceOwnerId", "InstanceOwnerId", "instanceOwnerId", {.kind = Kind::string}, offsetof(NetworkInterfaceAttachment, instance_owner_id), false, false},
-    {"Status", "Status", "status", {.kind = Kind::string}, offsetof(NetworkInterfaceAttachment, status), false, false},
-    {"EnaSrdSpecification", "EnaSrdSpecification", "enaSrdSpecification", {.kind = Kind::structure, .structure = &kAttachmentEnaSrdSpecification}, offsetof(NetworkInterfaceAttachment, ena_srd_specification), false, false},
-    {"EnaQueueCount", "EnaQueueCount", "enaQueueCount", {.kind = Kind::integer}, offsetof(NetworkInterfaceAttachment, ena_queue_count), false, false},
-};
-constinit const StructInfo kNetworkInterfaceAttachment = struct_info<NetworkInterfaceAttachment, Roles{.member = true}>("NetworkInterfaceAttachment", kNetworkInterfaceAttachmentMembers);
-
-constexpr MemberInfo kNetworkInterfaceAttachmentChangesMembers[] = {
-    {"DefaultEnaQueueCount", "DefaultEnaQueueCount", "DefaultEnaQueueCount", {.kind = Kind::boolean}, offsetof(NetworkInterfaceAttachmentChanges, default_ena_queue_count), false, false},
-    {"EnaQueueCount", "EnaQueueCount", "EnaQueueCount", {.kind = Kind::integer}, offsetof(NetworkInterfaceAttachmentChanges, ena_queue_count), false, false},
-    {"AttachmentId", "AttachmentId", "attachmentId", {.kind = Kind::string}, offsetof(NetworkInterfaceAttachmentChanges, attachment_id), false, false},
-    {"DeleteOnTermination", "DeleteOnTermination", "deleteOnTermination", {.kind = Kind::boolean}, offsetof(NetworkInterfaceAttachmentChanges, delete_on_termination), false, false},
-};
-constinit const StructInfo kNetworkInterfaceAttachmentChanges = struct_info<NetworkInterfaceAttachmentChanges, Roles{.member = true}>("NetworkInterfaceAttachmentChanges", kNetworkInterfaceAttachmentChangesMembers);
 
 }  // namespace kiln::api::ec2::tables

@@ -3,30 +3,45 @@
 #include <cstddef>
 
 #include "api/generated/ec2/create_snapshots.h"
-#include "api/generated/ec2/describe_instance_types.h"
-#include "api/generated/ec2/describe_tags.h"
-#include "api/generated/ec2/ip_permission.h"
+#include "api/generated/ec2/delete_launch_template_versions.h"
+#include "api/generated/ec2/describe_image_references.h"
+#include "api/generated/ec2/describe_images.h"
+#include "api/generated/ec2/describe_route_tables.h"
+#include "api/generated/ec2/describe_security_groups.h"
+#include "api/generated/ec2/modify_instance_attribute.h"
 #include "api/generated/ec2/modify_security_group_rules.h"
 #include "api/generated/ec2/request_launch_template_data.h"
+#include "api/generated/ec2/reset_snapshot_attribute.h"
 #include "api/generated/ec2/response_launch_template_data.h"
+#include "api/generated/ec2/revoke_security_group_egress.h"
+#include "api/generated/ec2/revoke_security_group_ingress.h"
+#include "api/generated/ec2/revoked_security_group_rule.h"
 #include "api/generated/ec2/run_instances.h"
 #include "api/generated/ec2/security_group_rule.h"
 #include "api/generated/ec2/snapshot.h"
 #include "api/generated/ec2/start_instances.h"
 #include "api/generated/ec2/state_reason.h"
-#include "api/generated/ec2/stop_instances.h"
-#include "api/generated/ec2/subnet.h"
 #include "api/generated/ec2/tables.h"
-#include "api/generated/ec2/tag.h"
-#include "api/generated/ec2/tag_specification.h"
-#include "api/generated/ec2/terminate_instances.h"
-#include "api/generated/ec2/unmonitor_instances.h"
-#include "api/generated/ec2/validation_warning.h"
-#include "api/generated/ec2/volume.h"
 
 namespace kiln::api::ec2::tables {
 
-constinit const ListInfo kErrorSetList = list_info<ValidationError>("item", {.kind = Kind::structure, .structure = &kValidationError});
+constinit const ListInfo kResourceTypeOptionListList = list_info<ResourceTypeOption>("item", {.kind = Kind::structure, .structure = &kResourceTypeOption});
+
+constinit const ListInfo kResourceTypeRequestListList = list_info<ResourceTypeRequest>("item", {.kind = Kind::structure, .structure = &kResourceTypeRequest});
+
+constinit const ListInfo kRevokedSecurityGroupRuleListList = list_info<RevokedSecurityGroupRule>("item", {.kind = Kind::structure, .structure = &kRevokedSecurityGroupRule});
+
+constinit const ListInfo kRouteListList = list_info<Route>("item", {.kind = Kind::structure, .structure = &kRoute});
+
+constinit const ListInfo kRouteTableAssociationListList = list_info<RouteTableAssociation>("item", {.kind = Kind::structure, .structure = &kRouteTableAssociation});
+
+constinit const ListInfo kRouteTableListList = list_info<RouteTable>("item", {.kind = Kind::structure, .structure = &kRouteTable});
+
+constinit const ListInfo kSecondaryInterfacePrivateIpAddressSpecificationListList = list_info<SecondaryInterfacePrivateIpAddressSpecification>("item", {.kind = Kind::structure, .structure = &kSecondaryInterfacePrivateIpAddressSpecification});
+
+constinit const ListInfo kSecondaryInterfacePrivateIpAddressSpecificationListRequestList = list_info<SecondaryInterfacePrivateIpAddressSpecificationRequest>("SecondaryInterfacePrivateIpAddressSpecification", {.kind = Kind::structure, .structure = &kSecondaryInterfacePrivateIpAddressSpecificationRequest});
+
+constinit const ListInfo kSecurityGroupListList = list_info<SecurityGroup>("item", {.kind = Kind::structure, .structure = &kSecurityGroup});
 
 constinit const ListInfo kSecurityGroupRuleListList = list_info<SecurityGroupRule>("item", {.kind = Kind::structure, .structure = &kSecurityGroupRule});
 
@@ -36,19 +51,269 @@ constinit const ListInfo kSnapshotListList = list_info<Snapshot>("item", {.kind 
 
 constinit const ListInfo kSnapshotSetList = list_info<SnapshotInfo>("item", {.kind = Kind::structure, .structure = &kSnapshotInfo});
 
-constinit const ListInfo kSubnetIpv6CidrBlockAssociationSetList = list_info<SubnetIpv6CidrBlockAssociation>("item", {.kind = Kind::structure, .structure = &kSubnetIpv6CidrBlockAssociation});
+constexpr MemberInfo kResetSnapshotAttributeRequestMembers[] = {
+    {"Attribute", "Attribute", "Attribute", {.kind = Kind::string, .values = &kSnapshotAttributeNameEnum}, offsetof(ResetSnapshotAttributeRequest, attribute), true, false},
+    {"SnapshotId", "SnapshotId", "SnapshotId", {.kind = Kind::string}, offsetof(ResetSnapshotAttributeRequest, snapshot_id), true, false},
+    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(ResetSnapshotAttributeRequest, dry_run), false, false},
+};
+constinit const StructInfo kResetSnapshotAttributeRequest = struct_info<ResetSnapshotAttributeRequest, Roles{.root = true}>("ResetSnapshotAttributeRequest", kResetSnapshotAttributeRequestMembers);
 
-constinit const ListInfo kSubnetListList = list_info<Subnet>("item", {.kind = Kind::structure, .structure = &kSubnet});
+constexpr MemberInfo kResourceTypeOptionMembers[] = {
+    {"OptionName", "OptionName", "OptionName", {.kind = Kind::string, .values = &kImageReferenceOptionNameEnum}, offsetof(ResourceTypeOption, option_name), false, false},
+    {"OptionValues", "OptionValue", "OptionValue", {.kind = Kind::list, .list = &kResourceTypeOptionValuesListList}, offsetof(ResourceTypeOption, option_values), false, false},
+};
+constinit const StructInfo kResourceTypeOption = struct_info<ResourceTypeOption, Roles{}>("ResourceTypeOption", kResourceTypeOptionMembers);
 
-constinit const ListInfo kTagDescriptionListList = list_info<TagDescription>("item", {.kind = Kind::structure, .structure = &kTagDescription});
+constexpr MemberInfo kResourceTypeRequestMembers[] = {
+    {"ResourceType", "ResourceType", "ResourceType", {.kind = Kind::string, .values = &kImageReferenceResourceTypeEnum}, offsetof(ResourceTypeRequest, resource_type), false, false},
+    {"ResourceTypeOptions", "ResourceTypeOption", "ResourceTypeOption", {.kind = Kind::list, .list = &kResourceTypeOptionListList}, offsetof(ResourceTypeRequest, resource_type_options), false, false},
+};
+constinit const StructInfo kResourceTypeRequest = struct_info<ResourceTypeRequest, Roles{}>("ResourceTypeRequest", kResourceTypeRequestMembers);
 
-constinit const ListInfo kTagListList = list_info<Tag>("item", {.kind = Kind::structure, .structure = &kTag});
+constexpr MemberInfo kResponseErrorMembers[] = {
+    {"Code", "Code", "code", {.kind = Kind::string}, offsetof(ResponseError, code), false, false},
+    {"Message", "Message", "message", {.kind = Kind::string}, offsetof(ResponseError, message), false, false},
+};
+constinit const StructInfo kResponseError = struct_info<ResponseError, Roles{.member = true}>("ResponseError", kResponseErrorMembers);
 
-constinit const ListInfo kTagSpecificationListList = list_info<TagSpecification>("item", {.kind = Kind::structure, .structure = &kTagSpecification});
+constexpr MemberInfo kResponseLaunchTemplateDataMembers[] = {
+    {"KernelId", "KernelId", "kernelId", {.kind = Kind::string}, offsetof(ResponseLaunchTemplateData, kernel_id), false, false},
+    {"EbsOptimized", "EbsOptimized", "ebsOptimized", {.kind = Kind::boolean}, offsetof(ResponseLaunchTemplateData, ebs_optimized), false, false},
+    {"IamInstanceProfile", "IamInstanceProfile", "iamInstanceProfile", {.kind = Kind::structure, .structure = &kLaunchTemplateIamInstanceProfileSpecification}, offsetof(ResponseLaunchTemplateData, iam_instance_profile), false, false},
+    {"BlockDeviceMappings", "BlockDeviceMappingSet", "blockDeviceMappingSet", {.kind = Kind::list, .list = &kLaunchTemplateBlockDeviceMappingListList}, offsetof(ResponseLaunchTemplateData, block_device_mappings), false, false},
+    {"NetworkInterfaces", "NetworkInterfaceSet", "networkInterfaceSet", {.kind = Kind::list, .list = &kLaunchTemplateInstanceNetworkInterfaceSpecificationListList}, offsetof(ResponseLaunchTemplateData, network_interfaces), false, false},
+    {"ImageId", "ImageId", "imageId", {.kind = Kind::string}, offsetof(ResponseLaunchTemplateData, image_id), false, false},
+    {"InstanceType", "InstanceType", "instanceType", {.kind = Kind::string}, offsetof(ResponseLaunchTemplateData, instance_type), false, false},
+    {"KeyName", "KeyName", "keyName", {.kind = Kind::string}, offsetof(ResponseLaunchTemplateData, key_name), false, false},
+    {"Monitoring", "Monitoring", "monitoring", {.kind = Kind::structure, .structure = &kLaunchTemplatesMonitoring}, offsetof(ResponseLaunchTemplateData, monitoring), false, false},
+    {"Placement", "Placement", "placement", {.kind = Kind::structure, .structure = &kLaunchTemplatePlacement}, offsetof(ResponseLaunchTemplateData, placement), false, false},
+    {"RamDiskId", "RamDiskId", "ramDiskId", {.kind = Kind::string}, offsetof(ResponseLaunchTemplateData, ram_disk_id), false, false},
+    {"DisableApiTermination", "DisableApiTermination", "disableApiTermination", {.kind = Kind::boolean}, offsetof(ResponseLaunchTemplateData, disable_api_termination), false, false},
+    {"InstanceInitiatedShutdownBehavior", "InstanceInitiatedShutdownBehavior", "instanceInitiatedShutdownBehavior", {.kind = Kind::string, .values = &kShutdownBehaviorEnum}, offsetof(ResponseLaunchTemplateData, instance_initiated_shutdown_behavior), false, false},
+    {"UserData", "UserData", "userData", {.kind = Kind::string}, offsetof(ResponseLaunchTemplateData, user_data), false, true},
+    {"TagSpecifications", "TagSpecificationSet", "tagSpecificationSet", {.kind = Kind::list, .list = &kLaunchTemplateTagSpecificationListList}, offsetof(ResponseLaunchTemplateData, tag_specifications), false, false},
+    {"ElasticGpuSpecifications", "ElasticGpuSpecificationSet", "elasticGpuSpecificationSet", {.kind = Kind::list, .list = &kElasticGpuSpecificationResponseListList}, offsetof(ResponseLaunchTemplateData, elastic_gpu_specifications), false, false},
+    {"ElasticInferenceAccelerators", "ElasticInferenceAcceleratorSet", "elasticInferenceAcceleratorSet", {.kind = Kind::list, .list = &kLaunchTemplateElasticInferenceAcceleratorResponseListList}, offsetof(ResponseLaunchTemplateData, elastic_inference_accelerators), false, false},
+    {"SecurityGroupIds", "SecurityGroupIdSet", "securityGroupIdSet", {.kind = Kind::list, .list = &kValueStringListList}, offsetof(ResponseLaunchTemplateData, security_group_ids), false, false},
+    {"SecurityGroups", "SecurityGroupSet", "securityGroupSet", {.kind = Kind::list, .list = &kValueStringListList}, offsetof(ResponseLaunchTemplateData, security_groups), false, false},
+    {"InstanceMarketOptions", "InstanceMarketOptions", "instanceMarketOptions", {.kind = Kind::structure, .structure = &kLaunchTemplateInstanceMarketOptions}, offsetof(ResponseLaunchTemplateData, instance_market_options), false, false},
+    {"CreditSpecification", "CreditSpecification", "creditSpecification", {.kind = Kind::structure, .structure = &kCreditSpecification}, offsetof(ResponseLaunchTemplateData, credit_specification), false, false},
+    {"CpuOptions", "CpuOptions", "cpuOptions", {.kind = Kind::structure, .structure = &kLaunchTemplateCpuOptions}, offsetof(ResponseLaunchTemplateData, cpu_options), false, false},
+    {"CapacityReservationSpecification", "CapacityReservationSpecification", "capacityReservationSpecification", {.kind = Kind::structure, .structure = &kLaunchTemplateCapacityReservationSpecificationResponse}, offsetof(ResponseLaunchTemplateData, capacity_reservation_specification), false, false},
+    {"LicenseSpecifications", "LicenseSet", "licenseSet", {.kind = Kind::list, .list = &kLaunchTemplateLicenseListList}, offsetof(ResponseLaunchTemplateData, license_specifications), false, false},
+    {"HibernationOptions", "HibernationOptions", "hibernationOptions", {.kind = Kind::structure, .structure = &kLaunchTemplateHibernationOptions}, offsetof(ResponseLaunchTemplateData, hibernation_options), false, false},
+    {"MetadataOptions", "MetadataOptions", "metadataOptions", {.kind = Kind::structure, .structure = &kLaunchTemplateInstanceMetadataOptions}, offsetof(ResponseLaunchTemplateData, metadata_options), false, false},
+    {"EnclaveOptions", "EnclaveOptions", "enclaveOptions", {.kind = Kind::structure, .structure = &kLaunchTemplateEnclaveOptions}, offsetof(ResponseLaunchTemplateData, enclave_options), false, false},
+    {"InstanceRequirements", "InstanceRequirements", "instanceRequirements", {.kind = Kind::structure, .structure = &kInstanceRequirements}, offsetof(ResponseLaunchTemplateData, instance_requirements), false, false},
+    {"PrivateDnsNameOptions", "PrivateDnsNameOptions", "privateDnsNameOptions", {.kind = Kind::structure, .structure = &kLaunchTemplatePrivateDnsNameOptions}, offsetof(ResponseLaunchTemplateData, private_dns_name_options), false, false},
+    {"MaintenanceOptions", "MaintenanceOptions", "maintenanceOptions", {.kind = Kind::structure, .structure = &kLaunchTemplateInstanceMaintenanceOptions}, offsetof(ResponseLaunchTemplateData, maintenance_options), false, false},
+    {"DisableApiStop", "DisableApiStop", "disableApiStop", {.kind = Kind::boolean}, offsetof(ResponseLaunchTemplateData, disable_api_stop), false, false},
+    {"Operator", "Operator", "operator", {.kind = Kind::structure, .structure = &kOperatorResponse}, offsetof(ResponseLaunchTemplateData, operator_), false, false},
+    {"NetworkPerformanceOptions", "NetworkPerformanceOptions", "networkPerformanceOptions", {.kind = Kind::structure, .structure = &kLaunchTemplateNetworkPerformanceOptions}, offsetof(ResponseLaunchTemplateData, network_performance_options), false, false},
+    {"SecondaryInterfaces", "SecondaryInterfaceSet", "secondaryInterfaceSet", {.kind = Kind::list, .list = &kLaunchTemplateInstanceSecondaryInterfaceSpecificationListList}, offsetof(ResponseLaunchTemplateData, secondary_interfaces), false, false},
+};
+constinit const StructInfo kResponseLaunchTemplateData = struct_info<ResponseLaunchTemplateData, Roles{.member = true}>("ResponseLaunchTemplateData", kResponseLaunchTemplateDataMembers);
 
-constinit const ListInfo kUserIdGroupPairListList = list_info<UserIdGroupPair>("item", {.kind = Kind::structure, .structure = &kUserIdGroupPair});
+constexpr MemberInfo kRevokeSecurityGroupEgressRequestMembers[] = {
+    {"SecurityGroupRuleIds", "SecurityGroupRuleId", "SecurityGroupRuleId", {.kind = Kind::list, .list = &kSecurityGroupRuleIdListList}, offsetof(RevokeSecurityGroupEgressRequest, security_group_rule_ids), false, false},
+    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(RevokeSecurityGroupEgressRequest, dry_run), false, false},
+    {"GroupId", "GroupId", "groupId", {.kind = Kind::string}, offsetof(RevokeSecurityGroupEgressRequest, group_id), true, false},
+    {"SourceSecurityGroupName", "SourceSecurityGroupName", "sourceSecurityGroupName", {.kind = Kind::string}, offsetof(RevokeSecurityGroupEgressRequest, source_security_group_name), false, false},
+    {"SourceSecurityGroupOwnerId", "SourceSecurityGroupOwnerId", "sourceSecurityGroupOwnerId", {.kind = Kind::string}, offsetof(RevokeSecurityGroupEgressRequest, source_security_group_owner_id), false, false},
+    {"IpProtocol", "IpProtocol", "ipProtocol", {.kind = Kind::string}, offsetof(RevokeSecurityGroupEgressRequest, ip_protocol), false, false},
+    {"FromPort", "FromPort", "fromPort", {.kind = Kind::integer}, offsetof(RevokeSecurityGroupEgressRequest, from_port), false, false},
+    {"ToPort", "ToPort", "toPort", {.kind = Kind::integer}, offsetof(RevokeSecurityGroupEgressRequest, to_port), false, false},
+    {"CidrIp", "CidrIp", "cidrIp", {.kind = Kind::string}, offsetof(RevokeSecurityGroupEgressRequest, cidr_ip), false, false},
+    {"IpPermissions", "IpPermissions", "ipPermissions", {.kind = Kind::list, .list = &kIpPermissionListList}, offsetof(RevokeSecurityGroupEgressRequest, ip_permissions), false, false},
+};
+constinit const StructInfo kRevokeSecurityGroupEgressRequest = struct_info<RevokeSecurityGroupEgressRequest, Roles{.root = true}>("RevokeSecurityGroupEgressRequest", kRevokeSecurityGroupEgressRequestMembers);
 
-constinit const ListInfo kVolumeListList = list_info<Volume>("item", {.kind = Kind::structure, .structure = &kVolume});
+constexpr MemberInfo kRevokeSecurityGroupEgressResultMembers[] = {
+    {"Return", "Return", "return", {.kind = Kind::boolean}, offsetof(RevokeSecurityGroupEgressResult, return_), false, false},
+    {"UnknownIpPermissions", "UnknownIpPermissionSet", "unknownIpPermissionSet", {.kind = Kind::list, .list = &kIpPermissionListList}, offsetof(RevokeSecurityGroupEgressResult, unknown_ip_permissions), false, false},
+    {"RevokedSecurityGroupRules", "RevokedSecurityGroupRuleSet", "revokedSecurityGroupRuleSet", {.kind = Kind::list, .list = &kRevokedSecurityGroupRuleListList}, offsetof(RevokeSecurityGroupEgressResult, revoked_security_group_rules), false, false},
+};
+constinit const StructInfo kRevokeSecurityGroupEgressResult = struct_info<RevokeSecurityGroupEgressResult, Roles{.root = true}>("RevokeSecurityGroupEgressResult", kRevokeSecurityGroupEgressResultMembers);
+
+constexpr MemberInfo kRevokeSecurityGroupIngressRequestMembers[] = {
+    {"CidrIp", "CidrIp", "CidrIp", {.kind = Kind::string}, offsetof(RevokeSecurityGroupIngressRequest, cidr_ip), false, false},
+    {"FromPort", "FromPort", "FromPort", {.kind = Kind::integer}, offsetof(RevokeSecurityGroupIngressRequest, from_port), false, false},
+    {"GroupId", "GroupId", "GroupId", {.kind = Kind::string}, offsetof(RevokeSecurityGroupIngressRequest, group_id), false, false},
+    {"GroupName", "GroupName", "GroupName", {.kind = Kind::string}, offsetof(RevokeSecurityGroupIngressRequest, group_name), false, false},
+    {"IpPermissions", "IpPermissions", "IpPermissions", {.kind = Kind::list, .list = &kIpPermissionListList}, offsetof(RevokeSecurityGroupIngressRequest, ip_permissions), false, false},
+    {"IpProtocol", "IpProtocol", "IpProtocol", {.kind = Kind::string}, offsetof(RevokeSecurityGroupIngressRequest, ip_protocol), false, false},
+    {"SourceSecurityGroupName", "SourceSecurityGroupName", "SourceSecurityGroupName", {.kind = Kind::string}, offsetof(RevokeSecurityGroupIngressRequest, source_security_group_name), false, false},
+    {"SourceSecurityGroupOwnerId", "SourceSecurityGroupOwnerId", "SourceSecurityGroupOwnerId", {.kind = Kind::string}, offsetof(RevokeSecurityGroupIngressRequest, source_security_group_owner_id), false, false},
+    {"ToPort", "ToPort", "ToPort", {.kind = Kind::integer}, offsetof(RevokeSecurityGroupIngressRequest, to_port), false, false},
+    {"SecurityGroupRuleIds", "SecurityGroupRuleId", "SecurityGroupRuleId", {.kind = Kind::list, .list = &kSecurityGroupRuleIdListList}, offsetof(RevokeSecurityGroupIngressRequest, security_group_rule_ids), false, false},
+    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(RevokeSecurityGroupIngressRequest, dry_run), false, false},
+};
+constinit const StructInfo kRevokeSecurityGroupIngressRequest = struct_info<RevokeSecurityGroupIngressRequest, Roles{.root = true}>("RevokeSecurityGroupIngressRequest", kRevokeSecurityGroupIngressRequestMembers);
+
+constexpr MemberInfo kRevokeSecurityGroupIngressResultMembers[] = {
+    {"Return", "Return", "return", {.kind = Kind::boolean}, offsetof(RevokeSecurityGroupIngressResult, return_), false, false},
+    {"UnknownIpPermissions", "UnknownIpPermissionSet", "unknownIpPermissionSet", {.kind = Kind::list, .list = &kIpPermissionListList}, offsetof(RevokeSecurityGroupIngressResult, unknown_ip_permissions), false, false},
+    {"RevokedSecurityGroupRules", "RevokedSecurityGroupRuleSet", "revokedSecurityGroupRuleSet", {.kind = Kind::list, .list = &kRevokedSecurityGroupRuleListList}, offsetof(RevokeSecurityGroupIngressResult, revoked_security_group_rules), false, false},
+};
+constinit const StructInfo kRevokeSecurityGroupIngressResult = struct_info<RevokeSecurityGroupIngressResult, Roles{.root = true}>("RevokeSecurityGroupIngressResult", kRevokeSecurityGroupIngressResultMembers);
+
+constexpr MemberInfo kRevokedSecurityGroupRuleMembers[] = {
+    {"SecurityGroupRuleId", "SecurityGroupRuleId", "securityGroupRuleId", {.kind = Kind::string}, offsetof(RevokedSecurityGroupRule, security_group_rule_id), false, false},
+    {"GroupId", "GroupId", "groupId", {.kind = Kind::string}, offsetof(RevokedSecurityGroupRule, group_id), false, false},
+    {"IsEgress", "IsEgress", "isEgress", {.kind = Kind::boolean}, offsetof(RevokedSecurityGroupRule, is_egress), false, false},
+    {"IpProtocol", "IpProtocol", "ipProtocol", {.kind = Kind::string}, offsetof(RevokedSecurityGroupRule, ip_protocol), false, false},
+    {"FromPort", "FromPort", "fromPort", {.kind = Kind::integer}, offsetof(RevokedSecurityGroupRule, from_port), false, false},
+    {"ToPort", "ToPort", "toPort", {.kind = Kind::integer}, offsetof(RevokedSecurityGroupRule, to_port), false, false},
+    {"CidrIpv4", "CidrIpv4", "cidrIpv4", {.kind = Kind::string}, offsetof(RevokedSecurityGroupRule, cidr_ipv4), false, false},
+    {"CidrIpv6", "CidrIpv6", "cidrIpv6", {.kind = Kind::string}, offsetof(RevokedSecurityGroupRule, cidr_ipv6), false, false},
+    {"PrefixListId", "PrefixListId", "prefixListId", {.kind = Kind::string}, offsetof(RevokedSecurityGroupRule, prefix_list_id), false, false},
+    {"ReferencedGroupId", "ReferencedGroupId", "referencedGroupId", {.kind = Kind::string}, offsetof(RevokedSecurityGroupRule, referenced_group_id), false, false},
+    {"Description", "Description", "description", {.kind = Kind::string}, offsetof(RevokedSecurityGroupRule, description), false, false},
+};
+constinit const StructInfo kRevokedSecurityGroupRule = struct_info<RevokedSecurityGroupRule, Roles{}>("RevokedSecurityGroupRule", kRevokedSecurityGroupRuleMembers);
+
+constexpr MemberInfo kRouteMembers[] = {
+    {"DestinationCidrBlock", "DestinationCidrBlock", "destinationCidrBlock", {.kind = Kind::string}, offsetof(Route, destination_cidr_block), false, false},
+    {"DestinationIpv6CidrBlock", "DestinationIpv6CidrBlock", "destinationIpv6CidrBlock", {.kind = Kind::string}, offsetof(Route, destination_ipv6_cidr_block), false, false},
+    {"DestinationPrefixListId", "DestinationPrefixListId", "destinationPrefixListId", {.kind = Kind::string}, offsetof(Route, destination_prefix_list_id), false, false},
+    {"EgressOnlyInternetGatewayId", "EgressOnlyInternetGatewayId", "egressOnlyInternetGatewayId", {.kind = Kind::string}, offsetof(Route, egress_only_internet_gateway_id), false, false},
+    {"GatewayId", "GatewayId", "gatewayId", {.kind = Kind::string}, offsetof(Route, gateway_id), false, false},
+    {"InstanceId", "InstanceId", "instanceId", {.kind = Kind::string}, offsetof(Route, instance_id), false, false},
+    {"InstanceOwnerId", "InstanceOwnerId", "instanceOwnerId", {.kind = Kind::string}, offsetof(Route, instance_owner_id), false, false},
+    {"NatGatewayId", "NatGatewayId", "natGatewayId", {.kind = Kind::string}, offsetof(Route, nat_gateway_id), false, false},
+    {"TransitGatewayId", "TransitGatewayId", "transitGatewayId", {.kind = Kind::string}, offsetof(Route, transit_gateway_id), false, false},
+    {"LocalGatewayId", "LocalGatewayId", "localGatewayId", {.kind = Kind::string}, offsetof(Route, local_gateway_id), false, false},
+    {"CarrierGatewayId", "CarrierGatewayId", "carrierGatewayId", {.kind = Kind::string}, offsetof(Route, carrier_gateway_id), false, false},
+    {"NetworkInterfaceId", "NetworkInterfaceId", "networkInterfaceId", {.kind = Kind::string}, offsetof(Route, network_interface_id), false, false},
+    {"Origin", "Origin", "origin", {.kind = Kind::string}, offsetof(Route, origin), false, false},
+    {"State", "State", "state", {.kind = Kind::string}, offsetof(Route, state), false, false},
+    {"VpcPeeringConnectionId", "VpcPeeringConnectionId", "vpcPeeringConnectionId", {.kind = Kind::string}, offsetof(Route, vpc_peering_connection_id), false, false},
+    {"CoreNetworkArn", "CoreNetworkArn", "coreNetworkArn", {.kind = Kind::string}, offsetof(Route, core_network_arn), false, false},
+    {"OdbNetworkArn", "OdbNetworkArn", "odbNetworkArn", {.kind = Kind::string}, offsetof(Route, odb_network_arn), false, false},
+    {"IpAddress", "IpAddress", "ipAddress", {.kind = Kind::string}, offsetof(Route, ip_address), false, false},
+};
+constinit const StructInfo kRoute = struct_info<Route, Roles{}>("Route", kRouteMembers);
+
+constexpr MemberInfo kRouteTableMembers[] = {
+    {"Associations", "AssociationSet", "associationSet", {.kind = Kind::list, .list = &kRouteTableAssociationListList}, offsetof(RouteTable, associations), false, false},
+    {"PropagatingVgws", "PropagatingVgwSet", "propagatingVgwSet", {.kind = Kind::list, .list = &kPropagatingVgwListList}, offsetof(RouteTable, propagating_vgws), false, false},
+    {"RouteTableId", "RouteTableId", "routeTableId", {.kind = Kind::string}, offsetof(RouteTable, route_table_id), false, false},
+    {"Routes", "RouteSet", "routeSet", {.kind = Kind::list, .list = &kRouteListList}, offsetof(RouteTable, routes), false, false},
+    {"Tags", "TagSet", "tagSet", {.kind = Kind::list, .list = &kTagListList}, offsetof(RouteTable, tags), false, false},
+    {"VpcId", "VpcId", "vpcId", {.kind = Kind::string}, offsetof(RouteTable, vpc_id), false, false},
+    {"OwnerId", "OwnerId", "ownerId", {.kind = Kind::string}, offsetof(RouteTable, owner_id), false, false},
+};
+constinit const StructInfo kRouteTable = struct_info<RouteTable, Roles{}>("RouteTable", kRouteTableMembers);
+
+constexpr MemberInfo kRouteTableAssociationMembers[] = {
+    {"Main", "Main", "main", {.kind = Kind::boolean}, offsetof(RouteTableAssociation, main), false, false},
+    {"RouteTableAssociationId", "RouteTableAssociationId", "routeTableAssociationId", {.kind = Kind::string}, offsetof(RouteTableAssociation, route_table_association_id), false, false},
+    {"RouteTableId", "RouteTableId", "routeTableId", {.kind = Kind::string}, offsetof(RouteTableAssociation, route_table_id), false, false},
+    {"SubnetId", "SubnetId", "subnetId", {.kind = Kind::string}, offsetof(RouteTableAssociation, subnet_id), false, false},
+    {"GatewayId", "GatewayId", "gatewayId", {.kind = Kind::string}, offsetof(RouteTableAssociation, gateway_id), false, false},
+    {"PublicIpv4Pool", "PublicIpv4Pool", "publicIpv4Pool", {.kind = Kind::string}, offsetof(RouteTableAssociation, public_ipv4_pool), false, false},
+    {"AssociationState", "AssociationState", "associationState", {.kind = Kind::structure, .structure = &kRouteTableAssociationState}, offsetof(RouteTableAssociation, association_state), false, false},
+};
+constinit const StructInfo kRouteTableAssociation = struct_info<RouteTableAssociation, Roles{}>("RouteTableAssociation", kRouteTableAssociationMembers);
+
+constexpr MemberInfo kRouteTableAssociationStateMembers[] = {
+    {"State", "State", "state", {.kind = Kind::string}, offsetof(RouteTableAssociationState, state), false, false},
+    {"StatusMessage", "StatusMessage", "statusMessage", {.kind = Kind::string}, offsetof(RouteTableAssociationState, status_message), false, false},
+};
+constinit const StructInfo kRouteTableAssociationState = struct_info<RouteTableAssociationState, Roles{.member = true}>("RouteTableAssociationState", kRouteTableAssociationStateMembers);
+
+constexpr MemberInfo kRunInstancesMonitoringEnabledMembers[] = {
+    {"MetricCategoryIds", "MetricCategoryId", "MetricCategoryId", {.kind = Kind::list, .list = &kMetricCategoryIdListList}, offsetof(RunInstancesMonitoringEnabled, metric_category_ids), false, false},
+    {"Enabled", "Enabled", "enabled", {.kind = Kind::boolean}, offsetof(RunInstancesMonitoringEnabled, enabled), true, false},
+};
+constinit const StructInfo kRunInstancesMonitoringEnabled = struct_info<RunInstancesMonitoringEnabled, Roles{.member = true}>("RunInstancesMonitoringEnabled", kRunInstancesMonitoringEnabledMembers);
+
+constexpr MemberInfo kRunInstancesRequestMembers[] = {
+    {"BlockDeviceMappings", "BlockDeviceMapping", "BlockDeviceMapping", {.kind = Kind::list, .list = &kBlockDeviceMappingRequestListList}, offsetof(RunInstancesRequest, block_device_mappings), false, false},
+    {"ImageId", "ImageId", "ImageId", {.kind = Kind::string}, offsetof(RunInstancesRequest, image_id), false, false},
+    {"InstanceType", "InstanceType", "InstanceType", {.kind = Kind::string}, offsetof(RunInstancesRequest, instance_type), false, false},
+    {"Ipv6AddressCount", "Ipv6AddressCount", "Ipv6AddressCount", {.kind = Kind::integer}, offsetof(RunInstancesRequest, ipv6_address_count), false, false},
+    {"Ipv6Addresses", "Ipv6Address", "Ipv6Address", {.kind = Kind::list, .list = &kInstanceIpv6AddressListList}, offsetof(RunInstancesRequest, ipv6_addresses), false, false},
+    {"KernelId", "KernelId", "KernelId", {.kind = Kind::string}, offsetof(RunInstancesRequest, kernel_id), false, false},
+    {"KeyName", "KeyName", "KeyName", {.kind = Kind::string}, offsetof(RunInstancesRequest, key_name), false, false},
+    {"MaxCount", "MaxCount", "MaxCount", {.kind = Kind::integer}, offsetof(RunInstancesRequest, max_count), true, false},
+    {"MinCount", "MinCount", "MinCount", {.kind = Kind::integer}, offsetof(RunInstancesRequest, min_count), true, false},
+    {"Monitoring", "Monitoring", "Monitoring", {.kind = Kind::structure, .structure = &kRunInstancesMonitoringEnabled}, offsetof(RunInstancesRequest, monitoring), false, false},
+    {"Placement", "Placement", "Placement", {.kind = Kind::structure, .structure = &kPlacement}, offsetof(RunInstancesRequest, placement), false, false},
+    {"RamdiskId", "RamdiskId", "RamdiskId", {.kind = Kind::string}, offsetof(RunInstancesRequest, ramdisk_id), false, false},
+    {"SecurityGroupIds", "SecurityGroupId", "SecurityGroupId", {.kind = Kind::list, .list = &kSecurityGroupIdStringListList}, offsetof(RunInstancesRequest, security_group_ids), false, false},
+    {"SecurityGroups", "SecurityGroup", "SecurityGroup", {.kind = Kind::list, .list = &kSecurityGroupStringListList}, offsetof(RunInstancesRequest, security_groups), false, false},
+    {"SubnetId", "SubnetId", "SubnetId", {.kind = Kind::string}, offsetof(RunInstancesRequest, subnet_id), false, false},
+    {"UserData", "UserData", "UserData", {.kind = Kind::string}, offsetof(RunInstancesRequest, user_data), false, true},
+    {"ElasticGpuSpecification", "ElasticGpuSpecification", "ElasticGpuSpecification", {.kind = Kind::list, .list = &kElasticGpuSpecificationsList}, offsetof(RunInstancesRequest, elastic_gpu_specification), false, false},
+    {"ElasticInferenceAccelerators", "ElasticInferenceAccelerator", "ElasticInferenceAccelerator", {.kind = Kind::list, .list = &kElasticInferenceAcceleratorsList}, offsetof(RunInstancesRequest, elastic_inference_accelerators), false, false},
+    {"TagSpecifications", "TagSpecification", "TagSpecification", {.kind = Kind::list, .list = &kTagSpecificationListList}, offsetof(RunInstancesRequest, tag_specifications), false, false},
+    {"LaunchTemplate", "LaunchTemplate", "LaunchTemplate", {.kind = Kind::structure, .structure = &kLaunchTemplateSpecification}, offsetof(RunInstancesRequest, launch_template), false, false},
+    {"InstanceMarketOptions", "InstanceMarketOptions", "InstanceMarketOptions", {.kind = Kind::structure, .structure = &kInstanceMarketOptionsRequest}, offsetof(RunInstancesRequest, instance_market_options), false, false},
+    {"CreditSpecification", "CreditSpecification", "CreditSpecification", {.kind = Kind::structure, .structure = &kCreditSpecificationRequest}, offsetof(RunInstancesRequest, credit_specification), false, false},
+    {"CpuOptions", "CpuOptions", "CpuOptions", {.kind = Kind::structure, .structure = &kCpuOptionsRequest}, offsetof(RunInstancesRequest, cpu_options), false, false},
+    {"CapacityReservationSpecification", "CapacityReservationSpecification", "CapacityReservationSpecification", {.kind = Kind::structure, .structure = &kCapacityReservationSpecification}, offsetof(RunInstancesRequest, capacity_reservation_specification), false, false},
+    {"HibernationOptions", "HibernationOptions", "HibernationOptions", {.kind = Kind::structure, .structure = &kHibernationOptionsRequest}, offsetof(RunInstancesRequest, hibernation_options), false, false},
+    {"LicenseSpecifications", "LicenseSpecification", "LicenseSpecification", {.kind = Kind::list, .list = &kLicenseSpecificationListRequestList}, offsetof(RunInstancesRequest, license_specifications), false, false},
+    {"MetadataOptions", "MetadataOptions", "MetadataOptions", {.kind = Kind::structure, .structure = &kInstanceMetadataOptionsRequest}, offsetof(RunInstancesRequest, metadata_options), false, false},
+    {"EnclaveOptions", "EnclaveOptions", "EnclaveOptions", {.kind = Kind::structure, .structure = &kEnclaveOptionsRequest}, offsetof(RunInstancesRequest, enclave_options), false, false},
+    {"PrivateDnsNameOptions", "PrivateDnsNameOptions", "PrivateDnsNameOptions", {.kind = Kind::structure, .structure = &kPrivateDnsNameOptionsRequest}, offsetof(RunInstancesRequest, private_dns_name_options), false, false},
+    {"MaintenanceOptions", "MaintenanceOptions", "MaintenanceOptions", {.kind = Kind::structure, .structure = &kInstanceMaintenanceOptionsRequest}, offsetof(RunInstancesRequest, maintenance_options), false, false},
+    {"DisableApiStop", "DisableApiStop", "DisableApiStop", {.kind = Kind::boolean}, offsetof(RunInstancesRequest, disable_api_stop), false, false},
+    {"EnablePrimaryIpv6", "EnablePrimaryIpv6", "EnablePrimaryIpv6", {.kind = Kind::boolean}, offsetof(RunInstancesRequest, enable_primary_ipv6), false, false},
+    {"NetworkPerformanceOptions", "NetworkPerformanceOptions", "NetworkPerformanceOptions", {.kind = Kind::structure, .structure = &kInstanceNetworkPerformanceOptionsRequest}, offsetof(RunInstancesRequest, network_performance_options), false, false},
+    {"Operator", "Operator", "Operator", {.kind = Kind::structure, .structure = &kOperatorRequest}, offsetof(RunInstancesRequest, operator_), false, false},
+    {"SecondaryInterfaces", "SecondaryInterface", "SecondaryInterface", {.kind = Kind::list, .list = &kInstanceSecondaryInterfaceSpecificationListRequestList}, offsetof(RunInstancesRequest, secondary_interfaces), false, false},
+    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(RunInstancesRequest, dry_run), false, false},
+    {"DisableApiTermination", "DisableApiTermination", "disableApiTermination", {.kind = Kind::boolean}, offsetof(RunInstancesRequest, disable_api_termination), false, false},
+    {"InstanceInitiatedShutdownBehavior", "InstanceInitiatedShutdownBehavior", "instanceInitiatedShutdownBehavior", {.kind = Kind::string, .values = &kShutdownBehaviorEnum}, offsetof(RunInstancesRequest, instance_initiated_shutdown_behavior), false, false},
+    {"PrivateIpAddress", "PrivateIpAddress", "privateIpAddress", {.kind = Kind::string}, offsetof(RunInstancesRequest, private_ip_address), false, false},
+    {"ClientToken", "ClientToken", "clientToken", {.kind = Kind::string}, offsetof(RunInstancesRequest, client_token), false, false},
+    {"AdditionalInfo", "AdditionalInfo", "additionalInfo", {.kind = Kind::string}, offsetof(RunInstancesRequest, additional_info), false, false},
+    {"NetworkInterfaces", "NetworkInterface", "networkInterface", {.kind = Kind::list, .list = &kInstanceNetworkInterfaceSpecificationListList}, offsetof(RunInstancesRequest, network_interfaces), false, false},
+    {"IamInstanceProfile", "IamInstanceProfile", "iamInstanceProfile", {.kind = Kind::structure, .structure = &kIamInstanceProfileSpecification}, offsetof(RunInstancesRequest, iam_instance_profile), false, false},
+    {"EbsOptimized", "EbsOptimized", "ebsOptimized", {.kind = Kind::boolean}, offsetof(RunInstancesRequest, ebs_optimized), false, false},
+};
+constinit const StructInfo kRunInstancesRequest = struct_info<RunInstancesRequest, Roles{.root = true}>("RunInstancesRequest", kRunInstancesRequestMembers);
+
+constexpr MemberInfo kScanResultsMembers[] = {
+    {"HighestFindingSeverityLabel", "HighestFindingSeverityLabel", "highestFindingSeverityLabel", {.kind = Kind::string}, offsetof(ScanResults, highest_finding_severity_label), false, false},
+    {"FindingScanDate", "FindingScanDate", "findingScanDate", {.kind = Kind::timestamp}, offsetof(ScanResults, finding_scan_date), false, false},
+    {"InformationalFixAvailableSince", "InformationalFixAvailableSince", "informationalFixAvailableSince", {.kind = Kind::timestamp}, offsetof(ScanResults, informational_fix_available_since), false, false},
+    {"LowFixAvailableSince", "LowFixAvailableSince", "lowFixAvailableSince", {.kind = Kind::timestamp}, offsetof(ScanResults, low_fix_available_since), false, false},
+    {"MediumFixAvailableSince", "MediumFixAvailableSince", "mediumFixAvailableSince", {.kind = Kind::timestamp}, offsetof(ScanResults, medium_fix_available_since), false, false},
+    {"HighFixAvailableSince", "HighFixAvailableSince", "highFixAvailableSince", {.kind = Kind::timestamp}, offsetof(ScanResults, high_fix_available_since), false, false},
+    {"CriticalFixAvailableSince", "CriticalFixAvailableSince", "criticalFixAvailableSince", {.kind = Kind::timestamp}, offsetof(ScanResults, critical_fix_available_since), false, false},
+};
+constinit const StructInfo kScanResults = struct_info<ScanResults, Roles{.member = true}>("ScanResults", kScanResultsMembers);
+
+constexpr MemberInfo kSecondaryInterfacePrivateIpAddressSpecificationMembers[] = {
+    {"PrivateIpAddress", "PrivateIpAddress", "privateIpAddress", {.kind = Kind::string}, offsetof(SecondaryInterfacePrivateIpAddressSpecification, private_ip_address), false, false},
+};
+constinit const StructInfo kSecondaryInterfacePrivateIpAddressSpecification = struct_info<SecondaryInterfacePrivateIpAddressSpecification, Roles{}>("SecondaryInterfacePrivateIpAddressSpecification", kSecondaryInterfacePrivateIpAddressSpecificationMembers);
+
+constexpr MemberInfo kSecondaryInterfacePrivateIpAddressSpecificationRequestMembers[] = {
+    {"PrivateIpAddress", "PrivateIpAddress", "PrivateIpAddress", {.kind = Kind::string}, offsetof(SecondaryInterfacePrivateIpAddressSpecificationRequest, private_ip_address), false, false},
+};
+constinit const StructInfo kSecondaryInterfacePrivateIpAddressSpecificationRequest = struct_info<SecondaryInterfacePrivateIpAddressSpecificationRequest, Roles{}>("SecondaryInterfacePrivateIpAddressSpecificationRequest", kSecondaryInterfacePrivateIpAddressSpecificationRequestMembers);
+
+constexpr MemberInfo kSecureBlobAttributeValueMembers[] = {
+    {"Value", "Value", "value", {.kind = Kind::blob}, offsetof(SecureBlobAttributeValue, value), false, true},
+};
+constinit const StructInfo kSecureBlobAttributeValue = struct_info<SecureBlobAttributeValue, Roles{.member = true}>("SecureBlobAttributeValue", kSecureBlobAttributeValueMembers);
+
+constexpr MemberInfo kSecurityGroupMembers[] = {
+    {"GroupId", "GroupId", "groupId", {.kind = Kind::string}, offsetof(SecurityGroup, group_id), false, false},
+    {"IpPermissionsEgress", "IpPermissionsEgress", "ipPermissionsEgress", {.kind = Kind::list, .list = &kIpPermissionListList}, offsetof(SecurityGroup, ip_permissions_egress), false, false},
+    {"Tags", "TagSet", "tagSet", {.kind = Kind::list, .list = &kTagListList}, offsetof(SecurityGroup, tags), false, false},
+    {"VpcId", "VpcId", "vpcId", {.kind = Kind::string}, offsetof(SecurityGroup, vpc_id), false, false},
+    {"SecurityGroupArn", "SecurityGroupArn", "securityGroupArn", {.kind = Kind::string}, offsetof(SecurityGroup, security_group_arn), false, false},
+    {"OwnerId", "OwnerId", "ownerId", {.kind = Kind::string}, offsetof(SecurityGroup, owner_id), false, false},
+    {"GroupName", "GroupName", "groupName", {.kind = Kind::string}, offsetof(SecurityGroup, group_name), false, false},
+    {"Description", "GroupDescription", "groupDescription", {.kind = Kind::string}, offsetof(SecurityGroup, description), false, false},
+    {"IpPermissions", "IpPermissions", "ipPermissions", {.kind = Kind::list, .list = &kIpPermissionListList}, offsetof(SecurityGroup, ip_permissions), false, false},
+};
+constinit const StructInfo kSecurityGroup = struct_info<SecurityGroup, Roles{}>("SecurityGroup", kSecurityGroupMembers);
 
 constexpr MemberInfo kSecurityGroupRuleMembers[] = {
     {"SecurityGroupRuleId", "SecurityGroupRuleId", "securityGroupRuleId", {.kind = Kind::string}, offsetof(SecurityGroupRule, security_group_rule_id), false, false},
@@ -157,188 +422,5 @@ constexpr MemberInfo kStateReasonMembers[] = {
     {"Message", "Message", "message", {.kind = Kind::string}, offsetof(StateReason, message), false, false},
 };
 constinit const StructInfo kStateReason = struct_info<StateReason, Roles{.member = true}>("StateReason", kStateReasonMembers);
-
-constexpr MemberInfo kStopInstancesRequestMembers[] = {
-    {"InstanceIds", "InstanceId", "InstanceId", {.kind = Kind::list, .list = &kInstanceIdStringListList}, offsetof(StopInstancesRequest, instance_ids), true, false},
-    {"Hibernate", "Hibernate", "Hibernate", {.kind = Kind::boolean}, offsetof(StopInstancesRequest, hibernate), false, false},
-    {"SkipOsShutdown", "SkipOsShutdown", "SkipOsShutdown", {.kind = Kind::boolean}, offsetof(StopInstancesRequest, skip_os_shutdown), false, false},
-    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(StopInstancesRequest, dry_run), false, false},
-    {"Force", "Force", "force", {.kind = Kind::boolean}, offsetof(StopInstancesRequest, force), false, false},
-};
-constinit const StructInfo kStopInstancesRequest = struct_info<StopInstancesRequest, Roles{.root = true}>("StopInstancesRequest", kStopInstancesRequestMembers);
-
-constexpr MemberInfo kStopInstancesResultMembers[] = {
-    {"StoppingInstances", "InstancesSet", "instancesSet", {.kind = Kind::list, .list = &kInstanceStateChangeListList}, offsetof(StopInstancesResult, stopping_instances), false, false},
-};
-constinit const StructInfo kStopInstancesResult = struct_info<StopInstancesResult, Roles{.root = true}>("StopInstancesResult", kStopInstancesResultMembers);
-
-constexpr MemberInfo kSubnetMembers[] = {
-    {"AvailabilityZoneId", "AvailabilityZoneId", "availabilityZoneId", {.kind = Kind::string}, offsetof(Subnet, availability_zone_id), false, false},
-    {"EnableLniAtDeviceIndex", "EnableLniAtDeviceIndex", "enableLniAtDeviceIndex", {.kind = Kind::integer}, offsetof(Subnet, enable_lni_at_device_index), false, false},
-    {"MapCustomerOwnedIpOnLaunch", "MapCustomerOwnedIpOnLaunch", "mapCustomerOwnedIpOnLaunch", {.kind = Kind::boolean}, offsetof(Subnet, map_customer_owned_ip_on_launch), false, false},
-    {"CustomerOwnedIpv4Pool", "CustomerOwnedIpv4Pool", "customerOwnedIpv4Pool", {.kind = Kind::string}, offsetof(Subnet, customer_owned_ipv4_pool), false, false},
-    {"OwnerId", "OwnerId", "ownerId", {.kind = Kind::string}, offsetof(Subnet, owner_id), false, false},
-    {"AssignIpv6AddressOnCreation", "AssignIpv6AddressOnCreation", "assignIpv6AddressOnCreation", {.kind = Kind::boolean}, offsetof(Subnet, assign_ipv6_address_on_creation), false, false},
-    {"Ipv6CidrBlockAssociationSet", "Ipv6CidrBlockAssociationSet", "ipv6CidrBlockAssociationSet", {.kind = Kind::list, .list = &kSubnetIpv6CidrBlockAssociationSetList}, offsetof(Subnet, ipv6_cidr_block_association_set), false, false},
-    {"Tags", "TagSet", "tagSet", {.kind = Kind::list, .list = &kTagListList}, offsetof(Subnet, tags), false, false},
-    {"SubnetArn", "SubnetArn", "subnetArn", {.kind = Kind::string}, offsetof(Subnet, subnet_arn), false, false},
-    {"OutpostArn", "OutpostArn", "outpostArn", {.kind = Kind::string}, offsetof(Subnet, outpost_arn), false, false},
-    {"EnableDns64", "EnableDns64", "enableDns64", {.kind = Kind::boolean}, offsetof(Subnet, enable_dns64), false, false},
-    {"Ipv6Native", "Ipv6Native", "ipv6Native", {.kind = Kind::boolean}, offsetof(Subnet, ipv6_native), false, false},
-    {"PrivateDnsNameOptionsOnLaunch", "PrivateDnsNameOptionsOnLaunch", "privateDnsNameOptionsOnLaunch", {.kind = Kind::structure, .structure = &kPrivateDnsNameOptionsOnLaunch}, offsetof(Subnet, private_dns_name_options_on_launch), false, false},
-    {"BlockPublicAccessStates", "BlockPublicAccessStates", "blockPublicAccessStates", {.kind = Kind::structure, .structure = &kBlockPublicAccessStates}, offsetof(Subnet, block_public_access_states), false, false},
-    {"Type", "Type", "type", {.kind = Kind::string}, offsetof(Subnet, type), false, false},
-    {"SubnetId", "SubnetId", "subnetId", {.kind = Kind::string}, offsetof(Subnet, subnet_id), false, false},
-    {"State", "State", "state", {.kind = Kind::string}, offsetof(Subnet, state), false, false},
-    {"VpcId", "VpcId", "vpcId", {.kind = Kind::string}, offsetof(Subnet, vpc_id), false, false},
-    {"CidrBlock", "CidrBlock", "cidrBlock", {.kind = Kind::string}, offsetof(Subnet, cidr_block), false, false},
-    {"AvailableIpAddressCount", "AvailableIpAddressCount", "availableIpAddressCount", {.kind = Kind::integer}, offsetof(Subnet, available_ip_address_count), false, false},
-    {"AvailabilityZone", "AvailabilityZone", "availabilityZone", {.kind = Kind::string}, offsetof(Subnet, availability_zone), false, false},
-    {"DefaultForAz", "DefaultForAz", "defaultForAz", {.kind = Kind::boolean}, offsetof(Subnet, default_for_az), false, false},
-    {"MapPublicIpOnLaunch", "MapPublicIpOnLaunch", "mapPublicIpOnLaunch", {.kind = Kind::boolean}, offsetof(Subnet, map_public_ip_on_launch), false, false},
-};
-constinit const StructInfo kSubnet = struct_info<Subnet, Roles{.member = true}>("Subnet", kSubnetMembers);
-
-constexpr MemberInfo kSubnetCidrBlockStateMembers[] = {
-    {"State", "State", "state", {.kind = Kind::string}, offsetof(SubnetCidrBlockState, state), false, false},
-    {"StatusMessage", "StatusMessage", "statusMessage", {.kind = Kind::string}, offsetof(SubnetCidrBlockState, status_message), false, false},
-};
-constinit const StructInfo kSubnetCidrBlockState = struct_info<SubnetCidrBlockState, Roles{.member = true}>("SubnetCidrBlockState", kSubnetCidrBlockStateMembers);
-
-constexpr MemberInfo kSubnetIpv6CidrBlockAssociationMembers[] = {
-    {"AssociationId", "AssociationId", "associationId", {.kind = Kind::string}, offsetof(SubnetIpv6CidrBlockAssociation, association_id), false, false},
-    {"Ipv6CidrBlock", "Ipv6CidrBlock", "ipv6CidrBlock", {.kind = Kind::string}, offsetof(SubnetIpv6CidrBlockAssociation, ipv6_cidr_block), false, false},
-    {"Ipv6CidrBlockState", "Ipv6CidrBlockState", "ipv6CidrBlockState", {.kind = Kind::structure, .structure = &kSubnetCidrBlockState}, offsetof(SubnetIpv6CidrBlockAssociation, ipv6_cidr_block_state), false, false},
-    {"Ipv6AddressAttribute", "Ipv6AddressAttribute", "ipv6AddressAttribute", {.kind = Kind::string}, offsetof(SubnetIpv6CidrBlockAssociation, ipv6_address_attribute), false, false},
-    {"IpSource", "IpSource", "ipSource", {.kind = Kind::string}, offsetof(SubnetIpv6CidrBlockAssociation, ip_source), false, false},
-};
-constinit const StructInfo kSubnetIpv6CidrBlockAssociation = struct_info<SubnetIpv6CidrBlockAssociation, Roles{}>("SubnetIpv6CidrBlockAssociation", kSubnetIpv6CidrBlockAssociationMembers);
-
-constexpr MemberInfo kTagMembers[] = {
-    {"Key", "Key", "key", {.kind = Kind::string}, offsetof(Tag, key), false, false},
-    {"Value", "Value", "value", {.kind = Kind::string}, offsetof(Tag, value), false, false},
-};
-constinit const StructInfo kTag = struct_info<Tag, Roles{}>("Tag", kTagMembers);
-
-constexpr MemberInfo kTagDescriptionMembers[] = {
-    {"Key", "Key", "key", {.kind = Kind::string}, offsetof(TagDescription, key), false, false},
-    {"ResourceId", "ResourceId", "resourceId", {.kind = Kind::string}, offsetof(TagDescription, resource_id), false, false},
-    {"ResourceType", "ResourceType", "resourceType", {.kind = Kind::string}, offsetof(TagDescription, resource_type), false, false},
-    {"Value", "Value", "value", {.kind = Kind::string}, offsetof(TagDescription, value), false, false},
-};
-constinit const StructInfo kTagDescription = struct_info<TagDescription, Roles{}>("TagDescription", kTagDescriptionMembers);
-
-constexpr MemberInfo kTagSpecificationMembers[] = {
-    {"ResourceType", "ResourceType", "resourceType", {.kind = Kind::string}, offsetof(TagSpecification, resource_type), false, false},
-    {"Tags", "Tag", "Tag", {.kind = Kind::list, .list = &kTagListList}, offsetof(TagSpecification, tags), false, false},
-};
-constinit const StructInfo kTagSpecification = struct_info<TagSpecification, Roles{}>("TagSpecification", kTagSpecificationMembers);
-
-constexpr MemberInfo kTerminateInstancesRequestMembers[] = {
-    {"InstanceIds", "InstanceId", "InstanceId", {.kind = Kind::list, .list = &kInstanceIdStringListList}, offsetof(TerminateInstancesRequest, instance_ids), true, false},
-    {"Force", "Force", "Force", {.kind = Kind::boolean}, offsetof(TerminateInstancesRequest, force), false, false},
-    {"SkipOsShutdown", "SkipOsShutdown", "SkipOsShutdown", {.kind = Kind::boolean}, offsetof(TerminateInstancesRequest, skip_os_shutdown), false, false},
-    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(TerminateInstancesRequest, dry_run), false, false},
-};
-constinit const StructInfo kTerminateInstancesRequest = struct_info<TerminateInstancesRequest, Roles{.root = true}>("TerminateInstancesRequest", kTerminateInstancesRequestMembers);
-
-constexpr MemberInfo kTerminateInstancesResultMembers[] = {
-    {"TerminatingInstances", "InstancesSet", "instancesSet", {.kind = Kind::list, .list = &kInstanceStateChangeListList}, offsetof(TerminateInstancesResult, terminating_instances), false, false},
-};
-constinit const StructInfo kTerminateInstancesResult = struct_info<TerminateInstancesResult, Roles{.root = true}>("TerminateInstancesResult", kTerminateInstancesResultMembers);
-
-constexpr MemberInfo kTotalLocalStorageGBMembers[] = {
-    {"Min", "Min", "min", {.kind = Kind::double_}, offsetof(TotalLocalStorageGB, min), false, false},
-    {"Max", "Max", "max", {.kind = Kind::double_}, offsetof(TotalLocalStorageGB, max), false, false},
-};
-constinit const StructInfo kTotalLocalStorageGB = struct_info<TotalLocalStorageGB, Roles{.member = true}>("TotalLocalStorageGB", kTotalLocalStorageGBMembers);
-
-constexpr MemberInfo kTotalLocalStorageGBRequestMembers[] = {
-    {"Min", "Min", "Min", {.kind = Kind::double_}, offsetof(TotalLocalStorageGBRequest, min), false, false},
-    {"Max", "Max", "Max", {.kind = Kind::double_}, offsetof(TotalLocalStorageGBRequest, max), false, false},
-};
-constinit const StructInfo kTotalLocalStorageGBRequest = struct_info<TotalLocalStorageGBRequest, Roles{.member = true}>("TotalLocalStorageGBRequest", kTotalLocalStorageGBRequestMembers);
-
-constexpr MemberInfo kUnmonitorInstancesRequestMembers[] = {
-    {"InstanceIds", "InstanceId", "InstanceId", {.kind = Kind::list, .list = &kInstanceIdStringListList}, offsetof(UnmonitorInstancesRequest, instance_ids), true, false},
-    {"MetricCategoryIds", "MetricCategoryId", "MetricCategoryId", {.kind = Kind::list, .list = &kMetricCategoryIdListList}, offsetof(UnmonitorInstancesRequest, metric_category_ids), false, false},
-    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(UnmonitorInstancesRequest, dry_run), false, false},
-};
-constinit const StructInfo kUnmonitorInstancesRequest = struct_info<UnmonitorInstancesRequest, Roles{.root = true}>("UnmonitorInstancesRequest", kUnmonitorInstancesRequestMembers);
-
-constexpr MemberInfo kUnmonitorInstancesResultMembers[] = {
-    {"InstanceMonitorings", "InstancesSet", "instancesSet", {.kind = Kind::list, .list = &kInstanceMonitoringListList}, offsetof(UnmonitorInstancesResult, instance_monitorings), false, false},
-};
-constinit const StructInfo kUnmonitorInstancesResult = struct_info<UnmonitorInstancesResult, Roles{.root = true}>("UnmonitorInstancesResult", kUnmonitorInstancesResultMembers);
-
-constexpr MemberInfo kUserIdGroupPairMembers[] = {
-    {"Description", "Description", "description", {.kind = Kind::string}, offsetof(UserIdGroupPair, description), false, false},
-    {"UserId", "UserId", "userId", {.kind = Kind::string}, offsetof(UserIdGroupPair, user_id), false, false},
-    {"GroupName", "GroupName", "groupName", {.kind = Kind::string}, offsetof(UserIdGroupPair, group_name), false, false},
-    {"GroupId", "GroupId", "groupId", {.kind = Kind::string}, offsetof(UserIdGroupPair, group_id), false, false},
-    {"VpcId", "VpcId", "vpcId", {.kind = Kind::string}, offsetof(UserIdGroupPair, vpc_id), false, false},
-    {"VpcPeeringConnectionId", "VpcPeeringConnectionId", "vpcPeeringConnectionId", {.kind = Kind::string}, offsetof(UserIdGroupPair, vpc_peering_connection_id), false, false},
-    {"PeeringStatus", "PeeringStatus", "peeringStatus", {.kind = Kind::string}, offsetof(UserIdGroupPair, peering_status), false, false},
-};
-constinit const StructInfo kUserIdGroupPair = struct_info<UserIdGroupPair, Roles{}>("UserIdGroupPair", kUserIdGroupPairMembers);
-
-constexpr MemberInfo kVCpuCountRangeMembers[] = {
-    {"Min", "Min", "min", {.kind = Kind::integer}, offsetof(VCpuCountRange, min), false, false},
-    {"Max", "Max", "max", {.kind = Kind::integer}, offsetof(VCpuCountRange, max), false, false},
-};
-constinit const StructInfo kVCpuCountRange = struct_info<VCpuCountRange, Roles{.member = true}>("VCpuCountRange", kVCpuCountRangeMembers);
-
-constexpr MemberInfo kVCpuCountRangeRequestMembers[] = {
-    {"Min", "Min", "Min", {.kind = Kind::integer}, offsetof(VCpuCountRangeRequest, min), true, false},
-    {"Max", "Max", "Max", {.kind = Kind::integer}, offsetof(VCpuCountRangeRequest, max), false, false},
-};
-constinit const StructInfo kVCpuCountRangeRequest = struct_info<VCpuCountRangeRequest, Roles{.member = true}>("VCpuCountRangeRequest", kVCpuCountRangeRequestMembers);
-
-constexpr MemberInfo kVCpuInfoMembers[] = {
-    {"DefaultVCpus", "DefaultVCpus", "defaultVCpus", {.kind = Kind::integer}, offsetof(VCpuInfo, default_v_cpus), false, false},
-    {"DefaultCores", "DefaultCores", "defaultCores", {.kind = Kind::integer}, offsetof(VCpuInfo, default_cores), false, false},
-    {"DefaultThreadsPerCore", "DefaultThreadsPerCore", "defaultThreadsPerCore", {.kind = Kind::integer}, offsetof(VCpuInfo, default_threads_per_core), false, false},
-    {"ValidCores", "ValidCores", "validCores", {.kind = Kind::list, .list = &kCoreCountListList}, offsetof(VCpuInfo, valid_cores), false, false},
-    {"ValidThreadsPerCore", "ValidThreadsPerCore", "validThreadsPerCore", {.kind = Kind::list, .list = &kThreadsPerCoreListList}, offsetof(VCpuInfo, valid_threads_per_core), false, false},
-};
-constinit const StructInfo kVCpuInfo = struct_info<VCpuInfo, Roles{.member = true}>("VCpuInfo", kVCpuInfoMembers);
-
-constexpr MemberInfo kValidationErrorMembers[] = {
-    {"Code", "Code", "code", {.kind = Kind::string}, offsetof(ValidationError, code), false, false},
-    {"Message", "Message", "message", {.kind = Kind::string}, offsetof(ValidationError, message), false, false},
-};
-constinit const StructInfo kValidationError = struct_info<ValidationError, Roles{}>("ValidationError", kValidationErrorMembers);
-
-constexpr MemberInfo kValidationWarningMembers[] = {
-    {"Errors", "ErrorSet", "errorSet", {.kind = Kind::list, .list = &kErrorSetList}, offsetof(ValidationWarning, errors), false, false},
-};
-constinit const StructInfo kValidationWarning = struct_info<ValidationWarning, Roles{.member = true}>("ValidationWarning", kValidationWarningMembers);
-
-constexpr MemberInfo kVolumeMembers[] = {
-    {"AvailabilityZoneId", "AvailabilityZoneId", "availabilityZoneId", {.kind = Kind::string}, offsetof(Volume, availability_zone_id), false, false},
-    {"OutpostArn", "OutpostArn", "outpostArn", {.kind = Kind::string}, offsetof(Volume, outpost_arn), false, false},
-    {"SourceVolumeId", "SourceVolumeId", "sourceVolumeId", {.kind = Kind::string}, offsetof(Volume, source_volume_id), false, false},
-    {"Iops", "Iops", "iops", {.kind = Kind::integer}, offsetof(Volume, iops), false, false},
-    {"Tags", "TagSet", "tagSet", {.kind = Kind::list, .list = &kTagListList}, offsetof(Volume, tags), false, false},
-    {"VolumeType", "VolumeType", "volumeType", {.kind = Kind::string}, offsetof(Volume, volume_type), false, false},
-    {"FastRestored", "FastRestored", "fastRestored", {.kind = Kind::boolean}, offsetof(Volume, fast_restored), false, false},
-    {"MultiAttachEnabled", "MultiAttachEnabled", "multiAttachEnabled", {.kind = Kind::boolean}, offsetof(Volume, multi_attach_enabled), false, false},
-    {"Throughput", "Throughput", "throughput", {.kind = Kind::integer}, offsetof(Volume, throughput), false, false},
-    {"SseType", "SseType", "sseType", {.kind = Kind::string}, offsetof(Volume, sse_type), false, false},
-    {"Operator", "Operator", "operator", {.kind = Kind::structure, .structure = &kOperatorResponse}, offsetof(Volume, operator_), false, false},
-    {"VolumeInitializationRate", "VolumeInitializationRate", "volumeInitializationRate", {.kind = Kind::integer}, offsetof(Volume, volume_initialization_rate), false, false},
-    {"VolumeArn", "VolumeArn", "volumeArn", {.kind = Kind::string}, offsetof(Volume, volume_arn), false, false},
-    {"OwnerId", "OwnerId", "ownerId", {.kind = Kind::string}, offsetof(Volume, owner_id), false, false},
-    {"VolumeId", "VolumeId", "volumeId", {.kind = Kind::string}, offsetof(Volume, volume_id), false, false},
-    {"Size", "Size", "size", {.kind = Kind::integer}, offsetof(Volume, size), false, false},
-    {"SnapshotId", "SnapshotId", "snapshotId", {.kind = Kind::string}, offsetof(Volume, snapshot_id), false, false},
-    {"AvailabilityZone", "AvailabilityZone", "availabilityZone", {.kind = Kind::string}, offsetof(Volume, availability_zone), false, false},
-    {"State", "Status", "status", {.kind = Kind::string}, offsetof(Volume, state), false, false},
-    {"CreateTime", "CreateTime", "createTime", {.kind = Kind::timestamp}, offsetof(Volume, create_time), false, false},
-    {"Attachments", "AttachmentSet", "attachmentSet", {.kind = Kind::list, .list = &kVolumeAttachmentListList}, offsetof(Volume, attachments), false, false},
-    {"Encrypted", "Encrypted", "encrypted", {.kind = Kind::boolean}, offsetof(Volume, encrypted), false, false},
-    {"KmsKeyId", "KmsKeyId", "kmsKeyId", {.kind = Kind::string}, offsetof(Volume, kms_key_id), false, false},
-};
-constinit const StructInfo kVolume = struct_info<Volume, Roles{.root = true}>("Volume", kVolumeMembers);
 
 }  // namespace kiln::api::ec2::tables

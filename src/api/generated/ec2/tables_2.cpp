@@ -16,7 +16,7 @@
 #include "api/generated/ec2/create_launch_template.h"
 #include "api/generated/ec2/create_launch_template_version.h"
 #include "api/generated/ec2/describe_network_interfaces.h"
-#include "api/generated/ec2/request_launch_template_data.h"
+#include "api/generated/ec2/instance_requirements_request.h"
 #include "api/generated/ec2/reservation.h"
 #include "api/generated/ec2/response_launch_template_data.h"
 #include "api/generated/ec2/run_instances.h"

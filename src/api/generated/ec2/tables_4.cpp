@@ -12,19 +12,20 @@
 #include "api/generated/ec2/describe_aggregate_id_format.h"
 #include "api/generated/ec2/describe_availability_zones.h"
 #include "api/generated/ec2/describe_dhcp_options.h"
+#include "api/generated/ec2/describe_fast_snapshot_restores.h"
 #include "api/generated/ec2/describe_iam_instance_profile_associations.h"
 #include "api/generated/ec2/describe_id_format.h"
 #include "api/generated/ec2/describe_image_attribute.h"
 #include "api/generated/ec2/describe_image_references.h"
 #include "api/generated/ec2/describe_image_usage_report_entries.h"
 #include "api/generated/ec2/describe_image_usage_reports.h"
-#include "api/generated/ec2/describe_images.h"
-#include "api/generated/ec2/describe_instance_attribute.h"
 #include "api/generated/ec2/tables.h"
 
 namespace kiln::api::ec2::tables {
 
 constinit const ListInfo kDeleteSnapshotResultSetList = list_info<DeleteSnapshotReturnCode>("item", {.kind = Kind::structure, .structure = &kDeleteSnapshotReturnCode});
+
+constinit const ListInfo kDescribeFastSnapshotRestoreSuccessSetList = list_info<DescribeFastSnapshotRestoreSuccessItem>("item", {.kind = Kind::structure, .structure = &kDescribeFastSnapshotRestoreSuccessItem});
 
 constexpr MemberInfo kDeleteSnapshotRequestMembers[] = {
     {"SnapshotId", "SnapshotId", "SnapshotId", {.kind = Kind::string}, offsetof(DeleteSnapshotRequest, snapshot_id), true, false},
@@ -127,6 +128,36 @@ constexpr MemberInfo kDescribeDhcpOptionsResultMembers[] = {
 };
 constinit const StructInfo kDescribeDhcpOptionsResult = struct_info<DescribeDhcpOptionsResult, Roles{.root = true}>("DescribeDhcpOptionsResult", kDescribeDhcpOptionsResultMembers);
 
+constexpr MemberInfo kDescribeFastSnapshotRestoreSuccessItemMembers[] = {
+    {"SnapshotId", "SnapshotId", "snapshotId", {.kind = Kind::string}, offsetof(DescribeFastSnapshotRestoreSuccessItem, snapshot_id), false, false},
+    {"AvailabilityZone", "AvailabilityZone", "availabilityZone", {.kind = Kind::string}, offsetof(DescribeFastSnapshotRestoreSuccessItem, availability_zone), false, false},
+    {"AvailabilityZoneId", "AvailabilityZoneId", "availabilityZoneId", {.kind = Kind::string}, offsetof(DescribeFastSnapshotRestoreSuccessItem, availability_zone_id), false, false},
+    {"State", "State", "state", {.kind = Kind::string}, offsetof(DescribeFastSnapshotRestoreSuccessItem, state), false, false},
+    {"StateTransitionReason", "StateTransitionReason", "stateTransitionReason", {.kind = Kind::string}, offsetof(DescribeFastSnapshotRestoreSuccessItem, state_transition_reason), false, false},
+    {"OwnerId", "OwnerId", "ownerId", {.kind = Kind::string}, offsetof(DescribeFastSnapshotRestoreSuccessItem, owner_id), false, false},
+    {"OwnerAlias", "OwnerAlias", "ownerAlias", {.kind = Kind::string}, offsetof(DescribeFastSnapshotRestoreSuccessItem, owner_alias), false, false},
+    {"EnablingTime", "EnablingTime", "enablingTime", {.kind = Kind::timestamp}, offsetof(DescribeFastSnapshotRestoreSuccessItem, enabling_time), false, false},
+    {"OptimizingTime", "OptimizingTime", "optimizingTime", {.kind = Kind::timestamp}, offsetof(DescribeFastSnapshotRestoreSuccessItem, optimizing_time), false, false},
+    {"EnabledTime", "EnabledTime", "enabledTime", {.kind = Kind::timestamp}, offsetof(DescribeFastSnapshotRestoreSuccessItem, enabled_time), false, false},
+    {"DisablingTime", "DisablingTime", "disablingTime", {.kind = Kind::timestamp}, offsetof(DescribeFastSnapshotRestoreSuccessItem, disabling_time), false, false},
+    {"DisabledTime", "DisabledTime", "disabledTime", {.kind = Kind::timestamp}, offsetof(DescribeFastSnapshotRestoreSuccessItem, disabled_time), false, false},
+};
+constinit const StructInfo kDescribeFastSnapshotRestoreSuccessItem = struct_info<DescribeFastSnapshotRestoreSuccessItem, Roles{}>("DescribeFastSnapshotRestoreSuccessItem", kDescribeFastSnapshotRestoreSuccessItemMembers);
+
+constexpr MemberInfo kDescribeFastSnapshotRestoresRequestMembers[] = {
+    {"Filters", "Filter", "Filter", {.kind = Kind::list, .list = &kFilterListList}, offsetof(DescribeFastSnapshotRestoresRequest, filters), false, false},
+    {"MaxResults", "MaxResults", "MaxResults", {.kind = Kind::integer}, offsetof(DescribeFastSnapshotRestoresRequest, max_results), false, false},
+    {"NextToken", "NextToken", "NextToken", {.kind = Kind::string}, offsetof(DescribeFastSnapshotRestoresRequest, next_token), false, false},
+    {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(DescribeFastSnapshotRestoresRequest, dry_run), false, false},
+};
+constinit const StructInfo kDescribeFastSnapshotRestoresRequest = struct_info<DescribeFastSnapshotRestoresRequest, Roles{.root = true}>("DescribeFastSnapshotRestoresRequest", kDescribeFastSnapshotRestoresRequestMembers);
+
+constexpr MemberInfo kDescribeFastSnapshotRestoresResultMembers[] = {
+    {"FastSnapshotRestores", "FastSnapshotRestoreSet", "fastSnapshotRestoreSet", {.kind = Kind::list, .list = &kDescribeFastSnapshotRestoreSuccessSetList}, offsetof(DescribeFastSnapshotRestoresResult, fast_snapshot_restores), false, false},
+    {"NextToken", "NextToken", "nextToken", {.kind = Kind::string}, offsetof(DescribeFastSnapshotRestoresResult, next_token), false, false},
+};
+constinit const StructInfo kDescribeFastSnapshotRestoresResult = struct_info<DescribeFastSnapshotRestoresResult, Roles{.root = true}>("DescribeFastSnapshotRestoresResult", kDescribeFastSnapshotRestoresResultMembers);
+
 constexpr MemberInfo kDescribeIamInstanceProfileAssociationsRequestMembers[] = {
     {"AssociationIds", "AssociationId", "AssociationId", {.kind = Kind::list, .list = &kAssociationIdListList}, offsetof(DescribeIamInstanceProfileAssociationsRequest, association_ids), false, false},
     {"Filters", "Filter", "Filter", {.kind = Kind::list, .list = &kFilterListList}, offsetof(DescribeIamInstanceProfileAssociationsRequest, filters), false, false},
@@ -205,31 +236,5 @@ constexpr MemberInfo kDescribeImageUsageReportsResultMembers[] = {
     {"ImageUsageReports", "ImageUsageReportSet", "imageUsageReportSet", {.kind = Kind::list, .list = &kImageUsageReportListList}, offsetof(DescribeImageUsageReportsResult, image_usage_reports), false, false},
 };
 constinit const StructInfo kDescribeImageUsageReportsResult = struct_info<DescribeImageUsageReportsResult, Roles{.root = true}>("DescribeImageUsageReportsResult", kDescribeImageUsageReportsResultMembers);
-
-constexpr MemberInfo kDescribeImagesRequestMembers[] = {
-    {"ExecutableUsers", "ExecutableBy", "ExecutableBy", {.kind = Kind::list, .list = &kExecutableByStringListList}, offsetof(DescribeImagesRequest, executable_users), false, false},
-    {"ImageIds", "ImageId", "ImageId", {.kind = Kind::list, .list = &kImageIdStringListList}, offsetof(DescribeImagesRequest, image_ids), false, false},
-    {"Owners", "Owner", "Owner", {.kind = Kind::list, .list = &kOwnerStringListList}, offsetof(DescribeImagesRequest, owners), false, false},
-    {"IncludeDeprecated", "IncludeDeprecated", "IncludeDeprecated", {.kind = Kind::boolean}, offsetof(DescribeImagesRequest, include_deprecated), false, false},
-    {"IncludeDisabled", "IncludeDisabled", "IncludeDisabled", {.kind = Kind::boolean}, offsetof(DescribeImagesRequest, include_disabled), false, false},
-    {"MaxResults", "MaxResults", "MaxResults", {.kind = Kind::integer}, offsetof(DescribeImagesRequest, max_results), false, false},
-    {"NextToken", "NextToken", "NextToken", {.kind = Kind::string}, offsetof(DescribeImagesRequest, next_token), false, false},
-    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(DescribeImagesRequest, dry_run), false, false},
-    {"Filters", "Filter", "Filter", {.kind = Kind::list, .list = &kFilterListList}, offsetof(DescribeImagesRequest, filters), false, false},
-};
-constinit const StructInfo kDescribeImagesRequest = struct_info<DescribeImagesRequest, Roles{.root = true}>("DescribeImagesRequest", kDescribeImagesRequestMembers);
-
-constexpr MemberInfo kDescribeImagesResultMembers[] = {
-    {"NextToken", "NextToken", "nextToken", {.kind = Kind::string}, offsetof(DescribeImagesResult, next_token), false, false},
-    {"Images", "ImagesSet", "imagesSet", {.kind = Kind::list, .list = &kImageListList}, offsetof(DescribeImagesResult, images), false, false},
-};
-constinit const StructInfo kDescribeImagesResult = struct_info<DescribeImagesResult, Roles{.root = true}>("DescribeImagesResult", kDescribeImagesResultMembers);
-
-constexpr MemberInfo kDescribeInstanceAttributeRequestMembers[] = {
-    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(DescribeInstanceAttributeRequest, dry_run), false, false},
-    {"InstanceId", "InstanceId", "instanceId", {.kind = Kind::string}, offsetof(DescribeInstanceAttributeRequest, instance_id), true, false},
-    {"Attribute", "Attribute", "attribute", {.kind = Kind::string, .values = &kInstanceAttributeNameEnum}, offsetof(DescribeInstanceAttributeRequest, attribute), true, false},
-};
-constinit const StructInfo kDescribeInstanceAttributeRequest = struct_info<DescribeInstanceAttributeRequest, Roles{.root = true}>("DescribeInstanceAttributeRequest", kDescribeInstanceAttributeRequestMembers);
 
 }  // namespace kiln::api::ec2::tables

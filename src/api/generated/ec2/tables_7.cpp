@@ -3,25 +3,31 @@
 #include <cstddef>
 
 #include "api/generated/ec2/block_device_mapping.h"
+#include "api/generated/ec2/describe_dhcp_options.h"
 #include "api/generated/ec2/describe_instance_status.h"
 #include "api/generated/ec2/describe_instance_types.h"
+#include "api/generated/ec2/disable_fast_snapshot_restores.h"
 #include "api/generated/ec2/disable_image.h"
+#include "api/generated/ec2/disable_image_block_public_access.h"
 #include "api/generated/ec2/disable_image_deprecation.h"
 #include "api/generated/ec2/disable_image_deregistration_protection.h"
 #include "api/generated/ec2/disable_snapshot_block_public_access.h"
 #include "api/generated/ec2/disassociate_iam_instance_profile.h"
-#include "api/generated/ec2/elastic_gpu_specification.h"
-#include "api/generated/ec2/ena_srd_specification_request.h"
-#include "api/generated/ec2/enable_image_block_public_access.h"
 #include "api/generated/ec2/instance_block_device_mapping.h"
 #include "api/generated/ec2/modify_instance_attribute.h"
-#include "api/generated/ec2/modify_network_interface_attribute.h"
-#include "api/generated/ec2/reservation.h"
-#include "api/generated/ec2/response_launch_template_data.h"
-#include "api/generated/ec2/run_instances.h"
 #include "api/generated/ec2/tables.h"
 
 namespace kiln::api::ec2::tables {
+
+constinit const ListInfo kDhcpConfigurationListList = list_info<DhcpConfiguration>("item", {.kind = Kind::structure, .structure = &kDhcpConfiguration});
+
+constinit const ListInfo kDhcpOptionsListList = list_info<DhcpOptions>("item", {.kind = Kind::structure, .structure = &kDhcpOptions});
+
+constinit const ListInfo kDisableFastSnapshotRestoreErrorSetList = list_info<DisableFastSnapshotRestoreErrorItem>("item", {.kind = Kind::structure, .structure = &kDisableFastSnapshotRestoreErrorItem});
+
+constinit const ListInfo kDisableFastSnapshotRestoreStateErrorSetList = list_info<DisableFastSnapshotRestoreStateErrorItem>("item", {.kind = Kind::structure, .structure = &kDisableFastSnapshotRestoreStateErrorItem});
+
+constinit const ListInfo kDisableFastSnapshotRestoreSuccessSetList = list_info<DisableFastSnapshotRestoreSuccessItem>("item", {.kind = Kind::structure, .structure = &kDisableFastSnapshotRestoreSuccessItem});
 
 constinit const ListInfo kDiskInfoListList = list_info<DiskInfo>("item", {.kind = Kind::structure, .structure = &kDiskInfo});
 
@@ -29,17 +35,84 @@ constinit const ListInfo kEbsCardInfoListList = list_info<EbsCardInfo>("item", {
 
 constinit const ListInfo kEbsStatusDetailsListList = list_info<EbsStatusDetails>("item", {.kind = Kind::structure, .structure = &kEbsStatusDetails});
 
-constinit const ListInfo kElasticGpuAssociationListList = list_info<ElasticGpuAssociation>("item", {.kind = Kind::structure, .structure = &kElasticGpuAssociation});
+constexpr MemberInfo kDhcpConfigurationMembers[] = {
+    {"Key", "Key", "key", {.kind = Kind::string}, offsetof(DhcpConfiguration, key), false, false},
+    {"Values", "ValueSet", "valueSet", {.kind = Kind::list, .list = &kDhcpConfigurationValueListList}, offsetof(DhcpConfiguration, values), false, false},
+};
+constinit const StructInfo kDhcpConfiguration = struct_info<DhcpConfiguration, Roles{}>("DhcpConfiguration", kDhcpConfigurationMembers);
 
-constinit const ListInfo kElasticGpuSpecificationListList = list_info<ElasticGpuSpecification>("ElasticGpuSpecification", {.kind = Kind::structure, .structure = &kElasticGpuSpecification});
+constexpr MemberInfo kDhcpOptionsMembers[] = {
+    {"OwnerId", "OwnerId", "ownerId", {.kind = Kind::string}, offsetof(DhcpOptions, owner_id), false, false},
+    {"Tags", "TagSet", "tagSet", {.kind = Kind::list, .list = &kTagListList}, offsetof(DhcpOptions, tags), false, false},
+    {"DhcpOptionsId", "DhcpOptionsId", "dhcpOptionsId", {.kind = Kind::string}, offsetof(DhcpOptions, dhcp_options_id), false, false},
+    {"DhcpConfigurations", "DhcpConfigurationSet", "dhcpConfigurationSet", {.kind = Kind::list, .list = &kDhcpConfigurationListList}, offsetof(DhcpOptions, dhcp_configurations), false, false},
+};
+constinit const StructInfo kDhcpOptions = struct_info<DhcpOptions, Roles{}>("DhcpOptions", kDhcpOptionsMembers);
 
-constinit const ListInfo kElasticGpuSpecificationResponseListList = list_info<ElasticGpuSpecificationResponse>("item", {.kind = Kind::structure, .structure = &kElasticGpuSpecificationResponse});
+constexpr MemberInfo kDisableFastSnapshotRestoreErrorItemMembers[] = {
+    {"SnapshotId", "SnapshotId", "snapshotId", {.kind = Kind::string}, offsetof(DisableFastSnapshotRestoreErrorItem, snapshot_id), false, false},
+    {"FastSnapshotRestoreStateErrors", "FastSnapshotRestoreStateErrorSet", "fastSnapshotRestoreStateErrorSet", {.kind = Kind::list, .list = &kDisableFastSnapshotRestoreStateErrorSetList}, offsetof(DisableFastSnapshotRestoreErrorItem, fast_snapshot_restore_state_errors), false, false},
+};
+constinit const StructInfo kDisableFastSnapshotRestoreErrorItem = struct_info<DisableFastSnapshotRestoreErrorItem, Roles{}>("DisableFastSnapshotRestoreErrorItem", kDisableFastSnapshotRestoreErrorItemMembers);
 
-constinit const ListInfo kElasticGpuSpecificationsList = list_info<ElasticGpuSpecification>("item", {.kind = Kind::structure, .structure = &kElasticGpuSpecification});
+constexpr MemberInfo kDisableFastSnapshotRestoreStateErrorMembers[] = {
+    {"Code", "Code", "code", {.kind = Kind::string}, offsetof(DisableFastSnapshotRestoreStateError, code), false, false},
+    {"Message", "Message", "message", {.kind = Kind::string}, offsetof(DisableFastSnapshotRestoreStateError, message), false, false},
+};
+constinit const StructInfo kDisableFastSnapshotRestoreStateError = struct_info<DisableFastSnapshotRestoreStateError, Roles{.member = true}>("DisableFastSnapshotRestoreStateError", kDisableFastSnapshotRestoreStateErrorMembers);
 
-constinit const ListInfo kElasticInferenceAcceleratorAssociationListList = list_info<ElasticInferenceAcceleratorAssociation>("item", {.kind = Kind::structure, .structure = &kElasticInferenceAcceleratorAssociation});
+constexpr MemberInfo kDisableFastSnapshotRestoreStateErrorItemMembers[] = {
+    {"AvailabilityZone", "AvailabilityZone", "availabilityZone", {.kind = Kind::string}, offsetof(DisableFastSnapshotRestoreStateErrorItem, availability_zone), false, false},
+    {"AvailabilityZoneId", "AvailabilityZoneId", "availabilityZoneId", {.kind = Kind::string}, offsetof(DisableFastSnapshotRestoreStateErrorItem, availability_zone_id), false, false},
+    {"Error", "Error", "error", {.kind = Kind::structure, .structure = &kDisableFastSnapshotRestoreStateError}, offsetof(DisableFastSnapshotRestoreStateErrorItem, error), false, false},
+};
+constinit const StructInfo kDisableFastSnapshotRestoreStateErrorItem = struct_info<DisableFastSnapshotRestoreStateErrorItem, Roles{}>("DisableFastSnapshotRestoreStateErrorItem", kDisableFastSnapshotRestoreStateErrorItemMembers);
 
-constinit const ListInfo kElasticInferenceAcceleratorsList = list_info<ElasticInferenceAccelerator>("item", {.kind = Kind::structure, .structure = &kElasticInferenceAccelerator});
+constexpr MemberInfo kDisableFastSnapshotRestoreSuccessItemMembers[] = {
+    {"SnapshotId", "SnapshotId", "snapshotId", {.kind = Kind::string}, offsetof(DisableFastSnapshotRestoreSuccessItem, snapshot_id), false, false},
+    {"AvailabilityZone", "AvailabilityZone", "availabilityZone", {.kind = Kind::string}, offsetof(DisableFastSnapshotRestoreSuccessItem, availability_zone), false, false},
+    {"AvailabilityZoneId", "AvailabilityZoneId", "availabilityZoneId", {.kind = Kind::string}, offsetof(DisableFastSnapshotRestoreSuccessItem, availability_zone_id), false, false},
+    {"State", "State", "state", {.kind = Kind::string}, offsetof(DisableFastSnapshotRestoreSuccessItem, state), false, false},
+    {"StateTransitionReason", "StateTransitionReason", "stateTransitionReason", {.kind = Kind::string}, offsetof(DisableFastSnapshotRestoreSuccessItem, state_transition_reason), false, false},
+    {"OwnerId", "OwnerId", "ownerId", {.kind = Kind::string}, offsetof(DisableFastSnapshotRestoreSuccessItem, owner_id), false, false},
+    {"OwnerAlias", "OwnerAlias", "ownerAlias", {.kind = Kind::string}, offsetof(DisableFastSnapshotRestoreSuccessItem, owner_alias), false, false},
+    {"EnablingTime", "EnablingTime", "enablingTime", {.kind = Kind::timestamp}, offsetof(DisableFastSnapshotRestoreSuccessItem, enabling_time), false, false},
+    {"OptimizingTime", "OptimizingTime", "optimizingTime", {.kind = Kind::timestamp}, offsetof(DisableFastSnapshotRestoreSuccessItem, optimizing_time), false, false},
+    {"EnabledTime", "EnabledTime", "enabledTime", {.kind = Kind::timestamp}, offsetof(DisableFastSnapshotRestoreSuccessItem, enabled_time), false, false},
+    {"DisablingTime", "DisablingTime", "disablingTime", {.kind = Kind::timestamp}, offsetof(DisableFastSnapshotRestoreSuccessItem, disabling_time), false, false},
+    {"DisabledTime", "DisabledTime", "disabledTime", {.kind = Kind::timestamp}, offsetof(DisableFastSnapshotRestoreSuccessItem, disabled_time), false, false},
+};
+constinit const StructInfo kDisableFastSnapshotRestoreSuccessItem = struct_info<DisableFastSnapshotRestoreSuccessItem, Roles{}>("DisableFastSnapshotRestoreSuccessItem", kDisableFastSnapshotRestoreSuccessItemMembers);
+
+constexpr MemberInfo kDisableFastSnapshotRestoresRequestMembers[] = {
+    {"AvailabilityZones", "AvailabilityZone", "AvailabilityZone", {.kind = Kind::list, .list = &kAvailabilityZoneStringListList}, offsetof(DisableFastSnapshotRestoresRequest, availability_zones), false, false},
+    {"AvailabilityZoneIds", "AvailabilityZoneId", "AvailabilityZoneId", {.kind = Kind::list, .list = &kAvailabilityZoneIdStringListList}, offsetof(DisableFastSnapshotRestoresRequest, availability_zone_ids), false, false},
+    {"SourceSnapshotIds", "SourceSnapshotId", "SourceSnapshotId", {.kind = Kind::list, .list = &kSnapshotIdStringListList}, offsetof(DisableFastSnapshotRestoresRequest, source_snapshot_ids), true, false},
+    {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(DisableFastSnapshotRestoresRequest, dry_run), false, false},
+};
+constinit const StructInfo kDisableFastSnapshotRestoresRequest = struct_info<DisableFastSnapshotRestoresRequest, Roles{.root = true}>("DisableFastSnapshotRestoresRequest", kDisableFastSnapshotRestoresRequestMembers);
+
+constexpr MemberInfo kDisableFastSnapshotRestoresResultMembers[] = {
+    {"Successful", "Successful", "successful", {.kind = Kind::list, .list = &kDisableFastSnapshotRestoreSuccessSetList}, offsetof(DisableFastSnapshotRestoresResult, successful), false, false},
+    {"Unsuccessful", "Unsuccessful", "unsuccessful", {.kind = Kind::list, .list = &kDisableFastSnapshotRestoreErrorSetList}, offsetof(DisableFastSnapshotRestoresResult, unsuccessful), false, false},
+};
+constinit const StructInfo kDisableFastSnapshotRestoresResult = struct_info<DisableFastSnapshotRestoresResult, Roles{.root = true}>("DisableFastSnapshotRestoresResult", kDisableFastSnapshotRestoresResultMembers);
+
+constexpr MemberInfo kDisableImageBlockPublicAccessRequestMembers[] = {
+    {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(DisableImageBlockPublicAccessRequest, dry_run), false, false},
+};
+constinit const StructInfo kDisableImageBlockPublicAccessRequest = struct_info<DisableImageBlockPublicAccessRequest, Roles{.root = true}>("DisableImageBlockPublicAccessRequest", kDisableImageBlockPublicAccessRequestMembers);
+
+constexpr MemberInfo kDisableImageBlockPublicAccessResultMembers[] = {
+    {"ImageBlockPublicAccessState", "ImageBlockPublicAccessState", "imageBlockPublicAccessState", {.kind = Kind::string}, offsetof(DisableImageBlockPublicAccessResult, image_block_public_access_state), false, false},
+};
+constinit const StructInfo kDisableImageBlockPublicAccessResult = struct_info<DisableImageBlockPublicAccessResult, Roles{.root = true}>("DisableImageBlockPublicAccessResult", kDisableImageBlockPublicAccessResultMembers);
+
+constexpr MemberInfo kDisableImageDeprecationRequestMembers[] = {
+    {"ImageId", "ImageId", "ImageId", {.kind = Kind::string}, offsetof(DisableImageDeprecationRequest, image_id), true, false},
+    {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(DisableImageDeprecationRequest, dry_run), false, false},
+};
+constinit const StructInfo kDisableImageDeprecationRequest = struct_info<DisableImageDeprecationRequest, Roles{.root = true}>("DisableImageDeprecationRequest", kDisableImageDeprecationRequestMembers);
 
 constexpr MemberInfo kDisableImageDeprecationResultMembers[] = {
     {"Return", "Return", "return", {.kind = Kind::boolean}, offsetof(DisableImageDeprecationResult, return_), false, false},
@@ -180,70 +253,5 @@ constexpr MemberInfo kEfaInfoMembers[] = {
     {"MaximumEfaInterfaces", "MaximumEfaInterfaces", "maximumEfaInterfaces", {.kind = Kind::integer}, offsetof(EfaInfo, maximum_efa_interfaces), false, false},
 };
 constinit const StructInfo kEfaInfo = struct_info<EfaInfo, Roles{.member = true}>("EfaInfo", kEfaInfoMembers);
-
-constexpr MemberInfo kElasticGpuAssociationMembers[] = {
-    {"ElasticGpuId", "ElasticGpuId", "elasticGpuId", {.kind = Kind::string}, offsetof(ElasticGpuAssociation, elastic_gpu_id), false, false},
-    {"ElasticGpuAssociationId", "ElasticGpuAssociationId", "elasticGpuAssociationId", {.kind = Kind::string}, offsetof(ElasticGpuAssociation, elastic_gpu_association_id), false, false},
-    {"ElasticGpuAssociationState", "ElasticGpuAssociationState", "elasticGpuAssociationState", {.kind = Kind::string}, offsetof(ElasticGpuAssociation, elastic_gpu_association_state), false, false},
-    {"ElasticGpuAssociationTime", "ElasticGpuAssociationTime", "elasticGpuAssociationTime", {.kind = Kind::string}, offsetof(ElasticGpuAssociation, elastic_gpu_association_time), false, false},
-};
-constinit const StructInfo kElasticGpuAssociation = struct_info<ElasticGpuAssociation, Roles{}>("ElasticGpuAssociation", kElasticGpuAssociationMembers);
-
-constexpr MemberInfo kElasticGpuSpecificationMembers[] = {
-    {"Type", "Type", "Type", {.kind = Kind::string}, offsetof(ElasticGpuSpecification, type), true, false},
-};
-constinit const StructInfo kElasticGpuSpecification = struct_info<ElasticGpuSpecification, Roles{}>("ElasticGpuSpecification", kElasticGpuSpecificationMembers);
-
-constexpr MemberInfo kElasticGpuSpecificationResponseMembers[] = {
-    {"Type", "Type", "type", {.kind = Kind::string}, offsetof(ElasticGpuSpecificationResponse, type), false, false},
-};
-constinit const StructInfo kElasticGpuSpecificationResponse = struct_info<ElasticGpuSpecificationResponse, Roles{}>("ElasticGpuSpecificationResponse", kElasticGpuSpecificationResponseMembers);
-
-constexpr MemberInfo kElasticInferenceAcceleratorMembers[] = {
-    {"Type", "Type", "Type", {.kind = Kind::string}, offsetof(ElasticInferenceAccelerator, type), true, false},
-    {"Count", "Count", "Count", {.kind = Kind::integer}, offsetof(ElasticInferenceAccelerator, count), false, false},
-};
-constinit const StructInfo kElasticInferenceAccelerator = struct_info<ElasticInferenceAccelerator, Roles{}>("ElasticInferenceAccelerator", kElasticInferenceAcceleratorMembers);
-
-constexpr MemberInfo kElasticInferenceAcceleratorAssociationMembers[] = {
-    {"ElasticInferenceAcceleratorArn", "ElasticInferenceAcceleratorArn", "elasticInferenceAcceleratorArn", {.kind = Kind::string}, offsetof(ElasticInferenceAcceleratorAssociation, elastic_inference_accelerator_arn), false, false},
-    {"ElasticInferenceAcceleratorAssociationId", "ElasticInferenceAcceleratorAssociationId", "elasticInferenceAcceleratorAssociationId", {.kind = Kind::string}, offsetof(ElasticInferenceAcceleratorAssociation, elastic_inference_accelerator_association_id), false, false},
-    {"ElasticInferenceAcceleratorAssociationState", "ElasticInferenceAcceleratorAssociationState", "elasticInferenceAcceleratorAssociationState", {.kind = Kind::string}, offsetof(ElasticInferenceAcceleratorAssociation, elastic_inference_accelerator_association_state), false, false},
-    {"ElasticInferenceAcceleratorAssociationTime", "ElasticInferenceAcceleratorAssociationTime", "elasticInferenceAcceleratorAssociationTime", {.kind = Kind::timestamp}, offsetof(ElasticInferenceAcceleratorAssociation, elastic_inference_accelerator_association_time), false, false},
-};
-constinit const StructInfo kElasticInferenceAcceleratorAssociation = struct_info<ElasticInferenceAcceleratorAssociation, Roles{}>("ElasticInferenceAcceleratorAssociation", kElasticInferenceAcceleratorAssociationMembers);
-
-constexpr MemberInfo kEnaSrdSpecificationMembers[] = {
-    {"EnaSrdEnabled", "EnaSrdEnabled", "EnaSrdEnabled", {.kind = Kind::boolean}, offsetof(EnaSrdSpecification, ena_srd_enabled), false, false},
-    {"EnaSrdUdpSpecification", "EnaSrdUdpSpecification", "EnaSrdUdpSpecification", {.kind = Kind::structure, .structure = &kEnaSrdUdpSpecification}, offsetof(EnaSrdSpecification, ena_srd_udp_specification), false, false},
-};
-constinit const StructInfo kEnaSrdSpecification = struct_info<EnaSrdSpecification, Roles{.member = true}>("EnaSrdSpecification", kEnaSrdSpecificationMembers);
-
-constexpr MemberInfo kEnaSrdSpecificationRequestMembers[] = {
-    {"EnaSrdEnabled", "EnaSrdEnabled", "EnaSrdEnabled", {.kind = Kind::boolean}, offsetof(EnaSrdSpecificationRequest, ena_srd_enabled), false, false},
-    {"EnaSrdUdpSpecification", "EnaSrdUdpSpecification", "EnaSrdUdpSpecification", {.kind = Kind::structure, .structure = &kEnaSrdUdpSpecificationRequest}, offsetof(EnaSrdSpecificationRequest, ena_srd_udp_specification), false, false},
-};
-constinit const StructInfo kEnaSrdSpecificationRequest = struct_info<EnaSrdSpecificationRequest, Roles{.member = true}>("EnaSrdSpecificationRequest", kEnaSrdSpecificationRequestMembers);
-
-constexpr MemberInfo kEnaSrdUdpSpecificationMembers[] = {
-    {"EnaSrdUdpEnabled", "EnaSrdUdpEnabled", "EnaSrdUdpEnabled", {.kind = Kind::boolean}, offsetof(EnaSrdUdpSpecification, ena_srd_udp_enabled), false, false},
-};
-constinit const StructInfo kEnaSrdUdpSpecification = struct_info<EnaSrdUdpSpecification, Roles{.member = true}>("EnaSrdUdpSpecification", kEnaSrdUdpSpecificationMembers);
-
-constexpr MemberInfo kEnaSrdUdpSpecificationRequestMembers[] = {
-    {"EnaSrdUdpEnabled", "EnaSrdUdpEnabled", "EnaSrdUdpEnabled", {.kind = Kind::boolean}, offsetof(EnaSrdUdpSpecificationRequest, ena_srd_udp_enabled), false, false},
-};
-constinit const StructInfo kEnaSrdUdpSpecificationRequest = struct_info<EnaSrdUdpSpecificationRequest, Roles{.member = true}>("EnaSrdUdpSpecificationRequest", kEnaSrdUdpSpecificationRequestMembers);
-
-constexpr MemberInfo kEnableImageBlockPublicAccessRequestMembers[] = {
-    {"ImageBlockPublicAccessState", "ImageBlockPublicAccessState", "ImageBlockPublicAccessState", {.kind = Kind::string, .values = &kImageBlockPublicAccessEnabledStateEnum}, offsetof(EnableImageBlockPublicAccessRequest, image_block_public_access_state), true, false},
-    {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(EnableImageBlockPublicAccessRequest, dry_run), false, false},
-};
-constinit const StructInfo kEnableImageBlockPublicAccessRequest = struct_info<EnableImageBlockPublicAccessRequest, Roles{.root = true}>("EnableImageBlockPublicAccessRequest", kEnableImageBlockPublicAccessRequestMembers);
-
-constexpr MemberInfo kEnableImageBlockPublicAccessResultMembers[] = {
-    {"ImageBlockPublicAccessState", "ImageBlockPublicAccessState", "imageBlockPublicAccessState", {.kind = Kind::string, .values = &kImageBlockPublicAccessEnabledStateEnum}, offsetof(EnableImageBlockPublicAccessResult, image_block_public_access_state), false, false},
-};
-constinit const StructInfo kEnableImageBlockPublicAccessResult = struct_info<EnableImageBlockPublicAccessResult, Roles{.root = true}>("EnableImageBlockPublicAccessResult", kEnableImageBlockPublicAccessResultMembers);
 
 }  // namespace kiln::api::ec2::tables

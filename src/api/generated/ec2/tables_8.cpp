@@ -3,7 +3,11 @@
 #include <cstddef>
 
 #include "api/generated/ec2/describe_instance_types.h"
+#include "api/generated/ec2/elastic_gpu_specification.h"
+#include "api/generated/ec2/ena_srd_specification_request.h"
+#include "api/generated/ec2/enable_fast_snapshot_restores.h"
 #include "api/generated/ec2/enable_image.h"
+#include "api/generated/ec2/enable_image_block_public_access.h"
 #include "api/generated/ec2/enable_image_deprecation.h"
 #include "api/generated/ec2/enable_image_deregistration_protection.h"
 #include "api/generated/ec2/enable_snapshot_block_public_access.h"
@@ -11,21 +15,149 @@
 #include "api/generated/ec2/enclave_options.h"
 #include "api/generated/ec2/enclave_options_request.h"
 #include "api/generated/ec2/filter.h"
-#include "api/generated/ec2/get_console_output.h"
-#include "api/generated/ec2/get_console_screenshot.h"
-#include "api/generated/ec2/get_image_ancestry.h"
-#include "api/generated/ec2/get_image_block_public_access_state.h"
-#include "api/generated/ec2/get_instance_metadata_defaults.h"
-#include "api/generated/ec2/get_instance_uefi_data.h"
-#include "api/generated/ec2/get_launch_template_data.h"
-#include "api/generated/ec2/get_password_data.h"
+#include "api/generated/ec2/modify_network_interface_attribute.h"
+#include "api/generated/ec2/reservation.h"
+#include "api/generated/ec2/response_launch_template_data.h"
+#include "api/generated/ec2/run_instances.h"
 #include "api/generated/ec2/tables.h"
 
 namespace kiln::api::ec2::tables {
 
+constinit const ListInfo kElasticGpuAssociationListList = list_info<ElasticGpuAssociation>("item", {.kind = Kind::structure, .structure = &kElasticGpuAssociation});
+
+constinit const ListInfo kElasticGpuSpecificationListList = list_info<ElasticGpuSpecification>("ElasticGpuSpecification", {.kind = Kind::structure, .structure = &kElasticGpuSpecification});
+
+constinit const ListInfo kElasticGpuSpecificationResponseListList = list_info<ElasticGpuSpecificationResponse>("item", {.kind = Kind::structure, .structure = &kElasticGpuSpecificationResponse});
+
+constinit const ListInfo kElasticGpuSpecificationsList = list_info<ElasticGpuSpecification>("item", {.kind = Kind::structure, .structure = &kElasticGpuSpecification});
+
+constinit const ListInfo kElasticInferenceAcceleratorAssociationListList = list_info<ElasticInferenceAcceleratorAssociation>("item", {.kind = Kind::structure, .structure = &kElasticInferenceAcceleratorAssociation});
+
+constinit const ListInfo kElasticInferenceAcceleratorsList = list_info<ElasticInferenceAccelerator>("item", {.kind = Kind::structure, .structure = &kElasticInferenceAccelerator});
+
+constinit const ListInfo kEnableFastSnapshotRestoreErrorSetList = list_info<EnableFastSnapshotRestoreErrorItem>("item", {.kind = Kind::structure, .structure = &kEnableFastSnapshotRestoreErrorItem});
+
+constinit const ListInfo kEnableFastSnapshotRestoreStateErrorSetList = list_info<EnableFastSnapshotRestoreStateErrorItem>("item", {.kind = Kind::structure, .structure = &kEnableFastSnapshotRestoreStateErrorItem});
+
+constinit const ListInfo kEnableFastSnapshotRestoreSuccessSetList = list_info<EnableFastSnapshotRestoreSuccessItem>("item", {.kind = Kind::structure, .structure = &kEnableFastSnapshotRestoreSuccessItem});
+
 constinit const ListInfo kFilterListList = list_info<Filter>("Filter", {.kind = Kind::structure, .structure = &kFilter});
 
 constinit const ListInfo kFpgaDeviceInfoListList = list_info<FpgaDeviceInfo>("item", {.kind = Kind::structure, .structure = &kFpgaDeviceInfo});
+
+constexpr MemberInfo kElasticGpuAssociationMembers[] = {
+    {"ElasticGpuId", "ElasticGpuId", "elasticGpuId", {.kind = Kind::string}, offsetof(ElasticGpuAssociation, elastic_gpu_id), false, false},
+    {"ElasticGpuAssociationId", "ElasticGpuAssociationId", "elasticGpuAssociationId", {.kind = Kind::string}, offsetof(ElasticGpuAssociation, elastic_gpu_association_id), false, false},
+    {"ElasticGpuAssociationState", "ElasticGpuAssociationState", "elasticGpuAssociationState", {.kind = Kind::string}, offsetof(ElasticGpuAssociation, elastic_gpu_association_state), false, false},
+    {"ElasticGpuAssociationTime", "ElasticGpuAssociationTime", "elasticGpuAssociationTime", {.kind = Kind::string}, offsetof(ElasticGpuAssociation, elastic_gpu_association_time), false, false},
+};
+constinit const StructInfo kElasticGpuAssociation = struct_info<ElasticGpuAssociation, Roles{}>("ElasticGpuAssociation", kElasticGpuAssociationMembers);
+
+constexpr MemberInfo kElasticGpuSpecificationMembers[] = {
+    {"Type", "Type", "Type", {.kind = Kind::string}, offsetof(ElasticGpuSpecification, type), true, false},
+};
+constinit const StructInfo kElasticGpuSpecification = struct_info<ElasticGpuSpecification, Roles{}>("ElasticGpuSpecification", kElasticGpuSpecificationMembers);
+
+constexpr MemberInfo kElasticGpuSpecificationResponseMembers[] = {
+    {"Type", "Type", "type", {.kind = Kind::string}, offsetof(ElasticGpuSpecificationResponse, type), false, false},
+};
+constinit const StructInfo kElasticGpuSpecificationResponse = struct_info<ElasticGpuSpecificationResponse, Roles{}>("ElasticGpuSpecificationResponse", kElasticGpuSpecificationResponseMembers);
+
+constexpr MemberInfo kElasticInferenceAcceleratorMembers[] = {
+    {"Type", "Type", "Type", {.kind = Kind::string}, offsetof(ElasticInferenceAccelerator, type), true, false},
+    {"Count", "Count", "Count", {.kind = Kind::integer}, offsetof(ElasticInferenceAccelerator, count), false, false},
+};
+constinit const StructInfo kElasticInferenceAccelerator = struct_info<ElasticInferenceAccelerator, Roles{}>("ElasticInferenceAccelerator", kElasticInferenceAcceleratorMembers);
+
+constexpr MemberInfo kElasticInferenceAcceleratorAssociationMembers[] = {
+    {"ElasticInferenceAcceleratorArn", "ElasticInferenceAcceleratorArn", "elasticInferenceAcceleratorArn", {.kind = Kind::string}, offsetof(ElasticInferenceAcceleratorAssociation, elastic_inference_accelerator_arn), false, false},
+    {"ElasticInferenceAcceleratorAssociationId", "ElasticInferenceAcceleratorAssociationId", "elasticInferenceAcceleratorAssociationId", {.kind = Kind::string}, offsetof(ElasticInferenceAcceleratorAssociation, elastic_inference_accelerator_association_id), false, false},
+    {"ElasticInferenceAcceleratorAssociationState", "ElasticInferenceAcceleratorAssociationState", "elasticInferenceAcceleratorAssociationState", {.kind = Kind::string}, offsetof(ElasticInferenceAcceleratorAssociation, elastic_inference_accelerator_association_state), false, false},
+    {"ElasticInferenceAcceleratorAssociationTime", "ElasticInferenceAcceleratorAssociationTime", "elasticInferenceAcceleratorAssociationTime", {.kind = Kind::timestamp}, offsetof(ElasticInferenceAcceleratorAssociation, elastic_inference_accelerator_association_time), false, false},
+};
+constinit const StructInfo kElasticInferenceAcceleratorAssociation = struct_info<ElasticInferenceAcceleratorAssociation, Roles{}>("ElasticInferenceAcceleratorAssociation", kElasticInferenceAcceleratorAssociationMembers);
+
+constexpr MemberInfo kEnaSrdSpecificationMembers[] = {
+    {"EnaSrdEnabled", "EnaSrdEnabled", "EnaSrdEnabled", {.kind = Kind::boolean}, offsetof(EnaSrdSpecification, ena_srd_enabled), false, false},
+    {"EnaSrdUdpSpecification", "EnaSrdUdpSpecification", "EnaSrdUdpSpecification", {.kind = Kind::structure, .structure = &kEnaSrdUdpSpecification}, offsetof(EnaSrdSpecification, ena_srd_udp_specification), false, false},
+};
+constinit const StructInfo kEnaSrdSpecification = struct_info<EnaSrdSpecification, Roles{.member = true}>("EnaSrdSpecification", kEnaSrdSpecificationMembers);
+
+constexpr MemberInfo kEnaSrdSpecificationRequestMembers[] = {
+    {"EnaSrdEnabled", "EnaSrdEnabled", "EnaSrdEnabled", {.kind = Kind::boolean}, offsetof(EnaSrdSpecificationRequest, ena_srd_enabled), false, false},
+    {"EnaSrdUdpSpecification", "EnaSrdUdpSpecification", "EnaSrdUdpSpecification", {.kind = Kind::structure, .structure = &kEnaSrdUdpSpecificationRequest}, offsetof(EnaSrdSpecificationRequest, ena_srd_udp_specification), false, false},
+};
+constinit const StructInfo kEnaSrdSpecificationRequest = struct_info<EnaSrdSpecificationRequest, Roles{.member = true}>("EnaSrdSpecificationRequest", kEnaSrdSpecificationRequestMembers);
+
+constexpr MemberInfo kEnaSrdUdpSpecificationMembers[] = {
+    {"EnaSrdUdpEnabled", "EnaSrdUdpEnabled", "EnaSrdUdpEnabled", {.kind = Kind::boolean}, offsetof(EnaSrdUdpSpecification, ena_srd_udp_enabled), false, false},
+};
+constinit const StructInfo kEnaSrdUdpSpecification = struct_info<EnaSrdUdpSpecification, Roles{.member = true}>("EnaSrdUdpSpecification", kEnaSrdUdpSpecificationMembers);
+
+constexpr MemberInfo kEnaSrdUdpSpecificationRequestMembers[] = {
+    {"EnaSrdUdpEnabled", "EnaSrdUdpEnabled", "EnaSrdUdpEnabled", {.kind = Kind::boolean}, offsetof(EnaSrdUdpSpecificationRequest, ena_srd_udp_enabled), false, false},
+};
+constinit const StructInfo kEnaSrdUdpSpecificationRequest = struct_info<EnaSrdUdpSpecificationRequest, Roles{.member = true}>("EnaSrdUdpSpecificationRequest", kEnaSrdUdpSpecificationRequestMembers);
+
+constexpr MemberInfo kEnableFastSnapshotRestoreErrorItemMembers[] = {
+    {"SnapshotId", "SnapshotId", "snapshotId", {.kind = Kind::string}, offsetof(EnableFastSnapshotRestoreErrorItem, snapshot_id), false, false},
+    {"FastSnapshotRestoreStateErrors", "FastSnapshotRestoreStateErrorSet", "fastSnapshotRestoreStateErrorSet", {.kind = Kind::list, .list = &kEnableFastSnapshotRestoreStateErrorSetList}, offsetof(EnableFastSnapshotRestoreErrorItem, fast_snapshot_restore_state_errors), false, false},
+};
+constinit const StructInfo kEnableFastSnapshotRestoreErrorItem = struct_info<EnableFastSnapshotRestoreErrorItem, Roles{}>("EnableFastSnapshotRestoreErrorItem", kEnableFastSnapshotRestoreErrorItemMembers);
+
+constexpr MemberInfo kEnableFastSnapshotRestoreStateErrorMembers[] = {
+    {"Code", "Code", "code", {.kind = Kind::string}, offsetof(EnableFastSnapshotRestoreStateError, code), false, false},
+    {"Message", "Message", "message", {.kind = Kind::string}, offsetof(EnableFastSnapshotRestoreStateError, message), false, false},
+};
+constinit const StructInfo kEnableFastSnapshotRestoreStateError = struct_info<EnableFastSnapshotRestoreStateError, Roles{.member = true}>("EnableFastSnapshotRestoreStateError", kEnableFastSnapshotRestoreStateErrorMembers);
+
+constexpr MemberInfo kEnableFastSnapshotRestoreStateErrorItemMembers[] = {
+    {"AvailabilityZone", "AvailabilityZone", "availabilityZone", {.kind = Kind::string}, offsetof(EnableFastSnapshotRestoreStateErrorItem, availability_zone), false, false},
+    {"AvailabilityZoneId", "AvailabilityZoneId", "availabilityZoneId", {.kind = Kind::string}, offsetof(EnableFastSnapshotRestoreStateErrorItem, availability_zone_id), false, false},
+    {"Error", "Error", "error", {.kind = Kind::structure, .structure = &kEnableFastSnapshotRestoreStateError}, offsetof(EnableFastSnapshotRestoreStateErrorItem, error), false, false},
+};
+constinit const StructInfo kEnableFastSnapshotRestoreStateErrorItem = struct_info<EnableFastSnapshotRestoreStateErrorItem, Roles{}>("EnableFastSnapshotRestoreStateErrorItem", kEnableFastSnapshotRestoreStateErrorItemMembers);
+
+constexpr MemberInfo kEnableFastSnapshotRestoreSuccessItemMembers[] = {
+    {"SnapshotId", "SnapshotId", "snapshotId", {.kind = Kind::string}, offsetof(EnableFastSnapshotRestoreSuccessItem, snapshot_id), false, false},
+    {"AvailabilityZone", "AvailabilityZone", "availabilityZone", {.kind = Kind::string}, offsetof(EnableFastSnapshotRestoreSuccessItem, availability_zone), false, false},
+    {"AvailabilityZoneId", "AvailabilityZoneId", "availabilityZoneId", {.kind = Kind::string}, offsetof(EnableFastSnapshotRestoreSuccessItem, availability_zone_id), false, false},
+    {"State", "State", "state", {.kind = Kind::string}, offsetof(EnableFastSnapshotRestoreSuccessItem, state), false, false},
+    {"StateTransitionReason", "StateTransitionReason", "stateTransitionReason", {.kind = Kind::string}, offsetof(EnableFastSnapshotRestoreSuccessItem, state_transition_reason), false, false},
+    {"OwnerId", "OwnerId", "ownerId", {.kind = Kind::string}, offsetof(EnableFastSnapshotRestoreSuccessItem, owner_id), false, false},
+    {"OwnerAlias", "OwnerAlias", "ownerAlias", {.kind = Kind::string}, offsetof(EnableFastSnapshotRestoreSuccessItem, owner_alias), false, false},
+    {"EnablingTime", "EnablingTime", "enablingTime", {.kind = Kind::timestamp}, offsetof(EnableFastSnapshotRestoreSuccessItem, enabling_time), false, false},
+    {"OptimizingTime", "OptimizingTime", "optimizingTime", {.kind = Kind::timestamp}, offsetof(EnableFastSnapshotRestoreSuccessItem, optimizing_time), false, false},
+    {"EnabledTime", "EnabledTime", "enabledTime", {.kind = Kind::timestamp}, offsetof(EnableFastSnapshotRestoreSuccessItem, enabled_time), false, false},
+    {"DisablingTime", "DisablingTime", "disablingTime", {.kind = Kind::timestamp}, offsetof(EnableFastSnapshotRestoreSuccessItem, disabling_time), false, false},
+    {"DisabledTime", "DisabledTime", "disabledTime", {.kind = Kind::timestamp}, offsetof(EnableFastSnapshotRestoreSuccessItem, disabled_time), false, false},
+};
+constinit const StructInfo kEnableFastSnapshotRestoreSuccessItem = struct_info<EnableFastSnapshotRestoreSuccessItem, Roles{}>("EnableFastSnapshotRestoreSuccessItem", kEnableFastSnapshotRestoreSuccessItemMembers);
+
+constexpr MemberInfo kEnableFastSnapshotRestoresRequestMembers[] = {
+    {"AvailabilityZones", "AvailabilityZone", "AvailabilityZone", {.kind = Kind::list, .list = &kAvailabilityZoneStringListList}, offsetof(EnableFastSnapshotRestoresRequest, availability_zones), false, false},
+    {"AvailabilityZoneIds", "AvailabilityZoneId", "AvailabilityZoneId", {.kind = Kind::list, .list = &kAvailabilityZoneIdStringListList}, offsetof(EnableFastSnapshotRestoresRequest, availability_zone_ids), false, false},
+    {"SourceSnapshotIds", "SourceSnapshotId", "SourceSnapshotId", {.kind = Kind::list, .list = &kSnapshotIdStringListList}, offsetof(EnableFastSnapshotRestoresRequest, source_snapshot_ids), true, false},
+    {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(EnableFastSnapshotRestoresRequest, dry_run), false, false},
+};
+constinit const StructInfo kEnableFastSnapshotRestoresRequest = struct_info<EnableFastSnapshotRestoresRequest, Roles{.root = true}>("EnableFastSnapshotRestoresRequest", kEnableFastSnapshotRestoresRequestMembers);
+
+constexpr MemberInfo kEnableFastSnapshotRestoresResultMembers[] = {
+    {"Successful", "Successful", "successful", {.kind = Kind::list, .list = &kEnableFastSnapshotRestoreSuccessSetList}, offsetof(EnableFastSnapshotRestoresResult, successful), false, false},
+    {"Unsuccessful", "Unsuccessful", "unsuccessful", {.kind = Kind::list, .list = &kEnableFastSnapshotRestoreErrorSetList}, offsetof(EnableFastSnapshotRestoresResult, unsuccessful), false, false},
+};
+constinit const StructInfo kEnableFastSnapshotRestoresResult = struct_info<EnableFastSnapshotRestoresResult, Roles{.root = true}>("EnableFastSnapshotRestoresResult", kEnableFastSnapshotRestoresResultMembers);
+
+constexpr MemberInfo kEnableImageBlockPublicAccessRequestMembers[] = {
+    {"ImageBlockPublicAccessState", "ImageBlockPublicAccessState", "ImageBlockPublicAccessState", {.kind = Kind::string, .values = &kImageBlockPublicAccessEnabledStateEnum}, offsetof(EnableImageBlockPublicAccessRequest, image_block_public_access_state), true, false},
+    {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(EnableImageBlockPublicAccessRequest, dry_run), false, false},
+};
+constinit const StructInfo kEnableImageBlockPublicAccessRequest = struct_info<EnableImageBlockPublicAccessRequest, Roles{.root = true}>("EnableImageBlockPublicAccessRequest", kEnableImageBlockPublicAccessRequestMembers);
+
+constexpr MemberInfo kEnableImageBlockPublicAccessResultMembers[] = {
+    {"ImageBlockPublicAccessState", "ImageBlockPublicAccessState", "imageBlockPublicAccessState", {.kind = Kind::string, .values = &kImageBlockPublicAccessEnabledStateEnum}, offsetof(EnableImageBlockPublicAccessResult, image_block_public_access_state), false, false},
+};
+constinit const StructInfo kEnableImageBlockPublicAccessResult = struct_info<EnableImageBlockPublicAccessResult, Roles{.root = true}>("EnableImageBlockPublicAccessResult", kEnableImageBlockPublicAccessResultMembers);
 
 constexpr MemberInfo kEnableImageDeprecationRequestMembers[] = {
     {"ImageId", "ImageId", "ImageId", {.kind = Kind::string}, offsetof(EnableImageDeprecationRequest, image_id), true, false},
@@ -102,104 +234,5 @@ constexpr MemberInfo kFpgaDeviceInfoMembers[] = {
     {"MemoryInfo", "MemoryInfo", "memoryInfo", {.kind = Kind::structure, .structure = &kFpgaDeviceMemoryInfo}, offsetof(FpgaDeviceInfo, memory_info), false, false},
 };
 constinit const StructInfo kFpgaDeviceInfo = struct_info<FpgaDeviceInfo, Roles{}>("FpgaDeviceInfo", kFpgaDeviceInfoMembers);
-
-constexpr MemberInfo kFpgaDeviceMemoryInfoMembers[] = {
-    {"SizeInMiB", "SizeInMiB", "sizeInMiB", {.kind = Kind::integer}, offsetof(FpgaDeviceMemoryInfo, size_in_mi_b), false, false},
-};
-constinit const StructInfo kFpgaDeviceMemoryInfo = struct_info<FpgaDeviceMemoryInfo, Roles{.member = true}>("FpgaDeviceMemoryInfo", kFpgaDeviceMemoryInfoMembers);
-
-constexpr MemberInfo kFpgaInfoMembers[] = {
-    {"Fpgas", "Fpgas", "fpgas", {.kind = Kind::list, .list = &kFpgaDeviceInfoListList}, offsetof(FpgaInfo, fpgas), false, false},
-    {"TotalFpgaMemoryInMiB", "TotalFpgaMemoryInMiB", "totalFpgaMemoryInMiB", {.kind = Kind::integer}, offsetof(FpgaInfo, total_fpga_memory_in_mi_b), false, false},
-};
-constinit const StructInfo kFpgaInfo = struct_info<FpgaInfo, Roles{.member = true}>("FpgaInfo", kFpgaInfoMembers);
-
-constexpr MemberInfo kGetConsoleOutputRequestMembers[] = {
-    {"InstanceId", "InstanceId", "InstanceId", {.kind = Kind::string}, offsetof(GetConsoleOutputRequest, instance_id), true, false},
-    {"Latest", "Latest", "Latest", {.kind = Kind::boolean}, offsetof(GetConsoleOutputRequest, latest), false, false},
-    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(GetConsoleOutputRequest, dry_run), false, false},
-};
-constinit const StructInfo kGetConsoleOutputRequest = struct_info<GetConsoleOutputRequest, Roles{.root = true}>("GetConsoleOutputRequest", kGetConsoleOutputRequestMembers);
-
-constexpr MemberInfo kGetConsoleOutputResultMembers[] = {
-    {"InstanceId", "InstanceId", "instanceId", {.kind = Kind::string}, offsetof(GetConsoleOutputResult, instance_id), false, false},
-    {"Timestamp", "Timestamp", "timestamp", {.kind = Kind::timestamp}, offsetof(GetConsoleOutputResult, timestamp), false, false},
-    {"Output", "Output", "output", {.kind = Kind::string}, offsetof(GetConsoleOutputResult, output), false, false},
-};
-constinit const StructInfo kGetConsoleOutputResult = struct_info<GetConsoleOutputResult, Roles{.root = true}>("GetConsoleOutputResult", kGetConsoleOutputResultMembers);
-
-constexpr MemberInfo kGetConsoleScreenshotRequestMembers[] = {
-    {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(GetConsoleScreenshotRequest, dry_run), false, false},
-    {"InstanceId", "InstanceId", "InstanceId", {.kind = Kind::string}, offsetof(GetConsoleScreenshotRequest, instance_id), true, false},
-    {"WakeUp", "WakeUp", "WakeUp", {.kind = Kind::boolean}, offsetof(GetConsoleScreenshotRequest, wake_up), false, false},
-};
-constinit const StructInfo kGetConsoleScreenshotRequest = struct_info<GetConsoleScreenshotRequest, Roles{.root = true}>("GetConsoleScreenshotRequest", kGetConsoleScreenshotRequestMembers);
-
-constexpr MemberInfo kGetConsoleScreenshotResultMembers[] = {
-    {"ImageData", "ImageData", "imageData", {.kind = Kind::string}, offsetof(GetConsoleScreenshotResult, image_data), false, false},
-    {"InstanceId", "InstanceId", "instanceId", {.kind = Kind::string}, offsetof(GetConsoleScreenshotResult, instance_id), false, false},
-};
-constinit const StructInfo kGetConsoleScreenshotResult = struct_info<GetConsoleScreenshotResult, Roles{.root = true}>("GetConsoleScreenshotResult", kGetConsoleScreenshotResultMembers);
-
-constexpr MemberInfo kGetImageAncestryRequestMembers[] = {
-    {"ImageId", "ImageId", "ImageId", {.kind = Kind::string}, offsetof(GetImageAncestryRequest, image_id), true, false},
-    {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(GetImageAncestryRequest, dry_run), false, false},
-};
-constinit const StructInfo kGetImageAncestryRequest = struct_info<GetImageAncestryRequest, Roles{.root = true}>("GetImageAncestryRequest", kGetImageAncestryRequestMembers);
-
-constexpr MemberInfo kGetImageAncestryResultMembers[] = {
-    {"ImageAncestryEntries", "ImageAncestryEntrySet", "imageAncestryEntrySet", {.kind = Kind::list, .list = &kImageAncestryEntryListList}, offsetof(GetImageAncestryResult, image_ancestry_entries), false, false},
-};
-constinit const StructInfo kGetImageAncestryResult = struct_info<GetImageAncestryResult, Roles{.root = true}>("GetImageAncestryResult", kGetImageAncestryResultMembers);
-
-constexpr MemberInfo kGetImageBlockPublicAccessStateRequestMembers[] = {
-    {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(GetImageBlockPublicAccessStateRequest, dry_run), false, false},
-};
-constinit const StructInfo kGetImageBlockPublicAccessStateRequest = struct_info<GetImageBlockPublicAccessStateRequest, Roles{.root = true}>("GetImageBlockPublicAccessStateRequest", kGetImageBlockPublicAccessStateRequestMembers);
-
-constexpr MemberInfo kGetImageBlockPublicAccessStateResultMembers[] = {
-    {"ImageBlockPublicAccessState", "ImageBlockPublicAccessState", "imageBlockPublicAccessState", {.kind = Kind::string}, offsetof(GetImageBlockPublicAccessStateResult, image_block_public_access_state), false, false},
-    {"ManagedBy", "ManagedBy", "managedBy", {.kind = Kind::string}, offsetof(GetImageBlockPublicAccessStateResult, managed_by), false, false},
-};
-constinit const StructInfo kGetImageBlockPublicAccessStateResult = struct_info<GetImageBlockPublicAccessStateResult, Roles{.root = true}>("GetImageBlockPublicAccessStateResult", kGetImageBlockPublicAccessStateResultMembers);
-
-constexpr MemberInfo kGetInstanceMetadataDefaultsRequestMembers[] = {
-    {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(GetInstanceMetadataDefaultsRequest, dry_run), false, false},
-};
-constinit const StructInfo kGetInstanceMetadataDefaultsRequest = struct_info<GetInstanceMetadataDefaultsRequest, Roles{.root = true}>("GetInstanceMetadataDefaultsRequest", kGetInstanceMetadataDefaultsRequestMembers);
-
-constexpr MemberInfo kGetInstanceMetadataDefaultsResultMembers[] = {
-    {"AccountLevel", "AccountLevel", "accountLevel", {.kind = Kind::structure, .structure = &kInstanceMetadataDefaultsResponse}, offsetof(GetInstanceMetadataDefaultsResult, account_level), false, false},
-};
-constinit const StructInfo kGetInstanceMetadataDefaultsResult = struct_info<GetInstanceMetadataDefaultsResult, Roles{.root = true}>("GetInstanceMetadataDefaultsResult", kGetInstanceMetadataDefaultsResultMembers);
-
-constexpr MemberInfo kGetInstanceUefiDataRequestMembers[] = {
-    {"InstanceId", "InstanceId", "InstanceId", {.kind = Kind::string}, offsetof(GetInstanceUefiDataRequest, instance_id), true, false},
-    {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(GetInstanceUefiDataRequest, dry_run), false, false},
-};
-constinit const StructInfo kGetInstanceUefiDataRequest = struct_info<GetInstanceUefiDataRequest, Roles{.root = true}>("GetInstanceUefiDataRequest", kGetInstanceUefiDataRequestMembers);
-
-constexpr MemberInfo kGetInstanceUefiDataResultMembers[] = {
-    {"InstanceId", "InstanceId", "instanceId", {.kind = Kind::string}, offsetof(GetInstanceUefiDataResult, instance_id), false, false},
-    {"UefiData", "UefiData", "uefiData", {.kind = Kind::string}, offsetof(GetInstanceUefiDataResult, uefi_data), false, true},
-};
-constinit const StructInfo kGetInstanceUefiDataResult = struct_info<GetInstanceUefiDataResult, Roles{.root = true}>("GetInstanceUefiDataResult", kGetInstanceUefiDataResultMembers);
-
-constexpr MemberInfo kGetLaunchTemplateDataRequestMembers[] = {
-    {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(GetLaunchTemplateDataRequest, dry_run), false, false},
-    {"InstanceId", "InstanceId", "InstanceId", {.kind = Kind::string}, offsetof(GetLaunchTemplateDataRequest, instance_id), true, false},
-};
-constinit const StructInfo kGetLaunchTemplateDataRequest = struct_info<GetLaunchTemplateDataRequest, Roles{.root = true}>("GetLaunchTemplateDataRequest", kGetLaunchTemplateDataRequestMembers);
-
-constexpr MemberInfo kGetLaunchTemplateDataResultMembers[] = {
-    {"LaunchTemplateData", "LaunchTemplateData", "launchTemplateData", {.kind = Kind::structure, .structure = &kResponseLaunchTemplateData}, offsetof(GetLaunchTemplateDataResult, launch_template_data), false, false},
-};
-constinit const StructInfo kGetLaunchTemplateDataResult = struct_info<GetLaunchTemplateDataResult, Roles{.root = true}>("GetLaunchTemplateDataResult", kGetLaunchTemplateDataResultMembers);
-
-constexpr MemberInfo kGetPasswordDataRequestMembers[] = {
-    {"InstanceId", "InstanceId", "InstanceId", {.kind = Kind::string}, offsetof(GetPasswordDataRequest, instance_id), true, false},
-    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(GetPasswordDataRequest, dry_run), false, false},
-};
-constinit const StructInfo kGetPasswordDataRequest = struct_info<GetPasswordDataRequest, Roles{.root = true}>("GetPasswordDataRequest", kGetPasswordDataRequestMembers);
 
 }  // namespace kiln::api::ec2::tables

@@ -28,6 +28,8 @@ namespace kiln::api::iam::tables {
 
 constinit const ListInfo kPolicyNameListTypeList = list_info<std::string>("member", {.kind = Kind::string});
 
+constinit const ListInfo kTagKeyListTypeList = list_info<std::string>("member", {.kind = Kind::string});
+
 constinit const ListInfo kAccessKeyMetadataListTypeList = list_info<AccessKeyMetadata>("member", {.kind = Kind::structure, .structure = &kAccessKeyMetadata});
 
 constinit const ListInfo kAttachedPoliciesListTypeList = list_info<AttachedPolicy>("member", {.kind = Kind::structure, .structure = &kAttachedPolicy});

@@ -4,11 +4,14 @@
 
 #include "api/generated/iam/list_access_keys.h"
 #include "api/generated/iam/list_attached_role_policies.h"
+#include "api/generated/iam/list_instance_profile_tags.h"
 #include "api/generated/iam/list_instance_profiles.h"
 #include "api/generated/iam/list_instance_profiles_for_role.h"
 #include "api/generated/iam/list_role_policies.h"
+#include "api/generated/iam/list_role_tags.h"
 #include "api/generated/iam/list_roles.h"
 #include "api/generated/iam/list_user_policies.h"
+#include "api/generated/iam/list_user_tags.h"
 #include "api/generated/iam/list_users.h"
 #include "api/generated/iam/put_role_policy.h"
 #include "api/generated/iam/put_user_policy.h"
@@ -16,16 +19,13 @@
 #include "api/generated/iam/role.h"
 #include "api/generated/iam/tables.h"
 #include "api/generated/iam/tag.h"
-#include "api/generated/iam/update_assume_role_policy.h"
-#include "api/generated/iam/user.h"
+#include "api/generated/iam/tag_instance_profile.h"
 
 namespace kiln::api::iam::tables {
 
 constinit const ListInfo kRoleListTypeList = list_info<Role>("member", {.kind = Kind::structure, .structure = &kRole});
 
 constinit const ListInfo kTagListTypeList = list_info<Tag>("member", {.kind = Kind::structure, .structure = &kTag});
-
-constinit const ListInfo kUserListTypeList = list_info<User>("member", {.kind = Kind::structure, .structure = &kUser});
 
 constexpr MemberInfo kListAccessKeysRequestMembers[] = {
     {"UserName", "UserName", "UserName", {.kind = Kind::string}, offsetof(ListAccessKeysRequest, user_name), false, false},
@@ -55,6 +55,20 @@ constexpr MemberInfo kListAttachedRolePoliciesResponseMembers[] = {
     {"Marker", "Marker", "Marker", {.kind = Kind::string}, offsetof(ListAttachedRolePoliciesResponse, marker), false, false},
 };
 constinit const StructInfo kListAttachedRolePoliciesResponse = struct_info<ListAttachedRolePoliciesResponse, Roles{.root = true}>("ListAttachedRolePoliciesResponse", kListAttachedRolePoliciesResponseMembers);
+
+constexpr MemberInfo kListInstanceProfileTagsRequestMembers[] = {
+    {"InstanceProfileName", "InstanceProfileName", "InstanceProfileName", {.kind = Kind::string}, offsetof(ListInstanceProfileTagsRequest, instance_profile_name), true, false},
+    {"Marker", "Marker", "Marker", {.kind = Kind::string}, offsetof(ListInstanceProfileTagsRequest, marker), false, false},
+    {"MaxItems", "MaxItems", "MaxItems", {.kind = Kind::integer}, offsetof(ListInstanceProfileTagsRequest, max_items), false, false},
+};
+constinit const StructInfo kListInstanceProfileTagsRequest = struct_info<ListInstanceProfileTagsRequest, Roles{.root = true}>("ListInstanceProfileTagsRequest", kListInstanceProfileTagsRequestMembers);
+
+constexpr MemberInfo kListInstanceProfileTagsResponseMembers[] = {
+    {"Tags", "Tags", "Tags", {.kind = Kind::list, .list = &kTagListTypeList}, offsetof(ListInstanceProfileTagsResponse, tags), true, false},
+    {"IsTruncated", "IsTruncated", "IsTruncated", {.kind = Kind::boolean}, offsetof(ListInstanceProfileTagsResponse, is_truncated), false, false},
+    {"Marker", "Marker", "Marker", {.kind = Kind::string}, offsetof(ListInstanceProfileTagsResponse, marker), false, false},
+};
+constinit const StructInfo kListInstanceProfileTagsResponse = struct_info<ListInstanceProfileTagsResponse, Roles{.root = true}>("ListInstanceProfileTagsResponse", kListInstanceProfileTagsResponseMembers);
 
 constexpr MemberInfo kListInstanceProfilesForRoleRequestMembers[] = {
     {"RoleName", "RoleName", "RoleName", {.kind = Kind::string}, offsetof(ListInstanceProfilesForRoleRequest, role_name), true, false},
@@ -98,6 +112,20 @@ constexpr MemberInfo kListRolePoliciesResponseMembers[] = {
 };
 constinit const StructInfo kListRolePoliciesResponse = struct_info<ListRolePoliciesResponse, Roles{.root = true}>("ListRolePoliciesResponse", kListRolePoliciesResponseMembers);
 
+constexpr MemberInfo kListRoleTagsRequestMembers[] = {
+    {"RoleName", "RoleName", "RoleName", {.kind = Kind::string}, offsetof(ListRoleTagsRequest, role_name), true, false},
+    {"Marker", "Marker", "Marker", {.kind = Kind::string}, offsetof(ListRoleTagsRequest, marker), false, false},
+    {"MaxItems", "MaxItems", "MaxItems", {.kind = Kind::integer}, offsetof(ListRoleTagsRequest, max_items), false, false},
+};
+constinit const StructInfo kListRoleTagsRequest = struct_info<ListRoleTagsRequest, Roles{.root = true}>("ListRoleTagsRequest", kListRoleTagsRequestMembers);
+
+constexpr MemberInfo kListRoleTagsResponseMembers[] = {
+    {"Tags", "Tags", "Tags", {.kind = Kind::list, .list = &kTagListTypeList}, offsetof(ListRoleTagsResponse, tags), true, false},
+    {"IsTruncated", "IsTruncated", "IsTruncated", {.kind = Kind::boolean}, offsetof(ListRoleTagsResponse, is_truncated), false, false},
+    {"Marker", "Marker", "Marker", {.kind = Kind::string}, offsetof(ListRoleTagsResponse, marker), false, false},
+};
+constinit const StructInfo kListRoleTagsResponse = struct_info<ListRoleTagsResponse, Roles{.root = true}>("ListRoleTagsResponse", kListRoleTagsResponseMembers);
+
 constexpr MemberInfo kListRolesRequestMembers[] = {
     {"PathPrefix", "PathPrefix", "PathPrefix", {.kind = Kind::string}, offsetof(ListRolesRequest, path_prefix), false, false},
     {"Marker", "Marker", "Marker", {.kind = Kind::string}, offsetof(ListRolesRequest, marker), false, false},
@@ -125,6 +153,20 @@ constexpr MemberInfo kListUserPoliciesResponseMembers[] = {
     {"Marker", "Marker", "Marker", {.kind = Kind::string}, offsetof(ListUserPoliciesResponse, marker), false, false},
 };
 constinit const StructInfo kListUserPoliciesResponse = struct_info<ListUserPoliciesResponse, Roles{.root = true}>("ListUserPoliciesResponse", kListUserPoliciesResponseMembers);
+
+constexpr MemberInfo kListUserTagsRequestMembers[] = {
+    {"UserName", "UserName", "UserName", {.kind = Kind::string}, offsetof(ListUserTagsRequest, user_name), true, false},
+    {"Marker", "Marker", "Marker", {.kind = Kind::string}, offsetof(ListUserTagsRequest, marker), false, false},
+    {"MaxItems", "MaxItems", "MaxItems", {.kind = Kind::integer}, offsetof(ListUserTagsRequest, max_items), false, false},
+};
+constinit const StructInfo kListUserTagsRequest = struct_info<ListUserTagsRequest, Roles{.root = true}>("ListUserTagsRequest", kListUserTagsRequestMembers);
+
+constexpr MemberInfo kListUserTagsResponseMembers[] = {
+    {"Tags", "Tags", "Tags", {.kind = Kind::list, .list = &kTagListTypeList}, offsetof(ListUserTagsResponse, tags), true, false},
+    {"IsTruncated", "IsTruncated", "IsTruncated", {.kind = Kind::boolean}, offsetof(ListUserTagsResponse, is_truncated), false, false},
+    {"Marker", "Marker", "Marker", {.kind = Kind::string}, offsetof(ListUserTagsResponse, marker), false, false},
+};
+constinit const StructInfo kListUserTagsResponse = struct_info<ListUserTagsResponse, Roles{.root = true}>("ListUserTagsResponse", kListUserTagsResponseMembers);
 
 constexpr MemberInfo kListUsersRequestMembers[] = {
     {"PathPrefix", "PathPrefix", "PathPrefix", {.kind = Kind::string}, offsetof(ListUsersRequest, path_prefix), false, false},
@@ -194,22 +236,10 @@ constexpr MemberInfo kTagMembers[] = {
 };
 constinit const StructInfo kTag = struct_info<Tag, Roles{}>("Tag", kTagMembers);
 
-constexpr MemberInfo kUpdateAssumeRolePolicyRequestMembers[] = {
-    {"RoleName", "RoleName", "RoleName", {.kind = Kind::string}, offsetof(UpdateAssumeRolePolicyRequest, role_name), true, false},
-    {"PolicyDocument", "PolicyDocument", "PolicyDocument", {.kind = Kind::string}, offsetof(UpdateAssumeRolePolicyRequest, policy_document), true, false},
+constexpr MemberInfo kTagInstanceProfileRequestMembers[] = {
+    {"InstanceProfileName", "InstanceProfileName", "InstanceProfileName", {.kind = Kind::string}, offsetof(TagInstanceProfileRequest, instance_profile_name), true, false},
+    {"Tags", "Tags", "Tags", {.kind = Kind::list, .list = &kTagListTypeList}, offsetof(TagInstanceProfileRequest, tags), true, false},
 };
-constinit const StructInfo kUpdateAssumeRolePolicyRequest = struct_info<UpdateAssumeRolePolicyRequest, Roles{.root = true}>("UpdateAssumeRolePolicyRequest", kUpdateAssumeRolePolicyRequestMembers);
-
-constexpr MemberInfo kUserMembers[] = {
-    {"Path", "Path", "Path", {.kind = Kind::string}, offsetof(User, path), true, false},
-    {"UserName", "UserName", "UserName", {.kind = Kind::string}, offsetof(User, user_name), true, false},
-    {"UserId", "UserId", "UserId", {.kind = Kind::string}, offsetof(User, user_id), true, false},
-    {"Arn", "Arn", "Arn", {.kind = Kind::string}, offsetof(User, arn), true, false},
-    {"CreateDate", "CreateDate", "CreateDate", {.kind = Kind::timestamp}, offsetof(User, create_date), true, false},
-    {"PasswordLastUsed", "PasswordLastUsed", "PasswordLastUsed", {.kind = Kind::timestamp}, offsetof(User, password_last_used), false, false},
-    {"PermissionsBoundary", "PermissionsBoundary", "PermissionsBoundary", {.kind = Kind::structure, .structure = &kAttachedPermissionsBoundary}, offsetof(User, permissions_boundary), false, false},
-    {"Tags", "Tags", "Tags", {.kind = Kind::list, .list = &kTagListTypeList}, offsetof(User, tags), false, false},
-};
-constinit const StructInfo kUser = struct_info<User, Roles{.member = true}>("User", kUserMembers);
+constinit const StructInfo kTagInstanceProfileRequest = struct_info<TagInstanceProfileRequest, Roles{.root = true}>("TagInstanceProfileRequest", kTagInstanceProfileRequestMembers);
 
 }  // namespace kiln::api::iam::tables
