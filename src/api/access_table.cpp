@@ -218,6 +218,7 @@ constexpr Access kSsm[] = {
 };
 
 constexpr Access kSts[] = {
+    {"DecodeAuthorizationMessage"},
     {"GetAccessKeyInfo"},
 };
 

@@ -59,7 +59,9 @@ inline constexpr std::string_view kAskedAs = "kiln:askedas";
 
 // aws:ResourceTag and ec2:ResourceTag
 void add_tags(PolicyFacts& facts, const std::vector<model::Tag>& tags);
-// aws:RequestTag and aws:TagKeys
-void add_request_tags(PolicyFacts& facts, const std::vector<model::Tag>& tags);
+// ec2:LaunchTemplate, of the ARN or empty for none; and ec2:IsLaunchTemplateResource.
+void add_template(PolicyFacts& facts, const std::string& template_arn, bool of_template);
+// The keys of an instance's options of its metadata.
+void add_metadata_options(PolicyFacts& facts, const model::MetadataOptions& options);
 
 }  // namespace kiln::control
