@@ -18,9 +18,11 @@ constexpr std::uint8_t kVersion = 1;
 constexpr std::size_t kSaltBytes = 24;
 constexpr std::size_t kHeadBytes = 1 + kSaltBytes;
 constexpr std::size_t kTimeBytes = 8;
+constexpr std::size_t kTextHeadBytes = kTimeBytes + 2;
+constexpr std::size_t kTextBytes = kTextHeadBytes + kMaxRefusalDocument;
+constexpr std::size_t kMessageBytes = kHeadBytes + kTextBytes + crypto::kAeadTagBytes;
 
-static_assert((kHeadBytes + kTimeBytes + kMaxRefusalDocument + crypto::kAeadTagBytes + 2) / 3 * 4 <=
-              kMaxAuthorizationMessage);
+static_assert((kMessageBytes + 2) / 3 * 4 <= kMaxAuthorizationMessage);
 
 Error invalid_message() {
     return Error::api(Code::invalid_argument, "InvalidAuthorizationMessageException",
@@ -53,7 +55,10 @@ std::string AuthorizationMessages::seal(const model::AccountId& account,
     Bytes text;
     append_i64(text,
                clock_.now().value + std::chrono::milliseconds(kAuthorizationMessageTime).count());
+    text.resize(kTextHeadBytes);
+    put_be(text.data() + kTimeBytes, static_cast<std::uint16_t>(document.size()));
     append_text(text, document);
+    text.resize(kTextBytes);
     const Bytes sealed = crypto::seal_aead(key_of(salt), Bytes(crypto::kAeadNonceBytes),
                                            as_bytes(account.str()), text);
     message.insert(message.end(), sealed.begin(), sealed.end());
@@ -68,18 +73,20 @@ Result<std::string> AuthorizationMessages::open(const model::AccountId& account,
         return invalid_message();
     }
     const auto bytes = base64_decode(message);
-    if (!bytes || bytes->size() < kHeadBytes || bytes->front() != kVersion) {
+    if (!bytes || bytes->size() != kMessageBytes || bytes->front() != kVersion) {
         return invalid_message();
     }
     const ByteView all(*bytes);
     const auto text =
         crypto::open_aead(key_of(all.subspan(1, kSaltBytes)), Bytes(crypto::kAeadNonceBytes),
                           as_bytes(account.str()), all.subspan(kHeadBytes));
-    if (!text || text->size() < kTimeBytes ||
+    if (!text ||
         static_cast<std::int64_t>(get_be<std::uint64_t>(text->data())) <= clock_.now().value) {
         return invalid_message();
     }
-    return std::string(as_text(ByteView(*text).subspan(kTimeBytes)));
+    const std::size_t size = get_be<std::uint16_t>(text->data() + kTimeBytes);
+    INVARIANT(size <= kMaxRefusalDocument);  // it was sealed here
+    return std::string(as_text(ByteView(*text).subspan(kTextHeadBytes, size)));
 }
 
 }  // namespace kiln::control

@@ -4,11 +4,12 @@
 //
 // Nothing is kept per message: it holds everything, encrypted and authenticated with a secret of
 // the store, and bound to the account of the caller. Each has a key of its own, made with its salt,
-// so that there may be any number of them.
+// so that there may be any number of them. All are of one length, whatever they say: else the
+// length would tell who was refused whether a thing is there (IAM-26).
 //
 //   message  base64 of  version u8 = 1 | salt 24 B | AES-256-GCM of  end, ms since 1970, i64 BE |
-//            document;  the key is HMAC-SHA256(secret, "kiln authorization message" 0 | salt), the
-//            nonce is 0, bound is the account
+//            length of the document u16 BE | document | zeros;  the key is HMAC-SHA256(secret,
+//            "kiln authorization message" 0 | salt), the nonce is 0, bound is the account
 //
 // Errors: InvalidAuthorizationMessageException. Thread-safe.
 #pragma once

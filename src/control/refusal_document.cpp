@@ -112,7 +112,8 @@ ordered_json conditions_of(const PolicyRequest& request) {
 }
 
 ordered_json principal_of(const Identity& identity) {
-    ordered_json principal{{"id", identity.user_id}};
+    ordered_json principal;
+    principal["id"] = identity.user_id;
     if (!identity.user_name.empty()) {
         principal["name"] = identity.user_name;
     }

@@ -92,8 +92,11 @@ TEST_CASE("IAM-36: a message opens for its account, whole, and for a week") {
     }
     Scene other;
     CHECK_FALSE(other.messages.open(account, message).has_value());
+    // Its length tells nothing.
     const std::string longest(kMaxRefusalDocument, 'x');
-    CHECK(scene.messages.seal(account, longest).size() <= kMaxAuthorizationMessage);
+    CHECK(scene.messages.seal(account, longest).size() == message.size());
+    CHECK(scene.messages.open(account, scene.messages.seal(account, longest)) == longest);
+    CHECK(message.size() <= kMaxAuthorizationMessage);
     scene.clock().advance(kAuthorizationMessageTime - std::chrono::seconds(1));
     CHECK(scene.messages.open(account, message).has_value());
     scene.clock().advance(std::chrono::seconds(1));
@@ -112,7 +115,8 @@ TEST_CASE("IAM-36: a refusal tells who, what, on what, and the conditions") {
           json{{"id", "AIDA1"}, {"name", "bob"}, {"arn", "arn:aws:iam::111111111111:user/bob"}});
     CHECK(none["context"]["action"] == "ec2:StopInstances");
     CHECK(none["context"]["resource"] == "arn:aws:ec2:us-east-1:111111111111:instance/i-1");
-    CHECK(values_of(none, "ec2:InstanceType") == json{{"items", {{{"value", "t3.micro"}}}}});
+    CHECK(values_of(none, "ec2:InstanceType")["items"].size() == 1);
+    CHECK(values_of(none, "ec2:InstanceType")["items"][0]["value"] == "t3.micro");
     CHECK(values_of(none, "aws:ResourceTag/Team")["items"][0]["value"] == "blue");
     CHECK(values_of(none, "aws:username")["items"][0]["value"] == "bob");
 
