@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "api/access_facts.h"
 #include "api/access_table.h"
 #include "api/request_values.h"
 #include "control/resource_facts.h"
@@ -133,42 +134,6 @@ Result<Resources> touched(control::ResourceLookup& lookup, const Call& call, con
     return all;
 }
 
-// What a change would make of a resource counts as well as what it is.
-struct Changed {
-    std::string_view operation;
-    std::string_view member;
-    std::string_view key;
-    std::string_view attribute{};  // the value of the member Attribute that goes with it
-};
-constexpr Changed kChanged[] = {
-    {"ModifyVolume", "Size", "ec2:VolumeSize"},
-    {"ModifyVolume", "VolumeType", "ec2:VolumeType"},
-    {"ModifyVolume", "Iops", "ec2:VolumeIops"},
-    {"ModifyVolume", "Throughput", "ec2:VolumeThroughput"},
-    {"ModifyInstanceAttribute", "InstanceType.Value", "ec2:InstanceType"},
-    {"ModifyInstanceAttribute", "Value", "ec2:InstanceType", "instanceType"},
-};
-
-void add_changed(const Call& call, Resources& resources) {
-    if (resources.empty()) {
-        return;
-    }
-    PolicyResource after = resources.front();
-    bool changes = false;
-    for (const Changed& change : kChanged) {
-        const std::string value =
-            change.operation == call.operation.name ? call.value(change.member) : std::string();
-        if (!value.empty() &&
-            (change.attribute.empty() || call.value("Attribute") == change.attribute)) {
-            after.facts.set(change.key, value);
-            changes = true;
-        }
-    }
-    if (changes) {
-        resources.push_back(std::move(after));
-    }
-}
-
 Status check_own_action(control::ResourceLookup& lookup, const Call& call) {
     const std::string action = action_of(call.operation);
     if (!looks_at_resources(call.caller)) {
@@ -179,7 +144,7 @@ Status check_own_action(control::ResourceLookup& lookup, const Call& call) {
         return authorize(call.caller, action, ResourceView::unknown);
     }
     TRY_ASSIGN(auto resources, touched(lookup, call, *access));
-    add_changed(call, resources);
+    add_request_facts(call.operation, call.request, resources);
     if (resources.empty() && !access->all().empty()) {
         return authorize(call.caller, action,
                          access->later ? ResourceView::later : ResourceView::unknown);
@@ -249,7 +214,7 @@ Status check_access(control::ResourceLookup& lookup, const control::Caller& call
     if (service == "sts" && operation.name == "AssumeRole") {
         return ok();  // the role's trust decides too: control looks at both (IAM-17)
     }
-    if (identity.temporary && identity.kind != control::Identity::Kind::role &&
+    if (identity.temporary() && identity.kind != control::Identity::Kind::role &&
         (service == "iam" || service == "sts")) {  // IAM-20
         return Error::api(Code::permission_denied, "AccessDenied",
                           "The keys of GetSessionToken cannot call " + action_of(operation) + ".");

@@ -233,6 +233,7 @@ constexpr Access kSsm[] = {
 };
 
 constexpr Access kSts[] = {
+    {"DecodeAuthorizationMessage"},
     {"GetAccessKeyInfo"},
 };
 

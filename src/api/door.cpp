@@ -10,6 +10,7 @@
 #include "api/codec/json_codec.h"
 #include "api/codec/xml_writer.h"
 #include "api/generated/operations.h"
+#include "api/kiln/client_address.h"
 #include "api/service_words.h"
 #include "crypto/hash.h"
 #include "util/encoding.h"
@@ -163,6 +164,16 @@ Result<std::string> Door::find_caller(const net::Authorization& authorization,
     return owner->key.secret;
 }
 
+// A guest's requests come over a socket of its host: they have no address that means anything.
+control::Arrival Door::arrival_of(const net::HttpRequest& request, std::string_view service) {
+    control::Arrival arrival;
+    arrival.time = clock_.now();
+    arrival.address = request.listener.empty() ? client_address(request.peer).address : "";
+    arrival.tls = request.tls;
+    arrival.messages = service == kEc2Service.name ? &services_.authorization_messages : nullptr;
+    return arrival;
+}
+
 // Who claims to ask, and the secret to check the claim with. The signature itself is checked with
 // the body's hash.
 Result<Door::Visit> Door::authenticate(const net::HttpRequest& request,
@@ -182,6 +193,7 @@ Result<Door::Visit> Door::authenticate(const net::HttpRequest& request,
     TRY_ASSIGN(secret, find_caller(visit.authorization, visit.context.caller));
     visit.context.caller.region = visit.authorization.scope.region;
     visit.context.caller.request_id = request_id;
+    visit.context.caller.arrival = arrival_of(request, visit.authorization.scope.service);
     visit.context.access_key_id = visit.authorization.access_key_id;
     return visit;
 }

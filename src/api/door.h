@@ -50,6 +50,7 @@ class Door {
 
     Result<Visit> authenticate(const net::HttpRequest& request, const std::string& request_id,
                                std::string& secret);
+    control::Arrival arrival_of(const net::HttpRequest& request, std::string_view service);
     Result<std::string> find_caller(const net::Authorization& authorization,
                                     control::Caller& caller);
     Result<RestAnswer> answer(const ServiceInfo& service, Visit& visit, const std::string& secret,

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "control/accounts.h"
+#include "control/authorization_messages.h"
 #include "control/backups.h"
 #include "control/create_image.h"
 #include "control/disk_diffs.h"
@@ -109,6 +110,7 @@ struct Services {
     control::Users& users;
     control::StoredParameters& stored_parameters;
     control::ResourceLookup& resource_lookup;
+    const control::AuthorizationMessages& authorization_messages;
 };
 
 }  // namespace kiln::api

@@ -148,7 +148,7 @@ Result<std::optional<KeyOwner>> Accounts::find_key(const std::string& access_key
             if (!user) {
                 return std::optional<KeyOwner>();
             }
-            TRY_ASSIGN(owner.identity, identity_of(*user, false));
+            TRY_ASSIGN(owner.identity, identity_of(*user, std::nullopt));
         }
         return std::optional<KeyOwner>(std::move(owner));
     });

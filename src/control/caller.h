@@ -4,14 +4,26 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "model/ids.h"
+#include "util/time.h"
 
 namespace kiln::control {
 
+class AuthorizationMessages;
 struct Identity;
+
+// How a request came: what policies may ask of that (IAM-8). Nothing for what no request began.
+struct Arrival {
+    std::optional<UnixMillis> time;
+    std::string address;  // of the client; empty: it has none that means anything
+    std::optional<bool> tls;
+    // Seals what a refusal may not say openly (IAM-36). Null: the service asked says nothing of it.
+    const AuthorizationMessages* messages = nullptr;
+};
 
 struct Caller {
     model::AccountId account;
@@ -23,6 +35,7 @@ struct Caller {
     std::vector<std::string> organizations{};
     // Who asks, unless it is the account itself by its own keys. See control/authorization.h.
     std::shared_ptr<const Identity> identity{};
+    Arrival arrival{};
 };
 
 }  // namespace kiln::control

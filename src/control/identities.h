@@ -5,6 +5,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "control/authorization.h"
@@ -15,11 +16,18 @@ namespace kiln::control {
 
 using IdentityPtr = std::shared_ptr<const Identity>;
 
-Result<IdentityPtr> identity_of(const model::User& user, bool temporary);
-// `policy`: of the session, as it was given; empty for none.
-Result<IdentityPtr> identity_of(const model::Role& role, const std::string& session_name,
-                                const std::string& policy);
+// What a session of a role brings.
+struct RoleSession {
+    std::string name;
+    UnixMillis issued;
+    std::string policy{};  // which limits it, as it was given; empty for none
+    SessionTags tags{};
+};
+
+// `issued`: of the keys of a session; nothing for the user's own.
+Result<IdentityPtr> identity_of(const model::User& user, std::optional<UnixMillis> issued);
+Result<IdentityPtr> identity_of(const model::Role& role, const RoleSession& session);
 // A session of the account itself.
-IdentityPtr identity_of(const model::AccountId& account);
+IdentityPtr identity_of(const model::AccountId& account, UnixMillis issued);
 
 }  // namespace kiln::control

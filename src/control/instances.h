@@ -26,6 +26,8 @@ namespace kiln::control {
 struct LaunchTemplateUse {
     model::LaunchTemplateId id;  // empty: none
     std::int64_t version = 0;
+    // Types of resources ("image") that the request itself says, whatever the template does.
+    std::vector<std::string> overridden{};
 };
 
 // Where a client token counts (IDM-6), by what the request itself says. A template's word does not

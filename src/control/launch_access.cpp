@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "control/launch_access.h"
 
+#include <algorithm>
+
 #include "control/authorization.h"
 #include "control/resource_facts.h"
 #include "control/resource_lookup.h"
@@ -40,19 +42,32 @@ Status authorize_launch(catalog::Transaction& tx, const Caller& caller,
         return ok();  // the door has asked all there is to ask
     }
     std::vector<PolicyResource> resources;
+    const LaunchTemplateUse& used = input.launch_template;
+    const std::string template_arn =
+        used.id.empty() ? std::string()
+                        : bare_resource(caller, "launch-template", used.id.str()).arns.front();
+    const auto add = [&](PolicyResource resource, std::string_view type) -> PolicyFacts& {
+        const bool overridden = std::find(used.overridden.begin(), used.overridden.end(), type) !=
+                                used.overridden.end();
+        resources.push_back(std::move(resource));
+        add_template(resources.back().facts, template_arn, !used.id.empty() && !overridden);
+        return resources.back().facts;
+    };
     for (const ResourceName& name : names_of(input, network)) {
-        TRY_ASSIGN(resources.emplace_back(), find_resource(tx, caller, name));
+        TRY_ASSIGN(auto resource, find_resource(tx, caller, name));
+        add(std::move(resource), name.type);
     }
     const std::string& zone = network.subnet.availability_zone;
     instance.availability_zone = zone;
     instance.vpc_id = network.subnet.vpc_id;
     instance.subnet_id = network.subnet.id;
-    add_request_tags(resources.emplace_back(resource_of(caller, instance)).facts,
+    instance.no_public_ip = network.no_public_ip;
+    add_request_tags(add(resource_of(caller, instance), "instance"),
                      tags_for(input.tags, "instance"));
-    add_request_tags(resources.emplace_back(interface_of(caller, instance)).facts,
+    add_request_tags(add(interface_of(caller, instance), "network-interface"),
                      tags_for(input.tags, "network-interface"));
     for (const VolumePlan& plan : volumes) {
-        resources.push_back(planned_volume(caller, plan, zone, tags_for(input.tags, "volume")));
+        add(planned_volume(caller, plan, zone, tags_for(input.tags, "volume")), "volume");
     }
     return authorize(caller, kAction, resources);
 }

@@ -75,7 +75,11 @@ Result<std::optional<IdentityFacts>> load_identity(catalog::Store& store, Sessio
     if (role) {
         facts.role = role->name;
         TRY_ASSIGN(const Policy trust, parse_trust_policy(role->trust_policy));
-        if (trusts_service(trust, kEc2)) {  // IAM-9
+        PolicyFacts call;
+        add_time(call, now);
+        call.add("aws:RequestedRegion", instance.region);
+        call.add("ec2:Region", instance.region);
+        if (trusts_service(trust, kEc2, call)) {  // IAM-9
             facts.keys = sessions.keys_for(instance, *role);
         }
     }

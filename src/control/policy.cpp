@@ -9,14 +9,6 @@ namespace {
 
 constexpr std::string_view kAssumeRole = "sts:AssumeRole";
 
-char lower(char c) {
-    return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-}
-
-bool same(char a, char b, bool ignore_case) {
-    return a == b || (ignore_case && lower(a) == lower(b));
-}
-
 bool names_action(const PolicyStatement& statement, std::string_view action) {
     const bool named =
         std::any_of(statement.actions.begin(), statement.actions.end(),
@@ -24,43 +16,35 @@ bool names_action(const PolicyStatement& statement, std::string_view action) {
     return named != statement.all_but;
 }
 
-// What every call has, and what trust policies look at besides. Nothing for keys of resources.
-std::optional<std::string_view> value_of(std::string_view key, const PolicyRequest& request) {
-    if (key == "aws:requestedregion" || key == "ec2:region") {
-        return request.region;
-    }
-    if (key == "aws:principalaccount") {
-        return request.account;
-    }
-    if (key == "aws:principalarn") {
-        return request.principal_arn;
-    }
-    if (key == "sts:externalid") {
-        return request.external_id;
-    }
-    return key == "sts:rolesessionname" ? request.session_name : std::nullopt;
+FindFact facts_of(const PolicyRequest& request) {
+    return [&request](std::string_view key) {
+        const auto* values = request.call.find(key);
+        return values == nullptr && request.resource != nullptr ? request.resource->facts.find(key)
+                                                                : values;
+    };
+}
+
+std::string first_of(const PolicyFacts& facts, std::string_view key) {
+    const auto* values = facts.find(key);
+    return values == nullptr ? std::string() : values->front();
 }
 
 bool holds(const PolicyStatement& statement, const PolicyCondition& condition,
            const PolicyRequest& request) {
-    if (condition.of_resource) {
-        if (request.view != ResourceView::exact) {
-            return statement.allow == (request.view == ResourceView::later);
-        }
-        return control::holds(condition, request.resource == nullptr
-                                             ? nullptr
-                                             : request.resource->facts.find(condition.key));
+    if (condition.of_resource && request.view != ResourceView::exact) {
+        return statement.allow == (request.view == ResourceView::later);
     }
-    const auto value = value_of(condition.key, request);
-    const std::vector<std::string> values{std::string(value.value_or(""))};
-    return control::holds(condition, value ? &values : nullptr);
+    return control::holds(condition, facts_of(request));
+}
+
+bool is_everything(const PolicyText& resource) {
+    return resource.text() == "*";
 }
 
 bool is_narrow(const PolicyStatement& statement) {
     const auto& patterns = statement.resources;
     return statement.all_but_resources ||
-           (!patterns.empty() &&
-            std::find(patterns.begin(), patterns.end(), "*") == patterns.end());
+           (!patterns.empty() && std::none_of(patterns.begin(), patterns.end(), is_everything));
 }
 
 // IAM-7
@@ -72,16 +56,21 @@ bool names_resource(const PolicyStatement& statement, const PolicyRequest& reque
     if (!narrow) {
         return true;
     }
-    const auto names = [&](const std::string& pattern) {
-        if (pattern == "*") {
-            return true;
-        }
-        return request.resource != nullptr &&
-               std::any_of(request.resource->arns.begin(), request.resource->arns.end(),
-                           [&](const std::string& arn) { return arn_match(pattern, arn); });
-    };
-    const bool named = std::any_of(statement.resources.begin(), statement.resources.end(), names);
-    return named != statement.all_but_resources;
+    bool named = false;
+    bool all_known = true;
+    for (const PolicyText& resource : statement.resources) {
+        const auto pattern = resource.resolve(facts_of(request));
+        all_known = all_known && pattern;
+        named = named || is_everything(resource) ||
+                (pattern && request.resource != nullptr &&
+                 std::any_of(request.resource->arns.begin(), request.resource->arns.end(),
+                             [&](const std::string& arn) { return arn_match(*pattern, arn); }));
+    }
+    if (!statement.all_but_resources) {
+        return named;
+    }
+    // IAM-33: an exception whose name is not known might be this one. That allows nothing.
+    return !named && (all_known || !statement.allow);
 }
 
 bool matches(const PolicyStatement& statement, const PolicyRequest& request) {
@@ -95,30 +84,6 @@ bool matches(const PolicyStatement& statement, const PolicyRequest& request) {
 
 }  // namespace
 
-// One mark to come back to is enough: what an earlier '*' could still take, a later one can.
-bool wildcard_match(std::string_view pattern, std::string_view text, bool ignore_case) {
-    std::size_t p = 0;
-    std::size_t t = 0;
-    std::size_t star = pattern.npos;
-    std::size_t taken = 0;
-    while (t < text.size()) {
-        if (p < pattern.size() && pattern[p] == '*') {
-            star = p++;
-            taken = t;
-        } else if (p < pattern.size() &&
-                   (pattern[p] == '?' || same(pattern[p], text[t], ignore_case))) {
-            ++p;
-            ++t;
-        } else if (star != pattern.npos) {
-            p = star + 1;
-            t = ++taken;
-        } else {
-            return false;
-        }
-    }
-    return pattern.find_first_not_of('*', p) == pattern.npos;
-}
-
 bool looks_at_resources(const Policy& policy) {
     return std::any_of(policy.begin(), policy.end(), [](const PolicyStatement& statement) {
         return !statement.elsewhere &&
@@ -128,24 +93,32 @@ bool looks_at_resources(const Policy& policy) {
     });
 }
 
-PolicyDecision decide(std::span<const Policy> policies, const PolicyRequest& request) {
-    PolicyDecision decision = PolicyDecision::not_allowed;
+const PolicyStatement* find_denial(std::span<const Policy> policies, const PolicyRequest& request) {
     for (const Policy& policy : policies) {
         for (const PolicyStatement& statement : policy) {
-            if (!matches(statement, request)) {
-                continue;
+            if (!statement.allow && matches(statement, request)) {
+                return &statement;
             }
-            if (!statement.allow) {
-                return PolicyDecision::denied;
-            }
-            decision = PolicyDecision::allowed;
         }
     }
-    return decision;
+    return nullptr;
+}
+
+PolicyDecision decide(std::span<const Policy> policies, const PolicyRequest& request) {
+    if (find_denial(policies, request) != nullptr) {
+        return PolicyDecision::denied;
+    }
+    const bool allowed = std::any_of(policies.begin(), policies.end(), [&](const Policy& policy) {
+        return std::any_of(policy.begin(), policy.end(), [&](const PolicyStatement& statement) {
+            return statement.allow && matches(statement, request);
+        });
+    });
+    return allowed ? PolicyDecision::allowed : PolicyDecision::not_allowed;
 }
 
 Trust trust_of(const Policy& trust, const PolicyRequest& request, std::string_view session_arn) {
-    const std::string account(request.account);
+    const std::string account = first_of(request.call, "aws:principalaccount");
+    const std::string principal = first_of(request.call, "aws:principalarn");
     const std::string root = "arn:aws:iam::" + account + ":root";
     Trust found = Trust::none;
     for (const PolicyStatement& statement : trust) {
@@ -153,9 +126,10 @@ Trust trust_of(const Policy& trust, const PolicyRequest& request, std::string_vi
             return std::find(statement.principals.begin(), statement.principals.end(), text) !=
                    statement.principals.end();
         };
-        const auto means = [&](std::string_view arn) { return arn != root && names(arn); };
-        const bool named =
-            means(session_arn) || (request.principal_arn && means(*request.principal_arn));
+        const auto means = [&](std::string_view arn) {
+            return !arn.empty() && arn != root && names(arn);
+        };
+        const bool named = means(session_arn) || means(principal);
         const bool of_account = statement.anybody || names(account) || names(root);
         if ((!named && !of_account) || !matches(statement, request)) {
             continue;
@@ -168,13 +142,13 @@ Trust trust_of(const Policy& trust, const PolicyRequest& request, std::string_vi
     return found;
 }
 
-// A service says nothing of itself that conditions look at: none holds but those that say "not".
-bool trusts_service(const Policy& trust, std::string_view service) {
+bool trusts_service(const Policy& trust, std::string_view service, const PolicyFacts& call) {
     bool trusted = false;
+    const PolicyRequest request{kAssumeRole, call};
     for (const PolicyStatement& statement : trust) {
         const bool named = std::find(statement.services.begin(), statement.services.end(),
                                      service) != statement.services.end();
-        if (!matches(statement, {kAssumeRole, {}, {}})) {
+        if (!matches(statement, request)) {
             continue;
         }
         if (!statement.allow && (named || statement.anybody)) {

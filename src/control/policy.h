@@ -4,9 +4,9 @@
 //
 // What a document says is either understood here or refused when it is given: nothing in an
 // accepted document is passed over. Understood: Effect, Action and NotAction with wildcards,
-// Resource and NotResource, and the conditions of control/policy_conditions.h. A statement all of
-// whose actions are of services that are not served here may name any condition: it matches no
-// call.
+// Resource and NotResource, the conditions of control/policy_conditions.h and the variables of
+// control/policy_text.h. A statement all of whose actions are of services that are not served here
+// may name any condition: it matches no call.
 //
 // A call that touches several resources is decided for each of them; control/authorization.h does
 // that.
@@ -14,13 +14,14 @@
 // Errors: MalformedPolicyDocument, with what is wrong. Thread model: plain values, pure functions.
 #pragma once
 
-#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "control/policy_conditions.h"
+#include "control/policy_facts.h"
+#include "control/policy_text.h"
 #include "util/result.h"
 
 namespace kiln::control {
@@ -29,12 +30,13 @@ namespace kiln::control {
 inline constexpr std::size_t kMaxPolicyBytes = 131'072;
 
 struct PolicyStatement {
+    std::string sid;
     bool allow = false;
     bool all_but = false;              // NotAction
     std::vector<std::string> actions;  // "*", "ec2:Describe*"
     // IAM-7. Of identity policies; a trust policy is about its role.
-    bool all_but_resources = false;      // NotResource
-    std::vector<std::string> resources;  // ARNs with wildcards; none: all
+    bool all_but_resources = false;     // NotResource
+    std::vector<PolicyText> resources;  // ARNs with wildcards; none: all
     std::vector<PolicyCondition> conditions;
     bool elsewhere = false;  // of services that are not served here alone
     // Of trust policies:
@@ -67,12 +69,9 @@ enum class ResourceView {
 // A call, as policies see it.
 struct PolicyRequest {
     std::string_view action;  // "ec2:RunInstances"
-    std::string_view region;
-    std::string_view account;  // of the caller
-    // What trust policies look at besides. Absent is not empty: no value equals it.
-    std::optional<std::string_view> principal_arn{};  // of the user or role that calls
-    std::optional<std::string_view> external_id{};
-    std::optional<std::string_view> session_name{};
+    // Of who calls, when and how; for trust policies also of the AssumeRole. The caller's account
+    // is aws:PrincipalAccount, the user or role that calls aws:PrincipalArn.
+    PolicyFacts call{};
     // Null: it touches nothing that has an ARN, and is about "*".
     const PolicyResource* resource = nullptr;
     ResourceView view = ResourceView::exact;
@@ -82,18 +81,18 @@ enum class PolicyDecision { allowed, denied, not_allowed };  // denied: by a Den
 
 // A Deny that matches wins; without an Allow that matches nothing is allowed.
 PolicyDecision decide(std::span<const Policy> policies, const PolicyRequest& request);
+// The first Deny that matches; null where none does.
+const PolicyStatement* find_denial(std::span<const Policy> policies, const PolicyRequest& request);
 
-// IAM-9: whether `service` ("ec2.amazonaws.com") may take a role with this trust policy.
-bool trusts_service(const Policy& trust, std::string_view service);
+// IAM-9: whether `service` ("ec2.amazonaws.com") may take a role with this trust policy. `call`: of
+// the moment and the place, since a service says nothing of itself.
+bool trusts_service(const Policy& trust, std::string_view service, const PolicyFacts& call);
 
 // IAM-17: whether a trust policy lets somebody take the role. `caller`: the account is trusted, and
 // says itself who of it may; `principal`: the user, role or session is named.
 enum class Trust { none, caller_account, principal, denied };
 // `session_arn`: of the caller, as GetCallerIdentity says.
 Trust trust_of(const Policy& trust, const PolicyRequest& request, std::string_view session_arn);
-
-// '*' is any run of characters, '?' any one.
-bool wildcard_match(std::string_view pattern, std::string_view text, bool ignore_case);
 
 // Whether some statement looks at more of a call than its action, its region and who calls: else
 // what it touches need not be found out.

@@ -4,17 +4,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <optional>
 
-#include "control/policy.h"
+#include "control/policy_keys.h"
 #include "util/strings.h"
 
 namespace kiln::control {
 namespace {
 
-constexpr std::size_t kArnParts = 6;
+constexpr std::size_t kArnColons = 5;
 
 struct Operator {
     std::string_view name;
@@ -22,7 +21,7 @@ struct Operator {
     bool negated = false;
     bool ignore_case = false;
     bool wildcards = false;
-    NumberOrder order = NumberOrder::equal;
+    ValueOrder order = ValueOrder::equal;
 };
 constexpr Operator kOperators[] = {
     {"stringequals", ConditionTest::text},
@@ -38,83 +37,42 @@ constexpr Operator kOperators[] = {
     {"arnnotlike", ConditionTest::arn, true, false, true},
     {"numericequals", ConditionTest::number},
     {"numericnotequals", ConditionTest::number, true},
-    {"numericlessthan", ConditionTest::number, false, false, false, NumberOrder::less},
+    {"numericlessthan", ConditionTest::number, false, false, false, ValueOrder::less},
     {"numericlessthanequals", ConditionTest::number, false, false, false,
-     NumberOrder::less_or_equal},
-    {"numericgreaterthan", ConditionTest::number, false, false, false, NumberOrder::greater},
+     ValueOrder::less_or_equal},
+    {"numericgreaterthan", ConditionTest::number, false, false, false, ValueOrder::greater},
     {"numericgreaterthanequals", ConditionTest::number, false, false, false,
-     NumberOrder::greater_or_equal},
+     ValueOrder::greater_or_equal},
+    {"dateequals", ConditionTest::date},
+    {"datenotequals", ConditionTest::date, true},
+    {"datelessthan", ConditionTest::date, false, false, false, ValueOrder::less},
+    {"datelessthanequals", ConditionTest::date, false, false, false, ValueOrder::less_or_equal},
+    {"dategreaterthan", ConditionTest::date, false, false, false, ValueOrder::greater},
+    {"dategreaterthanequals", ConditionTest::date, false, false, false,
+     ValueOrder::greater_or_equal},
     {"bool", ConditionTest::boolean},
+    {"ipaddress", ConditionTest::address},
+    {"notipaddress", ConditionTest::address, true},
     {"null", ConditionTest::absent},
 };
-
-enum class KeyType { text, arn, number, boolean };
-enum class KeyScope { call, resource, trust };
-struct Key {
-    std::string_view name;  // one that ends in '/' is followed by the key of a tag
-    KeyType type = KeyType::text;
-    KeyScope scope = KeyScope::resource;
-};
-constexpr Key kKeys[] = {
-    {"aws:requestedregion", KeyType::text, KeyScope::call},
-    {"ec2:region", KeyType::text, KeyScope::call},
-    {"aws:principalaccount", KeyType::text, KeyScope::call},
-    {"aws:principalarn", KeyType::arn, KeyScope::call},
-    {"sts:externalid", KeyType::text, KeyScope::trust},
-    {"sts:rolesessionname", KeyType::text, KeyScope::trust},
-    {"aws:requesttag/"},
-    {"aws:tagkeys"},
-    {"aws:resourcetag/"},
-    {"ec2:resourcetag/"},
-    {"ec2:createaction"},
-    {"ec2:owner"},
-    {"ec2:public", KeyType::boolean},
-    {"ec2:imageid"},
-    {"ec2:imagetype"},
-    {"ec2:rootdevicetype"},
-    {"ec2:instanceid"},
-    {"ec2:instancetype"},
-    {"ec2:instanceprofile", KeyType::arn},
-    {"ec2:availabilityzone"},
-    {"ec2:volumeid"},
-    {"ec2:volumesize", KeyType::number},
-    {"ec2:volumetype"},
-    {"ec2:volumeiops", KeyType::number},
-    {"ec2:volumethroughput", KeyType::number},
-    {"ec2:encrypted", KeyType::boolean},
-    {"ec2:parentsnapshot", KeyType::arn},
-    {"ec2:parentvolume", KeyType::arn},
-    {"ec2:snapshotid"},
-    {"ec2:vpc", KeyType::arn},
-    {"ec2:vpcid"},
-    {"ec2:subnet", KeyType::arn},
-    {"ec2:subnetid"},
-    {"ec2:securitygroupid"},
-    {"ec2:keypairname"},
-    {"ec2:keypairtype"},
-    {"iam:passedtoservice"},
-};
-
-const Key* find_key(std::string_view key) {
-    const auto* found = std::find_if(std::begin(kKeys), std::end(kKeys), [&](const Key& k) {
-        return k.name.ends_with('/') ? key.size() > k.name.size() && key.starts_with(k.name)
-                                     : key == k.name;
-    });
-    return found == std::end(kKeys) ? nullptr : found;
-}
 
 // Nothing where an operator of numbers, say, is asked of what is none.
 bool fits(ConditionTest test, KeyType type) {
     switch (test) {
         case ConditionTest::text:
+            return type != KeyType::address;  // an address has several spellings
         case ConditionTest::absent:
             return true;
         case ConditionTest::arn:
             return type == KeyType::arn;
         case ConditionTest::number:
-            return type == KeyType::number;
+            return type == KeyType::number || type == KeyType::epoch;
+        case ConditionTest::date:
+            return type == KeyType::date || type == KeyType::epoch;
         case ConditionTest::boolean:
             return type == KeyType::boolean;
+        case ConditionTest::address:
+            return type == KeyType::address;
     }
     return false;
 }
@@ -126,79 +84,55 @@ std::optional<double> number(std::string_view text) {
                                                                     : std::nullopt;
 }
 
-bool in_order(NumberOrder order, double actual, double wanted) {
+template <class T>
+bool in_order(ValueOrder order, T actual, T wanted) {
     switch (order) {
-        case NumberOrder::equal:
+        case ValueOrder::equal:
             return actual == wanted;
-        case NumberOrder::less:
+        case ValueOrder::less:
             return actual < wanted;
-        case NumberOrder::less_or_equal:
+        case ValueOrder::less_or_equal:
             return actual <= wanted;
-        case NumberOrder::greater:
+        case ValueOrder::greater:
             return actual > wanted;
-        case NumberOrder::greater_or_equal:
+        case ValueOrder::greater_or_equal:
             return actual >= wanted;
     }
     return false;
 }
 
-bool equal(const PolicyCondition& condition, std::string_view wanted, std::string_view actual) {
+template <class T>
+bool compare(const PolicyCondition& condition, const std::optional<T>& actual,
+             const std::optional<T>& wanted) {
+    return actual && wanted && in_order(condition.order, *actual, *wanted);
+}
+
+bool equal(const PolicyCondition& condition, const Pattern& pattern, const std::string& actual) {
+    if (condition.test == ConditionTest::arn) {
+        return arn_match(pattern, actual);
+    }
+    if (condition.test == ConditionTest::text && condition.wildcards) {
+        return wildcard_match(pattern, actual, condition.ignore_case);
+    }
+    const std::string wanted = plain_text(pattern);
     switch (condition.test) {
-        case ConditionTest::arn:
-            return arn_match(wanted, actual);
-        case ConditionTest::number: {
-            const auto a = number(actual);
-            const auto w = number(wanted);
-            return a && w && in_order(condition.order, *a, *w);
-        }
+        case ConditionTest::number:
+            return compare(condition, number(actual), number(wanted));
+        case ConditionTest::date:
+            return compare(condition, policy_time(actual), policy_time(wanted));
         case ConditionTest::boolean:
             return to_lower(wanted) == actual;
+        case ConditionTest::address:
+            return in_address_range(wanted, actual);
         case ConditionTest::text:
+        case ConditionTest::arn:
         case ConditionTest::absent:
             break;
-    }
-    if (condition.wildcards) {
-        return wildcard_match(wanted, actual, condition.ignore_case);
     }
     return condition.ignore_case ? to_lower(wanted) == to_lower(actual) : wanted == actual;
 }
 
-bool among(const PolicyCondition& condition, const std::string& actual) {
-    return std::any_of(condition.values.begin(), condition.values.end(),
-                       [&](const std::string& wanted) { return equal(condition, wanted, actual); });
-}
-
 }  // namespace
-
-void PolicyFacts::add(std::string_view key, std::string value) {
-    const std::string name = to_lower(key);
-    for (auto& [present, values] : entries_) {
-        if (present == name) {
-            values.push_back(std::move(value));
-            return;
-        }
-    }
-    entries_.emplace_back(name, std::vector{std::move(value)});
-}
-
-void PolicyFacts::set(std::string_view key, std::string value) {
-    std::erase_if(entries_, [&](const auto& entry) { return entry.first == to_lower(key); });
-    add(key, std::move(value));
-}
-
-void PolicyFacts::add_all(const PolicyFacts& others) {
-    for (const auto& [key, values] : others.entries_) {
-        for (const std::string& value : values) {
-            add(key, value);
-        }
-    }
-}
-
-const std::vector<std::string>* PolicyFacts::find(std::string_view key) const {
-    const auto found = std::find_if(entries_.begin(), entries_.end(),
-                                    [&](const auto& entry) { return entry.first == key; });
-    return found == entries_.end() ? nullptr : &found->second;
-}
 
 Result<PolicyCondition> make_condition(std::string_view operator_name, std::string_view key,
                                        bool trust) {
@@ -233,9 +167,8 @@ Result<PolicyCondition> make_condition(std::string_view operator_name, std::stri
         return unknown("operator", operator_name);
     }
     condition.key = to_lower(key);
-    const Key* known = find_key(condition.key);
-    if (known == nullptr || (known->scope == KeyScope::trust && !trust) ||
-        (known->scope == KeyScope::resource && trust)) {
+    const PolicyKey* known = find_policy_key(condition.key);
+    if (known == nullptr || !is_known_to(*known, trust)) {
         return unknown("key", key);
     }
     if (!fits(op->test, known->type)) {
@@ -248,46 +181,79 @@ Result<PolicyCondition> make_condition(std::string_view operator_name, std::stri
     condition.ignore_case = op->ignore_case;
     condition.wildcards = op->wildcards;
     condition.order = op->order;
-    condition.of_resource = known->scope == KeyScope::resource;
+    condition.of_resource = is_of_resource(*known, trust);
     return condition;
 }
 
-Status check_condition_value(const PolicyCondition& condition, std::string_view value) {
+Status check_condition_value(const PolicyCondition& condition, const PolicyText& value) {
+    const std::string& text = value.text();
     const auto wrong = [&](std::string_view what) {
         return Error(Code::invalid_argument,
-                     fmt::format("'{}', which a condition compares with {}, is no {}.", value,
+                     fmt::format("'{}', which a condition compares with {}, is no {}.", text,
                                  condition.key, what));
     };
-    const std::string lower = to_lower(value);
+    const std::string lower = to_lower(text);
     switch (condition.test) {
         case ConditionTest::boolean:
         case ConditionTest::absent:
             return lower == "true" || lower == "false" ? ok() : Status(wrong("boolean"));
         case ConditionTest::number:
-            return number(value) ? ok() : Status(wrong("number"));
-        case ConditionTest::arn:
-            return std::count(value.begin(), value.end(), ':') + 1 >=
-                           static_cast<std::ptrdiff_t>(kArnParts)
+            return number(text) ? ok() : Status(wrong("number"));
+        case ConditionTest::date:
+            return policy_time(text)
                        ? ok()
-                       : Status(wrong("ARN"));
+                       : Status(wrong("date of ISO 8601 nor a number of seconds since 1970"));
+        case ConditionTest::address:
+            return is_address_range(text) ? ok() : Status(wrong("address or range of addresses"));
+        case ConditionTest::arn:
+            return value.colons() >= kArnColons ? ok() : Status(wrong("ARN"));
         case ConditionTest::text:
             return ok();
     }
     return ok();
 }
 
-bool holds(const PolicyCondition& condition, const std::vector<std::string>* actual) {
+Result<bool> check_variables(const PolicyText& text, bool trust) {
+    bool of_resource = false;
+    for (const std::string_view key : text.keys()) {
+        const PolicyKey* known = find_policy_key(key);
+        if (known == nullptr || !is_known_to(*known, trust) || known->several) {
+            return Error(
+                Code::invalid_argument,
+                fmt::format(
+                    "The policy variable ${{{}}} is not supported by this "
+                    "server{}.",
+                    key,
+                    known != nullptr && known->several ? ": the key may have several values" : ""));
+        }
+        of_resource = of_resource || is_of_resource(*known, trust);
+    }
+    return of_resource;
+}
+
+bool holds(const PolicyCondition& condition, const FindFact& find) {
+    const auto* actual = find(condition.key);
     if (condition.test == ConditionTest::absent) {
-        return std::any_of(
-            condition.values.begin(), condition.values.end(),
-            [&](const std::string& wanted) { return (to_lower(wanted) == "true") == !actual; });
+        return std::any_of(condition.values.begin(), condition.values.end(),
+                           [&](const PolicyText& wanted) {
+                               return (to_lower(wanted.text()) == "true") == (actual == nullptr);
+                           });
     }
     if (actual == nullptr) {
         return condition.if_exists || condition.quantifier == Quantifier::all ||
                (condition.negated && condition.quantifier == Quantifier::none);
     }
+    std::vector<Pattern> wanted;
+    for (const PolicyText& value : condition.values) {
+        if (auto pattern = value.resolve(find)) {
+            wanted.push_back(std::move(*pattern));
+        }
+    }
     const auto passes = [&](const std::string& value) {
-        return among(condition, value) != condition.negated;
+        const bool among = std::any_of(wanted.begin(), wanted.end(), [&](const Pattern& pattern) {
+            return equal(condition, pattern, value);
+        });
+        return among != condition.negated;
     };
     switch (condition.quantifier) {
         case Quantifier::any:
@@ -300,20 +266,6 @@ bool holds(const PolicyCondition& condition, const std::vector<std::string>* act
     // Of a key with several values: one of them, or, where it says "not", none of them.
     return condition.negated ? std::all_of(actual->begin(), actual->end(), passes)
                              : std::any_of(actual->begin(), actual->end(), passes);
-}
-
-bool arn_match(std::string_view pattern, std::string_view arn) {
-    for (std::size_t part = 1; part < kArnParts; ++part) {
-        const auto p = pattern.find(':');
-        const auto a = arn.find(':');
-        if (p == pattern.npos || a == arn.npos ||
-            !wildcard_match(pattern.substr(0, p), arn.substr(0, a), false)) {
-            return false;
-        }
-        pattern.remove_prefix(p + 1);
-        arn.remove_prefix(a + 1);
-    }
-    return wildcard_match(pattern, arn, false);
 }
 
 }  // namespace kiln::control

@@ -107,21 +107,36 @@ Status take_actions(const json& from, PolicyStatement& out) {
     return ok();
 }
 
-Status check_variables(const std::string& text) {
-    return text.find("${") == text.npos
-               ? ok()
-               : Status(malformed("Policy variables are not supported by this server: '" + text +
-                                  "'."));
+constexpr std::string_view kVariables = "2012-10-17";  // the version that has them
+
+// How a document is to be read.
+struct Reading {
+    bool trust = false;
+    bool variables = false;
+};
+
+Result<PolicyText> read_text(const std::string& text, const Reading& reading) {
+    if (!reading.variables) {
+        return PolicyText::plain(text);
+    }
+    auto parsed = PolicyText::parse(text);
+    return parsed ? std::move(parsed) : Result<PolicyText>(malformed(parsed.error().message()));
 }
 
-// IAM-7: "*", or arn:aws:SERVICE:REGION:ACCOUNT:REST with wildcards in the last three.
-Status check_resource(const std::string& text) {
+// IAM-7: "*", or arn:aws:SERVICE:REGION:ACCOUNT:REST with wildcards in the last three, and
+// variables in the last (IAM-33).
+Status check_resource(const PolicyText& resource) {
+    const std::string& text = resource.text();
     if (text == "*") {
         return ok();
     }
-    TRY(check_variables(text));
+    constexpr std::size_t kArnColons = 5;
     const auto parts = split(text, ':');
-    if (parts.size() < 6 || parts[0] != "arn") {
+    if (resource.has_variable_before_colon(kArnColons)) {
+        return malformed("A policy variable may stand only after the fifth colon of an ARN: '" +
+                         text + "'.");
+    }
+    if (parts.size() <= kArnColons || parts[0] != "arn") {
         return malformed("Resource " + text + " must be in ARN format or \"*\".");
     }
     if (parts[1] != "aws") {
@@ -132,18 +147,24 @@ Status check_resource(const std::string& text) {
         return malformed("Resource vendor must be fully qualified and cannot contain regexes: '" +
                          text + "'.");
     }
-    return ok();
+    const auto variables = check_variables(resource, false);
+    return variables ? ok() : Status(malformed(variables.error().message()));
 }
 
-Status take_resources(const json& from, PolicyStatement& out) {
+Status take_resources(const json& from, PolicyStatement& out, const Reading& reading) {
     out.all_but_resources = from.contains("NotResource");
     if (out.all_but_resources == from.contains("Resource")) {
         return malformed("Policy statement must contain resources.");
     }
-    TRY_ASSIGN(out.resources,
+    TRY_ASSIGN(const auto resources,
                texts(from[out.all_but_resources ? "NotResource" : "Resource"], "Resource"));
-    for (const std::string& resource : out.resources) {
-        TRY(out.elsewhere ? ok() : check_resource(resource));
+    for (const std::string& resource : resources) {
+        if (out.elsewhere) {
+            out.resources.push_back(PolicyText::plain(resource));
+            continue;
+        }
+        TRY_ASSIGN(out.resources.emplace_back(), read_text(resource, reading));
+        TRY(check_resource(out.resources.back()));
     }
     return ok();
 }
@@ -154,7 +175,8 @@ json as_texts(const json& values, ConditionTest test) {
     for (json& value : list) {
         const bool boolean = test == ConditionTest::boolean || test == ConditionTest::absent;
         if ((value.is_boolean() && boolean) ||
-            (value.is_number() && test == ConditionTest::number)) {
+            (value.is_number() && test == ConditionTest::number) ||
+            (value.is_number_integer() && test == ConditionTest::date)) {
             value = value.dump();
         }
     }
@@ -163,23 +185,29 @@ json as_texts(const json& values, ConditionTest test) {
 
 // IAM-8
 Result<PolicyCondition> parse_condition(const std::string& operator_name, const std::string& key,
-                                        const json& values, bool trust) {
-    auto condition = make_condition(operator_name, key, trust);
+                                        const json& values, const Reading& reading) {
+    auto condition = make_condition(operator_name, key, reading.trust);
     if (!condition) {
         return malformed(condition.error().message());
     }
-    TRY_ASSIGN(condition->values, texts(as_texts(values, condition->test), key));
-    for (const std::string& value : condition->values) {
-        TRY(check_variables(value));
+    TRY_ASSIGN(const auto given, texts(as_texts(values, condition->test), key));
+    for (const std::string& text : given) {
+        TRY_ASSIGN(auto value, read_text(text, reading));
         const Status sound = check_condition_value(*condition, value);
         if (!sound) {
             return malformed(sound.error().message());
         }
+        const auto of_resource = check_variables(value, reading.trust);
+        if (!of_resource) {
+            return malformed(of_resource.error().message());
+        }
+        condition->of_resource = condition->of_resource || *of_resource;
+        condition->values.push_back(std::move(value));
     }
     return condition;
 }
 
-Status take_conditions(const json& from, PolicyStatement& out, bool trust) {
+Status take_conditions(const json& from, PolicyStatement& out, const Reading& reading) {
     const auto given = from.find("Condition");
     if (given == from.end()) {
         return ok();
@@ -196,7 +224,7 @@ Status take_conditions(const json& from, PolicyStatement& out, bool trust) {
                 continue;
             }
             TRY_ASSIGN(out.conditions.emplace_back(),
-                       parse_condition(operator_name, key, values, trust));
+                       parse_condition(operator_name, key, values, reading));
         }
     }
     return ok();
@@ -220,10 +248,11 @@ Status take_effect(const json& from, PolicyStatement& out) {
         return syntax("a statement's Effect is Allow or Deny.");
     }
     out.allow = *effect == "Allow";
+    out.sid = from.value("Sid", "");
     return ok();
 }
 
-Result<PolicyStatement> identity_statement(const json& from) {
+Result<PolicyStatement> identity_statement(const json& from, const Reading& reading) {
     if (from.contains("Principal") || from.contains("NotPrincipal")) {
         return malformed("Policy document should not specify a principal.");
     }
@@ -232,8 +261,8 @@ Result<PolicyStatement> identity_statement(const json& from) {
     PolicyStatement statement;
     TRY(take_effect(from, statement));
     TRY(take_actions(from, statement));
-    TRY(take_resources(from, statement));
-    TRY(take_conditions(from, statement, false));
+    TRY(take_resources(from, statement, reading));
+    TRY(take_conditions(from, statement, reading));
     return statement;
 }
 
@@ -262,7 +291,7 @@ Status take_principal(const json& from, PolicyStatement& out) {
     return ok();
 }
 
-Result<PolicyStatement> trust_statement(const json& from) {
+Result<PolicyStatement> trust_statement(const json& from, const Reading& reading) {
     if (from.contains("Resource") || from.contains("NotResource")) {
         return malformed("Has prohibited field Resource.");
     }
@@ -279,7 +308,7 @@ Result<PolicyStatement> trust_statement(const json& from) {
         }
     }
     TRY(take_principal(from, statement));
-    TRY(take_conditions(from, statement, true));
+    TRY(take_conditions(from, statement, reading));
     if (statement.allow && !statement.services.empty() && !statement.conditions.empty()) {
         return malformed(
             "Condition is not supported by this server for services in trust policies.");
@@ -287,9 +316,7 @@ Result<PolicyStatement> trust_statement(const json& from) {
     return statement;
 }
 
-using ParseStatement = Result<PolicyStatement> (*)(const json&);
-
-Result<Policy> parse(std::string_view text, ParseStatement parse_statement) {
+Result<Policy> parse(std::string_view text, bool trust) {
     if (text.size() > kMaxPolicyBytes) {
         return syntax(fmt::format("the document is longer than {} bytes.", kMaxPolicyBytes));
     }
@@ -299,7 +326,7 @@ Result<Policy> parse(std::string_view text, ParseStatement parse_statement) {
     }
     TRY(check_members(*document, {"Version", "Id", "Statement"}));
     const auto version = document->find("Version");
-    if (version != document->end() && *version != "2012-10-17" && *version != "2008-10-17") {
+    if (version != document->end() && *version != kVariables && *version != "2008-10-17") {
         return syntax("Version is 2012-10-17 or 2008-10-17.");
     }
     const auto given = document->find("Statement");
@@ -307,12 +334,15 @@ Result<Policy> parse(std::string_view text, ParseStatement parse_statement) {
         return syntax("there is no Statement.");
     }
     const json list = given->is_array() ? *given : json::array({*given});
+    // Without a version it is the older one.
+    const Reading reading{trust, version != document->end() && *version == kVariables};
     Policy policy;
     for (const json& item : list) {
         if (!item.is_object()) {
             return syntax("a statement is no object.");
         }
-        TRY_ASSIGN(policy.emplace_back(), parse_statement(item));
+        TRY_ASSIGN(policy.emplace_back(),
+                   trust ? trust_statement(item, reading) : identity_statement(item, reading));
     }
     if (policy.empty()) {
         return syntax("there is no Statement.");
@@ -323,11 +353,11 @@ Result<Policy> parse(std::string_view text, ParseStatement parse_statement) {
 }  // namespace
 
 Result<Policy> parse_identity_policy(std::string_view text) {
-    return parse(text, identity_statement);
+    return parse(text, false);
 }
 
 Result<Policy> parse_trust_policy(std::string_view text) {
-    return parse(text, trust_statement);
+    return parse(text, true);
 }
 
 }  // namespace kiln::control

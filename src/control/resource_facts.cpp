@@ -134,6 +134,7 @@ PolicyResource resource_of(const Caller& caller, const model::Snapshot& snapshot
     PolicyResource resource = owned(caller, snapshot.owner_id.str(), "snapshot", snapshot.id.str());
     PolicyFacts& facts = resource.facts;
     facts.add("ec2:SnapshotID", snapshot.id.str());
+    facts.add("ec2:SnapshotTime", policy_seconds(snapshot.created));
     facts.add("ec2:VolumeSize", std::to_string(snapshot.volume_size_gib));
     facts.add("ec2:Encrypted", text(snapshot.encrypted));
     if (!snapshot.volume_id.empty()) {
@@ -168,6 +169,11 @@ PolicyResource resource_of(const Caller& caller, const model::Instance& instance
     if (instance.profile) {
         facts.add("ec2:InstanceProfile", instance.profile->arn);
     }
+    facts.add("ec2:EbsOptimized", text(instance.ebs_optimized));
+    // There are no others here.
+    facts.add("ec2:Tenancy", "default");
+    facts.add("ec2:InstanceMarketType", "on-demand");
+    add_metadata_options(facts, instance.metadata_options);
     return resource;
 }
 
@@ -204,6 +210,10 @@ PolicyResource interface_of(const Caller& caller, const model::Instance& instanc
     PolicyResource resource = bare_resource(caller, "network-interface", id.empty() ? "*" : id);
     add_network(resource.facts, caller, instance.vpc_id, instance.subnet_id,
                 instance.availability_zone);
+    if (!id.empty()) {
+        resource.facts.add("ec2:NetworkInterfaceID", id);
+    }
+    resource.facts.add("ec2:AssociatePublicIpAddress", text(!instance.no_public_ip));
     return resource;
 }
 
@@ -227,11 +237,18 @@ void add_tags(PolicyFacts& facts, const std::vector<model::Tag>& tags) {
     }
 }
 
-void add_request_tags(PolicyFacts& facts, const std::vector<model::Tag>& tags) {
-    for (const model::Tag& tag : tags) {
-        facts.add("aws:RequestTag/" + tag.key, tag.value);
-        facts.add("aws:TagKeys", tag.key);
+void add_template(PolicyFacts& facts, const std::string& template_arn, bool of_template) {
+    if (!template_arn.empty()) {
+        facts.set("ec2:LaunchTemplate", template_arn);
     }
+    facts.set("ec2:IsLaunchTemplateResource", text(of_template));
+}
+
+void add_metadata_options(PolicyFacts& facts, const model::MetadataOptions& options) {
+    facts.set("ec2:MetadataHttpEndpoint", options.endpoint_enabled ? "enabled" : "disabled");
+    facts.set("ec2:MetadataHttpTokens", options.tokens_required ? "required" : "optional");
+    facts.set("ec2:MetadataHttpPutResponseHopLimit", std::to_string(options.hop_limit));
+    facts.set("ec2:InstanceMetadataTags", options.instance_tags_enabled ? "enabled" : "disabled");
 }
 
 void add_tag_keys(PolicyFacts& facts, const std::vector<std::string>& keys) {

@@ -63,5 +63,9 @@ void add_tags(PolicyFacts& facts, const std::vector<model::Tag>& tags);
 void add_request_tags(PolicyFacts& facts, const std::vector<model::Tag>& tags);
 // aws:TagKeys alone: of tags that go, whatever their values.
 void add_tag_keys(PolicyFacts& facts, const std::vector<std::string>& keys);
+// ec2:LaunchTemplate, of the ARN or empty for none; and ec2:IsLaunchTemplateResource.
+void add_template(PolicyFacts& facts, const std::string& template_arn, bool of_template);
+// The keys of an instance's options of its metadata.
+void add_metadata_options(PolicyFacts& facts, const model::MetadataOptions& options);
 
 }  // namespace kiln::control

@@ -13,9 +13,11 @@ namespace {
 constexpr std::string_view kSecretKey = "session_secret";
 constexpr std::uint8_t kOfInstance = 1;  // versions
 constexpr std::uint8_t kOfRequest = 2;
+constexpr std::uint8_t kWithTags = 3;
 constexpr std::size_t kTimesBytes = 1 + 8 + 8;
 constexpr std::size_t kAccountBytes = 12;
 constexpr std::size_t kSubjectBytes = 21;
+// A policy and tags of 2,048 bytes, the lengths of 50 tags, and the rest.
 constexpr std::size_t kMaxTokenCharacters = 4096;
 
 UnixMillis get_time(ByteView bytes) {
@@ -45,7 +47,8 @@ Bytes Sessions::derive(std::string_view purpose, ByteView payload) const {
 }
 
 Bytes Sessions::payload_of(const Claim& claim) {
-    Bytes payload{claim.of_instance ? kOfInstance : kOfRequest};
+    const std::uint8_t of_request = claim.tags.empty() ? kOfRequest : kWithTags;
+    Bytes payload{claim.of_instance ? kOfInstance : of_request};
     append_i64(payload, claim.issued.value);
     append_i64(payload, claim.expires.value);
     append_text(payload, claim.account.str());
@@ -57,6 +60,9 @@ Bytes Sessions::payload_of(const Claim& claim) {
         payload.push_back(static_cast<std::uint8_t>(claim.name.size()));
     }
     append_text(payload, claim.name);
+    if (!claim.tags.empty()) {
+        append_session_tags(payload, claim.tags);
+    }
     append_text(payload, claim.policy);
     return payload;
 }
@@ -104,6 +110,7 @@ SessionKeys Sessions::assume(const model::Role& role, const RoleSessionSpec& spe
     claim.subject = role.id.str();
     claim.name = spec.name;
     claim.policy = spec.policy;
+    claim.tags = spec.tags;
     return new_session(std::move(claim), spec.life);
 }
 
@@ -114,6 +121,20 @@ SessionKeys Sessions::session_of(const model::AccountId& account, const model::U
     claim.kind = user.empty() ? Identity::Kind::account : Identity::Kind::user;
     claim.subject = user.str();
     return new_session(std::move(claim), life);
+}
+
+// What comes behind the kind in versions 2 and 3.
+bool Sessions::read_session(ByteView rest, bool with_tags, Claim& claim) {
+    ByteReader reader(rest);
+    if (claim.kind != Identity::Kind::account) {
+        claim.subject = as_text(reader.bytes(kSubjectBytes));
+    }
+    claim.name = as_text(reader.bytes(reader.le<std::uint8_t>()));
+    if (with_tags) {
+        claim.tags = read_session_tags(reader);
+    }
+    claim.policy = as_text(reader.bytes(reader.remaining()));
+    return reader.ok();
 }
 
 // The payload is whole: we made it.
@@ -129,8 +150,9 @@ std::optional<Sessions::Claim> Sessions::read_payload(ByteView payload) {
         return std::nullopt;
     }
     Claim claim;
-    claim.of_instance = payload.front() == kOfInstance;
-    if (!claim.of_instance && payload.front() != kOfRequest) {
+    const std::uint8_t version = payload.front();
+    claim.of_instance = version == kOfInstance;
+    if (!claim.of_instance && version != kOfRequest && version != kWithTags) {
         return std::nullopt;
     }
     claim.issued = get_time(payload.subspan(1));
@@ -147,16 +169,9 @@ std::optional<Sessions::Claim> Sessions::read_payload(ByteView payload) {
         return std::nullopt;
     }
     claim.kind = static_cast<Identity::Kind>(kind);
-    if (claim.kind != Identity::Kind::account) {
-        claim.subject = take(kSubjectBytes);
-    }
-    if (at == payload.size()) {
-        return std::nullopt;
-    }
-    const std::size_t name_bytes = payload[at++];
-    claim.name = take(name_bytes);
-    claim.policy = take(payload.size() - at);
-    return claim;
+    return read_session(payload.subspan(at), version == kWithTags, claim)
+               ? std::optional(std::move(claim))
+               : std::nullopt;
 }
 
 std::optional<Sessions::Claim> Sessions::open(std::string_view token) const {
@@ -177,13 +192,13 @@ std::optional<Sessions::Claim> Sessions::open(std::string_view token) const {
 Result<IdentityPtr> Sessions::identify(catalog::Transaction& tx, const Claim& claim) {
     switch (claim.kind) {
         case Identity::Kind::account:
-            return identity_of(claim.account);
+            return identity_of(claim.account, claim.issued);
         case Identity::Kind::user: {
             TRY_ASSIGN(const auto user, tx.users().find(model::UserId(claim.subject)));
             if (!user || user->owner_id != claim.account) {
                 return unknown_token();
             }
-            return identity_of(*user, true);
+            return identity_of(*user, claim.issued);
         }
         case Identity::Kind::role:
             break;
@@ -198,7 +213,7 @@ Result<IdentityPtr> Sessions::identify(catalog::Transaction& tx, const Claim& cl
             return unknown_token();
         }
     }
-    return identity_of(*role, claim.name, claim.policy);
+    return identity_of(*role, {claim.name, claim.issued, claim.policy, claim.tags});
 }
 
 Result<SessionOwner> Sessions::find(const std::string& access_key_id, std::string_view token) {

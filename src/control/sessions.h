@@ -5,14 +5,16 @@
 // Nothing is kept per session. The token carries who it is for and until when, authenticated with a
 // secret of the store; the key's id and its secret follow from the token. So a token cannot be made
 // or lengthened without the store's secret, and the daemon may be restarted. What a session may do
-// is not in the token but for the policy that limits it: role, user, policies and instance are
-// looked up at each call, so that keys end with the role, the user and the instance.
+// is not in the token but for its tags and the policy that limits it: role, user, policies and
+// instance are looked up at each call, so that keys end with the role, the user and the instance.
 //
 //   token    Base64 of  payload | HMAC-SHA256 32 B over "kiln session token" 0 | payload
 //   payload  version u8 = 1 | issued, ms since 1970, i64 BE | end i64 BE | account 12 B | role 21 B
 //            | name of the session (the instance's id)
 //            version u8 = 2 | issued | end | account | kind u8 (0 account, 1 user, 2 role) | id of
 //            the user or role 21 B, or none | length of the name u8 | name | policy of the session
+//            version u8 = 3: as 2, with the tags of the session before its policy
+//            (control/session_tags.h)
 //
 // Thread-safe, blocking.
 #pragma once
@@ -49,6 +51,7 @@ struct RoleSessionSpec {
     std::string name;
     std::string policy;  // of the session; empty: it may do all the role may
     std::chrono::seconds life{3600};
+    SessionTags tags{};
 };
 
 struct SessionOwner {
@@ -86,6 +89,7 @@ class Sessions {
         std::string subject{};     // the id of the role or the user
         std::string name{};
         std::string policy{};
+        SessionTags tags{};
     };
     Sessions(catalog::Store& store, io::Clock& clock, Bytes secret)
         : store_(store), clock_(clock), secret_(std::move(secret)) {}
@@ -94,6 +98,7 @@ class Sessions {
     std::optional<Claim> open(std::string_view token) const;
     static Bytes payload_of(const Claim& claim);
     static std::optional<Claim> read_payload(ByteView payload);
+    static bool read_session(ByteView rest, bool with_tags, Claim& claim);
     SessionKeys new_session(Claim claim, std::chrono::seconds life);
     static Result<IdentityPtr> identify(catalog::Transaction& tx, const Claim& claim);
 

@@ -14,10 +14,12 @@ namespace kiln::control {
 namespace {
 
 constexpr std::string_view kAssumeRole = "sts:AssumeRole";
+constexpr std::string_view kTagSession = "sts:TagSession";
 constexpr std::int32_t kShortest = 900;
 constexpr std::int32_t kLongest = 43'200;  // of a role's keys
 constexpr std::int32_t kOneHour = 3'600;
 constexpr std::int32_t kLongestOfUser = 129'600;
+// Bytes of a session's policy, and of that and its tags together.
 constexpr std::size_t kMaxSessionPolicy = 2'048;
 constexpr std::size_t kMaxExternalId = 1'224;
 
@@ -79,33 +81,18 @@ Status check(const AssumeRoleInput& input) {
     return ok();
 }
 
-Error not_authorized(const Caller& caller, const AssumeRoleInput& input) {
+Error not_authorized(const Caller& caller, std::string_view action, const AssumeRoleInput& input) {
     return Error::api(Code::permission_denied, "AccessDenied",
                       fmt::format("User: {} is not authorized to perform: {} on resource: {}",
-                                  arn_of(caller), kAssumeRole, input.role_arn));
+                                  arn_of(caller), action, input.role_arn));
 }
 
 // IAM-17. In the role's own account, whom its trust names needs no other permission; whom it trusts
 // as one of an account does, and so does everybody of another account. A Deny always counts.
-Result<bool> may_assume(const Caller& caller, const AssumeRoleInput& input,
-                        const model::Role& role) {
-    auto trust = parse_trust_policy(role.trust_policy);
-    if (!trust) {
-        return Error(Code::data_loss,
-                     "the trust policy of " + role.id.str() + ": " + trust.error().to_string());
-    }
-    const std::string account = caller.account.str();
-    const std::string principal = principal_arn_of(caller);
-    PolicyRequest request{kAssumeRole, caller.region, account, principal};
-    PolicyResource target = resource_by_arn(model::arn_of(role));
-    add_tags(target.facts, role.tags);
-    request.resource = &target;
+bool may(const Caller& caller, const PolicyRequest& request, const Policy& trust,
+         const model::Role& role) {
     const Decision own = decide(caller, request);
-    if (input.external_id) {
-        request.external_id = *input.external_id;
-    }
-    request.session_name = input.session_name;
-    const Trust trusted = trust_of(*trust, request, arn_of(caller));
+    const Trust trusted = trust_of(trust, request, arn_of(caller));
     if (trusted == Trust::none || trusted == Trust::denied ||
         own.outcome == PolicyDecision::denied) {
         return false;
@@ -114,6 +101,53 @@ Result<bool> may_assume(const Caller& caller, const AssumeRoleInput& input,
                          decide({&*caller.identity->limit, 1}, request) != PolicyDecision::allowed;
     const bool named = trusted == Trust::principal && role.owner_id == caller.account;
     return own.outcome == PolicyDecision::allowed || (named && !limited);
+}
+
+// What policies see of the request besides the role.
+PolicyFacts request_facts(const Caller& caller, const AssumeRoleInput& input) {
+    PolicyFacts facts = call_facts(caller);
+    if (input.external_id) {
+        facts.add("sts:ExternalId", *input.external_id);
+    }
+    facts.add("sts:RoleSessionName", input.session_name);
+    add_request_tags(facts, input.tags);
+    for (const std::string& key : input.transitive_tag_keys) {
+        facts.add("sts:TransitiveTagKeys", key);
+    }
+    return facts;
+}
+
+Status check_may_assume(const Caller& caller, const AssumeRoleInput& input, const SessionTags& tags,
+                        const model::Role& role) {
+    const auto trust = parse_trust_policy(role.trust_policy);
+    if (!trust) {
+        return Error(Code::data_loss,
+                     "the trust policy of " + role.id.str() + ": " + trust.error().to_string());
+    }
+    PolicyResource target = resource_by_arn(model::arn_of(role));
+    add_tags(target.facts, role.tags);
+    PolicyRequest request{kAssumeRole, request_facts(caller, input), &target};
+    if (!may(caller, request, *trust, role)) {
+        return not_authorized(caller, kAssumeRole, input);
+    }
+    request.action = kTagSession;  // IAM-34
+    return tags.empty() || may(caller, request, *trust, role)
+               ? ok()
+               : Status(not_authorized(caller, kTagSession, input));
+}
+
+Result<SessionTags> session_tags(const Caller& caller, const AssumeRoleInput& input) {
+    TRY_ASSIGN(auto given, read_session_tags(input.tags, input.transitive_tag_keys));
+    TRY_ASSIGN(auto tags,
+               inherit_tags(caller.identity ? caller.identity->session_tags : SessionTags(),
+                            std::move(given)));
+    if (bytes_of(tags) + input.policy.size() > kMaxSessionPolicy) {
+        return Error::api(
+            Code::invalid_argument, "PackedPolicyTooLarge",
+            fmt::format("The policy and the tags of a session have up to {} bytes together.",
+                        kMaxSessionPolicy));
+    }
+    return tags;
 }
 
 // IAM-18.
@@ -137,6 +171,7 @@ Result<std::int32_t> session_seconds(const Caller& caller, const AssumeRoleInput
 
 Result<AssumedRole> TemporaryKeys::assume_role(const Caller& caller, const AssumeRoleInput& input) {
     TRY(check(input));
+    TRY_ASSIGN(const SessionTags tags, session_tags(caller, input));
     TRY_ASSIGN(const RoleName wanted, parse_role_arn(input.role_arn));
     TRY_ASSIGN(const auto role,
                store_.read([&](catalog::Transaction& tx) -> Result<std::optional<model::Role>> {
@@ -150,29 +185,27 @@ Result<AssumedRole> TemporaryKeys::assume_role(const Caller& caller, const Assum
                    return std::optional<model::Role>(std::move(found.front()));
                }));
     if (!role) {
-        return not_authorized(caller, input);
+        return not_authorized(caller, kAssumeRole, input);
     }
-    TRY_ASSIGN(const bool may, may_assume(caller, input, *role));
-    if (!may) {
-        return not_authorized(caller, input);
-    }
+    TRY(check_may_assume(caller, input, tags, *role));
     TRY_ASSIGN(const std::int32_t seconds, session_seconds(caller, input, *role));
     AssumedRole assumed;
-    assumed.keys =
-        sessions_.assume(*role, {input.session_name, input.policy, std::chrono::seconds(seconds)});
-    TRY_ASSIGN(const IdentityPtr identity, identity_of(*role, input.session_name, {}));
+    assumed.keys = sessions_.assume(
+        *role, {input.session_name, input.policy, std::chrono::seconds(seconds), tags});
+    TRY_ASSIGN(const IdentityPtr identity,
+               identity_of(*role, {input.session_name, assumed.keys.issued}));
     assumed.arn = identity->arn;
     assumed.id = identity->user_id;
-    if (!input.policy.empty()) {
-        assumed.policy_percent = static_cast<std::int32_t>(
-            (input.policy.size() * 100 + kMaxSessionPolicy - 1) / kMaxSessionPolicy);
+    if (const std::size_t used = input.policy.size() + bytes_of(tags); used > 0) {
+        assumed.policy_percent =
+            static_cast<std::int32_t>((used * 100 + kMaxSessionPolicy - 1) / kMaxSessionPolicy);
     }
     return assumed;
 }
 
 Result<SessionKeys> TemporaryKeys::session_token(const Caller& caller,
                                                  std::optional<std::int32_t> seconds) {
-    if (caller.identity && caller.identity->temporary) {
+    if (caller.identity && caller.identity->temporary()) {
         return Error::api(Code::permission_denied, "AccessDenied",
                           "Cannot call GetSessionToken with session credentials");
     }

@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "catalog/store.h"
 #include "control/caller.h"
@@ -20,13 +21,16 @@ struct AssumeRoleInput {
     std::optional<std::string> external_id;
     std::optional<std::int32_t> seconds;
     std::string policy;  // of the session; empty: none
+    std::vector<model::Tag> tags;
+    std::vector<std::string> transitive_tag_keys;
 };
 
 struct AssumedRole {
     SessionKeys keys;
     std::string arn;
-    std::string id;                              // "ROLE-ID:SESSION"
-    std::optional<std::int32_t> policy_percent;  // how much of what a policy may have is used
+    std::string id;  // "ROLE-ID:SESSION"
+    std::optional<std::int32_t>
+        policy_percent;  // how much of what policy and tags may have is used
 };
 
 class TemporaryKeys {

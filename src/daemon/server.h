@@ -18,6 +18,7 @@
 #include "catalog/store.h"
 #include "compute/fake/fake_guest_networks.h"
 #include "compute/fake/fake_hypervisor.h"
+#include "control/authorization_messages.h"
 #include "control/backups.h"
 #include "control/content_store.h"
 #include "control/content_worker.h"
@@ -162,6 +163,7 @@ class Server {
     std::unique_ptr<control::TemporaryKeys> temporary_keys_;
     std::unique_ptr<control::StoredParameters> stored_parameters_;
     std::unique_ptr<control::ResourceLookup> resource_lookup_;
+    std::unique_ptr<control::AuthorizationMessages> authorization_messages_;
     std::unique_ptr<control::ImageRelations> image_relations_;
     std::unique_ptr<control::ImageUsage> image_usage_;
     std::unique_ptr<control::Networks> networks_;

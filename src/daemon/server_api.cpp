@@ -42,6 +42,8 @@ std::string make_url(const std::string& scheme, const std::string& address, std:
 }  // namespace
 
 Status Server::open_api() {
+    TRY_ASSIGN(auto messages, control::AuthorizationMessages::create(*store_, *clock_, *rng_));
+    authorization_messages_ = std::make_unique<control::AuthorizationMessages>(std::move(messages));
     TRY_ASSIGN(auto tokens, control::BlockTokens::create(*store_, *clock_, *rng_));
     blocks_ = std::make_unique<control::SnapshotBlocks>(*parts_, std::move(tokens),
                                                         [this] { jobs_->poke(); });
@@ -96,7 +98,8 @@ Status Server::open_api() {
                                  .temporary_keys = *temporary_keys_,
                                  .users = *users_,
                                  .stored_parameters = *stored_parameters_,
-                                 .resource_lookup = *resource_lookup_};
+                                 .resource_lookup = *resource_lookup_,
+                                 .authorization_messages = *authorization_messages_};
     api::add_image_handlers(registry_, services);
     api::add_image_attribute_handlers(registry_, services);
     api::add_tag_handlers(registry_, services);

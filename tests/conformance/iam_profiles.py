@@ -18,7 +18,7 @@ import botocore.config  # noqa: E402
 import kiln_test  # noqa: E402
 from botocore import auth, awsrequest, credentials  # noqa: E402
 from kiln_test import AwsError, wait_until  # noqa: E402
-from kiln_test.refusals import expect  # noqa: E402
+from kiln_test.refusals import expect, openly  # noqa: E402
 
 TRUST = {"Version": "2012-10-17", "Statement": {
     "Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "ec2.amazonaws.com"}}}  # fmt: skip
@@ -234,7 +234,7 @@ def test_IMDS_15_IAM_10_the_keys_of_the_role_work_and_no_further_than_its_polici
     assert ec2.describe_instances(InstanceIds=[instance])["Reservations"]
     ec2.create_tags(Resources=[instance], Tags=[{"Key": "by", "Value": "itself"}])
     message = expect("UnauthorizedOperation", ec2.terminate_instances, InstanceIds=[instance])
-    assert message == (
+    assert openly(message) == (
         f"You are not authorized to perform this operation. User: {me['Arn']} is not authorized to perform: "
         "ec2:TerminateInstances because no identity-based policy allows the ec2:TerminateInstances action"), message  # fmt: skip
     expect("UnauthorizedOperation", ec2.terminate_instances, InstanceIds=[instance], DryRun=True)  # WIRE-8
@@ -246,7 +246,7 @@ def test_IMDS_15_IAM_10_the_keys_of_the_role_work_and_no_further_than_its_polici
     # Changes hold from the next call on; a Deny wins.
     iam.put_role_policy(RoleName=role, PolicyName="never", PolicyDocument=policy("ec2:CreateTags", effect="Deny"))
     message = expect("UnauthorizedOperation", ec2.create_tags, Resources=[instance], Tags=[{"Key": "a", "Value": "b"}])
-    assert message.endswith("with an explicit deny in an identity-based policy"), message
+    assert openly(message).endswith("with an explicit deny in an identity-based policy"), message
     here = policy("ec2:*", Condition={"StringEquals": {"aws:RequestedRegion": "us-east-1"}})
     iam.put_role_policy(RoleName=role, PolicyName="allowed", PolicyDocument=here)
     ec2.describe_instances()

@@ -10,7 +10,7 @@ import uuid
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
 import kiln_test  # noqa: E402
 from kiln_test.query import query  # noqa: E402
-from kiln_test.refusals import expect  # noqa: E402
+from kiln_test.refusals import expect, openly  # noqa: E402
 
 ZONE = "us-east-1a"
 TRUST = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "ec2.amazonaws.com"}}}
@@ -286,10 +286,10 @@ def test_IAM_26_a_refusal_shows_no_more_than_was_asked(service):
         (mine.get_role, "AccessDenied", "RoleName"),
         (mine.get_instance_profile, "AccessDenied", "InstanceProfileName"),
     ):
-        answers = {expect(code, call, **{parameter: asked}).replace(asked, "NAME") for asked in (there, missing)}
-        assert len(answers) == 1, answers
+        answers = [expect(code, call, **{parameter: asked}).replace(asked, "NAME") for asked in (there, missing)]
+        assert len({openly(answer) for answer in answers}) == len({len(answer) for answer in answers}) == 1, answers
     ended = "iip-assoc-" + NOTHING
-    answers = {refused(ec2.disassociate_iam_instance_profile, AssociationId=asked).replace(asked, "ID") for asked in (association["AssociationId"], ended)}
+    answers = {openly(refused(ec2.disassociate_iam_instance_profile, AssociationId=asked)).replace(asked, "ID") for asked in (association["AssociationId"], ended)}
     assert len(answers) == 1 and made not in answers.pop(), answers
     user.may(allow("ec2:*", arn("instance", made)))
     expect("UnauthorizedOperation", ec2.disassociate_iam_instance_profile, AssociationId=ended)

@@ -269,6 +269,36 @@ def test_IAM_20_whose_a_key_is(service):
     expect("ValidationError", sts.get_access_key_info, AccessKeyId="AKIA-not-a-key-id-x")
 
 
+def test_IAM_34_tags_of_sessions(service):
+    sts, iam = service.client("sts"), service.client("iam")
+    tags = [{"Key": "Team", "Value": "blue"}, {"Key": "stage", "Value": "test"}]
+    untagged = make_role(service, trust(service.number))
+    assert "sts:TagSession" in refused(sts, untagged, Tags=tags)
+    both = {"Action": ["sts:AssumeRole", "sts:TagSession"]}
+    mine = policy("ec2:CreateTags", "sts:*", Condition={"StringEquals": {"aws:PrincipalTag/team": "blue"}})
+    role = make_role(service, trust(service.number) | both, Tags=[{"Key": "team", "Value": "red"}, {"Key": "stage", "Value": "live"}])
+    iam.put_role_policy(RoleName=role.rsplit("/", 1)[1], PolicyName="allowed", PolicyDocument=mine)
+    plain = with_keys(service, take(sts, role)["Credentials"], "ec2")
+    expect("UnauthorizedOperation", plain.create_tags, Resources=[service.image], Tags=[{"Key": "a", "Value": "b"}])
+    answer = take(sts, role, Tags=tags, TransitiveTagKeys=["team"])
+    assert 0 < answer["PackedPolicySize"] < 5
+    with_keys(service, answer["Credentials"], "ec2").create_tags(Resources=[service.image], Tags=[{"Key": "a", "Value": "b"}])
+    # A transitive one goes on to the next session, and is not to be given anew there.
+    chained = with_keys(service, answer["Credentials"], "sts")
+    second = take(chained, role)["Credentials"]
+    with_keys(service, second, "ec2").create_tags(Resources=[service.image], Tags=[{"Key": "a", "Value": "c"}])
+    expect("ValidationError", take, client=chained, role=role, Tags=[{"Key": "TEAM", "Value": "red"}])
+    refused(chained, untagged)
+    # The trust says which tags may be given.
+    asked = {"Condition": {"StringEquals": {"aws:RequestTag/team": ["blue", "red"]}, "ForAllValues:StringEquals": {"aws:TagKeys": ["team"]}}}
+    some = make_role(service, trust("*") | both | asked)
+    take(sts, some, Tags=[{"Key": "team", "Value": "red"}])
+    refused(sts, some, Tags=[{"Key": "team", "Value": "green"}])
+    refused(sts, some, Tags=[{"Key": "team", "Value": "red"}, {"Key": "x", "Value": "y"}])
+    refused(sts, some)
+    expect("PackedPolicyTooLarge", take, client=sts, role=role, Tags=[{"Key": f"k{number}", "Value": "x" * 256} for number in range(8)])
+
+
 def test_IAM_17_bad_requests_are_refused(service):
     sts, role = service.client("sts"), make_role(service, trust("*"))
     for arn in ("role/x-is-no-arn-at-all", f"arn:aws:iam::{service.number}:user/somebody", "arn:aws:iam::1234:role/somebody", f"arn:aws:iam::{service.number}:role/"):
@@ -277,8 +307,9 @@ def test_IAM_17_bad_requests_are_refused(service):
     for session in ("a b", "x" * 65, "a/b"):
         expect("ValidationError", sts.assume_role, RoleArn=role, RoleSessionName=session)
     expect("ValidationError", take, client=sts, role=role, ExternalId="a b")
-    for more in ({"Tags": [{"Key": "a", "Value": "b"}]}, {"PolicyArns": [{"arn": "arn:aws:iam::aws:policy/ReadOnlyAccess"}]}, {"SourceIdentity": "somebody"}, {"TransitiveTagKeys": ["a"]}):
+    for more in ({"PolicyArns": [{"arn": "arn:aws:iam::aws:policy/ReadOnlyAccess"}]}, {"SourceIdentity": "somebody"}):
         expect("UnsupportedOperation", take, client=sts, role=role, **more)
+    expect("ValidationError", take, client=sts, role=role, TransitiveTagKeys=["a"])
 
 
 if __name__ == "__main__":

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "api/ec2/launch_request.h"
 
+#include <algorithm>
+
 #include "api/access.h"
 #include "api/ec2/convert.h"
 #include "api/ec2/launch_limits.h"
 #include "api/ec2/metadata_options.h"
 #include "api/ec2/network_convert.h"
 #include "api/ec2/template_convert.h"
+#include "api/request_values.h"
 #include "control/api_errors.h"
 
 namespace kiln::api::ec2 {
@@ -56,6 +59,53 @@ Status take_image(const Services& services, const Context& context,
                services.parameters.resolve(context.caller, *request.image_id));  // RUN-14
     TRY_ASSIGN(input.image_id, model::parse_image_id(image));
     return ok();
+}
+
+// What a parameter is about, if not the instance itself; empty: nothing that a template overrides.
+struct Subject {
+    std::string_view parameter;
+    std::string_view type;
+};
+constexpr Subject kSubjects[] = {
+    {"ImageId", "image"},
+    {"KeyName", "key-pair"},
+    {"SubnetId", "subnet"},
+    {"SecurityGroupIds", "security-group"},
+    {"SecurityGroups", "security-group"},
+    {"NetworkInterfaces", "network-interface"},
+    {"NetworkInterfaces.SubnetId", "subnet"},
+    {"NetworkInterfaces.Groups", "security-group"},
+    {"BlockDeviceMappings", "volume"},
+    {"BlockDeviceMappings.Ebs.SnapshotId", "snapshot"},
+    {"MinCount", ""},
+    {"MaxCount", ""},
+    {"LaunchTemplate", ""},
+    {"TagSpecifications", ""},
+    {"ClientToken", ""},
+    {"DryRun", ""},
+};
+
+// The types of resources about which a request with a template says something itself: policies tell
+// them from those that are as the template, or nobody, says (IAM-35).
+std::vector<std::string> overridden(const RunInstancesRequest& request) {
+    const StructInfo& info = *ops::RunInstances::info().request;
+    std::vector<std::string> types;
+    for (const MemberInfo& member : info.members) {
+        if (presence(member, &request) == Presence::absent) {
+            continue;
+        }
+        const auto* subject = std::find_if(
+            std::begin(kSubjects), std::end(kSubjects),
+            [&](const Subject& candidate) { return candidate.parameter == member.name; });
+        types.emplace_back(subject == std::end(kSubjects) ? "instance" : subject->type);
+    }
+    for (const Subject& subject : kSubjects) {
+        if (subject.parameter.find('.') != subject.parameter.npos &&
+            !request_values(info, &request, subject.parameter).empty()) {
+            types.emplace_back(subject.type);
+        }
+    }
+    return types;
 }
 
 Result<control::ReservationView> launch_plain(const Services& services, const Context& context,
@@ -129,7 +179,7 @@ Result<control::ReservationView> launch(const Services& services, const Context&
     TRY(take_image(services, context, merged, input));
     input.client_token = std::move(token.client_token);
     input.token_place = std::move(token.token_place);
-    input.launch_template = {found.of.id, found.version.number};
+    input.launch_template = {found.of.id, found.version.number, overridden(request)};
     return services.instances.run(context.caller, input);
 }
 

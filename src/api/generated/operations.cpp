@@ -181,6 +181,7 @@
 #include "api/generated/ssm/put_parameter.h"
 #include "api/generated/ssm/tables.h"
 #include "api/generated/sts/assume_role.h"
+#include "api/generated/sts/decode_authorization_message.h"
 #include "api/generated/sts/get_access_key_info.h"
 #include "api/generated/sts/get_caller_identity.h"
 #include "api/generated/sts/get_session_token.h"
@@ -1376,7 +1377,7 @@ constexpr OperationInfo kStsOperations[] = {
     {&kStsService, "AssumeRoleWithSAML", 0, "", nullptr, nullptr},
     {&kStsService, "AssumeRoleWithWebIdentity", 2, "auth", nullptr, nullptr},
     {&kStsService, "AssumeRoot", 0, "", nullptr, nullptr},
-    {&kStsService, "DecodeAuthorizationMessage", 2, "auth", nullptr, nullptr},
+    {&kStsService, "DecodeAuthorizationMessage", 2, "auth", &sts::tables::kDecodeAuthorizationMessageRequest, &sts::tables::kDecodeAuthorizationMessageResponse, "DecodeAuthorizationMessageResult"},
     {&kStsService, "GetAccessKeyInfo", 2, "auth", &sts::tables::kGetAccessKeyInfoRequest, &sts::tables::kGetAccessKeyInfoResponse, "GetAccessKeyInfoResult"},
     {&kStsService, "GetCallerIdentity", 1, "auth", &sts::tables::kGetCallerIdentityRequest, &sts::tables::kGetCallerIdentityResponse, "GetCallerIdentityResult"},
     {&kStsService, "GetDelegatedAccessToken", 0, "", nullptr, nullptr},
@@ -1925,6 +1926,9 @@ const OperationInfo& ssm::ops::PutParameter::info() {
 }
 const OperationInfo& sts::ops::AssumeRole::info() {
     return kStsOperations[0];
+}
+const OperationInfo& sts::ops::DecodeAuthorizationMessage::info() {
+    return kStsOperations[4];
 }
 const OperationInfo& sts::ops::GetAccessKeyInfo::info() {
     return kStsOperations[5];

@@ -3,11 +3,13 @@
 
 #include "api/context.h"
 #include "api/generated/sts/assume_role.h"
+#include "api/generated/sts/decode_authorization_message.h"
 #include "api/generated/sts/get_access_key_info.h"
 #include "api/generated/sts/get_caller_identity.h"
 #include "api/generated/sts/get_session_token.h"
 #include "control/api_errors.h"
 #include "control/authorization.h"
+#include "control/identity_rules.h"
 
 namespace kiln::api {
 namespace {
@@ -42,12 +44,6 @@ Status check_built(const AssumeRoleRequest& request) {
     if (!request.policy_arns.empty()) {
         return not_built("PolicyArns");
     }
-    if (!request.tags.empty()) {
-        return not_built("Tags");
-    }
-    if (!request.transitive_tag_keys.empty()) {
-        return not_built("TransitiveTagKeys");
-    }
     if (!request.provided_contexts.empty()) {
         return not_built("ProvidedContexts");
     }
@@ -71,6 +67,11 @@ Result<AssumeRoleResponse> assume(control::TemporaryKeys& keys, const Context& c
     input.external_id = request.external_id;
     input.policy = request.policy.value_or("");
     input.seconds = seconds_of(request.duration_seconds);
+    for (const Tag& tag : request.tags) {
+        input.tags.push_back({tag.key.value_or(""), tag.value.value_or("")});
+    }
+    input.transitive_tag_keys.assign(request.transitive_tag_keys.begin(),
+                                     request.transitive_tag_keys.end());
     TRY_ASSIGN(const auto assumed, keys.assume_role(context.caller, input));
     AssumeRoleResponse response;
     response.credentials = from_keys(assumed.keys);
@@ -80,6 +81,21 @@ Result<AssumeRoleResponse> assume(control::TemporaryKeys& keys, const Context& c
     if (assumed.policy_percent) {
         response.packed_policy_size = *assumed.policy_percent;
     }
+    return response;
+}
+
+// IAM-36
+Result<DecodeAuthorizationMessageResponse> decode(
+    const control::AuthorizationMessages& messages, const Context& context,
+    const DecodeAuthorizationMessageRequest& request) {
+    const std::string message = request.encoded_message.value_or("");
+    if (message.empty() || message.size() > control::kMaxAuthorizationMessage) {
+        return control::errors::validation("EncodedMessage has 1 to " +
+                                           std::to_string(control::kMaxAuthorizationMessage) +
+                                           " characters.");
+    }
+    DecodeAuthorizationMessageResponse response;
+    TRY_ASSIGN(response.decoded_message, messages.open(context.caller.account, message));
     return response;
 }
 
@@ -98,6 +114,10 @@ void add_sts_handlers(Registry& registry, Services services) {
     registry.add<ops::AssumeRole>([services](Context& context, const AssumeRoleRequest& request) {
         return assume(services.temporary_keys, context, request);
     });
+    registry.add<ops::DecodeAuthorizationMessage>(
+        [services](Context& context, const DecodeAuthorizationMessageRequest& request) {
+            return decode(services.authorization_messages, context, request);
+        });
     registry.add<ops::GetSessionToken>(
         [services](Context& context,
                    const GetSessionTokenRequest& request) -> Result<GetSessionTokenResponse> {

@@ -9,9 +9,15 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     using namespace kiln;
     using namespace kiln::control;
     const std::string_view text = as_text({data, size});
-    const PolicyRequest request{"ec2:RunInstances", "us-east-1", "111111111111"};
+    PolicyRequest request{"ec2:RunInstances"};
+    request.call.add("aws:RequestedRegion", "us-east-1");
+    request.call.add("aws:PrincipalAccount", "111111111111");
+    request.call.add("aws:username", "*");
+    request.call.add("aws:PrincipalTag/team", "a:?");
+    request.call.add("aws:SourceIp", "10.0.0.1");
+    add_time(request.call, UnixMillis{1'800'000'000'000});
     if (const auto trust = parse_trust_policy(text)) {
-        (void)trusts_service(*trust, "ec2.amazonaws.com");
+        (void)trusts_service(*trust, "ec2.amazonaws.com", request.call);
         PolicyStatement nobody;
         nobody.actions = {"*"};
         nobody.anybody = true;

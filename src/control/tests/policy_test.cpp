@@ -2,10 +2,11 @@
 // Policies: what is understood, what is refused, what a call comes to.
 #include "control/policy.h"
 
-#include <doctest/doctest.h>
+#include "control/tests/policy_support.h"
 
 using namespace kiln;
 using namespace kiln::control;
+using testing::call_of;
 
 namespace {
 
@@ -20,8 +21,8 @@ Policy policy(const std::string& statements) {
 }
 
 PolicyDecision ask(const std::vector<Policy>& policies, std::string_view action,
-                   std::string_view region = "us-east-1") {
-    return decide(policies, {action, region, "111111111111"});
+                   const std::string& region = "us-east-1") {
+    return decide(policies, {action, call_of(region)});
 }
 
 std::string refusal(const std::string& document) {
@@ -38,10 +39,10 @@ std::string trust_refusal(const std::string& statement) {
     return parsed.error().message();
 }
 
-bool trusted(const std::string& statements) {
+bool trusted(const std::string& statements, const PolicyFacts& call = {}) {
     const auto parsed = parse_trust_policy(with(statements));
     REQUIRE_MESSAGE(parsed.has_value(), (parsed ? "" : parsed.error().message()));
-    return trusts_service(*parsed, "ec2.amazonaws.com");
+    return trusts_service(*parsed, "ec2.amazonaws.com", call);
 }
 
 constexpr auto kAllowed = PolicyDecision::allowed;
@@ -113,12 +114,10 @@ TEST_CASE("IAM-8: conditions hold or not; those that are not understood are refu
         return refusal(with(R"({"Effect":"Allow","Action":"ec2:*","Resource":"*","Condition":)" +
                             condition + "}"));
     };
-    CHECK(refused(R"({"IpAddress":{"aws:SourceIp":"10.0.0.0/8"}})") ==
-          "The condition operator IpAddress is not supported by this server.");
-    CHECK(refused(R"({"StringEquals":{"ec2:Tenancy":"default"}})") ==
-          "The condition key ec2:Tenancy is not supported by this server.");
-    CHECK(refused(R"({"StringLike":{"aws:RequestedRegion":"${aws:x}"}})").find("variables") !=
-          std::string::npos);
+    CHECK(refused(R"({"BinaryEquals":{"aws:RequestedRegion":"QUJD"}})") ==
+          "The condition operator BinaryEquals is not supported by this server.");
+    CHECK(refused(R"({"StringEquals":{"ec2:PlacementGroup":"x"}})") ==
+          "The condition key ec2:PlacementGroup is not supported by this server.");
     CHECK(refused(R"({"StringLike":{"aws:RequestedRegion":[]}})") != "");
     CHECK(refused(R"({"StringLike":{"aws:RequestedRegion":true}})") != "");
     CHECK(refused("[]") != "");
@@ -192,6 +191,16 @@ TEST_CASE("IAM-9: a trust policy names who may take the role") {
                   R"("Condition":{"StringEquals":{"sts:ExternalId":"x"}}})"));
     CHECK(trust_refusal(R"({"Effect":"Allow","Action":"sts:AssumeRole","Principal":{"X":"y"}})") !=
           "");
+    // The moment counts for a service as for anybody.
+    const std::string until = R"({"Effect":"Allow","Action":"sts:AssumeRole",)" + ec2 + "," +
+                              R"({"Effect":"Deny","Action":"sts:AssumeRole","Principal":"*",)"
+                              R"("Condition":{"DateGreaterThan":{"aws:CurrentTime":"2030-01"}}})";
+    PolicyFacts before;
+    add_time(before, UnixMillis{1'800'000'000'000});
+    PolicyFacts after;
+    add_time(after, UnixMillis{1'900'000'000'000});
+    CHECK(trusted(until, before));
+    CHECK_FALSE(trusted(until, after));
 }
 
 namespace {
@@ -207,9 +216,12 @@ TEST_CASE("IAM-17 IAM-19: a trust policy names accounts, users, roles and sessio
         const auto parsed = parse_trust_policy(
             with(R"({"Effect":"Allow","Action":"sts:AssumeRole","Principal":)" + principal + rest));
         REQUIRE_MESSAGE(parsed.has_value(), (parsed ? "" : parsed.error().message()));
-        PolicyRequest request{"sts:AssumeRole", "us-east-1", "111111111111", caller};
-        request.external_id = external_id;
-        request.session_name = "s";
+        PolicyRequest request{"sts:AssumeRole", call_of()};
+        request.call.add("aws:PrincipalArn", std::string(caller));
+        if (external_id) {
+            request.call.add("sts:ExternalId", std::string(*external_id));
+        }
+        request.call.add("sts:RoleSessionName", "s");
         return trust_of(*parsed, request, session);
     };
     CHECK(ask(R"("*"})") == Trust::caller_account);

@@ -174,7 +174,7 @@ TEST_CASE("IAM-18 IAM-21 IAM-22: sessions of roles, users and accounts say what 
         const auto owner = scene.sessions().find(keys.id.str(), keys.token);
         REQUIRE(owner.has_value());
         CHECK(owner->secret == keys.secret);
-        CHECK(owner->identity->temporary);
+        CHECK(owner->identity->temporary());
         return owner->identity;
     };
     CHECK(identity(of_role)->arn == "arn:aws:sts::111111111111:assumed-role/Bakers/night");

@@ -4,6 +4,14 @@
 from botocore.exceptions import ClientError
 
 
+ENCODED = ". Encoded authorization failure message: "
+
+
+def openly(message):
+    """What a refusal of EC2 says without what is sealed in it (IAM-36), which is never twice the same."""
+    return message.split(ENCODED)[0]
+
+
 def refusal(call, **parameters):
     """Code and message of the error with which the call fails."""
     try:

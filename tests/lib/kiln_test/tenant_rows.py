@@ -273,6 +273,7 @@ OTHERS = [
     own("ModifyAvailabilityZoneGroup", GroupName="us-east-1-bos-1", OptInStatus="opted-in", **dict.fromkeys(
         ("_owner", "_shared", "_public", "_stranger", "_elsewhere"), "InvalidParameterValue")),
     Row("sts", "GetCallerIdentity", own=True),
+    Row("sts", "DecodeAuthorizationMessage", {"EncodedMessage": "none"}, *["InvalidAuthorizationMessageException"] * 5, own=True),
     Row("sts", "GetSessionToken", own=True),
     Row("sts", "GetAccessKeyInfo", {"AccessKeyId": "{user_key}"}, own=True),
     Row("sts", "AssumeRole", {"RoleArn": "arn:aws:iam::{owner}:role/{role}", "RoleSessionName": "matrix"}, "AccessDenied"),

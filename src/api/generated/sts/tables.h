@@ -10,6 +10,8 @@ extern const StructInfo kAssumeRoleRequest;
 extern const StructInfo kAssumeRoleResponse;
 extern const StructInfo kAssumedRoleUser;
 extern const StructInfo kCredentials;
+extern const StructInfo kDecodeAuthorizationMessageRequest;
+extern const StructInfo kDecodeAuthorizationMessageResponse;
 extern const StructInfo kGetAccessKeyInfoRequest;
 extern const StructInfo kGetAccessKeyInfoResponse;
 extern const StructInfo kGetCallerIdentityRequest;

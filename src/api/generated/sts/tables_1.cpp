@@ -4,6 +4,7 @@
 
 #include "api/generated/sts/assume_role.h"
 #include "api/generated/sts/credentials.h"
+#include "api/generated/sts/decode_authorization_message.h"
 #include "api/generated/sts/get_access_key_info.h"
 #include "api/generated/sts/get_caller_identity.h"
 #include "api/generated/sts/get_session_token.h"
@@ -59,6 +60,16 @@ constexpr MemberInfo kCredentialsMembers[] = {
     {"Expiration", "Expiration", "Expiration", {.kind = Kind::timestamp}, offsetof(Credentials, expiration), true, false},
 };
 constinit const StructInfo kCredentials = struct_info<Credentials, Roles{.member = true}>("Credentials", kCredentialsMembers);
+
+constexpr MemberInfo kDecodeAuthorizationMessageRequestMembers[] = {
+    {"EncodedMessage", "EncodedMessage", "EncodedMessage", {.kind = Kind::string}, offsetof(DecodeAuthorizationMessageRequest, encoded_message), true, false},
+};
+constinit const StructInfo kDecodeAuthorizationMessageRequest = struct_info<DecodeAuthorizationMessageRequest, Roles{.root = true}>("DecodeAuthorizationMessageRequest", kDecodeAuthorizationMessageRequestMembers);
+
+constexpr MemberInfo kDecodeAuthorizationMessageResponseMembers[] = {
+    {"DecodedMessage", "DecodedMessage", "DecodedMessage", {.kind = Kind::string}, offsetof(DecodeAuthorizationMessageResponse, decoded_message), false, false},
+};
+constinit const StructInfo kDecodeAuthorizationMessageResponse = struct_info<DecodeAuthorizationMessageResponse, Roles{.root = true}>("DecodeAuthorizationMessageResponse", kDecodeAuthorizationMessageResponseMembers);
 
 constexpr MemberInfo kGetAccessKeyInfoRequestMembers[] = {
     {"AccessKeyId", "AccessKeyId", "AccessKeyId", {.kind = Kind::string}, offsetof(GetAccessKeyInfoRequest, access_key_id), true, false},
