@@ -88,6 +88,7 @@ Result<model::Volume> make_volume(catalog::Transaction& tx, const Parts& parts,
     volume.type = *plan.ebs.volume_type;
     volume.iops = plan.ebs.iops;
     volume.throughput_mibps = plan.ebs.throughput_mibps;
+    volume.multi_attach = plan.multi_attach;
     volume.snapshot_id = plan.ebs.snapshot_id;
     volume.lineage = plan.lineage;
     volume.base_content = plan.base;

@@ -19,6 +19,7 @@ struct VolumePlan {
     model::ContentId base;      // empty: zeros
     std::string lineage;        // of the snapshot; empty without one
     std::string local_zone;     // of the snapshot; empty: for every zone
+    bool multi_attach = false;  // VOL-11; never of a launch
 };
 
 // An instance takes this many volumes (BDM-13); also what its machine has slots for.
