@@ -104,7 +104,7 @@ Status erase_links(SqlSession& session, const std::string& id) {
 // The others save the statement.
 template <class T>
 constexpr bool kHasLinks = std::same_as<T, model::Image> || std::same_as<T, model::Snapshot> ||
-                           std::same_as<T, model::Content>;
+                           std::same_as<T, model::Volume> || std::same_as<T, model::Content>;
 
 std::string id_text(const auto& value) {
     if constexpr (requires { value.id(); }) {

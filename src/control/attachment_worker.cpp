@@ -18,31 +18,36 @@ constexpr std::int64_t kAskAgainMs = 5'000;
 constexpr std::int64_t kBusyMs = 15'000;
 constexpr std::int64_t kForcedMs = 5'000;
 
-Status become_available(catalog::Transaction& tx, model::Volume& volume) {
-    TRY_ASSIGN(volume.state, model::next(volume.state, model::VolumeEvent::detached, volume.id));
-    volume.attachment.reset();
+Status let_go(catalog::Transaction& tx, model::Volume& volume,
+              model::VolumeAttachment& attachment) {
+    TRY(model::end_attachment(volume, model::InstanceId(attachment.instance_id)));
     return tx.volumes().update(volume);
 }
 
 }  // namespace
 
-compute::DiskSpec disk_of(const VolumeAccess& access, const model::Volume& volume,
+compute::DiskSpec disk_of(const VolumeAccess& access, const model::VolumeId& volume,
+                          const model::VolumeAttachment& attachment,
                           model::DiskTransport transport) {
     compute::DiskSpec disk;
     disk.transport = transport == model::DiskTransport::vhost_user
                          ? compute::DiskTransport::vhost_user
                          : compute::DiskTransport::nbd;
-    disk.id = volume.id.str();
-    disk.serial = disk_serial(volume.id);
-    disk.socket = access.socket_path(volume.id);
-    disk.device_name = volume.attachment->device;
+    disk.id = volume.str();
+    disk.serial = disk_serial(volume);
+    disk.socket = access.socket_path(volume, attachment.place);
+    disk.device_name = attachment.device;
     return disk;
 }
 
-Result<bool> has_attachment_job(catalog::Transaction& tx, const model::VolumeId& id) {
+std::string attachment_subject(const model::VolumeId& volume, const model::InstanceId& instance) {
+    return volume.str() + "/" + instance.str();
+}
+
+Result<bool> has_attachment_job(catalog::Transaction& tx, const std::string& subject) {
     catalog::JobQuery query;
     query.kinds = {kAttachmentJob};
-    query.subject = id.str();
+    query.subject = subject;
     TRY_ASSIGN(const auto jobs, tx.jobs().list(query));
     return !jobs.empty();
 }
@@ -51,26 +56,48 @@ void AttachmentWorker::install(JobRunner& runner) {
     runner.handle(kAttachmentJob, [this](const model::Job& job) { return turn(job); });
 }
 
-Status AttachmentWorker::disk_released(const std::string& volume) {
+Status AttachmentWorker::disk_released(const model::InstanceId& instance,
+                                       const std::string& volume) {
+    const std::string subject = attachment_subject(model::VolumeId(volume), instance);
     TRY(parts_.store.run([&](catalog::Transaction& tx) -> Status {
-        TRY(tx.jobs().wake(volume, parts_.clock.now()));
+        TRY(tx.jobs().wake(subject, parts_.clock.now()));
         return ok();
     }));
     work_added_();
     return ok();
 }
 
+Result<std::optional<AttachmentWorker::Found>> AttachmentWorker::find(const model::Job& job) {
+    const std::size_t slash = job.subject.find('/');
+    if (slash == std::string::npos) {
+        return std::optional<Found>();
+    }
+    const model::VolumeId id(job.subject.substr(0, slash));
+    const model::InstanceId instance_id(job.subject.substr(slash + 1));
+    return parts_.store.read([&](catalog::Transaction& tx) -> Result<std::optional<Found>> {
+        TRY_ASSIGN(auto volume, tx.volumes().find(id));
+        const auto* attachment = volume ? model::find_attachment(*volume, instance_id) : nullptr;
+        if (attachment == nullptr) {
+            return std::optional<Found>();
+        }
+        TRY_ASSIGN(const model::Instance instance, tx.instances().get(instance_id));
+        Found found;
+        found.attachment = *attachment;
+        found.volume = std::move(*volume);
+        found.transport = instance.disk_transport;
+        return std::optional(std::move(found));
+    });
+}
+
 Status AttachmentWorker::turn(const model::Job& job) {
-    const model::VolumeId id(job.subject);
-    TRY_ASSIGN(const auto volume,
-               parts_.store.read([&](catalog::Transaction& tx) { return tx.volumes().find(id); }));
-    if (volume && volume->attachment) {
-        switch (volume->attachment->state) {
+    TRY_ASSIGN(const auto found, find(job));
+    if (found) {
+        switch (found->attachment.state) {
             case model::AttachmentState::attaching:
-                return attach(job, *volume);
+                return attach(job, *found);
             case model::AttachmentState::detaching:
             case model::AttachmentState::busy:
-                return detach(job, *volume);
+                return detach(job, *found);
             default:
                 break;
         }
@@ -78,70 +105,72 @@ Status AttachmentWorker::turn(const model::Job& job) {
     return parts_.store.run([&](catalog::Transaction& tx) { return tx.jobs().finish(job); });
 }
 
-Status AttachmentWorker::finish(
-    const model::Job& job, const model::VolumeId& id,
-    const std::function<Status(catalog::Transaction&, model::Volume&)>& change) {
+Status AttachmentWorker::finish(const model::Job& job, const Found& found, const Change& change) {
     return parts_.store.run([&](catalog::Transaction& tx) -> Status {
-        TRY_ASSIGN(auto volume, tx.volumes().find(id));
-        if (volume && volume->attachment) {
-            TRY(change(tx, *volume));
+        TRY_ASSIGN(auto volume, tx.volumes().find(found.volume.id));
+        auto* attachment =
+            volume ? model::find_attachment(*volume, found.attachment.instance_id) : nullptr;
+        if (attachment != nullptr) {
+            TRY(change(tx, *volume, *attachment));
         }
         return tx.jobs().finish(job);
     });
 }
 
-Status AttachmentWorker::attach(const model::Job& job, const model::Volume& volume) {
-    const compute::MachineId machine = machine_id(volume.attachment->instance_id);
-    TRY_ASSIGN(const auto instance, parts_.store.read([&](catalog::Transaction& tx) {
-        return tx.instances().get(volume.attachment->instance_id);
-    }));
-    TRY(access_.open(volume.id, Deadline::after(kStepTime)));
+Status AttachmentWorker::attach(const model::Job& job, const Found& found) {
+    const model::VolumeId& id = found.volume.id;
+    const model::InstanceId& instance = found.attachment.instance_id;
+    TRY(access_.open(id, instance, Deadline::after(kStepTime)));
     const Status plugged = parts_.hypervisor.attach_disk(
-        machine, disk_of(access_, volume, instance.disk_transport), Deadline::after(kStepTime));
+        machine_id(instance), disk_of(access_, id, found.attachment, found.transport),
+        Deadline::after(kStepTime));
     // No machine: the instance has stopped meanwhile, and has the device at its next start.
     const bool no_machine = !plugged && plugged.error().code() == Code::not_found;
     if (!plugged && !no_machine && plugged.error().code() != Code::resource_exhausted) {
         return plugged;
     }
     if (!plugged) {
-        TRY(access_.close(volume.id, Deadline::after(kStepTime)));
+        TRY(access_.close(id, instance, Deadline::after(kStepTime)));
     }
     if (plugged || no_machine) {
-        return finish(job, volume.id, [](catalog::Transaction& tx, model::Volume& row) -> Status {
-            if (row.attachment->state == model::AttachmentState::attaching) {
-                row.attachment->state = model::AttachmentState::attached;
-                return tx.volumes().update(row);
-            }
-            return ok();
-        });
+        return finish(job, found,
+                      [](catalog::Transaction& tx, model::Volume& volume,
+                         model::VolumeAttachment& attachment) -> Status {
+                          if (attachment.state == model::AttachmentState::attaching) {
+                              attachment.state = model::AttachmentState::attached;
+                              return tx.volumes().update(volume);
+                          }
+                          return ok();
+                      });
     }
-    log_warn("volumes", fmt::format("{} cannot be attached: {}", volume.id.str(),
+    log_warn("volumes", fmt::format("{} cannot be attached to {}: {}", id.str(), instance.str(),
                                     plugged.error().to_string()));
-    return finish(job, volume.id, become_available);
+    return finish(job, found, let_go);
 }
 
-Status AttachmentWorker::detach(const model::Job& job, const model::Volume& volume) {
-    const auto gone = parts_.hypervisor.detach_disk(machine_id(volume.attachment->instance_id),
-                                                    volume.id.str(), Deadline::after(kStepTime));
+Status AttachmentWorker::detach(const model::Job& job, const Found& found) {
+    const model::VolumeId& id = found.volume.id;
+    const model::InstanceId& instance = found.attachment.instance_id;
+    const auto gone =
+        parts_.hypervisor.detach_disk(machine_id(instance), id.str(), Deadline::after(kStepTime));
     if (!gone && gone.error().code() != Code::not_found) {
         return gone.error();
     }
     if (gone && !*gone) {
-        if (!volume.attachment->forced || !is_overdue(job)) {
-            return wait(job, volume.id);
+        if (!found.attachment.forced || !is_overdue(job)) {
+            return wait(job, found);
         }
-        log_warn("volumes", fmt::format("{} is taken from {}, which still uses it", volume.id.str(),
-                                        volume.attachment->instance_id.str()));
-        TRY(parts_.hypervisor.cut_off_disk(machine_id(volume.attachment->instance_id),
-                                           volume.id.str(), volume.size_gib * kGiB,
+        log_warn("volumes",
+                 fmt::format("{} is taken from {}, which still uses it", id.str(), instance.str()));
+        TRY(parts_.hypervisor.cut_off_disk(machine_id(instance), id.str(),
+                                           found.volume.size_gib * kGiB,
                                            Deadline::after(kStepTime)));
     }
-    if (Status closed = access_.close(volume.id, Deadline::after(kStepTime)); !closed) {
+    if (Status closed = access_.close(id, instance, Deadline::after(kStepTime)); !closed) {
         // It is closed all the same; what the guest had flushed is safe.
-        log_error("volumes",
-                  fmt::format("closing {}: {}", volume.id.str(), closed.error().to_string()));
+        log_error("volumes", fmt::format("closing {}: {}", id.str(), closed.error().to_string()));
     }
-    return finish(job, volume.id, become_available);
+    return finish(job, found, let_go);
 }
 
 bool AttachmentWorker::is_overdue(const model::Job& job) const {
@@ -149,19 +178,21 @@ bool AttachmentWorker::is_overdue(const model::Job& job) const {
     return since && parts_.clock.now().value - *since >= kForcedMs;
 }
 
-Status AttachmentWorker::wait(const model::Job& job, const model::VolumeId& id) {
+Status AttachmentWorker::wait(const model::Job& job, const Found& found) {
     const UnixMillis now = parts_.clock.now();
     model::Job waiting = job;
     waiting.step = kDetachStep;
     const std::int64_t since = parse_int<std::int64_t>(job.payload).value_or(now.value);
     waiting.payload = std::to_string(since);
     return parts_.store.run([&](catalog::Transaction& tx) -> Status {
-        TRY_ASSIGN(auto volume, tx.volumes().find(id));
+        TRY_ASSIGN(auto volume, tx.volumes().find(found.volume.id));
+        auto* attachment =
+            volume ? model::find_attachment(*volume, found.attachment.instance_id) : nullptr;
         const bool held = now.value - since >= kBusyMs;
-        if (held && volume && volume->attachment &&
-            volume->attachment->state == model::AttachmentState::detaching) {
-            TRY_ASSIGN(volume->attachment->state,
-                       model::next(volume->attachment->state, model::AttachmentEvent::held, id));
+        if (held && attachment != nullptr &&
+            attachment->state == model::AttachmentState::detaching) {
+            TRY_ASSIGN(attachment->state,
+                       model::next(attachment->state, model::AttachmentEvent::held, volume->id));
             TRY(tx.volumes().update(*volume));
         }
         return tx.jobs().park(waiting, UnixMillis{now.value + kAskAgainMs});

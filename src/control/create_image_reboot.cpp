@@ -50,13 +50,15 @@ Result<Payload> unpack(const std::string& text) {
 
 // The volumes the image was planned with, as they are attached now.
 std::vector<ImagePlan::Cut> cuts_of(const model::Image& image,
-                                    const std::vector<model::Volume>& volumes) {
+                                    const std::vector<model::Volume>& volumes,
+                                    const model::InstanceId& instance) {
     std::vector<ImagePlan::Cut> cuts;
     for (std::size_t i = 0; i < image.block_device_mappings.size(); ++i) {
         const model::BlockDeviceMapping& mapping = image.block_device_mappings[i];
         for (const model::Volume& volume : volumes) {
             if (mapping.ebs && mapping.ebs->snapshot_id.empty() &&
-                model::same_device(volume.attachment->device, mapping.device_name)) {
+                model::same_device(model::attachment_to(volume, instance).device,
+                                   mapping.device_name)) {
                 cuts.push_back({i, volume});
             }
         }
@@ -122,7 +124,7 @@ Status CreateImages::cut_and_go_on(const model::Job& job, const model::Image& im
         catalog::VolumeQuery attached;
         attached.attached_to = {instance_id};
         TRY_ASSIGN(const auto volumes, tx.volumes().list(attached));
-        return cuts_of(image, volumes);
+        return cuts_of(image, volumes, instance_id);
     };
     TRY_ASSIGN(const auto cuts, parts_.store.read(planned));
     std::vector<model::VolumeId> ids;

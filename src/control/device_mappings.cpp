@@ -239,6 +239,15 @@ Status check_volume_limits(VolumeType type, std::uint32_t size_gib, const EbsBlo
     return ok();
 }
 
+Status check_multi_attach(VolumeType type, bool multi_attach) {
+    const bool has = type == VolumeType::io1 || type == VolumeType::io2;
+    return !multi_attach || has ? ok()
+                                : Status(errors::invalid_parameter_combination(fmt::format(
+                                      "The parameter MultiAttachEnabled is not supported for {} "
+                                      "volumes.",
+                                      model::to_string(type))));
+}
+
 Result<BlockDeviceMappings> merge_launch_mappings(const BlockDeviceMappings& image,
                                                   const BlockDeviceMappings& request,
                                                   std::string_view root_device) {

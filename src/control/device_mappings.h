@@ -30,6 +30,8 @@ Status check_mapping_list(const model::BlockDeviceMappings& mappings,
 // are the resolved ones.
 Status check_volume_limits(model::VolumeType type, std::uint32_t size_gib,
                            const model::EbsBlockDevice& ebs);
+// VOL-2: of io1 and io2 volumes alone.
+Status check_multi_attach(model::VolumeType type, bool multi_attach);
 
 // BDM-9, BDM-10: the launch's entries over the image's, device by device and field by field.
 // `root_device` must stay an EBS device with its own snapshot.

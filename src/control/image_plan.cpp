@@ -21,16 +21,16 @@ struct Entry {
     std::optional<model::Volume> volume;
 };
 
-Entry entry_of(const model::Volume& volume) {
+Entry entry_of(const model::Volume& volume, const model::VolumeAttachment& attachment) {
     Entry entry;
-    entry.mapping.device_name = volume.attachment->device;
+    entry.mapping.device_name = attachment.device;
     model::EbsBlockDevice& ebs = entry.mapping.ebs.emplace();
     ebs.volume_size_gib = volume.size_gib;
     ebs.volume_type = volume.type;
     ebs.iops = volume.iops;
     ebs.throughput_mibps = volume.throughput_mibps;
     ebs.encrypted = volume.encrypted;
-    ebs.delete_on_termination = volume.attachment->delete_on_termination;
+    ebs.delete_on_termination = attachment.delete_on_termination;
     entry.volume = volume;
     return entry;
 }
@@ -38,10 +38,10 @@ Entry entry_of(const model::Volume& volume) {
 std::vector<Entry> present_devices(const InstanceView& view) {
     std::vector<Entry> entries;
     for (const model::Volume& volume : view.volumes) {
-        const model::AttachmentState state = volume.attachment->state;
-        if (state == model::AttachmentState::attached ||
-            state == model::AttachmentState::attaching) {
-            entries.push_back(entry_of(volume));
+        const model::VolumeAttachment& attachment = model::attachment_to(volume, view.instance.id);
+        if (attachment.state == model::AttachmentState::attached ||
+            attachment.state == model::AttachmentState::attaching) {
+            entries.push_back(entry_of(volume, attachment));
         }
     }
     for (const BlockDeviceMapping& mapping : view.instance.launch_mappings) {  // CI-8

@@ -26,15 +26,22 @@ Result<model::Volume> Inspector::find(const Caller& caller, const model::VolumeI
     });
 }
 
-Result<InspectedVolume> Inspector::describe(model::Volume volume) const {
+Result<InspectedVolume> Inspector::describe(model::Volume volume,
+                                            const model::InstanceId& first) const {
     InspectedVolume seen;
+    seen.open = parts_.engine.is_open(block_id(volume.id));
     TRY(parts_.store.read([&](catalog::Transaction& tx) -> Status {
         TRY_ASSIGN(seen.contents, content_chain(tx, volume.base_content));
-        TRY_ASSIGN(seen.transport, transport_of(tx, volume));
+        for (const model::VolumeAttachment& attachment : volume.attachments) {
+            TRY_ASSIGN(const auto instance, tx.instances().get(attachment.instance_id));
+            InspectedAttachment one{attachment, instance.disk_transport,
+                                    access_.socket_path(volume.id, attachment.place)};
+            seen.attachments.insert(
+                attachment.instance_id == first ? seen.attachments.begin() : seen.attachments.end(),
+                std::move(one));
+        }
         return ok();
     }));
-    seen.open = parts_.engine.is_open(block_id(volume.id));
-    seen.socket = seen.open ? access_.socket_path(volume.id) : "";
     seen.volume = std::move(volume);
     return seen;
 }
@@ -51,7 +58,7 @@ Result<InspectedInstance> Inspector::instance(const Caller& caller, const model:
             return tx.volumes().list(query);
         }));
     for (const model::Volume& volume : volumes) {
-        TRY_ASSIGN(seen.volumes.emplace_back(), describe(volume));
+        TRY_ASSIGN(seen.volumes.emplace_back(), describe(volume, id));
     }
     seen.waits_for_space = space_.wait_of(id);
     seen.serial_log = worker_.serial_log(id);
@@ -73,7 +80,7 @@ Result<InspectedInstance> Inspector::instance(const Caller& caller, const model:
 
 Result<InspectedVolume> Inspector::volume(const Caller& caller, const model::VolumeId& id) {
     TRY_ASSIGN(auto found, find(caller, id));
-    return describe(std::move(found));
+    return describe(std::move(found), {});
 }
 
 InspectedDisk Inspector::look_at(const Caller& caller, const model::SnapshotId& id) {

@@ -41,13 +41,18 @@ struct InspectedImage {
     std::vector<std::string> warnings;  // DSK-3: why it may not boot
 };
 
+struct InspectedAttachment {
+    model::VolumeAttachment attachment;
+    // How the machine gets the volume, and over which unix socket, while it is open.
+    model::DiskTransport transport = model::DiskTransport::nbd;
+    std::string socket;
+};
+
 struct InspectedVolume {
     model::Volume volume;
     ContentChain contents;
     bool open = false;
-    // While it is open: how its machine gets it, and over which unix socket.
-    model::DiskTransport transport = model::DiskTransport::nbd;
-    std::string socket;
+    std::vector<InspectedAttachment> attachments;  // first that to the instance asked about
 };
 
 struct InspectedInstance {
@@ -89,7 +94,7 @@ class Inspector {
   private:
     Result<model::Instance> find_running(const Caller& caller, const model::InstanceId& id);
     Result<model::Volume> find(const Caller& caller, const model::VolumeId& id);
-    Result<InspectedVolume> describe(model::Volume volume) const;
+    Result<InspectedVolume> describe(model::Volume volume, const model::InstanceId& first) const;
     InspectedDisk look_at(const Caller& caller, const model::SnapshotId& id);
 
     const Parts parts_;

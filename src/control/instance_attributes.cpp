@@ -104,7 +104,8 @@ Status InstanceAttributes::apply_devices(catalog::Transaction& tx, InstanceView&
     for (const DeviceChange& change : devices) {
         const auto found = std::find_if(
             view.volumes.begin(), view.volumes.end(), [&](const model::Volume& volume) {
-                return model::same_device(volume.attachment->device, change.device) &&
+                const auto& attachment = model::attachment_to(volume, view.instance.id);
+                return model::same_device(attachment.device, change.device) &&
                        (change.volume_id.empty() || volume.id.str() == change.volume_id);
             });
         if (found == view.volumes.end()) {
@@ -112,7 +113,8 @@ Status InstanceAttributes::apply_devices(catalog::Transaction& tx, InstanceView&
                               fmt::format("No device is currently mapped at {}", change.device));
         }
         if (change.delete_on_termination) {
-            found->attachment->delete_on_termination = *change.delete_on_termination;
+            model::attachment_to(*found, view.instance.id).delete_on_termination =
+                *change.delete_on_termination;
             TRY(tx.volumes().update(*found));
         }
     }

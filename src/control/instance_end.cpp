@@ -52,12 +52,13 @@ void note_reason(model::Instance& instance, EndReason reason, UnixMillis now) { 
     }
 }
 
-// VOL-7: what stays becomes available, what goes leaves its layer to be dropped.
-Status release_volume(catalog::Transaction& tx, const Parts& parts, model::Volume volume) {
-    const bool remove = volume.attachment->delete_on_termination;
-    volume.attachment.reset();
-    TRY_ASSIGN(volume.state, model::next(volume.state, model::VolumeEvent::detached, volume.id));
-    if (!remove) {
+// VOL-7: what stays becomes available, what goes leaves its layer to be dropped. VOL-11: of several
+// attachments the last one says which.
+Status release_volume(catalog::Transaction& tx, const Parts& parts, model::Volume volume,
+                      const model::InstanceId& instance) {
+    const bool remove = model::attachment_to(volume, instance).delete_on_termination;
+    TRY(model::end_attachment(volume, instance));
+    if (!remove || !volume.attachments.empty()) {
         return tx.volumes().update(volume);
     }
     TRY(tx.volumes().erase(volume.id));
@@ -155,8 +156,10 @@ Status InstanceWorker::switch_off(const model::Job& job) {
     TRY_ASSIGN(const auto volumes, attached_volumes(id));
     for (const model::Volume& volume : volumes) {
         const Deadline deadline = Deadline::after(kStepTime);
-        const Status closed =
-            stops ? volumes_.close(volume.id, deadline) : volumes_.close_all(volume.id, deadline);
+        Status closed = volumes_.close(volume.id, id, deadline);
+        if (closed && !stops) {
+            closed = volumes_.close_for_good(volume.id, deadline);
+        }
         if (!closed) {
             // The volume is closed all the same; what the guest had flushed is safe, and it is told
             // nothing more.
@@ -218,7 +221,7 @@ Status InstanceWorker::commit_off(const model::Job& job) {
             attached.attached_to = {id};
             TRY_ASSIGN(auto volumes, tx.volumes().list(attached));
             for (model::Volume& volume : volumes) {
-                TRY(release_volume(tx, parts_, std::move(volume)));
+                TRY(release_volume(tx, parts_, std::move(volume), id));
             }
             model::Job forget =
                 make_job(parts_.rng, *instance.terminated, kForgetJob, id.str(), "");

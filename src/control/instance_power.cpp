@@ -37,8 +37,9 @@ Status InstancePower::check_root(catalog::Transaction& tx, const model::Instance
     query.attached_to = {instance.id};
     TRY_ASSIGN(const auto volumes, tx.volumes().list(query));
     const bool root = std::any_of(volumes.begin(), volumes.end(), [&](const model::Volume& volume) {
-        return model::same_device(volume.attachment->device, instance.root_device_name) &&
-               volume.attachment->state != model::AttachmentState::detaching;
+        const model::VolumeAttachment& attachment = model::attachment_to(volume, instance.id);
+        return model::same_device(attachment.device, instance.root_device_name) &&
+               attachment.state != model::AttachmentState::detaching;
     });
     if (!root) {  // STP-3
         return Error::api(Code::failed_precondition, "IncorrectInstanceState",
@@ -64,7 +65,7 @@ Status InstancePower::renew_mappings(catalog::Transaction& tx, model::Instance& 
                   [](const model::BlockDeviceMapping& mapping) { return mapping.ebs.has_value(); });
     for (const model::Volume& volume : volumes) {
         model::BlockDeviceMapping& mapping = instance.launch_mappings.emplace_back();
-        mapping.device_name = volume.attachment->device;
+        mapping.device_name = model::attachment_to(volume, instance.id).device;
         mapping.ebs.emplace();
         if (model::same_device(mapping.device_name, instance.root_device_name)) {
             mapping.ebs->snapshot_id = root_snapshot;

@@ -26,7 +26,7 @@ template <class F>
 Values each_attachment(const InstanceView& view, F value_of) {
     Values values;
     for (const model::Volume& volume : view.volumes) {
-        values.push_back(value_of(volume, *volume.attachment));
+        values.push_back(value_of(volume, model::attachment_to(volume, view.instance.id)));
     }
     return values;
 }
@@ -227,13 +227,18 @@ Result<std::vector<InstanceView>> load_views(catalog::Transaction& tx, const Top
     }
     TRY_ASSIGN(const std::vector<model::Volume> volumes, tx.volumes().list(attached));
     for (const model::Volume& volume : volumes) {
-        views[place.at(volume.attachment->instance_id)].volumes.push_back(volume);
+        for (const model::VolumeAttachment& attachment : volume.attachments) {
+            if (const auto view = place.find(attachment.instance_id); view != place.end()) {
+                views[view->second].volumes.push_back(volume);
+            }
+        }
     }
     TRY_ASSIGN(const auto tags, tx.tags().of(caller.account, ids));
     for (InstanceView& view : views) {
         std::sort(view.volumes.begin(), view.volumes.end(),
-                  [](const model::Volume& a, const model::Volume& b) {
-                      return a.attachment->device < b.attachment->device;
+                  [&](const model::Volume& a, const model::Volume& b) {
+                      return model::attachment_to(a, view.instance.id).device <
+                             model::attachment_to(b, view.instance.id).device;
                   });
         if (const auto found = tags.find(view.instance.id.str()); found != tags.end()) {
             view.tags = found->second;

@@ -44,10 +44,13 @@ std::string machine_uuid(const model::InstanceId& id) {
 
 // BDM-15: guests find their disks in the order of the device names, at every launch of an image:
 // sdb, sdf, ..., sdaa. Volume ids are random.
-void sort_by_device(std::vector<model::Volume>& volumes) {
-    std::sort(volumes.begin(), volumes.end(), [](const model::Volume& a, const model::Volume& b) {
-        const std::string_view left = model::bare_device_name(a.attachment->device);
-        const std::string_view right = model::bare_device_name(b.attachment->device);
+void sort_by_device(std::vector<model::Volume>& volumes, const model::InstanceId& instance) {
+    const auto name = [&](const model::Volume& volume) {
+        return model::bare_device_name(model::attachment_to(volume, instance).device);
+    };
+    std::sort(volumes.begin(), volumes.end(), [&](const model::Volume& a, const model::Volume& b) {
+        const std::string_view left = name(a);
+        const std::string_view right = name(b);
         return left.size() != right.size() ? left.size() < right.size() : left < right;
     });
 }
@@ -102,9 +105,10 @@ Result<std::vector<model::Volume>> InstanceWorker::attached_volumes(const model:
     });
 }
 
-Status InstanceWorker::open_volumes(const std::vector<model::Volume>& volumes) {
+Status InstanceWorker::open_volumes(const std::vector<model::Volume>& volumes,
+                                    const model::InstanceId& id) {
     for (const model::Volume& volume : volumes) {
-        TRY(volumes_.open(volume.id, step_deadline()));
+        TRY(volumes_.open(volume.id, id, step_deadline()));
     }
     return ok();
 }
@@ -125,8 +129,9 @@ compute::MachineSpec InstanceWorker::machine_spec(const model::Instance& instanc
     spec.runtime_directory = parts_.settings.runtime_directory + "/" + instance.id.str();
     spec.serial_log = serial_log(instance.id);
     for (const model::Volume& volume : volumes) {
-        compute::DiskSpec disk = disk_of(volumes_, volume, instance.disk_transport);
-        if (model::same_device(volume.attachment->device, instance.root_device_name)) {
+        const model::VolumeAttachment& attachment = model::attachment_to(volume, instance.id);
+        compute::DiskSpec disk = disk_of(volumes_, volume.id, attachment, instance.disk_transport);
+        if (model::same_device(attachment.device, instance.root_device_name)) {
             disk.boot_index = 0;
             spec.disks.insert(spec.disks.begin(), disk);
         } else {
@@ -138,8 +143,8 @@ compute::MachineSpec InstanceWorker::machine_spec(const model::Instance& instanc
 
 Status InstanceWorker::start_machine(const model::Instance& instance) {
     TRY_ASSIGN(auto volumes, attached_volumes(instance.id));
-    sort_by_device(volumes);
-    TRY(open_volumes(volumes));
+    sort_by_device(volumes, instance.id);
+    TRY(open_volumes(volumes, instance.id));
     compute::MachineSpec spec = machine_spec(instance, volumes);
     TRY_ASSIGN(auto store, make_store_disks(store_disks(instance), spec.directory));
     std::move(store.begin(), store.end(), std::back_inserter(spec.disks));
@@ -181,10 +186,11 @@ Status InstanceWorker::commit_running(const model::Job& job) {
             query.attached_to = {id};
             TRY_ASSIGN(auto volumes, tx.volumes().list(query));
             for (model::Volume& volume : volumes) {
-                if (volume.attachment->state == model::AttachmentState::attaching) {
-                    TRY_ASSIGN(volume.attachment->state,
-                               model::next(volume.attachment->state,
-                                           model::AttachmentEvent::attached, volume.id));
+                model::VolumeAttachment& attachment = model::attachment_to(volume, id);
+                if (attachment.state == model::AttachmentState::attaching) {
+                    TRY_ASSIGN(
+                        attachment.state,
+                        model::next(attachment.state, model::AttachmentEvent::attached, volume.id));
                     TRY(tx.volumes().update(volume));
                 }
             }
@@ -293,7 +299,7 @@ Status InstanceWorker::recover() {
     // (D17).
     for (const model::Instance& instance : instances) {
         TRY_ASSIGN(const auto volumes, attached_volumes(instance.id));
-        if (Status opened = open_volumes(volumes); !opened) {
+        if (Status opened = open_volumes(volumes, instance.id); !opened) {
             log_error("instances", fmt::format("the disks of {} cannot be served: {}",
                                                instance.id.str(), opened.error().to_string()));
         }

@@ -106,7 +106,7 @@ class InstanceWorker {
     // Parks the job for as long as the guest may take to power off; `grace` from now.
     Status wait_for_guest(model::Job job, std::chrono::milliseconds grace);
 
-    Status open_volumes(const std::vector<model::Volume>& volumes);
+    Status open_volumes(const std::vector<model::Volume>& volumes, const model::InstanceId& id);
     Result<std::vector<model::Volume>> attached_volumes(const model::InstanceId& id);
     Result<model::Instance> load(const model::InstanceId& id);
     bool machine_runs(const model::InstanceId& id);

@@ -184,10 +184,9 @@ Status Launch::insert_instance(catalog::Transaction& tx, const model::Instance& 
         TRY_ASSIGN(model::Volume volume, make_volume(tx, parts_, caller_, plan,
                                                      instance.availability_zone, instance.created));
         volume.outpost_arn = instance.outpost_arn;
-        volume.state = model::VolumeState::in_use;
-        volume.attachment =
-            model::VolumeAttachment{instance.id, plan.device, model::AttachmentState::attaching,
-                                    *plan.ebs.delete_on_termination, instance.created};
+        TRY(model::add_attachment(volume,
+                                  {instance.id, plan.device, model::AttachmentState::attaching,
+                                   *plan.ebs.delete_on_termination, instance.created}));
         TRY(tx.volumes().insert(volume));
         TRY(put_tags(tx, caller_, "volume", volume.id.str(), tags_for(input_.tags, "volume")));
     }

@@ -39,7 +39,9 @@ void MachineWatch::on_event(const compute::MachineId& id, std::uint64_t generati
     }
     if (event.kind == compute::MachineEvent::Kind::disk_released) {
         note("the release of " + event.disk,
-             [this, disk = event.disk] { return attachments_->disk_released(disk); });
+             [this, instance = model::InstanceId(id.str()), disk = event.disk] {
+                 return attachments_->disk_released(instance, disk);
+             });
         return;
     }
     if (const auto reason = end_reason(event)) {

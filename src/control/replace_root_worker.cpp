@@ -80,17 +80,15 @@ Status erase_volume(catalog::Transaction& tx, const Parts& parts, const model::V
 }
 
 // `from` gives its place at the instance to `to`.
-Status hand_over(catalog::Transaction& tx, model::Volume from, model::Volume to, UnixMillis now) {
-    const model::VolumeAttachment place = *from.attachment;
-    from.attachment.reset();
-    TRY_ASSIGN(from.state, model::next(from.state, model::VolumeEvent::detached, from.id));
+Status hand_over(catalog::Transaction& tx, model::Volume from, model::Volume to,
+                 const model::InstanceId& instance, UnixMillis now) {
+    const model::VolumeAttachment place = model::attachment_to(from, instance);
+    TRY(model::end_attachment(from, instance));
     if (to.state == model::VolumeState::creating) {
         TRY_ASSIGN(to.state, model::next(to.state, model::VolumeEvent::created, to.id));
     }
-    TRY_ASSIGN(to.state, model::next(to.state, model::VolumeEvent::attach, to.id));
-    to.attachment =
-        model::VolumeAttachment{place.instance_id, place.device, model::AttachmentState::attached,
-                                place.delete_on_termination, now};
+    TRY(model::add_attachment(to, {instance, place.device, model::AttachmentState::attached,
+                                   place.delete_on_termination, now}));
     TRY(tx.volumes().update(from));
     return tx.volumes().update(to);
 }
@@ -169,8 +167,8 @@ Status ReplaceRoots::end_machine(const model::InstanceId& id) {
     return killed || killed.error().code() == Code::not_found ? ok() : killed;
 }
 
-void ReplaceRoots::close(const model::VolumeId& id) {
-    if (const Status closed = access_.close(id, Deadline::after(kStepTime)); !closed) {
+void ReplaceRoots::close(const model::VolumeId& id, const model::InstanceId& instance) {
+    if (const Status closed = access_.close(id, instance, Deadline::after(kStepTime)); !closed) {
         // It is closed all the same, and what the guest had flushed is safe.
         log_error("instances", fmt::format("closing {}: {}", id.str(), closed.error().to_string()));
     }
@@ -179,14 +177,14 @@ void ReplaceRoots::close(const model::VolumeId& id) {
 Status ReplaceRoots::exchange(const model::Job& job, const model::ReplaceRootTask& task) {
     TRY_ASSIGN(const ReplaceRootPayload payload, ReplaceRootPayload::parse(job.payload));
     TRY(end_machine(task.instance_id));
-    close(task.old_root);
+    close(task.old_root, task.instance_id);
     TRY_ASSIGN(const auto now,
                parts_.store.run([&](catalog::Transaction& tx) -> Result<model::ReplaceRootTask> {
                    TRY_ASSIGN(model::ReplaceRootTask row, tx.replace_root_tasks().get(task.id));
                    TRY_ASSIGN(const model::Volume old_root, tx.volumes().get(task.old_root));
                    TRY_ASSIGN(const model::Volume new_root, tx.volumes().get(task.new_root));
                    TRY_ASSIGN(model::Instance instance, tx.instances().get(task.instance_id));
-                   TRY(hand_over(tx, old_root, new_root, parts_.clock.now()));
+                   TRY(hand_over(tx, old_root, new_root, task.instance_id, parts_.clock.now()));
                    apply_root_facts(instance, payload.after);
                    TRY(tx.instances().update(instance));
                    row.switched = true;
@@ -206,7 +204,7 @@ Status ReplaceRoots::start(const model::Job& job, const model::ReplaceRootTask& 
         return fail(job, task, going.error().message());
     }
     if (task.delete_replaced_root) {
-        TRY(access_.close_all(task.old_root, Deadline::after(kStepTime)));
+        TRY(access_.close_for_good(task.old_root, Deadline::after(kStepTime)));
     }
     TRY(parts_.store.run([&](catalog::Transaction& tx) -> Status {
         TRY_ASSIGN(model::ReplaceRootTask row, tx.replace_root_tasks().get(task.id));
@@ -215,7 +213,7 @@ Status ReplaceRoots::start(const model::Job& job, const model::ReplaceRootTask& 
         TRY(tx.replace_root_tasks().update(row));
         // One that somebody attached elsewhere meanwhile is his.
         TRY_ASSIGN(const auto old_root, tx.volumes().find(task.old_root));
-        if (task.delete_replaced_root && old_root && !old_root->attachment) {
+        if (task.delete_replaced_root && old_root && old_root->attachments.empty()) {
             return erase_volume(tx, parts_, task.old_root);
         }
         return ok();
@@ -236,16 +234,17 @@ Status ReplaceRoots::fail(const model::Job& job, const model::ReplaceRootTask& t
     }));
     if (task.switched) {
         TRY(end_machine(task.instance_id));
-        close(task.new_root);
+        close(task.new_root, task.instance_id);
         TRY(parts_.store.run([&](catalog::Transaction& tx) -> Status {
             TRY_ASSIGN(model::ReplaceRootTask row, tx.replace_root_tasks().get(task.id));
             TRY_ASSIGN(const auto old_root, tx.volumes().find(task.old_root));
             TRY_ASSIGN(const model::Volume new_root, tx.volumes().get(task.new_root));
             TRY_ASSIGN(model::Instance instance, tx.instances().get(task.instance_id));
-            if (!row.switched || !new_root.attachment || !old_root || old_root->attachment) {
+            if (!row.switched || new_root.attachments.empty() || !old_root ||
+                !old_root->attachments.empty()) {
                 return ok();
             }
-            TRY(hand_over(tx, new_root, *old_root, parts_.clock.now()));
+            TRY(hand_over(tx, new_root, *old_root, task.instance_id, parts_.clock.now()));
             apply_root_facts(instance, payload.before);
             TRY(tx.instances().update(instance));
             row.switched = false;
@@ -260,7 +259,7 @@ Status ReplaceRoots::fail(const model::Job& job, const model::ReplaceRootTask& t
         log_error("instances", fmt::format("{} does not start with its old root: {}",
                                            task.instance_id.str(), going.error().to_string()));
     }
-    TRY(access_.close_all(task.new_root, Deadline::after(kStepTime)));
+    TRY(access_.close_for_good(task.new_root, Deadline::after(kStepTime)));
     TRY(parts_.store.run([&](catalog::Transaction& tx) -> Status {
         TRY_ASSIGN(model::ReplaceRootTask row, tx.replace_root_tasks().get(task.id));
         row.state = row.switched ? model::ReplaceRootState::failed_detached

@@ -36,8 +36,9 @@ Result<model::Volume> root_of(catalog::Transaction& tx, const model::Instance& i
     attached.attached_to = {instance.id};
     TRY_ASSIGN(const auto volumes, tx.volumes().list(attached));
     for (const model::Volume& volume : volumes) {
-        if (model::same_device(volume.attachment->device, instance.root_device_name) &&
-            volume.attachment->state == model::AttachmentState::attached) {
+        const model::VolumeAttachment& attachment = model::attachment_to(volume, instance.id);
+        if (model::same_device(attachment.device, instance.root_device_name) &&
+            attachment.state == model::AttachmentState::attached) {
             return volume;
         }
     }

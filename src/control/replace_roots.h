@@ -84,7 +84,7 @@ class ReplaceRoots {
     Status start(const model::Job& job, const model::ReplaceRootTask& task);
     Status fail(const model::Job& job, const model::ReplaceRootTask& task, const std::string& why);
     Status end_machine(const model::InstanceId& id);
-    void close(const model::VolumeId& id);
+    void close(const model::VolumeId& id, const model::InstanceId& instance);
 
     const Parts parts_;
     VolumeAccess& access_;

@@ -221,8 +221,10 @@ Result<std::vector<ResourceName>> follow(Tx& tx, const Caller& caller, const Res
         }
     } else if (from.type == "attached-instance") {
         TRY_ASSIGN(const auto volume, tx.volumes().find(model::VolumeId(from.name)));
-        if (is_own(volume, caller) && volume->attachment) {
-            names.push_back({"instance", volume->attachment->instance_id.str()});
+        if (is_own(volume, caller)) {
+            for (const model::VolumeAttachment& attachment : volume->attachments) {
+                names.push_back({"instance", attachment.instance_id.str()});
+            }
         }
     } else if (from.type == "mapped-snapshot") {
         TRY_ASSIGN(const auto image, tx.images().find(model::ImageId(from.name)));

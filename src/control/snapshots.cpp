@@ -28,12 +28,13 @@ Status check_exclusions(catalog::Transaction& tx, const Caller& caller,
     }
     for (const model::VolumeId& id : input.exclude_data_volumes) {
         TRY_ASSIGN(const model::Volume volume, find_volume(tx, caller, id));
-        if (!volume.attachment || volume.attachment->instance_id != instance.id) {
+        const model::VolumeAttachment* attachment = model::find_attachment(volume, instance.id);
+        if (attachment == nullptr) {
             return errors::invalid_parameter_value(
                 fmt::format("The volume '{}' is not attached to the instance '{}'.", id.str(),
                             instance.id.str()));
         }
-        if (model::same_device(volume.attachment->device, instance.root_device_name)) {
+        if (model::same_device(attachment->device, instance.root_device_name)) {
             return errors::invalid_parameter_value(
                 fmt::format("The volume '{}' is the root volume of the instance '{}'. Use "
                             "ExcludeBootVolume to leave it out.",
@@ -59,8 +60,11 @@ Result<std::vector<model::Volume>> volumes_of(catalog::Transaction& tx, const Ca
     catalog::VolumeQuery attached;
     attached.attached_to = {instance.id};
     TRY_ASSIGN(auto volumes, tx.volumes().list(attached));
+    const auto device_of = [&](const model::Volume& volume) -> const std::string& {
+        return model::attachment_to(volume, instance.id).device;
+    };
     const auto is_root = [&](const model::Volume& volume) {
-        return model::same_device(volume.attachment->device, instance.root_device_name);
+        return model::same_device(device_of(volume), instance.root_device_name);
     };
     std::erase_if(volumes, [&](const model::Volume& volume) {
         const auto& excluded = input.exclude_data_volumes;
@@ -72,8 +76,7 @@ Result<std::vector<model::Volume>> volumes_of(catalog::Transaction& tx, const Ca
             "Every volume of the instance is excluded; there is nothing to snapshot.");
     }
     std::sort(volumes.begin(), volumes.end(), [&](const auto& a, const auto& b) {
-        return std::pair(!is_root(a), a.attachment->device) <
-               std::pair(!is_root(b), b.attachment->device);
+        return std::pair(!is_root(a), device_of(a)) < std::pair(!is_root(b), device_of(b));
     });
     return volumes;
 }

@@ -17,22 +17,15 @@ std::string disk_serial(const model::VolumeId& id) {
     return serial;
 }
 
-Result<model::DiskTransport> transport_of(catalog::Transaction& tx, const model::Volume& volume) {
-    if (!volume.attachment) {
-        return model::DiskTransport::nbd;
-    }
-    TRY_ASSIGN(const auto instance, tx.instances().find(volume.attachment->instance_id));
-    return instance ? instance->disk_transport : model::DiskTransport::nbd;
-}
-
 VolumeHold::~VolumeHold() {
     if (access_ != nullptr) {
         access_->release(ids_);
     }
 }
 
-std::string VolumeAccess::socket_path(const model::VolumeId& id) const {
-    return parts_.settings.runtime_directory + "/" + id.str() + ".sock";
+std::string VolumeAccess::socket_path(const model::VolumeId& id, std::uint32_t place) const {
+    return fmt::format("{}/{}{}.sock", parts_.settings.runtime_directory, id.str(),
+                       place == 0 ? "" : fmt::format(".{}", place));
 }
 
 std::string VolumeAccess::read_only_socket_path(const model::VolumeId& id) const {
@@ -71,7 +64,7 @@ VolumeAccess::Exports VolumeAccess::exports(const model::VolumeId& id) {
 
 void VolumeAccess::note(const model::VolumeId& id, Exports exports) {
     MutexLock lock(mutex_);
-    exports_[id] = exports;
+    exports_[id] = std::move(exports);
 }
 
 std::set<model::VolumeId> VolumeAccess::open_volumes() {
@@ -185,8 +178,7 @@ std::map<model::VolumeId, Error> VolumeAccess::unreadable() {
 }
 
 Status VolumeAccess::close_unless_exported(const model::VolumeId& id, Deadline deadline) {
-    const Exports left = exports(id);
-    if (left.machine || left.read_only) {
+    if (exports(id).any()) {
         return ok();
     }
     {
@@ -201,55 +193,73 @@ Status VolumeAccess::close_unless_exported(const model::VolumeId& id, Deadline d
     return closed;
 }
 
-Status VolumeAccess::export_to_machine(const model::VolumeId& id, Deadline deadline) {
-    TRY_ASSIGN(const model::DiskTransport transport,
-               parts_.store.read([&](catalog::Transaction& tx) -> Result<model::DiskTransport> {
-                   TRY_ASSIGN(const model::Volume volume, tx.volumes().get(id));
-                   return transport_of(tx, volume);
-               }));
-    switch (transport) {
+Result<std::string> VolumeAccess::export_to_machine(const model::VolumeId& id,
+                                                    const model::InstanceId& instance,
+                                                    Deadline deadline) {
+    struct Disk {
+        std::uint32_t place = 0;
+        model::DiskTransport transport = model::DiskTransport::nbd;
+    };
+    TRY_ASSIGN(const Disk disk, parts_.store.read([&](catalog::Transaction& tx) -> Result<Disk> {
+        TRY_ASSIGN(const model::Volume volume, tx.volumes().get(id));
+        TRY_ASSIGN(const model::Instance row, tx.instances().get(instance));
+        const model::VolumeAttachment* attachment = model::find_attachment(volume, instance);
+        if (attachment == nullptr) {
+            return Error(Code::not_found,
+                         "volume " + id.str() + " is not attached to " + instance.str());
+        }
+        return Disk{attachment->place, row.disk_transport};
+    }));
+    const std::string path = socket_path(id, disk.place);
+    switch (disk.transport) {
         case model::DiskTransport::nbd:
-            return parts_.engine.export_volume(block_id(id), socket_path(id), false, deadline);
+            TRY(parts_.engine.export_volume(block_id(id), path, false, deadline));
+            return path;
         case model::DiskTransport::vhost_user:
-            return parts_.engine.export_vhost_user(block_id(id), socket_path(id), disk_serial(id),
-                                                   false, deadline);
+            TRY(parts_.engine.export_vhost_user(block_id(id), path, disk_serial(id), false,
+                                                deadline));
+            return path;
     }
     return Error(Code::internal, "unknown disk transport");
 }
 
-Status VolumeAccess::open(const model::VolumeId& id, Deadline deadline) {
+Status VolumeAccess::open(const model::VolumeId& id, const model::InstanceId& instance,
+                          Deadline deadline) {
     TRY_ASSIGN(const VolumeHold held, hold({id}, deadline));
     TRY(open_stack(id, deadline));
     Exports now = exports(id);
-    if (now.machine) {
+    if (now.machines.contains(instance)) {
         return ok();
     }
-    Status exported = export_to_machine(id, deadline);
+    auto exported = export_to_machine(id, instance, deadline);
     if (!exported) {
         const Status closed = close_unless_exported(id, deadline);
         static_cast<void>(closed);  // the first error is the one to tell
         return std::move(exported).error().with("export volume " + id.str());
     }
-    now.machine = true;
-    note(id, now);
+    now.machines.emplace(instance, *std::move(exported));
+    note(id, std::move(now));
     return ok();
 }
 
-Status VolumeAccess::close(const model::VolumeId& id, Deadline deadline) {
+Status VolumeAccess::close(const model::VolumeId& id, const model::InstanceId& instance,
+                           Deadline deadline) {
     TRY_ASSIGN(const VolumeHold held, hold({id}, deadline));
     Exports now = exports(id);
-    if (now.machine) {
-        if (now.read_only) {
-            TRY(parts_.engine.unexport_volume(block_id(id), socket_path(id), deadline));
+    if (const auto machine = now.machines.extract(instance)) {
+        if (now.any()) {
+            TRY(parts_.engine.unexport_volume(block_id(id), machine.mapped(), deadline));
         }
-        now.machine = false;
-        note(id, now);
+        note(id, std::move(now));
     }
     return close_unless_exported(id, deadline);
 }
 
-Status VolumeAccess::close_all(const model::VolumeId& id, Deadline deadline) {
+Status VolumeAccess::close_for_good(const model::VolumeId& id, Deadline deadline) {
     TRY_ASSIGN(const VolumeHold held, hold({id}, deadline));
+    if (!exports(id).machines.empty()) {
+        return ok();
+    }
     note(id, {});
     {
         MutexLock lock(mutex_);
@@ -273,7 +283,7 @@ Status VolumeAccess::open_read_only(const model::VolumeId& id, Deadline deadline
         return exported;
     }
     now.read_only = true;
-    note(id, now);
+    note(id, std::move(now));
     return ok();
 }
 
@@ -285,26 +295,28 @@ Status VolumeAccess::close_read_only(const model::VolumeId& id, Deadline deadlin
     }
     TRY(parts_.engine.unexport_volume(block_id(id), read_only_socket_path(id), deadline));
     now.read_only = false;
-    note(id, now);
+    note(id, std::move(now));
     return close_unless_exported(id, deadline);
 }
 
-Status VolumeAccess::export_as(const model::VolumeId& id, const Exports& wanted,
-                               Deadline deadline) {
-    if (wanted.machine) {
-        TRY(export_to_machine(id, deadline), "export volume " + id.str());
+Status VolumeAccess::export_as(const model::VolumeId& id, Exports wanted, Deadline deadline) {
+    for (auto& [instance, socket] : wanted.machines) {
+        TRY_ASSIGN(socket, export_to_machine(id, instance, deadline), "export volume " + id.str());
     }
     if (wanted.read_only) {
         TRY(parts_.engine.export_volume(block_id(id), read_only_socket_path(id), true, deadline));
     }
-    note(id, wanted);
+    note(id, std::move(wanted));
     return ok();
 }
 
-Status VolumeAccess::reopen(const model::VolumeId& id, bool for_machine, Deadline deadline) {
+Status VolumeAccess::reopen(const model::VolumeId& id,
+                            const std::vector<model::InstanceId>& instances, Deadline deadline) {
     TRY_ASSIGN(const VolumeHold held, hold({id}, deadline));
     Exports wanted = exports(id);
-    wanted.machine = wanted.machine || for_machine;
+    for (const model::InstanceId& instance : instances) {
+        wanted.machines.try_emplace(instance);
+    }
     if (parts_.engine.is_open(block_id(id))) {
         if (const Status closed = parts_.engine.close_volume(block_id(id), deadline); !closed) {
             // That is why it is opened anew; it is closed all the same.
@@ -316,7 +328,7 @@ Status VolumeAccess::reopen(const model::VolumeId& id, bool for_machine, Deadlin
         exports_.erase(id);
     }
     TRY(open_stack(id, deadline));
-    Status exported = export_as(id, wanted, deadline);
+    Status exported = export_as(id, std::move(wanted), deadline);
     const Status closed = close_unless_exported(id, deadline);
     return exported ? closed : exported;
 }

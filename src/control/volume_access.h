@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // VolumeAccess: opens volumes in the engine and gives each its sockets, and takes them away again.
-// A volume has a read-write socket while a machine uses it, and a read-only one while somebody
-// looks at it; it is open while it has either, or while it is being cut. All calls may be repeated;
-// they end in the state asked for.
+// A volume has a read-write socket for each machine that uses it (VOL-11: several), and a read-only
+// one while somebody looks at it; it is open while it has any, or while it is being cut. What one
+// machine wrote the next read of another sees: all of them are served by the one open volume. All
+// calls may be repeated; they end in the state asked for.
 //
 // The catalog says what a volume is made of, and it is asked under the volume's hold, since a cut
 // changes it. Files of an active layer are made only while the layer is `planned`; a layer below
@@ -31,9 +32,6 @@ class VolumeAccess;
 // BDM-15: the volume id without its hyphen, as the guest sees it in /sys/block/*/serial.
 std::string disk_serial(const model::VolumeId& id);
 
-// How the machine of the instance that a volume is attached to gets it; NBD for one that is not.
-Result<model::DiskTransport> transport_of(catalog::Transaction& tx, const model::Volume& volume);
-
 // The right to open, close, cut or grow these volumes; given back at its end. One owner thread.
 class VolumeHold {
   public:
@@ -56,15 +54,17 @@ class VolumeAccess {
     using Closed = std::function<void(const model::VolumeId& id)>;
     VolumeAccess(const Parts& parts, Closed closed) : parts_(parts), closed_(std::move(closed)) {}
 
-    std::string socket_path(const model::VolumeId& id) const;
+    // Of an attachment, by its place.
+    std::string socket_path(const model::VolumeId& id, std::uint32_t place) const;
     std::string read_only_socket_path(const model::VolumeId& id) const;
 
-    // For a machine.
-    Status open(const model::VolumeId& id, Deadline deadline);
-    // The machine is off: ends its export. Whoever looks at the volume may go on.
-    Status close(const model::VolumeId& id, Deadline deadline);
-    // Ends both exports: the volume is about to go.
-    Status close_all(const model::VolumeId& id, Deadline deadline);
+    // For the machine of an instance that the volume is attached to.
+    Status open(const model::VolumeId& id, const model::InstanceId& instance, Deadline deadline);
+    // That machine is off, or has let the disk go: ends its export. Others, and whoever looks at
+    // the volume, may go on.
+    Status close(const model::VolumeId& id, const model::InstanceId& instance, Deadline deadline);
+    // The volume is about to go: whoever looks at it may not go on. Nothing while a machine has it.
+    Status close_for_good(const model::VolumeId& id, Deadline deadline);
 
     Status open_read_only(const model::VolumeId& id, Deadline deadline);
     Status close_read_only(const model::VolumeId& id, Deadline deadline);
@@ -82,8 +82,9 @@ class VolumeAccess {
                 const std::function<Status()>& commit, Deadline deadline);
 
     // VOL-14: closes the volume, if it is open, and opens it anew with the exports it had, and for
-    // its machine if told so. Whoever is connected comes back by himself.
-    Status reopen(const model::VolumeId& id, bool for_machine, Deadline deadline);
+    // the machines of these instances. Whoever is connected comes back by himself.
+    Status reopen(const model::VolumeId& id, const std::vector<model::InstanceId>& instances,
+                  Deadline deadline);
     // Volumes that could not be opened the last time because of their files, and why.
     std::map<model::VolumeId, Error> unreadable() EXCLUDES(mutex_);
 
@@ -96,8 +97,9 @@ class VolumeAccess {
   private:
     friend class VolumeHold;
     struct Exports {
-        bool machine = false;
+        std::map<model::InstanceId, std::string> machines{};  // each with its socket
         bool read_only = false;
+        bool any() const { return read_only || !machines.empty(); }
     };
     // What it takes to open a volume, as the catalog says now.
     struct Plan {
@@ -106,13 +108,14 @@ class VolumeAccess {
     };
     void release(const std::vector<model::VolumeId>& ids) EXCLUDES(mutex_);
     Result<Plan> plan(const model::VolumeId& id);
-    // To the machine of the instance it is attached to.
-    Status export_to_machine(const model::VolumeId& id, Deadline deadline);
+    // By the attachment's place and the instance's kind of disks; gives the socket.
+    Result<std::string> export_to_machine(const model::VolumeId& id,
+                                          const model::InstanceId& instance, Deadline deadline);
     Status open_stack(const model::VolumeId& id, Deadline deadline);
     Status grow_open(const model::VolumeId& id, std::uint64_t size_bytes,
                      const std::function<Status()>& commit, Deadline deadline);
     Status open_planned(const model::VolumeId& id, Deadline deadline);
-    Status export_as(const model::VolumeId& id, const Exports& wanted, Deadline deadline);
+    Status export_as(const model::VolumeId& id, Exports wanted, Deadline deadline);
     // Of how an attempt to open it ended: whether it cannot be read. Why not is kept.
     bool note_opening(const model::VolumeId& id, const Status& opened) EXCLUDES(mutex_);
     Status seal(const model::LayerRecord& layer, Deadline deadline);

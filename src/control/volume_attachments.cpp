@@ -36,7 +36,8 @@ Status check_device(catalog::Transaction& tx, const model::Instance& instance,
     const auto store = store_disks(instance);
     const bool used = std::any_of(attached.begin(), attached.end(),
                                   [&](const model::Volume& volume) {
-                                      return model::same_device(volume.attachment->device, device);
+                                      return model::same_device(
+                                          model::attachment_to(volume, instance.id).device, device);
                                   }) ||
                       std::any_of(store.begin(), store.end(), [&](const StoreDisk& disk) {
                           return model::same_device(disk.device_name, device);
@@ -51,6 +52,59 @@ Status check_device(catalog::Transaction& tx, const model::Instance& instance,
                           fmt::format("An instance takes at most {} volumes.", kMaxDevices));
     }
     return ok();
+}
+
+// VOL-11
+Status check_another(const model::Volume& volume, const model::Instance& instance,
+                     const std::string& device) {
+    if (model::find_attachment(volume, instance.id) != nullptr) {
+        return Error::api(Code::failed_precondition, "VolumeInUse",
+                          fmt::format("{} is already attached to the instance '{}'",
+                                      volume.id.str(), instance.id.str()));
+    }
+    const model::VolumeShape* pending =
+        volume.modification && !volume.modification->ended ? &volume.modification->target : nullptr;
+    if ((volume.multi_attach || (pending != nullptr && pending->multi_attach)) &&
+        model::same_device(device, instance.root_device_name)) {
+        return Error::api(
+            Code::unsupported, "UnsupportedOperation",
+            fmt::format("The volume '{}' has Multi-Attach enabled and cannot be a root volume.",
+                        volume.id.str()));
+    }
+    if (volume.attachments.size() >= model::kMaxAttachments) {
+        return Error::api(
+            Code::resource_exhausted, "AttachmentLimitExceeded",
+            fmt::format("The volume '{}' is attached to {} instances, which is the most.",
+                        volume.id.str(), model::kMaxAttachments));
+    }
+    if (pending != nullptr && !pending->multi_attach && !volume.attachments.empty()) {
+        return Error::api(
+            Code::failed_precondition, "IncorrectState",
+            fmt::format("Multi-Attach of the volume '{}' is being disabled.", volume.id.str()));
+    }
+    return ok();
+}
+
+// The one to end (VOL-5).
+Result<model::VolumeAttachment*> chosen(model::Volume& volume, const DetachInput& input) {
+    if (volume.multi_attach && input.instance.empty()) {
+        return errors::missing_parameter("InstanceId");
+    }
+    model::VolumeAttachment* attachment = input.instance.empty()
+                                              ? &volume.attachments.front()
+                                              : model::find_attachment(volume, input.instance);
+    if (attachment == nullptr ||
+        (!input.device.empty() && !model::same_device(input.device, attachment->device))) {
+        const model::VolumeAttachment& shown =
+            attachment == nullptr ? volume.attachments.front() : *attachment;
+        return Error::api(
+            Code::invalid_argument, "InvalidAttachment.NotFound",
+            fmt::format("The volume '{}' is not attached to instance '{}' as device '{}'.",
+                        volume.id.str(),
+                        input.instance.empty() ? shown.instance_id.str() : input.instance.str(),
+                        input.device.empty() ? shown.device : input.device));
+    }
+    return attachment;
 }
 
 // CI-14, RRV-4
@@ -71,12 +125,16 @@ Status check_no_image(catalog::Transaction& tx, const model::Instance& instance)
 
 }  // namespace
 
-Result<model::Volume> Volumes::attach_in(catalog::Transaction& tx, const Caller& caller,
-                                         const AttachInput& input) {
+Result<model::VolumeAttachment> Volumes::attach_in(catalog::Transaction& tx, const Caller& caller,
+                                                   const AttachInput& input) {
     TRY_ASSIGN(model::Volume volume, find_volume(tx, caller, input.volume));
     TRY_ASSIGN(const auto instances, find_instances(tx, caller, {input.instance}));
     const model::Instance& instance = instances.front();
-    TRY_ASSIGN(volume.state, model::next(volume.state, model::VolumeEvent::attach, input.volume));
+    const UnixMillis now = parts_.clock.now();
+    model::VolumeAttachment attachment{instance.id, input.device, model::AttachmentState::attaching,
+                                       false, now};
+    model::Volume attached = volume;
+    TRY(model::add_attachment(attached, attachment));
     TRY(model::next(instance.state, model::InstanceEvent::attach_volume, instance.id));
     if (volume.availability_zone != instance.availability_zone) {
         return Error::api(
@@ -89,46 +147,35 @@ Result<model::Volume> Volumes::attach_in(catalog::Transaction& tx, const Caller&
                           fmt::format("The volume '{}' is not on the same outpost as instance '{}'",
                                       volume.id.str(), instance.id.str()));
     }
+    TRY(check_another(volume, instance, input.device));
     TRY(check_device(tx, instance, input.device));
     TRY(check_no_image(tx, instance));
     if (input.dry_run) {
         return errors::dry_run();
     }
-    const UnixMillis now = parts_.clock.now();
-    const bool running = instance.state == model::InstanceState::running;
-    volume.attachment = model::VolumeAttachment{
-        instance.id, input.device,
-        running ? model::AttachmentState::attaching : model::AttachmentState::attached, false, now};
-    TRY(tx.volumes().update(volume));
-    if (running) {
-        TRY(tx.jobs().add(make_job(parts_.rng, now, kAttachmentJob, volume.id.str(), kAttachStep)));
+    if (instance.state == model::InstanceState::running) {
+        TRY(tx.jobs().add(make_job(parts_.rng, now, kAttachmentJob,
+                                   attachment_subject(volume.id, instance.id), kAttachStep)));
+    } else {
+        model::attachment_to(attached, instance.id).state = model::AttachmentState::attached;
     }
-    volume.attachment->state = model::AttachmentState::attaching;  // VOL-4: what is answered
-    return volume;
+    TRY(tx.volumes().update(attached));
+    return attachment;  // VOL-4: `attaching` is what is answered
 }
 
-Result<model::Volume> Volumes::attach(const Caller& caller, const AttachInput& input) {
-    auto volume =
+Result<model::VolumeAttachment> Volumes::attach(const Caller& caller, const AttachInput& input) {
+    auto attachment =
         parts_.store.run([&](catalog::Transaction& tx) { return attach_in(tx, caller, input); });
     work_added_();
-    return volume;
+    return attachment;
 }
 
-Result<model::Volume> Volumes::detach_in(catalog::Transaction& tx, const Caller& caller,
-                                         const DetachInput& input) {
+Result<model::VolumeAttachment> Volumes::detach_in(catalog::Transaction& tx, const Caller& caller,
+                                                   const DetachInput& input) {
     TRY_ASSIGN(model::Volume volume, find_volume(tx, caller, input.volume));
     TRY(model::next(volume.state, model::VolumeEvent::detached, input.volume));
-    model::VolumeAttachment& attachment = *volume.attachment;
-    const bool other_instance = !input.instance.empty() && input.instance != attachment.instance_id;
-    if (other_instance ||
-        (!input.device.empty() && !model::same_device(input.device, attachment.device))) {
-        return Error::api(
-            Code::invalid_argument, "InvalidAttachment.NotFound",
-            fmt::format(
-                "The volume '{}' is not attached to instance '{}' as device '{}'.", volume.id.str(),
-                input.instance.empty() ? attachment.instance_id.str() : input.instance.str(),
-                input.device.empty() ? attachment.device : input.device));
-    }
+    TRY_ASSIGN(model::VolumeAttachment* const found, chosen(volume, input));
+    model::VolumeAttachment& attachment = *found;
     TRY_ASSIGN(const model::Instance instance, tx.instances().get(attachment.instance_id));
     const bool stopped = instance.state == model::InstanceState::stopped;
     if (!stopped && model::same_device(attachment.device, instance.root_device_name)) {
@@ -155,30 +202,29 @@ Result<model::Volume> Volumes::detach_in(catalog::Transaction& tx, const Caller&
         return errors::dry_run();
     }
     attachment.forced = attachment.forced || input.force;
-    model::Volume shown = volume;
-    const UnixMillis now = parts_.clock.now();
+    const model::VolumeAttachment shown = attachment;
     if (stopped) {
-        TRY_ASSIGN(volume.state,
-                   model::next(volume.state, model::VolumeEvent::detached, volume.id));
-        volume.attachment.reset();
+        TRY(model::end_attachment(volume, instance.id));
         TRY(tx.volumes().update(volume));
         return shown;
     }
     TRY(tx.volumes().update(volume));
-    TRY_ASSIGN(const bool job, has_attachment_job(tx, volume.id));
+    const std::string subject = attachment_subject(volume.id, instance.id);
+    const UnixMillis now = parts_.clock.now();
+    TRY_ASSIGN(const bool job, has_attachment_job(tx, subject));
     if (job) {
-        TRY(tx.jobs().wake(volume.id.str(), now));
+        TRY(tx.jobs().wake(subject, now));
         return shown;
     }
-    TRY(tx.jobs().add(make_job(parts_.rng, now, kAttachmentJob, volume.id.str(), kDetachStep)));
+    TRY(tx.jobs().add(make_job(parts_.rng, now, kAttachmentJob, subject, kDetachStep)));
     return shown;
 }
 
-Result<model::Volume> Volumes::detach(const Caller& caller, const DetachInput& input) {
-    auto volume =
+Result<model::VolumeAttachment> Volumes::detach(const Caller& caller, const DetachInput& input) {
+    auto attachment =
         parts_.store.run([&](catalog::Transaction& tx) { return detach_in(tx, caller, input); });
     work_added_();
-    return volume;
+    return attachment;
 }
 
 }  // namespace kiln::control

@@ -65,6 +65,7 @@ Result<VolumeCopies::Plan> VolumeCopies::plan(catalog::Transaction& tx, const Ca
     }
     plan.ebs.volume_type = input.ebs.volume_type.value_or(model::VolumeType::gp2);  // BDM-7
     TRY(check_volume_limits(*plan.ebs.volume_type, *plan.ebs.volume_size_gib, plan.ebs));
+    TRY(check_multi_attach(*plan.ebs.volume_type, input.multi_attach));
     VolumePlan made;
     made.ebs = plan.ebs;
     made.ebs.encrypted = plan.source.encrypted;
@@ -95,6 +96,7 @@ Result<model::Volume> VolumeCopies::insert(catalog::Transaction& tx, const Calle
     VolumePlan made;
     made.ebs = plan.ebs;
     made.base = content;
+    made.multi_attach = input.multi_attach;
     TRY_ASSIGN(model::Volume volume,
                make_volume(tx, parts_, caller, made, plan.source.availability_zone, now));
     volume.outpost_arn = plan.source.outpost_arn;

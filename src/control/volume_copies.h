@@ -29,6 +29,7 @@ struct CopyVolumeInput {
     model::VolumeId source;
     model::EbsBlockDevice ebs;  // size, type and performance; what is absent: as CreateVolume, and
                                 // the size of the source
+    bool multi_attach = false;
     std::vector<TagSpecification> tags;
     std::string client_token;
     std::string request_hash;

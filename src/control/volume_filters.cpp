@@ -13,26 +13,30 @@ Values boolean(bool value) {
 }
 
 template <class F>
-Values attachment(const VolumeView& view, F value_of) {
-    return view.volume.attachment ? Values{value_of(*view.volume.attachment)} : Values{};
+Values each_attachment(const VolumeView& view, F value_of) {
+    Values values;
+    for (const model::VolumeAttachment& attachment : view.volume.attachments) {
+        values.push_back(value_of(attachment));
+    }
+    return values;
 }
 
 void add_attachment_filters(Getters& getters) {
     getters["attachment.attach-time"] = [](const VolumeView& view) {
-        return attachment(view, [](const auto& a) { return format_iso8601(a.attach_time); });
+        return each_attachment(view, [](const auto& a) { return format_iso8601(a.attach_time); });
     };
     getters["attachment.delete-on-termination"] = [](const VolumeView& view) {
-        return attachment(view,
-                          [](const auto& a) { return boolean(a.delete_on_termination).front(); });
+        return each_attachment(
+            view, [](const auto& a) { return boolean(a.delete_on_termination).front(); });
     };
     getters["attachment.device"] = [](const VolumeView& view) {
-        return attachment(view, [](const auto& a) { return a.device; });
+        return each_attachment(view, [](const auto& a) { return a.device; });
     };
     getters["attachment.instance-id"] = [](const VolumeView& view) {
-        return attachment(view, [](const auto& a) { return a.instance_id.str(); });
+        return each_attachment(view, [](const auto& a) { return a.instance_id.str(); });
     };
     getters["attachment.status"] = [](const VolumeView& view) {
-        return attachment(view, [](const auto& a) { return std::string(to_string(a.state)); });
+        return each_attachment(view, [](const auto& a) { return std::string(to_string(a.state)); });
     };
 }
 
@@ -57,7 +61,9 @@ const FilterTable<VolumeView>& volume_filters() {
         getters["fast-restored"] = [](const VolumeView& view) {
             return boolean(view.volume.fast_restored);
         };
-        getters["multi-attach-enabled"] = [](const VolumeView&) { return boolean(false); };
+        getters["multi-attach-enabled"] = [](const VolumeView& view) {
+            return boolean(view.volume.multi_attach);
+        };
         getters["size"] = [](const VolumeView& view) {
             return Values{std::to_string(view.volume.size_gib)};
         };

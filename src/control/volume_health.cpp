@@ -31,18 +31,19 @@ catalog::Cursor cursor_of(const model::Volume& volume) {
     return {volume.created, volume.id.str()};
 }
 
-// A machine that has, or is to have, the volume as a disk.
-Result<std::optional<model::InstanceId>> served_instance(catalog::Transaction& tx,
-                                                         const model::Volume& volume) {
-    using Found = std::optional<model::InstanceId>;
-    if (!volume.attachment || volume.attachment->state == model::AttachmentState::detached) {
-        return Found();
+// Whose machines have, or are to have, the volume as a disk.
+Result<std::vector<model::InstanceId>> served_instances(catalog::Transaction& tx,
+                                                        const model::Volume& volume) {
+    std::vector<model::InstanceId> served;
+    for (const model::VolumeAttachment& attachment : volume.attachments) {
+        TRY_ASSIGN(const auto instance, tx.instances().find(attachment.instance_id));
+        if (instance && (instance->state == model::InstanceState::running ||
+                         instance->state == model::InstanceState::stopping ||
+                         instance->state == model::InstanceState::shutting_down)) {
+            served.push_back(instance->id);
+        }
     }
-    TRY_ASSIGN(const auto instance, tx.instances().find(volume.attachment->instance_id));
-    const bool on = instance && (instance->state == model::InstanceState::running ||
-                                 instance->state == model::InstanceState::stopping ||
-                                 instance->state == model::InstanceState::shutting_down);
-    return on ? Found(instance->id) : Found();
+    return served;
 }
 
 }  // namespace
@@ -99,7 +100,8 @@ Result<bool> VolumeHealth::note(const model::VolumeId& id, VolumeFault fault) {
             if (first) {
                 row->event = model::VolumeEventNote{
                     model::make_id<model::VolumeEventId>(parts_.rng), fault,
-                    row->attachment ? row->attachment->instance_id : model::InstanceId(),
+                    row->attachments.empty() ? model::InstanceId()
+                                             : row->attachments.front().instance_id,
                     parts_.clock.now()};
             }
             row->event->fault = fault;
@@ -155,22 +157,23 @@ void VolumeHealth::look() {
 }
 
 Status VolumeHealth::reopen(const model::VolumeId& id) {
-    TRY_ASSIGN(const auto instance,
-               parts_.store.read(
-                   [&](catalog::Transaction& tx) -> Result<std::optional<model::InstanceId>> {
-                       TRY_ASSIGN(const model::Volume volume, tx.volumes().get(id));
-                       return served_instance(tx, volume);
-                   }));
-    TRY(access_.reopen(id, instance.has_value(), Deadline::after(kOpenTime)));
-    if (!instance) {
-        return ok();
+    TRY_ASSIGN(
+        const auto instances,
+        parts_.store.read([&](catalog::Transaction& tx) -> Result<std::vector<model::InstanceId>> {
+            TRY_ASSIGN(const model::Volume volume, tx.volumes().get(id));
+            return served_instances(tx, volume);
+        }));
+    TRY(access_.reopen(id, instances, Deadline::after(kOpenTime)));
+    Status resumed = ok();
+    for (const model::InstanceId& instance : instances) {
+        // Its machine stopped when the disk refused a request, which it asks again when it goes on.
+        const auto info = parts_.hypervisor.query(machine_id(instance), Deadline::after(kAskTime));
+        if (info && info->state == compute::MachineState::io_error) {
+            Status one = parts_.hypervisor.resume(machine_id(instance), Deadline::after(kAskTime));
+            resumed = resumed ? std::move(one) : std::move(resumed);
+        }
     }
-    // Its machine stopped when the disk refused a request, which it asks again when it goes on.
-    const auto info = parts_.hypervisor.query(machine_id(*instance), Deadline::after(kAskTime));
-    if (info && info->state == compute::MachineState::io_error) {
-        return parts_.hypervisor.resume(machine_id(*instance), Deadline::after(kAskTime));
-    }
-    return ok();
+    return resumed;
 }
 
 Status VolumeHealth::enable_io(const Caller& caller, const model::VolumeId& id, bool dry_run) {

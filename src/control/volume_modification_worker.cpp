@@ -2,6 +2,8 @@
 // VolumeModifications: the work that follows a request.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "control/volume_modifications.h"
 #include "util/log.h"
 
@@ -75,6 +77,7 @@ Status VolumeModifications::commit_change(const model::VolumeId& id) {
         volume.type = target.type;
         volume.iops = target.iops;
         volume.throughput_mibps = target.throughput_mibps;
+        volume.multi_attach = target.multi_attach;
         volume.modification->state = ModificationState::optimizing;
         TRY(tx.volumes().update(volume));
         TRY_ASSIGN(model::LayerRecord layer, tx.layers().get(volume.active_layer));
@@ -97,25 +100,22 @@ Status VolumeModifications::fail(const model::Job& job, const Error& error) {
     });
 }
 
-Result<bool> VolumeModifications::shown(const model::Volume& volume) {
-    if (!volume.attachment ||
-        volume.modification->target.size_gib == volume.modification->original.size_gib) {
-        return true;
-    }
+Result<bool> VolumeModifications::shown_to(const model::Volume& volume,
+                                           const model::VolumeAttachment& attachment) {
     TRY_ASSIGN(const auto instance, parts_.store.read([&](catalog::Transaction& tx) {
-        return tx.instances().find(volume.attachment->instance_id);
+        return tx.instances().find(attachment.instance_id);
     }));
     if (instance && instance->disk_transport == model::DiskTransport::vhost_user) {
         return true;  // it was off when this was asked for (BDM-19)
     }
     // What is being attached or started may have connected before there was more to see, and its
     // machine does not answer yet.
-    if (volume.attachment->state == AttachmentState::attaching ||
+    if (attachment.state == AttachmentState::attaching ||
         (instance && instance->state == InstanceState::pending)) {
         return false;
     }
     const auto grown = parts_.hypervisor.grow_disk(
-        machine_id(volume.attachment->instance_id), volume.id.str(),
+        machine_id(attachment.instance_id), volume.id.str(),
         volume.modification->target.size_gib * kGiB, Deadline::after(kShowTime));
     if (!grown && grown.error().code() == Code::not_found) {
         return true;  // it is off, and sees it when it starts
@@ -123,18 +123,31 @@ Result<bool> VolumeModifications::shown(const model::Volume& volume) {
     return grown;
 }
 
+VolumeModifications::Shown VolumeModifications::shown(const model::Volume& volume) {
+    Shown all = Shown::yes;
+    if (volume.modification->target.size_gib == volume.modification->original.size_gib) {
+        return all;
+    }
+    for (const model::VolumeAttachment& attachment : volume.attachments) {
+        const auto seen = shown_to(volume, attachment);
+        if (!seen) {
+            log_warn("volumes", fmt::format("{} does not see yet that {} has grown: {}",
+                                            attachment.instance_id.str(), volume.id.str(),
+                                            seen.error().to_string()));
+        }
+        all = std::max(all, !seen ? Shown::not_soon : *seen ? Shown::yes : Shown::not_yet);
+    }
+    return all;
+}
+
 Status VolumeModifications::show(const model::Job& job, const model::Volume& volume) {
-    const auto seen = shown(volume);
-    if (seen && *seen) {
+    const Shown seen = shown(volume);
+    if (seen == Shown::yes) {
         return complete(job);
     }
-    if (!seen) {
-        log_warn("volumes", fmt::format("{} does not see yet that {} has grown: {}",
-                                        volume.attachment->instance_id.str(), volume.id.str(),
-                                        seen.error().to_string()));
-    }
     const UnixMillis now = parts_.clock.now();
-    const bool quick = seen && now.value - volume.modification->started.value < kQuickMs;
+    const bool quick =
+        seen == Shown::not_yet && now.value - volume.modification->started.value < kQuickMs;
     return parts_.store.run([&](catalog::Transaction& tx) {
         return tx.jobs().park(job, UnixMillis{now.value + (quick ? kShowAgainMs : kShowSlowlyMs)});
     });

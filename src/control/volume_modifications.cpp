@@ -51,36 +51,75 @@ Status count_modification(model::Volume& volume, UnixMillis now) {
     return ok();
 }
 
-// A disk that machines boot from stays of a type they can boot from.
-Status check_bootable(catalog::Transaction& tx, const model::Volume& volume, VolumeType type) {
-    if (!volume.attachment || (type != VolumeType::st1 && type != VolumeType::sc1)) {
+// A disk that machines boot from stays one they can boot from (VOL-8, VOL-11).
+Status check_bootable(const model::Volume& volume, const model::VolumeAttachment& attachment,
+                      const model::Instance& instance, const model::VolumeShape& target) {
+    if (!model::same_device(attachment.device, instance.root_device_name)) {
         return ok();
     }
-    TRY_ASSIGN(const model::Instance instance, tx.instances().get(volume.attachment->instance_id));
-    if (!model::same_device(volume.attachment->device, instance.root_device_name)) {
-        return ok();
+    if (target.type == VolumeType::st1 || target.type == VolumeType::sc1) {
+        return Error::api(Code::invalid_argument, "BootForVolumeTypeUnsupported",
+                          fmt::format("Volume type '{}' is not supported for root volumes.",
+                                      model::to_string(target.type)));
     }
-    return Error::api(
-        Code::invalid_argument, "BootForVolumeTypeUnsupported",
-        fmt::format("Volume type '{}' is not supported for root volumes.", model::to_string(type)));
+    if (target.multi_attach) {
+        return errors::unsupported(
+            fmt::format("The volume '{}' is the root volume of the instance '{}', where "
+                        "Multi-Attach cannot be enabled.",
+                        volume.id.str(), instance.id.str()));
+    }
+    return ok();
 }
 
 // BDM-19: a vhost-user device keeps the size it had when its machine started.
-Status check_shown(catalog::Transaction& tx, const model::Volume& volume,
+Status check_shown(const model::Volume& volume, const model::Instance& instance,
                    const model::VolumeShape& target) {
-    if (!volume.attachment || target.size_gib == volume.size_gib) {
-        return ok();
-    }
-    TRY_ASSIGN(const model::Instance instance, tx.instances().get(volume.attachment->instance_id));
-    if (instance.disk_transport != model::DiskTransport::vhost_user ||
+    if (target.size_gib == volume.size_gib ||
+        instance.disk_transport != model::DiskTransport::vhost_user ||
         instance.state == model::InstanceState::stopped) {
         return ok();
     }
-    return Error::api(
-        Code::unsupported, "UnsupportedOperation",
+    return errors::unsupported(
         fmt::format("The disks of '{}' are vhost-user devices, which cannot grow while it runs. "
                     "Stop the instance, and modify volume '{}' then.",
                     instance.id.str(), volume.id.str()));
+}
+
+Status check_attachments(catalog::Transaction& tx, const model::Volume& volume,
+                         const model::VolumeShape& target) {
+    for (const model::VolumeAttachment& attachment : volume.attachments) {
+        TRY_ASSIGN(const model::Instance instance, tx.instances().get(attachment.instance_id));
+        TRY(check_bootable(volume, attachment, instance, target));
+        TRY(check_shown(volume, instance, target));
+    }
+    if (!target.multi_attach && volume.attachments.size() > 1) {  // VOL-11
+        return Error::api(
+            Code::failed_precondition, "IncorrectState",
+            fmt::format("Multi-Attach of the volume '{}' cannot be disabled while it is attached "
+                        "to {} instances.",
+                        volume.id.str(), volume.attachments.size()));
+    }
+    return ok();
+}
+
+// VOL-11: of a volume that has it the type stays, of an io1 volume everything, and whether it has
+// it is chosen for good.
+Status check_multi_attach_change(const model::VolumeShape& now, const model::VolumeShape& target) {
+    if (now.multi_attach && target.type != now.type) {
+        return errors::unsupported(
+            "The type of a volume that has Multi-Attach enabled cannot be changed.");
+    }
+    if (now.multi_attach != target.multi_attach && target.type == VolumeType::io1) {
+        return errors::unsupported(
+            "Multi-Attach of an io1 volume is enabled when the volume is created, and neither "
+            "enabled nor disabled afterwards.");
+    }
+    if (now.multi_attach && now.type == VolumeType::io1 && !(now == target)) {
+        return errors::unsupported(
+            "The size and the IOPS of an io1 volume that has Multi-Attach enabled cannot be "
+            "changed.");
+    }
+    return ok();
 }
 
 catalog::Cursor cursor_of(const model::Volume& volume) {
@@ -109,9 +148,11 @@ unsigned progress_of(const model::VolumeModification& modification) {
 
 Result<model::VolumeShape> modified_shape(const model::VolumeShape& now,
                                           const ModifyVolumeInput& input) {
-    if (!input.size_gib && !input.type && !input.iops && !input.throughput_mibps) {
+    if (!input.size_gib && !input.type && !input.iops && !input.throughput_mibps &&
+        !input.multi_attach) {
         return errors::invalid_parameter_value(
-            "Must specify at least one of Size, VolumeType, Iops and Throughput.");
+            "Must specify at least one of Size, VolumeType, Iops, Throughput and "
+            "MultiAttachEnabled.");
     }
     if (input.size_gib && *input.size_gib < now.size_gib) {
         return errors::invalid_parameter_value("New size cannot be smaller than existing size");
@@ -130,6 +171,9 @@ Result<model::VolumeShape> modified_shape(const model::VolumeShape& now,
     if (input.throughput_mibps) {
         target.throughput_mibps = input.throughput_mibps;
     }
+    target.multi_attach = input.multi_attach.value_or(now.multi_attach);
+    TRY(check_multi_attach_change(now, target));
+    TRY(check_multi_attach(target.type, target.multi_attach));
     model::EbsBlockDevice limits;
     limits.iops = target.iops;
     limits.throughput_mibps = target.throughput_mibps;
@@ -145,8 +189,7 @@ Result<model::Volume> VolumeModifications::modify_in(catalog::Transaction& tx, c
         return busy(volume);
     }
     TRY_ASSIGN(const model::VolumeShape target, modified_shape(model::shape_of(volume), input));
-    TRY(check_bootable(tx, volume, target.type));
-    TRY(check_shown(tx, volume, target));
+    TRY(check_attachments(tx, volume, target));
     const UnixMillis now = parts_.clock.now();
     TRY(count_modification(volume, now));
     if (input.dry_run) {
@@ -236,8 +279,8 @@ const FilterTable<model::Volume>& modification_filters() {
                 const auto& throughput = ((*v.modification).*shape).throughput_mibps;
                 return throughput ? Values{std::to_string(*throughput)} : Values{};
             };
-            getters[prefix + "-multi-attach-enabled"] = [](const model::Volume&) {
-                return Values{"false"};
+            getters[prefix + "-multi-attach-enabled"] = [shape](const model::Volume& v) {
+                return Values{((*v.modification).*shape).multi_attach ? "true" : "false"};
             };
         };
         add("original", &model::VolumeModification::original);

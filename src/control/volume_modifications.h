@@ -4,7 +4,7 @@
 //
 //   change   the files grow, the row gets its new size, type and performance, and those who have
 //            the volume open its new size; `optimizing`
-//   show     a machine that has the disk tells its guest; `completed`
+//   show     the machines that have the disk tell their guests; `completed`
 //
 // Each step may be repeated after a crash at any point. A volume whose files are damaged ends as
 // `failed`, as it was; what else goes wrong is tried again.
@@ -38,6 +38,7 @@ struct ModifyVolumeInput {
     std::optional<model::VolumeType> type;
     std::optional<std::uint32_t> iops;
     std::optional<std::uint32_t> throughput_mibps;
+    std::optional<bool> multi_attach;
     bool dry_run = false;
 };
 
@@ -67,8 +68,10 @@ class VolumeModifications {
     Status commit_change(const model::VolumeId& id);
     Status fail(const model::Job& job, const Error& error);
     Status show(const model::Job& job, const model::Volume& volume);
-    // Whether the guest that has the volume sees its size, or nobody is to.
-    Result<bool> shown(const model::Volume& volume);
+    // Whether every guest that has the volume sees its size, or nobody is to: as the slowest one.
+    enum class Shown { yes, not_yet, not_soon };
+    Shown shown(const model::Volume& volume);
+    Result<bool> shown_to(const model::Volume& volume, const model::VolumeAttachment& attachment);
     Status complete(const model::Job& job);
 
     const Parts parts_;
@@ -79,7 +82,7 @@ class VolumeModifications {
 // VOL-9: 0 to 100.
 unsigned progress_of(const model::VolumeModification& modification);
 // What the volume is to be (VOL-8): what is not asked for stays, or is the default of a new type.
-// Checked against the limits of the type.
+// Checked against the limits of the type, and by what Multi-Attach lets change (VOL-11).
 Result<model::VolumeShape> modified_shape(const model::VolumeShape& now,
                                           const ModifyVolumeInput& input);
 

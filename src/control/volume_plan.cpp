@@ -115,6 +115,7 @@ Result<model::Volume> make_volume(catalog::Transaction& tx, const Parts& parts,
     volume.iops = plan.ebs.iops;
     volume.throughput_mibps = plan.ebs.throughput_mibps;
     volume.initialization_rate_mibps = plan.ebs.initialization_rate_mibps;
+    volume.multi_attach = plan.multi_attach;
     volume.snapshot_id = plan.ebs.snapshot_id;
     if (plan.fast_restores) {
         TRY_ASSIGN(volume.fast_restored,

@@ -20,6 +20,7 @@ struct VolumePlan {
     std::string lineage;         // of the snapshot; empty without one
     std::string local_zone;      // of the snapshot; empty: for every zone
     bool fast_restores = false;  // FS-2: somebody has enabled them for the snapshot
+    bool multi_attach = false;   // VOL-11; never of a launch
 };
 
 // An instance takes this many volumes (BDM-13); also what its machine has slots for.

@@ -4,6 +4,7 @@
 #include "control/api_errors.h"
 #include "control/authorization.h"
 #include "control/contents.h"
+#include "control/device_mappings.h"
 #include "control/idempotency.h"
 #include "control/instance_worker.h"
 #include "control/resource_facts.h"
@@ -91,7 +92,9 @@ Result<VolumeView> Volumes::create(const Caller& caller, const CreateVolumeInput
             TRY_ASSIGN(auto views, load_views(tx, parts_.topology, caller, {std::move(volume)}));
             return std::move(views.front());
         }
-        TRY_ASSIGN(const VolumePlan plan, plan_volume(tx, caller, input.ebs));
+        TRY_ASSIGN(VolumePlan plan, plan_volume(tx, caller, input.ebs));
+        TRY(check_multi_attach(*plan.ebs.volume_type, input.multi_attach));
+        plan.multi_attach = input.multi_attach;
         TRY(authorize(caller, "ec2:CreateVolume",
                       {planned_volume(caller, plan, zone.name, tags_for(input.tags, "volume"))}));
         TRY(check_zone(plan, zone.name));
@@ -158,7 +161,7 @@ Status Volumes::remove(const Caller& caller, const model::VolumeId& id, bool dry
         return release_content(tx, parts_, volume.base_content);
     }));
     // Somebody may look at it read-only; its layer cannot go before.
-    const Status closed = access_.close_all(id, Deadline::after(kCloseTime));
+    const Status closed = access_.close_for_good(id, Deadline::after(kCloseTime));
     work_added_();
     return closed;
 }

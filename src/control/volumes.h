@@ -23,6 +23,7 @@ struct CreateVolumeInput {
     std::string availability_zone;  // name or id
     std::string outpost_arn;        // or empty
     model::EbsBlockDevice ebs;      // its snapshot, size, type
+    bool multi_attach = false;
     std::vector<TagSpecification> tags;
     std::string client_token;
     std::string request_hash;
@@ -38,7 +39,7 @@ struct AttachInput {
 
 struct DetachInput {
     model::VolumeId volume;
-    model::InstanceId instance;  // may be empty
+    model::InstanceId instance;  // may be empty, without Multi-Attach
     std::string device;          // may be empty
     bool force = false;
     bool dry_run = false;
@@ -75,15 +76,15 @@ class Volumes {
     Result<VolumeView> create(const Caller& caller, const CreateVolumeInput& input);
     Result<Page<VolumeView>> describe(const Caller& caller, const DescribeVolumesInput& input);
     Status remove(const Caller& caller, const model::VolumeId& id, bool dry_run);
-    // Both give the volume as the response shows it.
-    Result<model::Volume> attach(const Caller& caller, const AttachInput& input);
-    Result<model::Volume> detach(const Caller& caller, const DetachInput& input);
+    // Both give the attachment as the response shows it.
+    Result<model::VolumeAttachment> attach(const Caller& caller, const AttachInput& input);
+    Result<model::VolumeAttachment> detach(const Caller& caller, const DetachInput& input);
 
   private:
-    Result<model::Volume> attach_in(catalog::Transaction& tx, const Caller& caller,
-                                    const AttachInput& input);
-    Result<model::Volume> detach_in(catalog::Transaction& tx, const Caller& caller,
-                                    const DetachInput& input);
+    Result<model::VolumeAttachment> attach_in(catalog::Transaction& tx, const Caller& caller,
+                                              const AttachInput& input);
+    Result<model::VolumeAttachment> detach_in(catalog::Transaction& tx, const Caller& caller,
+                                              const DetachInput& input);
 
     const Parts parts_;
     VolumeAccess& access_;

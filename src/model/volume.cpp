@@ -1,10 +1,72 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "model/volume.h"
 
+#include <algorithm>
+
+#include "util/check.h"
+
 namespace kiln::model {
 
 VolumeShape shape_of(const Volume& volume) {
-    return {volume.size_gib, volume.type, volume.iops, volume.throughput_mibps};
+    return {volume.size_gib, volume.type, volume.iops, volume.throughput_mibps,
+            volume.multi_attach};
+}
+
+namespace {
+
+template <class V>
+auto* find_in(V& volume, const InstanceId& instance) {
+    const auto found = std::find_if(
+        volume.attachments.begin(), volume.attachments.end(),
+        [&](const VolumeAttachment& attachment) { return attachment.instance_id == instance; });
+    return found == volume.attachments.end() ? nullptr : &*found;
+}
+
+}  // namespace
+
+const VolumeAttachment* find_attachment(const Volume& volume, const InstanceId& instance) {
+    return find_in(volume, instance);
+}
+
+VolumeAttachment* find_attachment(Volume& volume, const InstanceId& instance) {
+    return find_in(volume, instance);
+}
+
+const VolumeAttachment& attachment_to(const Volume& volume, const InstanceId& instance) {
+    const VolumeAttachment* found = find_in(volume, instance);
+    INVARIANT(found != nullptr);
+    return *found;
+}
+
+VolumeAttachment& attachment_to(Volume& volume, const InstanceId& instance) {
+    VolumeAttachment* found = find_in(volume, instance);
+    INVARIANT(found != nullptr);
+    return *found;
+}
+
+Status add_attachment(Volume& volume, VolumeAttachment attachment) {
+    const VolumeEvent event = volume.multi_attach ? VolumeEvent::join : VolumeEvent::attach;
+    TRY_ASSIGN(volume.state, next(volume.state, event, volume.id));
+    const auto taken = [&](std::uint32_t place) {
+        return std::any_of(volume.attachments.begin(), volume.attachments.end(),
+                           [&](const VolumeAttachment& other) { return other.place == place; });
+    };
+    attachment.place = 0;
+    while (taken(attachment.place)) {
+        ++attachment.place;
+    }
+    volume.attachments.push_back(std::move(attachment));
+    return ok();
+}
+
+Status end_attachment(Volume& volume, const InstanceId& instance) {
+    std::erase_if(volume.attachments, [&](const VolumeAttachment& attachment) {
+        return attachment.instance_id == instance;
+    });
+    if (volume.attachments.empty()) {
+        TRY_ASSIGN(volume.state, next(volume.state, VolumeEvent::detached, volume.id));
+    }
+    return ok();
 }
 
 namespace {
@@ -34,6 +96,7 @@ constexpr VolumeTransition kTable[] = {
     {S::creating, E::created, S::available},
     {S::creating, E::creation_failed, S::error},
     {S::creating, E::attach, {}, &kNotAvailable},
+    {S::creating, E::join, {}, &kNotAvailable},
     {S::creating, E::detached, {}, &kCreating},
     {S::creating, E::snapshot, {}, &kCreating},
     {S::creating, E::modify, {}, &kCreating},
@@ -43,6 +106,7 @@ constexpr VolumeTransition kTable[] = {
     {S::available, E::created, S::available},
     {S::available, E::creation_failed, {}, &kSuperseded},
     {S::available, E::attach, S::in_use},
+    {S::available, E::join, S::in_use},
     {S::available, E::detached, {}, &kAvailable},
     {S::available, E::snapshot, S::available},
     {S::available, E::modify, S::available},
@@ -52,6 +116,7 @@ constexpr VolumeTransition kTable[] = {
     {S::in_use, E::created, {}, &kSuperseded},
     {S::in_use, E::creation_failed, {}, &kSuperseded},
     {S::in_use, E::attach, {}, &kAttached},
+    {S::in_use, E::join, S::in_use},
     {S::in_use, E::detached, S::available},
     {S::in_use, E::snapshot, S::in_use},
     {S::in_use, E::modify, S::in_use},
@@ -61,6 +126,7 @@ constexpr VolumeTransition kTable[] = {
     {S::deleting, E::created, {}, &kSuperseded},
     {S::deleting, E::creation_failed, {}, &kSuperseded},
     {S::deleting, E::attach, {}, &kNotAvailable},
+    {S::deleting, E::join, {}, &kNotAvailable},
     {S::deleting, E::detached, {}, &kDeleting},
     {S::deleting, E::snapshot, {}, &kDeleting},
     {S::deleting, E::modify, {}, &kDeleting},
@@ -70,6 +136,7 @@ constexpr VolumeTransition kTable[] = {
     {S::deleted, E::created, {}, &kSuperseded},
     {S::deleted, E::creation_failed, {}, &kSuperseded},
     {S::deleted, E::attach, {}, &kNotFound},
+    {S::deleted, E::join, {}, &kNotFound},
     {S::deleted, E::detached, {}, &kNotFound},
     {S::deleted, E::snapshot, {}, &kNotFound},
     {S::deleted, E::modify, {}, &kNotFound},
@@ -80,6 +147,7 @@ constexpr VolumeTransition kTable[] = {
     {S::error, E::created, {}, &kSuperseded},
     {S::error, E::creation_failed, S::error},
     {S::error, E::attach, {}, &kNotAvailable},
+    {S::error, E::join, {}, &kNotAvailable},
     {S::error, E::detached, {}, &kErrorState},
     {S::error, E::snapshot, {}, &kErrorState},
     {S::error, E::modify, {}, &kErrorState},

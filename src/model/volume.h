@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// Volume: a block device with a life of its own (section 25), and its attachment to an instance.
+// Volume: a block device with a life of its own (section 25), and its attachments to instances.
 //
-// Its bytes are an active layer over a base content (D31). The attachment stands here and nowhere
-// else: an instance's devices are found by asking for the volumes attached to it. Thread model:
-// plain values and pure functions.
+// Its bytes are an active layer over a base content (D31). The attachments stand here and nowhere
+// else: an instance's devices are found by asking for the volumes attached to it. There is at most
+// one, or kMaxAttachments of a volume with Multi-Attach (VOL-11), each to another instance. Thread
+// model: plain values and pure functions.
 #pragma once
 
 #include <cstdint>
@@ -34,7 +35,8 @@ enum class VolumeEvent {
     created,
     creation_failed,
     attach,    // VOL-4: in-use at once, while the attachment is still `attaching`
-    detached,  // VOL-5, VOL-7
+    join,      // VOL-11: another attachment, of a volume that may have several
+    detached,  // VOL-5, VOL-7: the last attachment is over
     snapshot,  // SNP-2; changes nothing
     modify,    // VOL-8; the same
     remove,    // VOL-6
@@ -44,6 +46,7 @@ constexpr auto enum_names(VolumeEvent) {
     return std::to_array<EnumName<VolumeEvent>>({{VolumeEvent::created, "created"},
                                                  {VolumeEvent::creation_failed, "creation-failed"},
                                                  {VolumeEvent::attach, "attach"},
+                                                 {VolumeEvent::join, "join"},
                                                  {VolumeEvent::detached, "detached"},
                                                  {VolumeEvent::snapshot, "snapshot"},
                                                  {VolumeEvent::modify, "modify"},
@@ -83,8 +86,13 @@ struct VolumeAttachment {
     bool delete_on_termination = false;
     UnixMillis attach_time;
     bool forced = false;  // VOL-5: while it ends, the guest is not waited for
+    // Which of the volume's sockets its machine has: no two attachments of a volume have the same.
+    std::uint32_t place = 0;
     friend bool operator==(const VolumeAttachment&, const VolumeAttachment&) = default;
 };
+
+// VOL-11: of one volume.
+inline constexpr std::size_t kMaxAttachments = 16;
 
 enum class ModificationState { modifying, optimizing, completed, failed };
 constexpr auto enum_names(ModificationState) {
@@ -101,6 +109,7 @@ struct VolumeShape {
     VolumeType type = VolumeType::gp2;
     std::optional<std::uint32_t> iops;
     std::optional<std::uint32_t> throughput_mibps;
+    bool multi_attach = false;
     friend bool operator==(const VolumeShape&, const VolumeShape&) = default;
 };
 
@@ -131,7 +140,7 @@ constexpr auto enum_names(VolumeFault) {
 struct VolumeEventNote {
     VolumeEventId id;
     VolumeFault fault = VolumeFault::stopped;
-    InstanceId instance_id;  // it was attached to then
+    InstanceId instance_id;  // it was attached to then; the first of several
     UnixMillis since;
     friend bool operator==(const VolumeEventNote&, const VolumeEventNote&) = default;
 };
@@ -156,7 +165,8 @@ struct Volume {
     std::optional<std::uint32_t> initialization_rate_mibps;  // VOL-19: as it was asked for
     ContentId base_content;                                  // empty: over nothing but zeros
     LayerId active_layer;
-    std::optional<VolumeAttachment> attachment;
+    bool multi_attach = false;                  // VOL-11
+    std::vector<VolumeAttachment> attachments;  // in the order they were made
     std::optional<VolumeModification> modification;
     std::vector<UnixMillis> modified;  // when the last few began
     bool auto_enable_io = false;       // VOL-14
@@ -167,6 +177,19 @@ struct Volume {
 
 // What it is now.
 VolumeShape shape_of(const Volume& volume);
+
+// The attachment to this instance, or nothing.
+const VolumeAttachment* find_attachment(const Volume& volume, const InstanceId& instance);
+VolumeAttachment* find_attachment(Volume& volume, const InstanceId& instance);
+// The same, of a volume that was found by being attached to it.
+const VolumeAttachment& attachment_to(const Volume& volume, const InstanceId& instance);
+VolumeAttachment& attachment_to(Volume& volume, const InstanceId& instance);
+
+// The volume is attached to another instance; which of its sockets that one's machine has is chosen
+// here. A refusal of the table where it may not be.
+Status add_attachment(Volume& volume, VolumeAttachment attachment);
+// The attachment to this instance is over; with the last one the volume is available again.
+Status end_attachment(Volume& volume, const InstanceId& instance);
 
 using VolumeTransition = Transition<VolumeState, VolumeEvent>;
 std::span<const VolumeTransition> volume_transitions();

@@ -159,7 +159,7 @@ def test_VOL_12_mistakes(service):
         ("MissingParameter", {"VolumeType": "io1"}),
         ("InvalidParameterCombination", {"Throughput": 200}),
         ("UnknownVolumeType", {"VolumeType": "floppy"}),
-        ("UnsupportedOperation", {"MultiAttachEnabled": "true"}),
+        ("InvalidParameterCombination", {"MultiAttachEnabled": "true"}),
         ("UnsupportedOperation", {"Encrypted": "true"}),
         ("InvalidVolume.NotFound", {"SourceVolumeId": UNKNOWN}),
         ("InvalidParameterValue", {"SourceVolumeId": "vol-zz"}),

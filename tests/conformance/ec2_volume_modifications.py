@@ -126,7 +126,7 @@ def test_VOL_8_mistakes(service):
     volume = make(ec2, 10)
     assert refusal(ec2.modify_volume, VolumeId=volume) == (
         "InvalidParameterValue",
-        "Must specify at least one of Size, VolumeType, Iops and Throughput.",
+        "Must specify at least one of Size, VolumeType, Iops, Throughput and MultiAttachEnabled.",
     )
     assert refusal(ec2.modify_volume, VolumeId=volume, Size=9) == (
         "InvalidParameterValue",
@@ -140,7 +140,7 @@ def test_VOL_8_mistakes(service):
     expect("InvalidParameterValue", ec2.modify_volume, VolumeId=volume, VolumeType="gp3", Throughput=2001)
     expect("InvalidParameterValue", ec2.modify_volume, VolumeId=volume, VolumeType="io1")  # 3000 are too many for 10 GiB
     expect("InvalidParameterValue", ec2.modify_volume, VolumeId=volume, VolumeType="st1")
-    expect("UnsupportedOperation", ec2.modify_volume, VolumeId=volume, MultiAttachEnabled=True)
+    expect("InvalidParameterCombination", ec2.modify_volume, VolumeId=volume, MultiAttachEnabled=True)
     expect("InvalidVolume.NotFound", ec2.modify_volume, VolumeId=UNKNOWN, Size=11)
     expect("InvalidParameterValue", ec2.modify_volume, VolumeId="vol-zz", Size=11)
     expect("DryRunOperation", ec2.modify_volume, VolumeId=volume, Size=11, DryRun=True)

@@ -9,7 +9,7 @@ import urllib.parse
 
 from .binary import Damage, crc32c
 
-SCHEMA = 16
+SCHEMA = 17
 # Tables whose rows have a check sum, and over which columns.
 CHECKED = {
     "snapshots": "id region owner state volume content cut created doc",

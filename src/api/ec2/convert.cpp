@@ -76,14 +76,15 @@ Result<model::EbsBlockDevice> to_ebs(const EbsBlockDevice& ebs) {
 
 namespace {
 
-InstanceBlockDeviceMapping from_volume(const model::Volume& volume) {  // BDM-14
+InstanceBlockDeviceMapping from_volume(const model::Volume& volume,
+                                       const model::VolumeAttachment& attachment) {  // BDM-14
     InstanceBlockDeviceMapping mapping;
-    mapping.device_name = volume.attachment->device;
+    mapping.device_name = attachment.device;
     EbsInstanceBlockDevice& ebs = mapping.ebs.emplace();
     ebs.volume_id = volume.id.str();
-    ebs.status = std::string(model::to_string(volume.attachment->state));
-    ebs.attach_time = volume.attachment->attach_time;
-    ebs.delete_on_termination = volume.attachment->delete_on_termination;
+    ebs.status = std::string(model::to_string(attachment.state));
+    ebs.attach_time = attachment.attach_time;
+    ebs.delete_on_termination = attachment.delete_on_termination;
     return mapping;
 }
 
@@ -171,7 +172,8 @@ Instance from_instance(const control::InstanceView& view) {
     fill_options(from, to);
     to.block_device_mappings.give();
     for (const model::Volume& volume : view.volumes) {
-        to.block_device_mappings.push_back(from_volume(volume));
+        to.block_device_mappings.push_back(
+            from_volume(volume, model::attachment_to(volume, view.instance.id)));
     }
     to.tags = from_tags(view.tags);
     return to;

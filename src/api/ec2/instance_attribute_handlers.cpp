@@ -148,11 +148,12 @@ void fill_devices(const control::InstanceView& view, InstanceAttribute& out) {
     out.block_device_mappings.give();
     for (const model::Volume& volume : view.volumes) {
         InstanceBlockDeviceMapping& device = out.block_device_mappings.emplace_back();
-        device.device_name = volume.attachment->device;
+        const auto& attachment = model::attachment_to(volume, view.instance.id);
+        device.device_name = attachment.device;
         EbsInstanceBlockDevice& ebs = device.ebs.emplace();
-        ebs.attach_time = volume.attachment->attach_time;
-        ebs.delete_on_termination = volume.attachment->delete_on_termination;
-        ebs.status = std::string(model::to_string(volume.attachment->state));
+        ebs.attach_time = attachment.attach_time;
+        ebs.delete_on_termination = attachment.delete_on_termination;
+        ebs.status = std::string(model::to_string(attachment.state));
         ebs.volume_id = volume.id.str();
     }
 }

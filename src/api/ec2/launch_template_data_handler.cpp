@@ -14,11 +14,12 @@ namespace {
 
 using namespace ec2;
 
-LaunchTemplateBlockDeviceMapping mapping_of(const model::Volume& volume) {
+LaunchTemplateBlockDeviceMapping mapping_of(const model::Volume& volume,
+                                            const model::VolumeAttachment& attachment) {
     LaunchTemplateBlockDeviceMapping mapping;
-    mapping.device_name = volume.attachment->device;
+    mapping.device_name = attachment.device;
     LaunchTemplateEbsBlockDevice& ebs = mapping.ebs.emplace();
-    ebs.delete_on_termination = volume.attachment->delete_on_termination;
+    ebs.delete_on_termination = attachment.delete_on_termination;
     ebs.encrypted = false;
     ebs.volume_size = static_cast<std::int32_t>(volume.size_gib);
     ebs.volume_type = std::string(model::to_string(volume.type));
@@ -98,7 +99,8 @@ ResponseLaunchTemplateData data_like(const control::InstanceView& view) {
         data.user_data = base64_encode(instance.user_data);
     }
     for (const model::Volume& volume : view.volumes) {
-        data.block_device_mappings.push_back(mapping_of(volume));
+        data.block_device_mappings.push_back(
+            mapping_of(volume, model::attachment_to(volume, view.instance.id)));
     }
     if (control::has_interface(instance)) {
         data.network_interfaces.push_back(interface_of(instance));

@@ -17,10 +17,10 @@ namespace {
 
 using namespace ec2;
 
-VolumeAttachment from_attachment(const model::Volume& volume) {
+VolumeAttachment from_attachment(const model::VolumeId& volume,
+                                 const model::VolumeAttachment& attachment) {
     VolumeAttachment out;
-    const model::VolumeAttachment& attachment = *volume.attachment;
-    out.volume_id = volume.id.str();
+    out.volume_id = volume.str();
     out.instance_id = attachment.instance_id.str();
     out.device = attachment.device;
     out.state = std::string(model::to_string(attachment.state));
@@ -57,13 +57,13 @@ Volume from_volume(const control::VolumeView& view) {
             static_cast<std::int32_t>(*volume.initialization_rate_mibps);
     }
     out.encrypted = volume.encrypted;
-    out.multi_attach_enabled = false;
+    out.multi_attach_enabled = volume.multi_attach;
     if (!volume.source_volume.empty()) {
         out.source_volume_id = volume.source_volume.str();  // VOL-12
     }
     out.attachments.give();
-    if (volume.attachment) {
-        out.attachments.push_back(from_attachment(volume));
+    for (const model::VolumeAttachment& attachment : volume.attachments) {
+        out.attachments.push_back(from_attachment(volume.id, attachment));
     }
     if (!view.tags.empty()) {
         out.tags = from_tags(view.tags);
@@ -72,9 +72,6 @@ Volume from_volume(const control::VolumeView& view) {
 }
 
 Status refuse_unbuilt(const CreateVolumeRequest& request) {
-    if (request.multi_attach_enabled.value_or(false)) {
-        return not_built("MultiAttachEnabled");
-    }
     if (request.operator_) {
         return not_built("Operator");
     }
@@ -103,6 +100,7 @@ Result<Volume> create(const Services& services, const Context& context,
                                   ? *request.availability_zone
                                   : request.availability_zone_id.value_or("");
     input.outpost_arn = request.outpost_arn.value_or("");
+    input.multi_attach = request.multi_attach_enabled.value_or(false);
     input.tags = to_tags(request.tag_specifications);
     input.client_token = request.client_token.value_or("");
     input.request_hash = context.request_hash;
@@ -119,9 +117,6 @@ Result<CopyVolumesResult> copy(const Services& services, const Context& context,
     if (!given(request.source_volume_id)) {
         return control::errors::missing_parameter("SourceVolumeId");
     }
-    if (request.multi_attach_enabled.value_or(false)) {
-        return not_built("MultiAttachEnabled");
-    }
     if (request.encrypted.value_or(false)) {
         return not_built("Encrypted");
     }
@@ -136,6 +131,7 @@ Result<CopyVolumesResult> copy(const Services& services, const Context& context,
     control::CopyVolumeInput input;
     TRY_ASSIGN(input.source, model::parse_volume_id(*request.source_volume_id));
     TRY_ASSIGN(input.ebs, to_ebs(ebs));
+    input.multi_attach = request.multi_attach_enabled.value_or(false);
     input.tags = to_tags(request.tag_specifications);
     input.client_token = request.client_token.value_or("");
     input.request_hash = context.request_hash;
@@ -190,8 +186,8 @@ Result<VolumeAttachment> attach(const Services& services, const Context& context
     TRY_ASSIGN(input.instance, model::parse_instance_id(*request.instance_id));
     input.device = *request.device;
     input.dry_run = request.dry_run.value_or(false);
-    TRY_ASSIGN(const auto volume, services.volumes.attach(context.caller, input));
-    return from_attachment(volume);
+    TRY_ASSIGN(const auto attachment, services.volumes.attach(context.caller, input));
+    return from_attachment(input.volume, attachment);
 }
 
 Result<VolumeAttachment> detach(const Services& services, const Context& context,
@@ -207,8 +203,8 @@ Result<VolumeAttachment> detach(const Services& services, const Context& context
     input.device = request.device.value_or("");
     input.force = request.force.value_or(false);
     input.dry_run = request.dry_run.value_or(false);
-    TRY_ASSIGN(const auto volume, services.volumes.detach(context.caller, input));
-    return from_attachment(volume);
+    TRY_ASSIGN(const auto attachment, services.volumes.detach(context.caller, input));
+    return from_attachment(input.volume, attachment);
 }
 
 }  // namespace

@@ -31,7 +31,7 @@ VolumeModification from_modification(const model::Volume& volume) {
         if (shape.throughput_mibps) {
             throughput = static_cast<std::int32_t>(*shape.throughput_mibps);
         }
-        multi_attach = false;
+        multi_attach = shape.multi_attach;
     };
     put(modification.original, out.original_size, out.original_volume_type, out.original_iops,
         out.original_throughput, out.original_multi_attach_enabled);
@@ -50,9 +50,6 @@ Result<ModifyVolumeResult> modify(const Services& services, const Context& conte
     if (!given(request.volume_id)) {
         return control::errors::missing_parameter("VolumeId");
     }
-    if (request.multi_attach_enabled.value_or(false)) {
-        return not_built("MultiAttachEnabled");
-    }
     control::ModifyVolumeInput input;
     TRY_ASSIGN(input.volume, model::parse_volume_id(*request.volume_id));
     EbsBlockDevice ebs;
@@ -65,6 +62,9 @@ Result<ModifyVolumeResult> modify(const Services& services, const Context& conte
     input.type = wanted.volume_type;
     input.iops = wanted.iops;
     input.throughput_mibps = wanted.throughput_mibps;
+    if (request.multi_attach_enabled.has_value()) {
+        input.multi_attach = *request.multi_attach_enabled;
+    }
     input.dry_run = request.dry_run.value_or(false);
     TRY_ASSIGN(const auto volume, services.modifications.modify(context.caller, input));
     ModifyVolumeResult result;

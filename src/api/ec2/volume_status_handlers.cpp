@@ -58,6 +58,15 @@ VolumeStatusItem from_view(const control::VolumeStatusView& view) {
     if (view.volume.event) {
         put_event(out, *view.volume.event);
     }
+    if (view.volume.multi_attach) {  // VOL-17
+        out.attachment_statuses.give();
+        for (const model::VolumeAttachment& attachment : view.volume.attachments) {
+            VolumeStatusAttachmentStatus one;
+            one.instance_id = attachment.instance_id.str();
+            one.io_performance = "not-applicable";
+            out.attachment_statuses.push_back(std::move(one));
+        }
+    }
     return out;
 }
 

@@ -50,13 +50,15 @@ json volume_json(const control::InspectedVolume& seen) {
              {"activeLayer", volume.active_layer.str()},
              {"contents", chain_json(seen.contents)},
              {"open", seen.open}};
-    if (seen.open) {
-        out["socket"] = seen.socket;
-        out["transport"] = model::to_string(seen.transport);
-    }
-    if (volume.attachment) {
-        out["instanceId"] = volume.attachment->instance_id.str();
-        out["device"] = volume.attachment->device;
+    for (std::size_t i = 0; i < seen.attachments.size(); ++i) {  // VOL-11: more than one
+        const control::InspectedAttachment& one = seen.attachments[i];
+        json& to = i == 0 ? out : out["otherAttachments"].emplace_back();
+        to["instanceId"] = one.attachment.instance_id.str();
+        to["device"] = one.attachment.device;
+        if (seen.open) {
+            to["socket"] = one.socket;
+            to["transport"] = model::to_string(one.transport);
+        }
     }
     return out;
 }

@@ -10,6 +10,7 @@
 #include <string_view>
 
 #include "catalog/detail/fields_identity.h"
+#include "catalog/detail/fields_volumes.h"
 #include "catalog/repository.h"
 
 namespace kiln::catalog::detail {
@@ -63,42 +64,6 @@ void fields(V& v, T& x) {
     v.field("endpoint", x.endpoint_enabled);
     v.field("ipv6", x.ipv6_enabled);
     v.field("tags", x.instance_tags_enabled);
-}
-
-template <class V, Is<model::VolumeAttachment> T>
-void fields(V& v, T& x) {
-    v.field("instance", x.instance_id);
-    v.field("device", x.device);
-    v.field("state", x.state);
-    v.field("delete_on_termination", x.delete_on_termination);
-    v.field("time", x.attach_time);
-    v.field("forced", x.forced);
-}
-
-template <class V, Is<model::VolumeEventNote> T>
-void fields(V& v, T& x) {
-    v.field("id", x.id);
-    v.field("fault", x.fault);
-    v.field("instance", x.instance_id);
-    v.field("since", x.since);
-}
-
-template <class V, Is<model::VolumeShape> T>
-void fields(V& v, T& x) {
-    v.field("size_gib", x.size_gib);
-    v.field("type", x.type);
-    v.field("iops", x.iops);
-    v.field("throughput_mibps", x.throughput_mibps);
-}
-
-template <class V, Is<model::VolumeModification> T>
-void fields(V& v, T& x) {
-    v.field("state", x.state);
-    v.field("message", x.status_message);
-    v.field("original", x.original);
-    v.field("target", x.target);
-    v.field("started", x.started);
-    v.field("ended", x.ended);
 }
 
 // Of the image: what it is made of and who may use it.
@@ -196,40 +161,6 @@ void fields(V& v, T& x) {
     }
 }
 
-template <class V, Is<model::Volume> T>
-void fields(V& v, T& x) {
-    v.column("id", x.id);
-    v.column("region", x.region);
-    v.column("owner", x.owner_id);
-    v.column("state", x.state);
-    v.column("snapshot", x.snapshot_id);
-    v.column("base_content", x.base_content);
-    v.column("active_layer", x.active_layer);
-    v.column("created", x.created);
-    if constexpr (V::kWrites) {
-        v.derived("instance", x.attachment ? x.attachment->instance_id.str() : std::string());
-    } else {
-        v.derived("instance", std::string());
-    }
-    v.field("attachment", x.attachment);
-    v.field("modification", x.modification);
-    v.field("modified", x.modified);
-    v.field("zone", x.availability_zone);
-    v.field("outpost", x.outpost_arn);
-    v.field("size_gib", x.size_gib);
-    v.field("type", x.type);
-    v.field("iops", x.iops);
-    v.field("throughput_mibps", x.throughput_mibps);
-    v.field("encrypted", x.encrypted);
-    v.field("kms_key", x.kms_key_id);
-    v.field("lineage", x.lineage);
-    v.field("source_volume", x.source_volume);
-    v.field("fast_restored", x.fast_restored);
-    v.field("initialization_rate_mibps", x.initialization_rate_mibps);
-    v.field("auto_enable_io", x.auto_enable_io);
-    v.field("event", x.event);
-}
-
 // Of the instance: what it was launched as.
 template <class V, Is<model::Instance> T>
 void instance_machine(V& v, T& x) {
@@ -294,24 +225,6 @@ void fields(V& v, T& x) {
     v.field("source_dest_check", x.source_dest_check);
     v.field("interface_description", x.interface_description);
     instance_machine(v, x);
-}
-
-template <class V, Is<model::ReplaceRootTask> T>
-void fields(V& v, T& x) {
-    v.column("id", x.id);
-    v.column("region", x.region);
-    v.column("owner", x.owner_id);
-    v.column("instance", x.instance_id);
-    v.column("state", x.state);
-    v.column("created", x.created);
-    v.field("snapshot", x.snapshot_id);
-    v.field("image", x.image_id);
-    v.field("old_root", x.old_root);
-    v.field("new_root", x.new_root);
-    v.field("delete_replaced", x.delete_replaced_root);
-    v.field("switched", x.switched);
-    v.field("failure", x.failure);
-    v.field("completed", x.completed);
 }
 
 template <class V, Is<model::Vpc> T>
@@ -425,7 +338,7 @@ void fields(V& v, T& x) {
     v.field("last_error", x.last_error);
 }
 
-// The table of each kind of row; fields_identity.h begins the list.
+// The table of each kind of row; fields_identity.h and fields_volumes.h begin the list.
 template <>
 inline constexpr std::string_view kTable<model::Account> = "accounts";
 template <>
@@ -435,11 +348,7 @@ inline constexpr std::string_view kTable<model::Image> = "images";
 template <>
 inline constexpr std::string_view kTable<model::Snapshot> = "snapshots";
 template <>
-inline constexpr std::string_view kTable<model::Volume> = "volumes";
-template <>
 inline constexpr std::string_view kTable<model::Instance> = "instances";
-template <>
-inline constexpr std::string_view kTable<model::ReplaceRootTask> = "replace_root_tasks";
 template <>
 inline constexpr std::string_view kTable<model::KeyPair> = "key_pairs";
 template <>

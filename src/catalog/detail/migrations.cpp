@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "catalog/detail/migrations.h"
 
+#include "catalog/detail/attachment_list.h"
 #include "catalog/detail/row_crc.h"
 #include "catalog/migrations/scripts.h"
 #include "catalog/store.h"
@@ -48,6 +49,7 @@ std::span<const Migration> migrations() {
         {14, "relations", k0014Relations},
         {15, "vpcs", k0015Vpcs},
         {16, "zones", k0016Zones},
+        {17, "multi attach", k0017MultiAttach, list_attachments},
     };
     return kSteps;
 }

@@ -217,7 +217,11 @@ Conditions conditions(const VolumeQuery& query) {
     where.text("region", query.region);
     where.any_of("owner", query.owners);
     where.any_of("state", query.states);
-    where.any_of("instance", query.attached_to);
+    if (!query.attached_to.empty()) {
+        where.either(
+            {one_of("id IN (SELECT source FROM links WHERE kind = 'volume.instance' AND target IN ",
+                    query.attached_to, ")")});
+    }
     where.any_of("snapshot", query.snapshots);
     where.equal("base_content", query.base_content);
     where.equal("active_layer", query.active_layer);

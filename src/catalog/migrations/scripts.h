@@ -22,5 +22,6 @@ extern const std::string_view k0013VolumeHealth;
 extern const std::string_view k0014Relations;
 extern const std::string_view k0015Vpcs;
 extern const std::string_view k0016Zones;
+extern const std::string_view k0017MultiAttach;
 
 }  // namespace kiln::catalog::detail

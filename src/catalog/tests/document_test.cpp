@@ -82,7 +82,7 @@ TEST_CASE("a field that a later program added is skipped, one that is missing ha
     CHECK(volume->size_gib == 3);
     CHECK(volume->type == model::VolumeType::gp3);
     CHECK_FALSE(volume->iops.has_value());
-    CHECK_FALSE(volume->attachment.has_value());
+    CHECK(volume->attachments.empty());
 }
 
 TEST_CASE("a document that is damaged is data loss, not a guess") {
@@ -97,8 +97,8 @@ TEST_CASE("a document that is damaged is data loss, not a guess") {
              "{\"size_gib\":\"3\"}",  // a text is no number
              "{\"type\":\"gp9\"}",    // no such type
              "{\"encrypted\":1}",     // no flag
-             "{\"attachment\":[]}",   // no object
-             "{\"attachment\":{\"state\":7}}",
+             "{\"attachments\":{}}",  // no list
+             "{\"attachments\":[{\"state\":7}]}",
          }) {
         CAPTURE(bad);
         const auto volume = read_volume(bad);

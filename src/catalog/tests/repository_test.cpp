@@ -110,7 +110,7 @@ TEST_CASE_TEMPLATE("every kind of value lives: inserted, read, listed, changed, 
     check_life(*store, full_access_key(), [](AccessKey& x) { x.state = AccessKeyState::active; });
     check_life(*store, full_image(), [](Image& x) { x.block_device_mappings.clear(); });
     check_life(*store, full_snapshot(), [](Snapshot& x) { x.completed.reset(); });
-    check_life(*store, full_volume(), [](Volume& x) { x.attachment.reset(); });
+    check_life(*store, full_volume(), [](Volume& x) { x.attachments.pop_back(); });
     check_life(*store, full_instance(), [](Instance& x) { x.state_reason.reset(); });
     check_life(*store, full_replace_root_task(),
                [](ReplaceRootTask& x) { x.state = ReplaceRootState::succeeded; });
@@ -386,7 +386,7 @@ TEST_CASE_TEMPLATE("snapshots, volumes and instances are selected by what they b
     Volume attached = full_volume();
     Volume loose = full_volume();
     loose.id = VolumeId(id_of("vol", 2));
-    loose.attachment.reset();
+    loose.attachments.clear();
     loose.state = VolumeState::available;
     Instance instance = full_instance();
     REQUIRE(store
@@ -405,6 +405,11 @@ TEST_CASE_TEMPLATE("snapshots, volumes and instances are selected by what they b
         return found->size();
     };
     CHECK(count(&Transaction::volumes, VolumeQuery{.attached_to = {instance.id}}) == 1);
+    const model::InstanceId other(id_of("i", 2));
+    CHECK(count(&Transaction::volumes, VolumeQuery{.attached_to = {other}}) == 1);
+    CHECK(count(&Transaction::volumes, VolumeQuery{.attached_to = {instance.id, other}}) == 1);
+    CHECK(count(&Transaction::volumes, VolumeQuery{.attached_to = {model::InstanceId("i-x")}}) ==
+          0);
     CHECK(count(&Transaction::volumes, VolumeQuery{.states = {VolumeState::available}}) == 1);
     CHECK(count(&Transaction::volumes, VolumeQuery{.snapshots = {attached.snapshot_id}}) == 2);
     CHECK(count(&Transaction::volumes, VolumeQuery{.base_content = attached.base_content}) == 2);

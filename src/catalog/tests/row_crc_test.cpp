@@ -126,6 +126,8 @@ TEST_CASE(
           "uploaded_blocks", "replace_root_tasks", "users", "image_usage_reports", "parameters"}) {
         change(backend, "DROP TABLE " + std::string(later));  // of later migrations
     }
+    change(backend, "ALTER TABLE volumes ADD COLUMN instance TEXT NOT NULL DEFAULT ''");
+    change(backend, "CREATE INDEX volumes_instance ON volumes (instance)");
     auto store = backend.open();
     CHECK(damaged(*store) == std::vector<bool>(4, false));
     const auto content =

@@ -144,11 +144,17 @@ Volume full_volume() {
     volume.snapshot_id = SnapshotId(id_of("snap", 1));
     volume.base_content = ContentId(id_of("content", 1));
     volume.active_layer = LayerId(id_of("layer", 1));
-    volume.attachment = VolumeAttachment{
-        InstanceId(id_of("i", 1)), "/dev/sdf", AttachmentState::busy, true, UnixMillis{12}, true};
-    volume.modification = VolumeModification{
-        ModificationState::failed,       "a reason",     {8, VolumeType::io1, 100, 130},
-        {9, VolumeType::gp3, 3000, 125}, UnixMillis{14}, UnixMillis{15}};
+    volume.multi_attach = true;
+    volume.attachments = {{InstanceId(id_of("i", 1)), "/dev/sdf", AttachmentState::busy, true,
+                           UnixMillis{12}, true, 0},
+                          {InstanceId(id_of("i", 2)), "/dev/sdg", AttachmentState::attached, false,
+                           UnixMillis{13}, false, 2}};
+    volume.modification = VolumeModification{ModificationState::failed,
+                                             "a reason",
+                                             {8, VolumeType::io1, 100, 130},
+                                             {9, VolumeType::gp3, 3000, 125, true},
+                                             UnixMillis{14},
+                                             UnixMillis{15}};
     volume.modified = {UnixMillis{10}, UnixMillis{14}};
     volume.created = UnixMillis{13};
     volume.source_volume = VolumeId(id_of("vol", 2));

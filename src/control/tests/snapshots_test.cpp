@@ -42,10 +42,9 @@ model::InstanceId add_instance(TestService& service, const std::vector<model::Vo
         char device = 'a';
         for (const model::VolumeId& volume_id : volumes) {
             TRY_ASSIGN(model::Volume volume, tx.volumes().get(volume_id));
-            volume.state = model::VolumeState::in_use;
-            volume.attachment =
-                model::VolumeAttachment{id, std::string("/dev/xvd") + device++,
-                                        model::AttachmentState::attached, false, UnixMillis{1}};
+            TRY(model::add_attachment(
+                volume, {id, std::string("/dev/xvd") + device++, model::AttachmentState::attached,
+                         false, UnixMillis{1}}));
             TRY(tx.volumes().update(volume));
         }
         return ok();
@@ -122,7 +121,7 @@ TEST_CASE("files of a layer that was open are never made afresh: their loss is t
     service.write(volume, 0, "precious");
     service.close(volume);
     REQUIRE(service.engine->drop_layer(block_id(layer), soon()));
-    const Status opened = service.volumes->open(volume, soon());
+    const Status opened = service.volumes->open_read_only(volume, soon());
     REQUIRE_FALSE(opened);
     CHECK((opened.error().code() == Code::not_found || opened.error().code() == Code::data_loss));
 }

@@ -189,7 +189,7 @@ model::VolumeId TestService::add_volume(std::uint32_t size_gib, const model::Con
 }
 
 void TestService::remove_volume(const model::VolumeId& id) {
-    REQUIRE(volumes->close_all(id, soon()));
+    REQUIRE(volumes->close_for_good(id, soon()));
     const model::Volume volume = row(id);
     REQUIRE(store->run([&](catalog::Transaction& tx) -> Status {
         TRY(tx.volumes().erase(id));

@@ -107,8 +107,9 @@ class TestService {
     // A volume with its row and a layer that has no files yet, available.
     model::VolumeId add_volume(std::uint32_t size_gib = 1, const model::ContentId& base = {});
     void remove_volume(const model::VolumeId& id);
-    void open(const model::VolumeId& id) { REQUIRE(volumes->open(id, soon())); }
-    void close(const model::VolumeId& id) { REQUIRE(volumes->close(id, soon())); }
+    // As for somebody who looks at it: there is no instance to attach it to.
+    void open(const model::VolumeId& id) { REQUIRE(volumes->open_read_only(id, soon())); }
+    void close(const model::VolumeId& id) { REQUIRE(volumes->close_read_only(id, soon())); }
     // Blocks of 64 KiB filled with a text that begins with `word`; the volume must be open.
     void write(const model::VolumeId& id, std::uint64_t chunk, const std::string& word);
     // The word of that block, empty for zeros.

@@ -86,7 +86,7 @@ TEST_CASE("VOL-12: a cut that fails takes the copy back, and its token is free a
     CHECK(world.service.contents() == contents);
     CHECK(world.service.row(world.source).active_layer.str() == layer);
     // It is opened anew, and the same request makes a copy now.
-    REQUIRE(world.service.volumes->reopen(world.source, false, soon()));
+    REQUIRE(world.service.volumes->reopen(world.source, {}, soon()));
     const auto made = world.copies.copy(kAlice, world.input("token"));
     REQUIRE_MESSAGE(made, (made ? "" : made.error().to_string()));
     const auto again = world.copies.copy(kAlice, world.input("token"));

@@ -123,7 +123,7 @@ TEST_CASE("VOL-14: an impaired volume that the service opened anew is a warning"
     world.stop(id);
     world.health.look();
     CHECK(world.service.row(id).event.has_value());
-    (void)world.service.volumes->close(id, soon());
+    (void)world.service.volumes->close_read_only(id, soon());
     world.service.open(id);
     CHECK(world.status(id).status == VolumeStatus::warning);
 }
@@ -173,7 +173,7 @@ TEST_CASE("VOL-14: a volume whose files are damaged cannot be enabled before the
     const std::string map = world.layer_of(id) + ".map";
     world.damage(map, 16);
     world.damage(map, 4096 + 16);
-    CHECK(!world.service.volumes->open(id, soon()));
+    CHECK(!world.service.volumes->open_read_only(id, soon()));
     CHECK(world.status(id).status == VolumeStatus::impaired);
     CHECK(world.service.row(id).event->fault == VolumeFault::unreadable);
     CHECK(world.io_enabled(id) == "failed");

@@ -111,6 +111,46 @@ TEST_CASE("VOL-8: what is not asked for stays, or is the default of a new type; 
           "InvalidParameterValue");
 }
 
+TEST_CASE("VOL-11: Multi-Attach is of io1 and io2, and what it lets change") {
+    const auto with = [](model::VolumeShape now) {
+        now.multi_attach = true;
+        return now;
+    };
+    const model::VolumeShape io1 = shape(10, VolumeType::io1, 100);
+    const model::VolumeShape io2 = shape(10, VolumeType::io2, 100);
+    ModifyVolumeInput on;
+    on.multi_attach = true;
+    CHECK(*modified_shape(io2, on) == with(io2));
+    CHECK(*modified_shape(with(io2), on) == with(io2));
+    const auto other = modified_shape(shape(10, VolumeType::gp2), on);
+    REQUIRE_FALSE(other);
+    CHECK(other.error().api_code() == "InvalidParameterCombination");
+    CHECK(other.error().message() ==
+          "The parameter MultiAttachEnabled is not supported for gp2 volumes.");
+    CHECK(modified_shape(io1, on).error().api_code() == "UnsupportedOperation");
+    ModifyVolumeInput off;
+    off.multi_attach = false;
+    CHECK(*modified_shape(with(io2), off) == io2);
+    CHECK(*modified_shape(io1, off) == io1);
+    CHECK(modified_shape(with(io1), off).error().api_code() == "UnsupportedOperation");
+
+    ModifyVolumeInput larger;
+    larger.size_gib = 20;
+    larger.iops = 200;
+    CHECK(*modified_shape(with(io2), larger) == with(shape(20, VolumeType::io2, 200)));
+    CHECK(modified_shape(with(io1), larger).error().api_code() == "UnsupportedOperation");
+    ModifyVolumeInput typed;
+    typed.type = VolumeType::gp3;
+    CHECK(modified_shape(with(io2), typed).error().api_code() == "UnsupportedOperation");
+    typed.multi_attach = false;  // one after the other
+    CHECK(modified_shape(with(io2), typed).error().api_code() == "UnsupportedOperation");
+    ModifyVolumeInput both;
+    both.type = VolumeType::io2;
+    both.multi_attach = true;
+    CHECK(*modified_shape(shape(10, VolumeType::gp2), both) ==
+          with(shape(10, VolumeType::io2, 3000)));
+}
+
 TEST_CASE(
     "VOL-8, VOL-9: a volume grows, closed and open, and keeps its bytes; rows say both sizes") {
     World world;
@@ -208,9 +248,11 @@ TEST_CASE("BDM-19: a vhost-user disk grows while its instance is stopped, and no
             instance.root_device_name = "/dev/xvda";
             TRY(found ? tx.instances().update(instance) : tx.instances().insert(instance));
             TRY_ASSIGN(model::Volume volume, tx.volumes().get(id));
-            volume.state = model::VolumeState::in_use;
-            volume.attachment = model::VolumeAttachment{
-                instance_id, "/dev/sdf", model::AttachmentState::attached, false, UnixMillis{1}};
+            if (volume.attachments.empty()) {
+                TRY(model::add_attachment(
+                    volume, {instance_id, "/dev/sdf", model::AttachmentState::attached, false,
+                             UnixMillis{1}}));
+            }
             return tx.volumes().update(volume);
         }));
     };
