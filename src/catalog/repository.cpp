@@ -106,6 +106,15 @@ template <class T>
 constexpr bool kHasLinks = std::same_as<T, model::Image> || std::same_as<T, model::Snapshot> ||
                            std::same_as<T, model::Volume> || std::same_as<T, model::Content>;
 
+// What a database takes as parameters of one statement has an end.
+template <class T>
+Status check_values(const Statement& statement) {
+    return statement.params.size() <= kMaxQueryValues
+               ? ok()
+               : Status(Error(Code::invalid_argument,
+                              std::string(kTable<T>) + ": the query has too many values"));
+}
+
 std::string id_text(const auto& value) {
     if constexpr (requires { value.id(); }) {
         return value.id().str();
@@ -198,10 +207,7 @@ Status Repository<T>::erase(const Id& id) {
 template <class T>
 Result<std::vector<T>> Repository<T>::list(const Query& query) {
     const Statement statement = conditions(query).page(columns_of<T>(), kTable<T>, query.page);
-    if (statement.params.size() > kMaxQueryValues) {
-        return Error(Code::invalid_argument,
-                     std::string(kTable<T>) + ": the query has too many values");
-    }
+    TRY(check_values<T>(statement));
     TRY_ASSIGN(std::vector<SqlRow> rows, session_.query(statement), kTable<T>);
     std::vector<T> values;
     values.reserve(rows.size());
@@ -210,6 +216,18 @@ Result<std::vector<T>> Repository<T>::list(const Query& query) {
         values.push_back(std::move(value));
     }
     return values;
+}
+
+template <class T>
+Result<std::uint64_t> Repository<T>::count(const Query& query) {
+    const Statement statement = conditions(query).select("COUNT(*)", kTable<T>, "");
+    TRY(check_values<T>(statement));
+    TRY_ASSIGN(const std::vector<SqlRow> rows, session_.query(statement), kTable<T>);
+    std::uint64_t number = 0;
+    if (rows.size() != 1 || rows[0].size() != 1 || !from_sql(rows[0][0], number)) {
+        return Error(Code::internal, std::string(kTable<T>) + ": a count is not a number");
+    }
+    return number;
 }
 
 template class Repository<model::Account>;

@@ -9,6 +9,7 @@
 // One owner thread: the one that runs the transaction.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <vector>
 
@@ -159,6 +160,9 @@ class Repository {
     // `not_found`. Tags and other rows that name it are the caller's to remove.
     Status erase(const Id& id);
     Result<std::vector<T>> list(const Query& query);
+    // How many list() would give without the page. Where an index has all that the query asks for,
+    // no row is read.
+    Result<std::uint64_t> count(const Query& query);
 
   private:
     detail::SqlSession& session_;

@@ -10,6 +10,7 @@
 #include "control/image_rules.h"
 #include "control/images.h"
 #include "control/instances.h"
+#include "control/quotas.h"
 #include "control/snapshots.h"
 #include "control/space.h"
 #include "util/log.h"
@@ -45,6 +46,8 @@ Result<CreateImages::Checked> CreateImages::check(catalog::Transaction& tx, cons
         TRY(check_cuttable(tx, parts_, cut.volume));
         TRY(local_zone_for(parts_.topology, cut.volume, {input.snapshot_location, {}}));
     }
+    TRY(check_image_quota(tx, parts_.settings.quotas, caller));
+    TRY(check_snapshot_quota(tx, parts_.settings.quotas, caller, checked.plan.cuts.size()));
     return checked;
 }
 

@@ -9,6 +9,7 @@
 #include "control/api_errors.h"
 #include "control/create_image.h"
 #include "control/instances.h"
+#include "control/quotas.h"
 #include "control/snapshots.h"
 #include "util/log.h"
 
@@ -64,6 +65,13 @@ std::vector<ImagePlan::Cut> cuts_of(const model::Image& image,
         }
     }
     return cuts;
+}
+
+// IMS-4
+std::string failure_code(const Error& error) {
+    return error.code() == Code::resource_exhausted && !error.api_code().empty()
+               ? "Client." + error.api_code()
+               : "Server.InternalError";
 }
 
 }  // namespace
@@ -136,11 +144,14 @@ Status CreateImages::cut_and_go_on(const model::Job& job, const model::Image& im
             cuts_.cut(ids, [&](catalog::Transaction& tx) -> Result<std::vector<model::Snapshot>> {
                 TRY_ASSIGN(model::Image row, tx.images().get(image.id));
                 TRY_ASSIGN(const auto now, planned(tx));
+                // QT-4: others may have taken the places while the guest shut down.
+                TRY(check_snapshot_quota(tx, parts_.settings.quotas, caller, now.size()));
                 return draft(tx, caller, row, now, payload.location, payload.tags);
             });
         if (!cut) {
             log_error("images", fmt::format("{}: {}", image.id.str(), cut.error().to_string()));
-            TRY(fail_image(image.id, "Server.InternalError", errors::told(cut.error(), kNotCut)));
+            TRY(fail_image(image.id, failure_code(cut.error()),
+                           errors::told(cut.error(), kNotCut)));
         }
     }
     // The guest goes on at once; what is left to do for the image needs it no more.

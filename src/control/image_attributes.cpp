@@ -6,13 +6,12 @@
 
 #include "control/api_errors.h"
 #include "control/images.h"
+#include "control/quotas.h"
 #include "control/region_settings.h"
 #include "model/organization.h"
 
 namespace kiln::control {
 namespace {
-
-constexpr std::size_t kMaxShares = 1000;  // LP-6
 
 Error bad_item(std::string_view value, std::string_view type) {  // LP-5
     return Error::api(
@@ -81,8 +80,10 @@ Status check_may_be_public(catalog::Transaction& tx, const model::Image& image) 
     return ok();
 }
 
-Status make_public(catalog::Transaction& tx, model::Image& image) {
+Status make_public(catalog::Transaction& tx, const Quotas& quotas, const Caller& owner,
+                   model::Image& image) {
     TRY(check_may_be_public(tx, image));
+    TRY(check_public_image_quota(tx, quotas, owner));           // QT-1
     const UnixMillis last = last_deprecation_of_public(image);  // LP-13
     if (!image.deprecation_time || *image.deprecation_time > last) {
         image.deprecation_time = last;
@@ -126,7 +127,8 @@ struct Entries {
 };
 
 // LP-3: additions, then removals. LP-4: what is there already or not there is no error.
-Status apply_permissions(catalog::Transaction& tx, const ImageChange& change, model::Image& image) {
+Status apply_permissions(catalog::Transaction& tx, const Quotas& quotas, const Caller& owner,
+                         const ImageChange& change, model::Image& image) {
     model::Sharing& sharing = image.launch_permissions;
     Entries entries(sharing);
     for (const LaunchPermission& entry : change.add) {
@@ -136,18 +138,13 @@ Status apply_permissions(catalog::Transaction& tx, const ImageChange& change, mo
         entries.set(entry, false);
     }
     entries.accounts.erase(image.owner_id);  // LP-1: implicit
-    if (entries.accounts.size() + entries.organizations.size() > kMaxShares) {
-        return Error::api(
-            Code::resource_exhausted, "ResourceLimitExceeded",
-            fmt::format("An image can be shared with at most {} accounts, organizations and "
-                        "organizational units.",
-                        kMaxShares));
-    }
+    TRY(check_share_quota(quotas, sharing.accounts.size() + sharing.organizations.size(),
+                          entries.accounts.size() + entries.organizations.size()));  // LP-6
     const bool was_public = sharing.everybody;
     sharing.accounts.assign(entries.accounts.begin(), entries.accounts.end());
     sharing.organizations.assign(entries.organizations.begin(), entries.organizations.end());
     sharing.everybody = entries.everybody;
-    return entries.everybody && !was_public ? make_public(tx, image) : ok();
+    return entries.everybody && !was_public ? make_public(tx, quotas, owner, image) : ok();
 }
 
 bool is_for_owners(ImageAttribute attribute) {  // LP-14
@@ -205,7 +202,7 @@ Status Images::modify(const Caller& caller, const ImageRef& ref, const ImageChan
                                 image.description = *change.description;
                             }
                             image.imds_v2 = image.imds_v2 || change.imds_support.has_value();
-                            return apply_permissions(tx, change, image);
+                            return apply_permissions(tx, quotas_, caller, change, image);
                         });
 }
 

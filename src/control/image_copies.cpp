@@ -10,6 +10,7 @@
 #include "control/image_rules.h"
 #include "control/images.h"
 #include "control/public_parameters.h"
+#include "control/quotas.h"
 #include "control/snapshot_access.h"
 #include "control/snapshot_copies.h"
 #include "control/space.h"
@@ -157,6 +158,7 @@ Result<model::ImageId> ImageCopies::copy(catalog::Transaction& tx, const Caller&
     TRY(check_direction(from, to));
     TRY(check_place_is_built(to));
     TRY(Images::check_name_is_free(tx, caller, input.name));
+    TRY(check_image_quota(tx, parts_.settings.quotas, caller));
     const UnixMillis now = parts_.clock.now();
     model::Image copy = begin_copy(source, now);
     TRY_ASSIGN(const model::Account owner, tx.accounts().get(caller.account));
@@ -170,6 +172,7 @@ Result<model::ImageId> ImageCopies::copy(catalog::Transaction& tx, const Caller&
     const auto snapshot_tags = tags_for(input.tags, "snapshot");
     const auto copy_of = [&](const model::Snapshot& original) -> Result<model::Snapshot> {
         TRY(model::next(original.state, model::SnapshotEvent::read, original.id));
+        TRY(check_snapshot_quota(tx, parts_.settings.quotas, caller, 1));
         model::Snapshot snapshot =
             begin_snapshot_copy(parts_, caller, original, input.completion_minutes);
         snapshot.local_zone = to.local_zone;

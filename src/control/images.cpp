@@ -7,6 +7,7 @@
 #include "control/device_mappings.h"
 #include "control/image_search.h"
 #include "control/places.h"
+#include "control/quotas.h"
 #include "control/snapshot_access.h"
 #include "control/space.h"
 
@@ -198,6 +199,7 @@ Result<model::Image> Images::insert(catalog::Transaction& tx, const Caller& call
                                     const RegisterImageInput& input) {
     TRY(check_name_is_free(tx, caller, input.name));
     TRY(check_id_is_free(tx, input.id));
+    TRY(check_image_quota(tx, quotas_, caller));
     model::Image image;
     TRY_ASSIGN(image.block_device_mappings, resolve_mappings(tx, caller, input));
     image.id = input.id.empty() ? model::make_id<model::ImageId>(rng_) : input.id;

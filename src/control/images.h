@@ -79,10 +79,11 @@ struct ImageRef {
 
 class Images {
   public:
-    Images(catalog::Store& store, io::Clock& clock, io::Rng& rng, block::SpaceReserve& space)
-        : store_(store), clock_(clock), rng_(rng), space_(space) {}
+    Images(catalog::Store& store, io::Clock& clock, io::Rng& rng, block::SpaceReserve& space,
+           const Quotas& quotas)
+        : store_(store), clock_(clock), rng_(rng), space_(space), quotas_(quotas) {}
     explicit Images(const Parts& parts)
-        : Images(parts.store, parts.clock, parts.rng, parts.space) {}
+        : Images(parts.store, parts.clock, parts.rng, parts.space, parts.settings.quotas) {}
 
     // RI-1 .. RI-15, the EBS form.
     Result<model::ImageId> register_image(const Caller& caller, const RegisterImageInput& input);
@@ -142,6 +143,7 @@ class Images {
     io::Clock& clock_;
     io::Rng& rng_;
     block::SpaceReserve& space_;
+    const Quotas& quotas_;
 };
 
 // The caller's own image, deregistered ones not; else the error that operations for owners answer

@@ -6,6 +6,7 @@
 #include "control/api_errors.h"
 #include "control/contents.h"
 #include "control/data_runs.h"
+#include "control/quotas.h"
 #include "control/space.h"
 #include "util/log.h"
 
@@ -132,6 +133,7 @@ Result<Imported> Import::finish() {
                    snapshot.content = content.id;
                    snapshot.created = content.created;
                    snapshot.completed = content.created;
+                   TRY(check_snapshot_quota(tx, parts_.settings.quotas, caller_, 1));
                    TRY(tx.snapshots().insert(snapshot));
                    return images.insert(tx, caller_, input_.image);
                }));
@@ -185,7 +187,9 @@ Result<std::unique_ptr<Import>> Imports::begin(const Caller& caller, ImportInput
     TRY(Images::check(image));
     TRY(parts_.store.read([&](catalog::Transaction& tx) -> Status {
         TRY(Images::check_name_is_free(tx, caller, image.name));
-        return Images::check_id_is_free(tx, image.id);
+        TRY(Images::check_id_is_free(tx, image.id));
+        TRY(check_image_quota(tx, parts_.settings.quotas, caller));
+        return check_snapshot_quota(tx, parts_.settings.quotas, caller, 1);
     }));
     TRY(check_space(parts_.space, SpaceFor::data, kWhat));  // SPC-1
     TRY(import->open());

@@ -8,6 +8,7 @@
 #include "control/api_errors.h"
 #include "control/capacity.h"
 #include "control/instance_worker.h"
+#include "control/quotas.h"
 
 namespace kiln::control {
 namespace {
@@ -74,10 +75,13 @@ Status InstancePower::renew_mappings(catalog::Transaction& tx, model::Instance& 
     return ok();
 }
 
-Status InstancePower::start_one(catalog::Transaction& tx, model::Instance& instance) {
+Status InstancePower::start_one(catalog::Transaction& tx, const Caller& caller,
+                                model::Instance& instance) {
     TRY(check_root(tx, instance));
     TRY(renew_mappings(tx, instance));
-    TRY(find_capacity(tx, parts_, *find_instance_type(instance.instance_type), 1, 1));
+    const InstanceType& type = *find_instance_type(instance.instance_type);
+    TRY(find_room(tx, parts_.settings.quotas, caller, type, {}, 1, 1));
+    TRY(find_capacity(tx, parts_, type, 1, 1));
     instance.launched = parts_.clock.now();
     instance.forced_off = false;
     instance.state_transition_reason.clear();
@@ -102,7 +106,7 @@ Result<std::vector<StateChange>> InstancePower::start(const Caller& caller,
                 TRY_ASSIGN(instance.state,
                            model::next(previous, model::InstanceEvent::start, instance.id));
                 if (instance.state != previous) {
-                    TRY(start_one(tx, instance));
+                    TRY(start_one(tx, caller, instance));
                 }
                 made.push_back({instance.id, previous, instance.state});
             }

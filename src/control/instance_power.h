@@ -32,7 +32,7 @@ class InstancePower {
     Status reboot(const Caller& caller, const std::vector<model::InstanceId>& ids, bool dry_run);
 
   private:
-    Status start_one(catalog::Transaction& tx, model::Instance& instance);
+    Status start_one(catalog::Transaction& tx, const Caller& caller, model::Instance& instance);
     Status renew_mappings(catalog::Transaction& tx, model::Instance& instance);
     Status check_root(catalog::Transaction& tx, const model::Instance& instance);
 

@@ -4,13 +4,13 @@
 #include <fmt/format.h>
 
 #include "control/api_errors.h"
+#include "control/quotas.h"
 #include "crypto/ssh_key.h"
 
 namespace kiln::control {
 namespace {
 
-constexpr std::size_t kMaxName = 255;         // KP-1
-constexpr std::size_t kMaxPerRegion = 5'000;  // KP-5: EC2's default
+constexpr std::size_t kMaxName = 255;  // KP-1
 
 // KP-1. The name stands in a listing and in a line of authorized_keys, so nothing that could end
 // either may be in it.
@@ -111,13 +111,7 @@ const FilterTable<KeyPairView>& key_pair_filters() {
 
 Status KeyPairs::insert(catalog::Transaction& tx, const Caller& caller, const model::KeyPair& pair,
                         const std::vector<TagSpecification>& tags) const {
-    catalog::KeyPairQuery query = of_caller(caller);
-    query.page.limit = kMaxPerRegion;
-    TRY_ASSIGN(const auto present, tx.key_pairs().list(query));
-    if (present.size() == kMaxPerRegion) {  // KP-5
-        return Error::api(Code::resource_exhausted, "KeyPairLimitExceeded",
-                          fmt::format("There are {} key pairs already.", kMaxPerRegion));
-    }
+    TRY(check_key_pair_quota(tx, quotas_, caller));  // KP-5
     Status inserted = tx.key_pairs().insert(pair);
     if (!inserted) {
         return inserted.error().code() == Code::already_exists ? duplicate(pair.name) : inserted;

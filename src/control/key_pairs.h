@@ -10,6 +10,7 @@
 #include "catalog/store.h"
 #include "control/caller.h"
 #include "control/filter.h"
+#include "control/limits.h"
 #include "control/tagging.h"
 #include "io/clock.h"
 #include "model/key_pair.h"
@@ -64,8 +65,8 @@ struct CreatedKeyPair {
 
 class KeyPairs {
   public:
-    KeyPairs(catalog::Store& store, io::Clock& clock, io::Rng& rng)
-        : store_(store), clock_(clock), rng_(rng) {}
+    KeyPairs(catalog::Store& store, io::Clock& clock, io::Rng& rng, const Quotas& quotas)
+        : store_(store), clock_(clock), rng_(rng), quotas_(quotas) {}
 
     Result<CreatedKeyPair> create(const Caller& caller, const CreateKeyPairInput& input);
     Result<KeyPairView> import(const Caller& caller, const ImportKeyPairInput& input);
@@ -81,6 +82,7 @@ class KeyPairs {
     catalog::Store& store_;
     io::Clock& clock_;
     io::Rng& rng_;
+    const Quotas& quotas_;
 };
 
 // RUN-6: InvalidKeyPair.NotFound when the caller has no pair of this name.

@@ -12,6 +12,7 @@
 #include "control/key_pairs.h"
 #include "control/launch_access.h"
 #include "control/machine_fit.h"
+#include "control/quotas.h"
 #include "control/region_settings.h"
 #include "control/space.h"
 #include "control/zones.h"
@@ -229,12 +230,13 @@ Result<std::vector<model::Instance>> Launch::run(catalog::Transaction& tx) {
     if (metadata.instance_tags_enabled) {  // the account's default may say so
         TRY(check_metadata_tags(tags_for(input_.tags, "instance")));
     }
-    TRY_ASSIGN(const std::size_t fit,
-               find_capacity(tx, parts_, *type, static_cast<std::size_t>(input_.min_count),
-                             static_cast<std::size_t>(input_.max_count)));
-    TRY_ASSIGN(const LaunchNetwork network,
-               plan_network(tx, parts_, caller_, input_.network, input_.availability_zone,
-                            static_cast<std::size_t>(input_.min_count), fit));
+    const auto least = static_cast<std::size_t>(input_.min_count);
+    TRY_ASSIGN(const std::size_t room,
+               find_room(tx, parts_.settings.quotas, caller_, *type, volumes, least,
+                         static_cast<std::size_t>(input_.max_count)));
+    TRY_ASSIGN(const std::size_t fit, find_capacity(tx, parts_, *type, least, room));
+    TRY_ASSIGN(const LaunchNetwork network, plan_network(tx, parts_, caller_, input_.network,
+                                                         input_.availability_zone, least, fit));
     const std::size_t count = network.addresses.size();
     const model::Subnet& subnet = network.subnet;
     const bool uefi =

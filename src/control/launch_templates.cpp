@@ -8,6 +8,7 @@
 #include "control/api_errors.h"
 #include "control/authorization.h"
 #include "control/idempotency.h"
+#include "control/quotas.h"
 #include "control/template_data.h"
 #include "control/template_lookup.h"
 #include "util/strings.h"
@@ -19,8 +20,6 @@ constexpr std::size_t kMinName = 3;  // LT-1
 constexpr std::size_t kMaxName = 128;
 constexpr std::size_t kMaxDescription = 255;      // LT-1
 constexpr std::size_t kMaxClientToken = 128;      // LT-1
-constexpr std::size_t kMaxPerRegion = 5'000;      // LT-11: EC2's default
-constexpr std::int64_t kMaxVersions = 10'000;     // LT-11
 constexpr std::size_t kMaxVersionsPerCall = 200;  // LT-3
 constexpr char kType[] = "launch-template";
 
@@ -146,13 +145,7 @@ Result<LaunchTemplateView> LaunchTemplates::insert(catalog::Transaction& tx, con
         return Error::api(Code::already_exists, "InvalidLaunchTemplateName.AlreadyExistsException",
                           "Launch template name already in use.");
     }
-    query.names.clear();
-    query.page.limit = kMaxPerRegion;
-    TRY_ASSIGN(const auto present, tx.launch_templates().list(query));
-    if (present.size() == kMaxPerRegion) {
-        return Error::api(Code::resource_exhausted, "MaxTemplateLimitExceeded",
-                          fmt::format("There are {} launch templates already.", kMaxPerRegion));
-    }
+    TRY(check_template_quota(tx, quotas_, caller));  // LT-11
     if (input.dry_run) {
         return errors::dry_run();
     }
@@ -206,11 +199,7 @@ Result<TemplateVersionView> LaunchTemplates::insert_version(
         TRY_ASSIGN(const auto source, find_version(tx, of, number_of(name, of)));
         TRY_ASSIGN(data, overlay_template(source.data, input.data));
     }
-    if (of.version_count >= kMaxVersions) {
-        return Error::api(Code::resource_exhausted, "MaxTemplateVersionLimitExceeded",
-                          fmt::format("The launch template {} has {} versions already.",
-                                      of.id.str(), kMaxVersions));
-    }
+    TRY(check_version_quota(quotas_, of));  // LT-11
     if (input.dry_run) {
         return errors::dry_run();
     }

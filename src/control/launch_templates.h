@@ -14,6 +14,7 @@
 #include "catalog/store.h"
 #include "control/caller.h"
 #include "control/filter.h"
+#include "control/limits.h"
 #include "control/pagination.h"
 #include "control/tagging.h"
 #include "io/clock.h"
@@ -99,8 +100,8 @@ struct VersionRemoval {
 
 class LaunchTemplates {
   public:
-    LaunchTemplates(catalog::Store& store, io::Clock& clock, io::Rng& rng)
-        : store_(store), clock_(clock), rng_(rng) {}
+    LaunchTemplates(catalog::Store& store, io::Clock& clock, io::Rng& rng, const Quotas& quotas)
+        : store_(store), clock_(clock), rng_(rng), quotas_(quotas) {}
 
     Result<LaunchTemplateView> create(const Caller& caller, const CreateLaunchTemplateInput& input);
     Result<TemplateVersionView> create_version(const Caller& caller,
@@ -128,6 +129,7 @@ class LaunchTemplates {
     catalog::Store& store_;
     io::Clock& clock_;
     io::Rng& rng_;
+    const Quotas& quotas_;
 };
 
 Error launch_template_not_found(const model::LaunchTemplateId& id);

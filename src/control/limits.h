@@ -5,6 +5,7 @@
 
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string_view>
 
@@ -39,8 +40,72 @@ inline constexpr RequestRates kEc2Rates{
     {Rate{100, 20}, Rate{50, 5}, Rate{10, 2}, Rate{1'000, 1'000}}};
 inline constexpr RequestRates kNoRates{};
 
+enum class Quota {
+    images,
+    public_images,
+    image_shares,  // of one image
+    snapshots,
+    pending_snapshots,       // of one volume
+    pending_cold_snapshots,  // of one volume of the types st1 and sc1
+    pending_uploads,         // snapshots whose blocks are being put
+    volumes,
+    volume_type_gib,  // of all volumes of one type together
+    instances,        // that run
+    vcpus,            // of these
+    key_pairs,
+    launch_templates,
+    template_versions,  // of one template
+};
+inline constexpr std::array<std::string_view, 14> kQuotaNames{"images",
+                                                              "publicImages",
+                                                              "sharesPerImage",
+                                                              "snapshots",
+                                                              "pendingSnapshotsPerVolume",
+                                                              "pendingSnapshotsPerColdVolume",
+                                                              "pendingUploads",
+                                                              "volumes",
+                                                              "gibPerVolumeType",
+                                                              "instances",
+                                                              "vcpus",
+                                                              "keyPairs",
+                                                              "launchTemplates",
+                                                              "versionsPerLaunchTemplate"};
+
+// What an account may have in a region at most (QT-1), by quota; none: as much as there is room
+// for.
+struct Quotas {
+    std::array<std::optional<std::uint32_t>, kQuotaNames.size()> most{};
+
+    constexpr const std::optional<std::uint32_t>& of(Quota quota) const {
+        return most[static_cast<std::size_t>(quota)];
+    }
+    constexpr Quotas with(Quota quota, std::optional<std::uint32_t> value) const {
+        Quotas changed = *this;
+        changed.most[static_cast<std::size_t>(quota)] = value;
+        return changed;
+    }
+    friend bool operator==(const Quotas&, const Quotas&) = default;
+};
+
+inline constexpr Quotas kNoQuotas{};
+// QT-2: those that a client may know as facts of EC2, or that keep a chain of snapshots short.
+inline constexpr Quotas kDefaultQuotas = kNoQuotas.with(Quota::image_shares, 1'000)
+                                             .with(Quota::pending_snapshots, 5)
+                                             .with(Quota::pending_cold_snapshots, 1)
+                                             .with(Quota::key_pairs, 5'000)
+                                             .with(Quota::launch_templates, 5'000)
+                                             .with(Quota::template_versions, 10'000);
+// What EC2 gives a new account.
+inline constexpr Quotas kEc2Quotas = kDefaultQuotas.with(Quota::images, 50'000)
+                                         .with(Quota::public_images, 5)
+                                         .with(Quota::snapshots, 100'000)
+                                         .with(Quota::pending_uploads, 100)
+                                         .with(Quota::volume_type_gib, 50 << 10)
+                                         .with(Quota::vcpus, 5);
+
 struct Limits {
     RequestRates requests = kDefaultRates;
+    Quotas quotas = kDefaultQuotas;
     friend bool operator==(const Limits&, const Limits&) = default;
 };
 

@@ -11,6 +11,7 @@
 #include "block/engine.h"
 #include "catalog/store.h"
 #include "compute/hypervisor.h"
+#include "control/limits.h"
 #include "control/topology.h"
 #include "io/clock.h"
 #include "model/ids.h"
@@ -50,6 +51,7 @@ struct Settings {
     std::uint64_t scrub_bytes_per_second = 16ULL << 20;
     // VOL-16: volumes are as fast as their types say, and no faster.
     bool enforce_volume_limits = false;
+    Quotas quotas = kDefaultQuotas;  // QT-1
 };
 
 struct Parts {

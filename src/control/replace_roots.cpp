@@ -12,6 +12,7 @@
 #include "control/images.h"
 #include "control/instances.h"
 #include "control/machine_fit.h"
+#include "control/quotas.h"
 #include "control/resource_facts.h"
 #include "control/snapshot_access.h"
 #include "control/space.h"
@@ -269,6 +270,7 @@ Result<ReplaceRootView> ReplaceRoots::create_in(catalog::Transaction& tx, const 
     made.fast_restores = !plan.snapshot.fast_restores.empty();
     TRY(authorize(caller, "ec2:CreateReplaceRootVolumeTask",
                   {planned_volume(caller, made, plan.root.availability_zone, {})}));
+    TRY(check_volume_quota(tx, parts_.settings.quotas, caller, made.ebs));
     TRY(check_space(parts_.space, SpaceFor::data, "a volume"));  // SPC-1
     if (input.dry_run) {
         return errors::dry_run();

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include "control/api_errors.h"
+#include "control/quotas.h"
 #include "control/snapshot_access.h"
 #include "control/snapshots.h"
 #include "control/space.h"
@@ -72,6 +73,7 @@ Result<SnapshotView> SnapshotCopies::copy(const Caller& caller, const CopySnapsh
         TRY_ASSIGN(const Place to, find_place(tx, parts_.topology, caller, input.place));
         TRY(check_direction(place_of(source), to));
         TRY(check_place_is_built(to));
+        TRY(check_snapshot_quota(tx, parts_.settings.quotas, caller, 1));
         TRY_ASSIGN(const model::Account owner, tx.accounts().get(caller.account));
         model::Snapshot copy =
             begin_snapshot_copy(parts_, caller, source, input.completion_minutes);

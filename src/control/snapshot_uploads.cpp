@@ -9,6 +9,7 @@
 #include "control/data_runs.h"
 #include "control/ebs_errors.h"
 #include "control/idempotency.h"
+#include "control/quotas.h"
 #include "control/snapshot_access.h"
 #include "control/snapshot_blocks.h"
 #include "control/space.h"
@@ -77,6 +78,7 @@ std::string hash_of(const StartSnapshotInput& input) {
     return crypto::sha256_hex(as_bytes(text));
 }
 
+// What EC2 says of a quota, and of space, in the words of the EBS direct APIs.
 Error full(const Error& error) {
     return Error::api(Code::resource_exhausted, "ServiceQuotaExceededException", error.message());
 }
@@ -163,6 +165,10 @@ Result<StartedSnapshot> SnapshotUploads::insert(catalog::Transaction& tx, const 
     content.created = now;
     model::Snapshot snapshot;
     snapshot.id = model::make_id<model::SnapshotId>(parts_.rng);
+    TRY(check_upload_quota(tx, parts_.settings.quotas, caller));
+    if (const Status room = check_snapshot_quota(tx, parts_.settings.quotas, caller, 1); !room) {
+        return full(room.error());
+    }
     if (!input.parent.empty()) {
         auto parent = find_granted_snapshot(tx, caller, input.parent);
         if (!parent) {

@@ -9,6 +9,7 @@
 #include "control/cut_sets.h"
 #include "control/image_rules.h"
 #include "control/instances.h"
+#include "control/quotas.h"
 #include "control/snapshot_access.h"
 #include "control/space.h"
 #include "control/volumes.h"
@@ -16,9 +17,9 @@
 namespace kiln::control {
 namespace {
 
-constexpr std::size_t kMaxExcluded = 40;       // SNP-8
-constexpr std::size_t kMaxPending = 5;         // SNP-9, of one volume
-constexpr std::size_t kMaxPendingOfDisks = 1;  // of st1 and sc1
+constexpr std::size_t kMaxExcluded = 40;  // SNP-8
+// D8: cuts beyond the length of a chain, where no quota says how many may be pending.
+constexpr std::size_t kMostBeyondChain = 5;
 
 Status check_exclusions(catalog::Transaction& tx, const Caller& caller,
                         const model::Instance& instance, const CreateSnapshotsInput& input) {
@@ -134,20 +135,12 @@ Status check_snapshot_request(const std::string& description,
 
 Status check_cuttable(catalog::Transaction& tx, const Parts& parts, const model::Volume& volume) {
     TRY(model::next(volume.state, model::VolumeEvent::snapshot, volume.id));
-    const bool disk =
-        volume.type == model::VolumeType::st1 || volume.type == model::VolumeType::sc1;
-    catalog::SnapshotQuery pending;
-    pending.volumes = {volume.id};
-    pending.states = {model::SnapshotState::pending};
-    TRY_ASSIGN(const auto snapshots, tx.snapshots().list(pending));
+    const Quotas& quotas = parts.settings.quotas;
+    TRY(check_pending_quota(tx, quotas, volume));
     // One that was deleted while it waited has left its layer.
     TRY_ASSIGN(const std::size_t layers, layers_to_destage(tx, volume.base_content));
-    const std::size_t most = disk ? kMaxPendingOfDisks : kMaxPending;
-    if (snapshots.size() >= most || layers >= parts.settings.max_undestaged_layers + most) {
-        return Error::api(Code::resource_exhausted, "ConcurrentSnapshotLimitExceeded",
-                          "Maximum allowed in-progress snapshots for a single volume exceeded.");
-    }
-    return ok();
+    const std::size_t most = quotas.of(pending_quota(volume.type)).value_or(kMostBeyondChain);
+    return layers < parts.settings.max_undestaged_layers + most ? ok() : Status(too_many_pending());
 }
 
 model::Snapshot draft_snapshot(const Parts& parts, const Caller& caller,
@@ -171,6 +164,7 @@ Result<std::vector<model::Snapshot>> Snapshots::draft(catalog::Transaction& tx,
                                                       const Caller& caller,
                                                       const std::vector<model::Volume>& volumes,
                                                       const Draft& draft) {
+    TRY(check_snapshot_quota(tx, parts_.settings.quotas, caller, volumes.size()));
     std::vector<model::Snapshot> snapshots;
     const UnixMillis now = parts_.clock.now();  // SNP-8: one start time
     for (const model::Volume& volume : volumes) {
@@ -200,7 +194,8 @@ Result<SnapshotView> Snapshots::create(const Caller& caller, const CreateSnapsho
     TRY(parts_.store.read([&](catalog::Transaction& tx) -> Status {
         TRY_ASSIGN(const model::Volume volume, find_volume(tx, caller, input.volume_id));
         TRY(local_zone_for(parts_.topology, volume, input.place));
-        return check_cuttable(tx, parts_, volume);
+        TRY(check_cuttable(tx, parts_, volume));
+        return check_snapshot_quota(tx, parts_.settings.quotas, caller, 1);
     }));
     TRY(check_space(parts_.space, SpaceFor::data, "a snapshot"));  // SPC-1
     if (input.dry_run) {
@@ -220,8 +215,11 @@ Result<SnapshotView> Snapshots::create(const Caller& caller, const CreateSnapsho
 Result<std::vector<SnapshotView>> Snapshots::create_set(const Caller& caller,
                                                         const CreateSnapshotsInput& input) {
     TRY(check_snapshot_request(input.description, input.tags));
-    TRY_ASSIGN(const auto found, parts_.store.read([&](catalog::Transaction& tx) {
-        return volumes_of(tx, caller, input);
+    using Found = Result<std::vector<model::Volume>>;
+    TRY_ASSIGN(const auto found, parts_.store.read([&](catalog::Transaction& tx) -> Found {
+        TRY_ASSIGN(auto volumes, volumes_of(tx, caller, input));
+        TRY(check_snapshot_quota(tx, parts_.settings.quotas, caller, volumes.size()));
+        return volumes;
     }));
     for (const model::Volume& volume : found) {
         TRY(local_zone_for(parts_.topology, volume, input.place));

@@ -7,6 +7,7 @@
 #include "control/authorization.h"
 #include "control/device_mappings.h"
 #include "control/idempotency.h"
+#include "control/quotas.h"
 #include "control/resource_facts.h"
 #include "control/snapshots.h"
 #include "control/space.h"
@@ -72,6 +73,7 @@ Result<VolumeCopies::Plan> VolumeCopies::plan(catalog::Transaction& tx, const Ca
     TRY(authorize(caller, "ec2:CopyVolumes",
                   {planned_volume(caller, made, plan.source.availability_zone,
                                   tags_for(input.tags, "volume"))}));
+    TRY(check_volume_quota(tx, parts_.settings.quotas, caller, plan.ebs));
     return plan;
 }
 

@@ -9,6 +9,7 @@
 
 #include "control/api_errors.h"
 #include "control/device_mappings.h"
+#include "control/quotas.h"
 #include "control/volumes.h"
 
 namespace kiln::control {
@@ -190,6 +191,7 @@ Result<model::Volume> VolumeModifications::modify_in(catalog::Transaction& tx, c
     }
     TRY_ASSIGN(const model::VolumeShape target, modified_shape(model::shape_of(volume), input));
     TRY(check_attachments(tx, volume, target));
+    TRY(check_change_quota(tx, parts_.settings.quotas, caller, volume, target));
     const UnixMillis now = parts_.clock.now();
     TRY(count_modification(volume, now));
     if (input.dry_run) {

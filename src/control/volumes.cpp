@@ -7,6 +7,7 @@
 #include "control/device_mappings.h"
 #include "control/idempotency.h"
 #include "control/instance_worker.h"
+#include "control/quotas.h"
 #include "control/resource_facts.h"
 #include "control/space.h"
 #include "control/volume_plan.h"
@@ -99,6 +100,7 @@ Result<VolumeView> Volumes::create(const Caller& caller, const CreateVolumeInput
                       {planned_volume(caller, plan, zone.name, tags_for(input.tags, "volume"))}));
         TRY(check_zone(plan, zone.name));
         TRY(check_outpost(parts_.topology, caller, zone, input.outpost_arn));
+        TRY(check_volume_quota(tx, parts_.settings.quotas, caller, plan.ebs));
         TRY(check_space(parts_.space, SpaceFor::data, "a volume"));  // SPC-1
         if (input.dry_run) {
             return errors::dry_run();

@@ -54,8 +54,8 @@ void add_serve(CLI::App& app, kiln::daemon::ServeOptions& options, std::function
     command->add_option("--topology", options.topology_file,
                         "JSON file of regions and zones (default: Amazon's)");
     command->add_option("--limits", options.limits_file,
-                        "JSON file of how fast accounts may ask (default: far above what tools "
-                        "need)");
+                        "JSON file of how fast accounts may ask and how much they may have "
+                        "(default: far above what tools need)");
     command->add_option("--provided-images", options.provided_images,
                         "directory of the images every account is offered, or none (default: those "
                         "that came with the program)");

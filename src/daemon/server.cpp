@@ -123,6 +123,7 @@ Status Server::open_storage() {
     settings_.scrub_period = std::chrono::seconds(options_.scrub_period_s);
     settings_.scrub_bytes_per_second = std::uint64_t{options_.scrub_mib_per_second} << 20;
     settings_.enforce_volume_limits = options_.enforce_volume_limits;
+    settings_.quotas = limits_.quotas;
     settings_.compact_bytes_per_second = std::uint64_t{options_.compact_mib_per_second} << 20;
     TRY(open_space());
     return open_engine();

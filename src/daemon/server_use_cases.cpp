@@ -80,8 +80,9 @@ void Server::make_use_cases() {
     resource_lookup_ = std::make_unique<control::ResourceLookup>(*store_);
     image_relations_ = std::make_unique<control::ImageRelations>(*store_, topology_);
     image_usage_ = std::make_unique<control::ImageUsage>(*store_, *clock_, *rng_);
-    templates_ = std::make_unique<control::LaunchTemplates>(*store_, *clock_, *rng_);
-    key_pairs_ = std::make_unique<control::KeyPairs>(*store_, *clock_, *rng_);
+    templates_ =
+        std::make_unique<control::LaunchTemplates>(*store_, *clock_, *rng_, settings_.quotas);
+    key_pairs_ = std::make_unique<control::KeyPairs>(*store_, *clock_, *rng_, settings_.quotas);
     // Without it file systems are not looked into, and all the rest is as ever.
     disk_inspections_ = std::make_unique<control::DiskInspections>(
         *exports_, own_program().value_or(std::string()));

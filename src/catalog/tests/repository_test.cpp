@@ -71,6 +71,10 @@ void check_life(Store& store, T value, auto change) {
     REQUIRE(all.has_value());
     REQUIRE(all->size() == 1);
     CHECK(all->front() == value);
+    const auto count = [&] {
+        return *store.read([](Transaction& tx) { return rows<T>(tx).count({}); });
+    };
+    CHECK(count() == 1);
 
     change(value);
     const auto update = [&] {
@@ -83,6 +87,7 @@ void check_life(Store& store, T value, auto change) {
         return store.run([&](Transaction& tx) { return rows<T>(tx).erase(id); });
     };
     CHECK(erase().has_value());
+    CHECK(count() == 0);
     CHECK(read().error().code() == Code::not_found);
     CHECK(erase().error().code() == Code::not_found);
     CHECK(update().error().code() == Code::not_found);
@@ -448,4 +453,44 @@ TEST_CASE_TEMPLATE("a query with too many values is refused", Backend, KILN_STOR
     query.names.assign(kMaxQueryValues + 1, "x");
     const auto listed = store->read([&](Transaction& tx) { return tx.images().list(query); });
     CHECK(listed.error().code() == Code::invalid_argument);
+    const auto counted = store->read([&](Transaction& tx) { return tx.images().count(query); });
+    CHECK(counted.error().code() == Code::invalid_argument);
+}
+
+TEST_CASE_TEMPLATE(
+    "QT-4: what a query selects is counted, whatever its page, also what the same "
+    "transaction has just added",
+    Backend, KILN_STORE_BACKENDS) {
+    Backend backend;
+    auto store = backend.open();
+    const auto count = [](Transaction& tx, const ImageQuery& query) {
+        const auto number = tx.images().count(query);
+        REQUIRE(number.has_value());
+        return *number;
+    };
+    REQUIRE(store
+                ->run([&](Transaction& tx) -> Status {
+                    for (unsigned n = 0; n < 7; ++n) {
+                        Image image = small_image(n, n < 5 ? kAlice : kBob);
+                        image.state = n % 2 == 0 ? ImageState::available : ImageState::failed;
+                        image.region = n == 4 ? "eu-west-1" : "us-east-1";
+                        TRY(tx.images().insert(image));
+                        CHECK(count(tx, {}) == n + 1);
+                    }
+                    return ok();
+                })
+                .has_value());
+    const auto counted = [&](const ImageQuery& query) {
+        return *store->read(
+            [&](Transaction& tx) -> Result<std::uint64_t> { return count(tx, query); });
+    };
+    CHECK(counted({.owners = {kAlice}}) == 5);
+    CHECK(counted({.region = "us-east-1", .owners = {kAlice}}) == 4);
+    CHECK(counted({.region = "us-east-1",
+                   .owners = {kAlice},
+                   .states = {ImageState::available, ImageState::pending}}) == 2);
+    CHECK(counted({.owners = {kBob}, .everybody = true}) == 0);
+    ImageQuery paged{.owners = {kAlice}};
+    paged.page = {Cursor{UnixMillis{2000}, id_of("ami", 2)}, 1, true};
+    CHECK(counted(paged) == 5);
 }

@@ -189,6 +189,25 @@ TEST_CASE("migrations run in order, once each, and all or none") {
     CHECK(session.query({"SELECT x FROM extra", {}})->size() == 1);
 }
 
+TEST_CASE("what an account has in a region is counted in an index alone") {
+    SqliteBackend backend;
+    backend.open();
+    const auto check = [&](auto query, std::string_view table) {
+        query.region = "us-east-1";
+        query.owners = {kAlice};
+        detail::Statement statement = detail::conditions(query).select("COUNT(*)", table, "");
+        statement.sql = "EXPLAIN QUERY PLAN " + statement.sql;
+        const std::string text = ask(backend.path(), statement, 3);
+        CAPTURE(text);
+        CHECK(text.find("USING COVERING INDEX") != std::string::npos);
+    };
+    check(ImageQuery{}, "images");
+    check(SnapshotQuery{}, "snapshots");
+    check(VolumeQuery{}, "volumes");
+    check(KeyPairQuery{}, "key_pairs");
+    check(LaunchTemplateQuery{}, "launch_templates");
+}
+
 TEST_CASE("what queries select on by itself is found through an index") {
     SqliteBackend backend;
     backend.open();

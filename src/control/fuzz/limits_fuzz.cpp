@@ -15,5 +15,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     for (const auto& rate : limits->requests.rates) {
         INVARIANT(!rate || (rate->burst >= 1 && rate->per_second > 0));
     }
+    for (const auto& most : limits->quotas.most) {
+        INVARIANT(!most || *most <= 1'000'000'000);
+    }
     return 0;
 }

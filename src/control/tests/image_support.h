@@ -99,7 +99,8 @@ class ImageWorld {
     ManualClock clock;
     std::unique_ptr<io::Rng> rng = io::make_system_rng();
     block::SpaceReserve space = endless_space();
-    Images images{*store, clock, *rng, space};
+    Quotas quotas = kDefaultQuotas;
+    Images images{*store, clock, *rng, space, quotas};
 };
 
 template <class T>

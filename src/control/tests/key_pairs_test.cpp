@@ -15,7 +15,7 @@ const std::string kLine =
     "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAABAgMEBQYHCAkKCwwNDg8QERITFBUWFxgZGhscHR4f";
 
 struct Pairs : World {
-    KeyPairs use{store(), clock(), rng()};
+    KeyPairs use{store(), clock(), rng(), kDefaultQuotas};
 
     std::string import(const std::string& name, const std::string& material = kLine,
                        const Caller& who = caller()) {

@@ -11,7 +11,7 @@ using namespace kiln::control::testing;
 namespace {
 
 struct Templates : World {
-    LaunchTemplates use{store(), clock(), rng()};
+    LaunchTemplates use{store(), clock(), rng(), kDefaultQuotas};
 
     std::string create(const std::string& name, const Caller& who = caller()) {
         CreateLaunchTemplateInput input;
