@@ -69,7 +69,7 @@ std::vector<ImagePlan::Cut> cuts_of(const model::Image& image,
 
 // IMS-4
 std::string failure_code(const Error& error) {
-    return error.code() == Code::resource_exhausted && !error.api_code().empty()
+    return error.code() == Code::resource_exhausted && error.has_api_code()
                ? "Client." + error.api_code()
                : "Server.InternalError";
 }

@@ -75,7 +75,7 @@ TEST_CASE("a filtered DescribeImages over 100,000 images answers in under 10 ms"
     auto rng = io::make_system_rng();
     ManualClock clock;
     block::SpaceReserve space = endless_space();
-    Images images(*store, clock, *rng, space);
+    Images images(*store, clock, *rng, space, kDefaultQuotas);
     REQUIRE(store->run(fill).has_value());
 
     struct Case {
