@@ -157,9 +157,8 @@ TEST_CASE("QT-4 IMS-4: an image whose places were taken while its guest shut dow
     instance.root_device_name = "/dev/xvda";
     instance.launched = UnixMillis{1000};
     model::Volume root = service.row(service.add_volume());
-    root.state = model::VolumeState::in_use;
-    root.attachment = model::VolumeAttachment{
-        instance.id, "/dev/xvda", model::AttachmentState::attached, true, UnixMillis{1000}};
+    REQUIRE(model::add_attachment(root, {instance.id, "/dev/xvda", model::AttachmentState::attached,
+                                         true, UnixMillis{1000}}));
     REQUIRE(service.store->run([&](catalog::Transaction& tx) -> Status {
         TRY(tx.instances().insert(instance));
         return tx.volumes().update(root);
