@@ -34,7 +34,9 @@ TEST_CASE("AN-2: versions of templates from before say which image they name") {
         REQUIRE((*connection)
                     ->script("DROP TABLE users; DROP TABLE image_usage_reports;"
                              "DROP TABLE parameters; DROP INDEX launch_template_versions_image;"
-                             "ALTER TABLE launch_template_versions DROP COLUMN image;"));
+                             "ALTER TABLE launch_template_versions DROP COLUMN image;"
+                             "ALTER TABLE volumes ADD COLUMN instance TEXT NOT NULL DEFAULT '';"
+                             "CREATE INDEX volumes_instance ON volumes (instance);"));
         REQUIRE((*connection)->commit());
     }
     auto store = backend.open();
