@@ -138,7 +138,7 @@ def test_VOL_19_an_initialization_rate_is_kept_and_shown(kiln):
     for rate, code in (("99", "InvalidParameterValue"), ("301", "InvalidParameterValue")):
         assert ask("CreateVolume", AvailabilityZone=ZONE, SnapshotId=kiln.snapshot, VolumeInitializationRate=rate).code == code
     assert ask("CreateVolume", AvailabilityZone=ZONE, Size="1", VolumeInitializationRate="100").code == "InvalidParameterCombination"
-    launch = {"ImageId": kiln.image, "InstanceType": "t3.nano", "MinCount": "1", "MaxCount": "1", "BlockDeviceMapping_1_DeviceName": "/dev/sda1"}
+    launch = {"ImageId": kiln.image, "InstanceType": "t3.nano", "MinCount": "1", "MaxCount": "1", "BlockDeviceMapping_1_DeviceName": "/dev/xvda"}
     run = ask("RunInstances", **launch, BlockDeviceMapping_1_Ebs_VolumeInitializationRate="200")
     (instance,) = run.texts("instancesSet/item/instanceId")
     seen = ask("DescribeVolumes", Filter_1_Name="attachment.instance-id", Filter_1_Value_1=instance)

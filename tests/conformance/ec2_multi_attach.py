@@ -130,7 +130,7 @@ def test_VOL_12_a_copy_has_multi_attach_if_it_is_asked_for(service):
     source = make(ec2)
 
     def copy(**more):
-        return query.query(service, "CopyVolumes", {"SourceVolumeId": source, **more})
+        return query(service, "CopyVolumes", {"SourceVolumeId": source, **more})
 
     plain = copy(VolumeType="io2", Iops="100")
     assert plain.texts("volumeSet/item/multiAttachEnabled") == ["false"], plain.body
@@ -333,7 +333,7 @@ def test_VOL_17_its_status_names_its_instances(service):
     first, second = launch(service, ec2, 2)
     volume = make(ec2)
     attach(ec2, volume, first, second)
-    answer = query.query(service, "DescribeVolumeStatus", {"VolumeId.1": volume})
+    answer = query(service, "DescribeVolumeStatus", {"VolumeId.1": volume})
     place = "volumeStatusSet/item/attachmentStatuses/item"
     assert answer.texts(f"{place}/instanceId") == [first, second], answer.body
     assert answer.texts(f"{place}/ioPerformance") == ["not-applicable"] * 2

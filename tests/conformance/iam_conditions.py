@@ -279,8 +279,8 @@ def test_IAM_36_a_refusal_is_explained_to_whom_a_policy_lets(service):
     (statement,) = told["matchedStatements"]["items"]
     assert told["explicitDeny"] is True and statement["statementId"] == "NoBlue" and statement["effect"] == "DENY"
     assert statement["actions"] == {"items": [{"value": "ec2:Delete*"}]} and statement["principals"] == {"items": [{"value": user.id}]}
-    service.restart()
-    sts = service.client("sts")
+    service.restart()  # at another port
+    sts, user.iam = service.client("sts"), service.client("iam")
     assert json.loads(sts.decode_authorization_message(EncodedMessage=encoded)["DecodedMessage"]) == told
     middle = len(encoded) // 2
     for bad in (encoded[:-4], encoded[:middle] + ("A" if encoded[middle] != "A" else "B") + encoded[middle + 1 :], "none", encoded + "\n", encoded[:40] + "\n" + encoded[40:]):

@@ -141,7 +141,7 @@ def test_IAM_2_mistakes_with_roles(service):
     expect("NoSuchEntity", iam.put_role_policy, RoleName=name(), PolicyName="p", PolicyDocument=policy("ec2:*"))
     wrong = {
         policy("RunInstances"): "prefaced by a vendor",
-        policy("ec2:*", Condition={"IpAddress": {"aws:SourceIp": "10.0.0.0/8"}}): "IpAddress is not supported",
+        policy("ec2:*", Condition={"BinaryEquals": {"aws:SourceIp": "MTA="}}): "BinaryEquals is not supported",
         policy("ec2:*").replace('"*"', '"instance/*"'): "must be in ARN format",
     }
     for document, text in wrong.items():

@@ -330,10 +330,10 @@ def test_IAM_7_IAM_8_what_is_not_understood_is_refused(service):
     user = User(service, allow("ec2:*"))
     for statement in (
         allow("ec2:*", "instance/*"),
-        allow("ec2:*", "arn:aws:ec2:*:*:instance/${aws:username}"),
-        allow("ec2:*", StringEquals={"ec2:Tenancy": "default"}),
+        allow("ec2:*", "arn:aws:ec2:*:${aws:username}:instance/*", StringEquals={"aws:PrincipalOrgID": "o-1"}),
+        allow("ec2:*", StringEquals={"ec2:ResourceOwner": "me"}),
         allow("ec2:*", NumericEquals={"ec2:InstanceType": "3"}),
-        allow("ec2:*", IpAddress={"aws:SourceIp": "10.0.0.0/8"}),
+        allow("ec2:*", IpAddress={"aws:SourceIp": "10.0.0.0/33"}),
     ):
         expect("MalformedPolicyDocument", user.iam.put_user_policy, UserName=user.name, PolicyName="p", PolicyDocument=json.dumps({"Statement": statement}))
 

@@ -78,7 +78,7 @@ def test_IAM_29_mistakes(service):
         expect("NoSuchEntity", kind.listed, **nobody)
         expect("InvalidInput", kind.tag, **kind.who, Tags=[{"Key": "aws:a", "Value": "b"}])
         expect("InvalidInput", kind.tag, **kind.who, Tags=[{"Key": "a", "Value": "1"}, {"Key": "A", "Value": "2"}])
-        expect("ValidationError", kind.untag, **kind.who, TagKeys=[])
+        expect("MissingParameter", kind.untag, **kind.who, TagKeys=[])
         assert kind.tags() == {"first": "1"}
 
 

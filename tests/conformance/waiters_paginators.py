@@ -71,6 +71,11 @@ def fill_disks(kiln, clients, _made):
         volume = ec2.create_volume(Size=1, AvailabilityZone=ZONE)["VolumeId"]
         ec2.get_waiter("volume_available").wait(VolumeIds=[volume], WaiterConfig=SOON)
         ec2.modify_volume(VolumeId=volume, Size=2)
+    snapshots = [snapshot["SnapshotId"] for snapshot in ec2.describe_snapshots(OwnerIds=["self"])["Snapshots"]][:4]
+    zones = [zone["ZoneName"] for zone in ec2.describe_availability_zones()["AvailabilityZones"]][:3]
+    ec2.enable_fast_snapshot_restores(AvailabilityZones=zones, SourceSnapshotIds=snapshots)
+    enabled = [{"Name": "state", "Values": ["enabled"]}]  # no state changes any more
+    wait_until(lambda: len(ec2.describe_fast_snapshot_restores(Filters=enabled)["FastSnapshotRestores"]) == len(snapshots) * len(zones), 60, "all are restored fast")
 
 
 def fill_networks(_kiln, clients, made):
@@ -93,6 +98,10 @@ def fill_identities(_kiln, clients, _made):
         small = json.dumps({"Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]})
         iam.put_user_policy(UserName="user-00", PolicyName=f"policy-{number:02}", PolicyDocument=small)
         iam.put_role_policy(RoleName="role-00", PolicyName=f"policy-{number:02}", PolicyDocument=small)
+    tags = [{"Key": f"key-{number:02}", "Value": "x"} for number in range(MANY)]
+    iam.tag_user(UserName="user-00", Tags=tags)
+    iam.tag_role(RoleName="role-00", Tags=tags)
+    iam.tag_instance_profile(InstanceProfileName="profile-00", Tags=tags)
     for _ in range(2):
         iam.create_access_key(UserName="user-00")
 
@@ -135,9 +144,11 @@ class Pages:
         self.request, self.size, self.few = request, size, few
 
 
+ANY_TYPE = {"ArchitectureTypes": ["x86_64"], "VirtualizationTypes": ["hvm"], "InstanceRequirements": {"VCpuCount": {"Min": 0}, "MemoryMiB": {"Min": 0}}}
 FIVE = "an account has five VPCs, and a page has five"
 PAGES = {
     ("ec2", "DescribeDhcpOptions"): Pages(few=FIVE),
+    ("ec2", "DescribeFastSnapshotRestores"): Pages(),
     ("ec2", "DescribeIamInstanceProfileAssociations"): Pages(),
     ("ec2", "DescribeImageReferences"): Pages(lambda made: {"ImageIds": [made.image], "IncludeAllResourceTypes": True}),
     ("ec2", "DescribeImageUsageReportEntries"): Pages(lambda made: {"ImageIds": [made.image]}),
@@ -146,6 +157,7 @@ PAGES = {
     ("ec2", "DescribeInstanceCreditSpecifications"): Pages(),
     ("ec2", "DescribeInstanceImageMetadata"): Pages(),
     ("ec2", "DescribeInstanceStatus"): Pages(),
+    ("ec2", "DescribeInstanceTopology"): Pages(),
     ("ec2", "DescribeInstanceTypeOfferings"): Pages(),
     ("ec2", "DescribeInstanceTypes"): Pages(),
     ("ec2", "DescribeInstances"): Pages(),
@@ -165,13 +177,17 @@ PAGES = {
     ("ec2", "DescribeVolumes"): Pages(),
     ("ec2", "DescribeVolumesModifications"): Pages(),
     ("ec2", "DescribeVpcs"): Pages(few=FIVE),
+    ("ec2", "GetInstanceTypesFromInstanceRequirements"): Pages(lambda made: ANY_TYPE),
     ("iam", "ListAccessKeys"): Pages(lambda made: {"UserName": "user-00"}, size=1),
     ("iam", "ListAttachedRolePolicies"): Pages(lambda made: {"RoleName": "role-00"}, few="managed policies are not built"),
+    ("iam", "ListInstanceProfileTags"): Pages(lambda made: {"InstanceProfileName": "profile-00"}),
     ("iam", "ListInstanceProfiles"): Pages(),
     ("iam", "ListInstanceProfilesForRole"): Pages(lambda made: {"RoleName": "role-00"}),
     ("iam", "ListRolePolicies"): Pages(lambda made: {"RoleName": "role-00"}),
+    ("iam", "ListRoleTags"): Pages(lambda made: {"RoleName": "role-00"}),
     ("iam", "ListRoles"): Pages(),
     ("iam", "ListUserPolicies"): Pages(lambda made: {"UserName": "user-00"}),
+    ("iam", "ListUserTags"): Pages(lambda made: {"UserName": "user-00"}),
     ("iam", "ListUsers"): Pages(),
     ("ssm", "GetParametersByPath"): Pages(lambda made: {"Path": "/many", "Recursive": True}),
 }

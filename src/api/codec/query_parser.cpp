@@ -81,13 +81,20 @@ class Parser {
         return group;
     }
 
-    static Status required(std::string_view path, const StructInfo& info, const void* object) {
+    Status required(std::string_view path, const StructInfo& info, const void* object) const {
         for (const MemberInfo& member : info.members) {
-            if (member.required && presence(member, object) != Presence::set) {
+            const Presence presence = api::presence(member, object);
+            if (member.required && presence != Presence::set &&
+                !(presence == Presence::empty && may_be_empty(path, member))) {
                 return missing_parameter(path, member.query_name);
             }
         }
         return ok();
+    }
+
+    // In the query protocol the text of an item, as the value of a tag: IAM has empty ones.
+    bool may_be_empty(std::string_view path, const MemberInfo& member) const {
+        return protocol_ == Protocol::query && !path.empty() && member.type.kind == Kind::string;
     }
 
     Status member(Params group, std::string_view path, const MemberInfo& member, void* object) {

@@ -271,6 +271,7 @@ TEST_CASE("the query protocol counts list items below `member`") {
     CHECK(assume("Names.member=n").error().api_code() == "UnknownParameter");
     CHECK(assume("Sessions.member.3.Count=1").error().message() ==
           "The request must contain the parameter Sessions.member.3.Key");
+    CHECK(assume("Sessions.member.1.Key=")->sessions[0].key == "");  // a tag's value may be empty
     CHECK(assume("Sessions.member.1.Key=k&Sessions.member.1.Blob=%21").error().api_code() ==
           "InvalidParameterValue");
     CHECK(assume("Sessions.member.1.Key=k&Sessions.member.1.Ratio=inf").error().api_code() ==
