@@ -56,6 +56,6 @@ TEST_CASE("IAM-29: fifty tags and no more; they are listed in pages, by key") {
     page.max_items = 0;
     CHECK_FALSE(list_identity_tags(tags, page));
     page = {};
-    page.marker = std::string(129, 'a');
+    page.marker.assign(129, 'a');
     CHECK_FALSE(list_identity_tags(tags, page));
 }
