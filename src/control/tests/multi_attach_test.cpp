@@ -151,7 +151,8 @@ TEST_CASE("VOL-11: not of another zone, not as a root, and no second one without
     CHECK(world.detach(single, {}) == "");
 }
 
-TEST_CASE("VOL-11: a guest that keeps a volume holds up no other, and has it alone at the end") {
+TEST_CASE("VOL-11: a guest that keeps a volume holds up no other, and has it alone at the end" *
+          doctest::test_suite("slow")) {
     World world;
     world.service.start_jobs();
     const model::VolumeId id = world.add_volume();
