@@ -14,6 +14,9 @@ namespace {
 constexpr std::string_view kTemporary = ".put-";
 // What a put copies and writes at a time.
 constexpr std::size_t kPieceBytes = io::Buffer::kHugePage;
+// Whoever wants a whole object asks for as much as one may have. For more than this the object is
+// asked for its size first: memory for what is not there costs more than the question.
+constexpr std::uint64_t kUnasked = 1 << 20;
 
 std::size_t whole_pages(std::size_t bytes) {
     return (bytes + io::Buffer::kAlignment - 1) / io::Buffer::kAlignment * io::Buffer::kAlignment;
@@ -188,6 +191,18 @@ void read_part(const std::shared_ptr<State>& state, const std::string& path, io:
                      });
 }
 
+// Asks for the object's size, and gives the file back if there is none.
+template <class State, class Then>
+void with_size(const std::shared_ptr<State>& state, const std::string& path, io::FileId file,
+               Then then) {
+    state->io.submit(io::Op::size(file), [state, path, then](Result<std::uint64_t> size) {
+        if (!size) {
+            state->files->release(path);
+        }
+        then(std::move(size));
+    });
+}
+
 // What list gave, one after the other.
 template <class State>
 void unlink_temporaries(std::shared_ptr<State> state,
@@ -260,8 +275,19 @@ CallPtr FileObjectStore::get(std::string name, std::uint64_t offset, std::uint64
             call->finish_later(std::move(file.error()));
             return;
         }
-        read_part(state, path, *file, offset, length,
-                  [call](Result<Bytes> bytes) { call->finish(std::move(bytes)); });
+        const auto finish = [call](Result<Bytes> bytes) { call->finish(std::move(bytes)); };
+        if (length <= kUnasked) {
+            read_part(state, path, *file, offset, length, finish);
+            return;
+        }
+        with_size(state, path, *file, [=, file = *file](Result<std::uint64_t> size) {
+            if (!size) {
+                finish(std::move(size.error()));
+                return;
+            }
+            const std::uint64_t there = *size - std::min(*size, offset);
+            read_part(state, path, file, offset, std::min(there, length), finish);
+        });
     });
     return call;
 }
@@ -279,15 +305,14 @@ CallPtr FileObjectStore::get_tail(std::string name, std::uint64_t length, CallOp
             call->finish_later(std::move(file.error()));
             return;
         }
-        state->io.submit(io::Op::size(*file), [=](Result<std::uint64_t> size) {
+        with_size(state, path, *file, [=, file = *file](Result<std::uint64_t> size) {
             if (!size) {
-                state->files->release(path);
                 call->finish(std::move(size.error()));
                 return;
             }
             const std::uint64_t all = *size;
             const std::uint64_t part = std::min(all, length);
-            read_part(state, path, *file, all - part, part, [call, all](Result<Bytes> bytes) {
+            read_part(state, path, file, all - part, part, [call, all](Result<Bytes> bytes) {
                 call->finish(bytes ? Result<Tail>(Tail{all, std::move(*bytes)})
                                    : Result<Tail>(std::move(bytes.error())));
             });

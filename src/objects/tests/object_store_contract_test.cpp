@@ -94,6 +94,11 @@ TEST_CASE("an object reads back in ranges and from its end") {
         CHECK(*sync.get("a-1", 8, 100) == "89");
         CHECK(sync.get("a-1", 10, 5)->empty());
         CHECK(sync.get("a-1", 1000, 5)->empty());
+        // As much as an object may have.
+        CHECK(*sync.get("a-1", 0, kMaxObjectBytes) == "0123456789");
+        CHECK(*sync.get("a-1", 8, kMaxObjectBytes) == "89");
+        CHECK(sync.get("a-1", 10, kMaxObjectBytes)->empty());
+        CHECK(sync.get("a-1", 1000, kMaxObjectBytes)->empty());
         const auto tail = sync.tail("a-1", 3);
         REQUIRE(tail);
         CHECK(tail->object_bytes == 10);
