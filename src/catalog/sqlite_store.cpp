@@ -55,8 +55,8 @@ class SqliteStore final : public Store {
     SqliteStore(SqliteOptions options, std::unique_ptr<SqliteConnection> writer, io::Rng& rng)
         : options_(std::move(options)), rng_(rng), writer_(std::move(writer)) {}
 
-    // Migrates, and gives a new store its name.
-    Status prepare() EXCLUDES(write_mutex_);
+    // Migrates, and gives a new store its name. Before anything else.
+    Status prepare();
     const std::string& uuid() const override { return uuid_; }
     Result<std::unique_ptr<Store>> copy_to(const std::string& path) override;
 
@@ -66,10 +66,19 @@ class SqliteStore final : public Store {
         Status status;
         bool again = false;
     };
-    Status run_body(const Body& body) override EXCLUDES(write_mutex_);
+    // A run() that has not been answered yet.
+    struct Waiting {
+        const Body& body;
+        std::optional<Status> outcome{};
+    };
+    Status run_body(const Body& body) override EXCLUDES(queue_mutex_);
     Status read_body(const Body& body) override EXCLUDES(read_mutex_);
+    std::vector<Status> write(const std::vector<Waiting*>& batch);
+    std::optional<std::vector<Status>> write_together(const std::vector<Waiting*>& batch);
+    std::optional<Status> write_part(const Body& body);
     Status attempts(SqliteConnection& connection, const Body& body);
-    Attempt attempt(SqliteConnection& connection, const Body& body, bool may_inject);
+    Attempt attempt(SqliteConnection& connection, const Body& body, int n);
+    bool inject(int attempt);
 
     Result<std::unique_ptr<SqliteConnection>> take_reader() EXCLUDES(read_mutex_);
     void return_reader(std::unique_ptr<SqliteConnection> reader) EXCLUDES(read_mutex_);
@@ -78,10 +87,13 @@ class SqliteStore final : public Store {
     io::Rng& rng_;  // synchronises itself
     std::string uuid_;
 
-    // Held for a whole transaction, I/O included: SQLite has one writer, and waiting here is fairer
-    // than its busy loop.
-    Mutex write_mutex_;
-    const std::unique_ptr<SqliteConnection> writer_;
+    // SQLite has one writer, and waiting here is fairer than its busy loop. Whoever finds nobody
+    // writing writes for all who wait: they wait for the medium together.
+    Mutex queue_mutex_;
+    CondVar written_;
+    bool writing_ GUARDED_BY(queue_mutex_) = false;
+    std::vector<Waiting*> queue_ GUARDED_BY(queue_mutex_);
+    const std::unique_ptr<SqliteConnection> writer_;  // of the thread that writes
     std::atomic<std::thread::id> writing_thread_{};
 
     Mutex read_mutex_;
@@ -91,7 +103,6 @@ class SqliteStore final : public Store {
 };
 
 Status SqliteStore::prepare() {
-    MutexLock lock(write_mutex_);
     TRY(writer_->begin());
     Status done = detail::migrate(*writer_, detail::migrations());
     if (done) {
@@ -116,15 +127,18 @@ Status SqliteStore::prepare() {
     return done ? detail::load_statistics(*writer_) : done;
 }
 
-SqliteStore::Attempt SqliteStore::attempt(SqliteConnection& connection, const Body& body,
-                                          bool may_inject) {
+bool SqliteStore::inject(int attempt) {
+    return attempt < kMaxInjected && options_.inject_retry_percent > 0 &&
+           rng_.next_u64() % 100 < options_.inject_retry_percent;
+}
+
+SqliteStore::Attempt SqliteStore::attempt(SqliteConnection& connection, const Body& body, int n) {
     Status status = connection.begin();
     if (status) {
         Transaction transaction(connection);
         status = body(transaction);
     }
-    if (status && may_inject && options_.inject_retry_percent > 0 &&
-        rng_.next_u64() % 100 < options_.inject_retry_percent) {
+    if (status && inject(n)) {
         connection.rollback();
         return {ok(), true};
     }
@@ -139,7 +153,7 @@ SqliteStore::Attempt SqliteStore::attempt(SqliteConnection& connection, const Bo
 
 Status SqliteStore::attempts(SqliteConnection& connection, const Body& body) {
     for (int n = 0; n < kMaxAttempts; ++n) {
-        Attempt result = attempt(connection, body, n < kMaxInjected);
+        Attempt result = attempt(connection, body, n);
         if (!result.again) {
             return std::move(result.status);
         }
@@ -149,11 +163,93 @@ Status SqliteStore::attempts(SqliteConnection& connection, const Body& body) {
 
 Status SqliteStore::run_body(const Body& body) {
     INVARIANT_MSG(writing_thread_ != std::this_thread::get_id(), "run() within run()");
-    MutexLock lock(write_mutex_);
+    Waiting mine{body};
+    std::vector<Waiting*> batch;
+    {
+        MutexLock lock(queue_mutex_);
+        queue_.push_back(&mine);
+        while (writing_ && !mine.outcome) {
+            written_.wait(lock);
+        }
+        if (mine.outcome) {
+            return std::move(*mine.outcome);
+        }
+        writing_ = true;
+        batch.swap(queue_);
+    }
     writing_thread_ = std::this_thread::get_id();
-    Status status = attempts(*writer_, body);
+    std::vector<Status> outcomes = write(batch);
     writing_thread_ = std::thread::id();
-    return status;
+    // Once another thread has its outcome its part of the batch is gone.
+    const MutexLock lock(queue_mutex_);
+    for (std::size_t i = 0; i < batch.size(); ++i) {
+        batch[i]->outcome = std::move(outcomes[i]);
+    }
+    writing_ = false;
+    written_.notify_all();
+    return std::move(*mine.outcome);
+}
+
+std::vector<Status> SqliteStore::write(const std::vector<Waiting*>& batch) {
+    if (batch.size() > 1) {
+        if (auto outcomes = write_together(batch)) {
+            return std::move(*outcomes);
+        }
+    }
+    std::vector<Status> outcomes;
+    for (const Waiting* waiting : batch) {
+        outcomes.push_back(attempts(*writer_, waiting->body));
+    }
+    return outcomes;
+}
+
+// In one transaction, each behind a savepoint. Nothing: it was lost, none of them has happened, and
+// each is to be run by itself.
+std::optional<std::vector<Status>> SqliteStore::write_together(const std::vector<Waiting*>& batch) {
+    std::vector<Status> outcomes;
+    bool lost = !writer_->begin();
+    for (std::size_t i = 0; !lost && i < batch.size(); ++i) {
+        auto outcome = write_part(batch[i]->body);
+        lost = !outcome;
+        if (outcome) {
+            outcomes.push_back(std::move(*outcome));
+        }
+    }
+    if (!lost) {
+        Status committed = writer_->commit();
+        lost = writer_->lost_race();
+        if (!committed) {
+            // Whoever was refused may have been for what another of them wrote.
+            outcomes.assign(batch.size(), committed);
+        }
+    }
+    writer_->rollback();
+    return lost ? std::nullopt : std::optional(std::move(outcomes));
+}
+
+// Nothing: the whole transaction is lost.
+std::optional<Status> SqliteStore::write_part(const Body& body) {
+    for (int n = 0;; ++n) {
+        Status status = writer_->save();
+        if (status) {
+            Transaction transaction(*writer_);
+            status = body(transaction);
+        }
+        const bool again = status && inject(n);
+        if (status && !again) {
+            // Refuses if the function went on after a failure.
+            status = writer_->keep();
+            if (status) {
+                return status;
+            }
+        }
+        if (writer_->lost_race() || !writer_->undo()) {
+            return std::nullopt;
+        }
+        if (!again) {
+            return status;
+        }
+    }
 }
 
 Status SqliteStore::read_body(const Body& body) {

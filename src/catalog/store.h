@@ -9,16 +9,15 @@
 //   });
 //
 // * Transactions are serializable: the outcome is as if they had run one after the other. Reads
-// that decide writes belong in the
-//   same transaction as the writes.
-// * The function may run several times, when its transaction lost a race: it must have no effect
-// outside. It gets nothing but
-//   committed state each time. It returns promptly: no waiting, no network, no nested run() or
-//   read().
+//   that decide writes belong in the same transaction as the writes.
+// * The function may run several times, when its transaction lost a race, and on another thread
+//   that commits for this one as well: it must have no effect outside, and takes no lock. It gets
+//   nothing but committed state each time, or what will be committed with it. It returns promptly:
+//   no waiting, no network, no nested run() or read().
 // * An error rolls everything back. Success is durable when run() returns (unless the store was
-// opened as ephemeral).
+//   opened as ephemeral).
 // * `unavailable` when the race was lost too often; `out_of_space`, `io_error`, `data_loss` as the
-// database says.
+//   database says.
 //
 // The interface offers nothing that SQLite and PostgreSQL do not both have. Thread-safe, and
 // blocking: never on a reactor.

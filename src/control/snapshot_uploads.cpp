@@ -265,7 +265,7 @@ Status SnapshotUploads::write(const Upload& upload, const PutBlockInput& input) 
 // Before it is `written` and after.
 Status SnapshotUploads::note(const model::SnapshotId& id, const model::UploadedBlock& block,
                              bool written, std::optional<std::int64_t> progress) {
-    return commits_.run([&](catalog::Transaction& tx) -> Status {
+    return parts_.store.run([&](catalog::Transaction& tx) -> Status {
         TRY_ASSIGN(auto row, tx.uploads().find(id));
         if (!row) {
             return ebs_errors::snapshot_not_found(id);

@@ -20,7 +20,6 @@
 #include <vector>
 
 #include "control/caller.h"
-#include "control/group_commit.h"
 #include "control/job_runner.h"
 #include "control/parts.h"
 #include "crypto/hash.h"
@@ -75,7 +74,7 @@ class LinearChecksum {
 class SnapshotUploads {
   public:
     SnapshotUploads(const Parts& parts, std::function<void()> work_added)
-        : parts_(parts), work_added_(std::move(work_added)), commits_(parts.store) {}
+        : parts_(parts), work_added_(std::move(work_added)) {}
 
     void install(JobRunner& runner);
     Result<StartedSnapshot> start(const Caller& caller, const StartSnapshotInput& input);
@@ -118,7 +117,6 @@ class SnapshotUploads {
 
     const Parts parts_;
     const std::function<void()> work_added_;
-    GroupCommit commits_;
     Mutex mutex_;
     std::map<model::SnapshotId, std::shared_ptr<Gate>> gates_ GUARDED_BY(mutex_);
 };

@@ -5,6 +5,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
@@ -116,6 +117,16 @@ void give_memory_back() {
     ::mallopt(M_TRIM_THRESHOLD, kKeepAtMost);
 }
 
+// A volume that is open has several files. Shells and containers begin with 1024, which programs
+// with select() need; what we may have is the hard limit. It is left as it is if it cannot be told.
+void use_all_files() {
+    rlimit files{};
+    if (::getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        files.rlim_cur = files.rlim_max;
+        ::setrlimit(RLIMIT_NOFILE, &files);
+    }
+}
+
 std::vector<std::string> own_environment() {
     std::vector<std::string> out;
     for (char** variable = environ; *variable != nullptr; ++variable) {
@@ -205,6 +216,7 @@ int serve_until_end(const ServeOptions& options, const std::string& program,
 
 int serve(const ServeOptions& given) {
     give_memory_back();
+    use_all_files();
     set_logging(given);
     ServeOptions options = given;
     std::string program;

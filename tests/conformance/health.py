@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import re
+import resource
 import sys
 import urllib.parse
 
@@ -64,6 +65,17 @@ def test_readiness_says_when_the_store_is_full():
         assert ask(kiln, "/healthz")[0] == 200
         status, _, text = ask(kiln, "/readyz")
         assert status == 503 and "full" in text, text
+
+
+def test_all_files_that_it_may_have_are_used():
+    """Each open volume has several, and shells begin with 1024."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, hard))
+    try:
+        with kiln_test.Kiln("--hypervisor", "fake") as kiln:
+            assert resource.prlimit(kiln.process.pid, resource.RLIMIT_NOFILE) == (hard, hard)
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
 
 def test_requests_are_counted_by_operation_and_code():

@@ -227,6 +227,22 @@ void SqliteConnection::rollback() {
     failure_.reset();
 }
 
+Status SqliteConnection::save() {
+    return script("SAVEPOINT part");
+}
+
+Status SqliteConnection::keep() {
+    return script("RELEASE part");
+}
+
+bool SqliteConnection::undo() {
+    if (sqlite3_get_autocommit(db_.get()) != 0) {
+        return false;  // SQLite has rolled back by itself
+    }
+    failure_.reset();
+    return script("ROLLBACK TO part; RELEASE part").has_value();
+}
+
 bool SqliteConnection::lost_race() const {
     return failure_ && failure_->code() == Code::conflict;
 }

@@ -30,6 +30,12 @@ class SqliteConnection final : public SqlSession {
     // Fails when the transaction is lost; then, as after any failed commit, roll back.
     Status commit();
     void rollback();
+    // A part of the transaction that may fail by itself: begun by save(), ended by keep() or
+    // undo(). keep() fails as commit() does; undo() then. False: all of the transaction is lost,
+    // roll back.
+    Status save();
+    Status keep();
+    bool undo();
     // The transaction failed because another one was in the way.
     bool lost_race() const;
 

@@ -142,6 +142,62 @@ TEST_CASE_TEMPLATE("reads that decide writes are serial over threads and stores"
     CHECK(*add_one(*first) == kThreads * kEach + 1);
 }
 
+// Threads that write at once may be committed together; none of them may notice.
+TEST_CASE_TEMPLATE("what is answered is what was committed, whatever others do at the time",
+                   Backend, KILN_STORE_BACKENDS) {
+    Backend backend;
+    auto store = backend.open({.durable = true});
+    REQUIRE(store->run([](Transaction& tx) { return tx.images().insert(small_image(1)); }));
+    constexpr int kThreads = 8;
+    constexpr int kEach = 40;
+    const auto key = [](int thread, int i) {
+        return std::to_string(thread) + "." + std::to_string(i);
+    };
+    std::vector<std::thread> threads;
+    std::vector<std::vector<Status>> outcomes(kThreads);
+    for (int thread = 0; thread < kThreads; ++thread) {
+        threads.emplace_back([&, thread] {
+            for (int i = 0; i < kEach; ++i) {
+                outcomes[thread].push_back(store->run([&](Transaction& tx) -> Status {
+                    TRY(tx.meta().set(key(thread, i), "here"));
+                    if (i % 5 == 3) {
+                        return Error::api(Code::invalid_argument, "InvalidParameterValue", "no");
+                    }
+                    if (i % 8 == 7) {  // the database refuses, and that is swallowed
+                        TRY(tx.images().insert(small_image(2)));
+                        Image clash = small_image(2);
+                        clash.name = small_image(1).name;
+                        (void)tx.images().update(clash);
+                    }
+                    return ok();
+                }));
+            }
+        });
+    }
+    for (std::thread& thread : threads) {
+        thread.join();
+    }
+    for (int thread = 0; thread < kThreads; ++thread) {
+        for (int i = 0; i < kEach; ++i) {
+            CAPTURE(thread);
+            CAPTURE(i);
+            const Status& outcome = outcomes[thread][i];
+            const auto found =
+                store->read([&](Transaction& tx) { return tx.meta().find(key(thread, i)); });
+            REQUIRE(found);
+            CHECK(found->has_value() == outcome.has_value());
+            if (i % 5 == 3) {
+                CHECK(outcome.error().api_code() == "InvalidParameterValue");
+            } else if (i % 8 == 7) {
+                CHECK(outcome.error().code() == Code::already_exists);
+            } else {
+                CHECK(outcome.has_value());
+            }
+        }
+    }
+    CHECK(count_images(*store) == 1);
+}
+
 TEST_CASE_TEMPLATE("IDM-3: of concurrent requests with one token exactly one creates", Backend,
                    KILN_STORE_BACKENDS) {
     Backend backend;
