@@ -148,6 +148,7 @@ constexpr Access kEc2[] = {
     {"RegisterImage",
      {{"snapshot", "BlockDeviceMappings.Ebs.SnapshotId"}, {"image", "", Use::made}}},
     {"ReplaceIamInstanceProfileAssociation", {{"profile-association", "AssociationId"}}},
+    {"ReplaceImageInstanceTypeSpecification", {kImage}},
     {"ResetImageAttribute", {kImage}},
     {"ResetInstanceAttribute", {kInstance}},
     {"ResetSnapshotAttribute", {kSnapshot}},

@@ -9,6 +9,7 @@
 #include "control/api_errors.h"
 #include "control/authorization.h"
 #include "control/idempotency.h"
+#include "control/image_rules.h"
 #include "control/images.h"
 #include "control/instances.h"
 #include "control/machine_fit.h"
@@ -90,12 +91,13 @@ Status check_image(const model::Image& image, const model::Instance& instance) {
     if (type == nullptr) {
         return Error(Code::internal, "unknown instance type " + instance.instance_type);
     }
-    return check_fit({.architecture = image.architecture,
-                      .virtualization_type = image.virtualization_type,
-                      .ena_support = image.ena_support,
-                      .boot_mode = image.boot_mode,
-                      .tpm_v2 = image.tpm_v2},
-                     *type);
+    TRY(check_fit({.architecture = image.architecture,
+                   .virtualization_type = image.virtualization_type,
+                   .ena_support = image.ena_support,
+                   .boot_mode = image.boot_mode,
+                   .tpm_v2 = image.tpm_v2},
+                  *type));
+    return check_runs_on(image, type->name);  // ITS-3
 }
 
 model::BootMode boot_mode_of(const model::Image& image, const model::Instance& instance) {  // BM-1

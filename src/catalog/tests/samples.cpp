@@ -86,6 +86,7 @@ Image full_image() {
     image.imds_v2 = true;
     image.uefi_data = "QUJD";
     image.product_codes = {{"code", "marketplace"}};
+    image.instance_types = {{"t3.*", "m5.large"}, {"t3.nano"}};
     image.last_launched = UnixMillis{5};
     image.deprecation_time = UnixMillis{60'000};
     image.deregistration_protection = DeregistrationProtection::with_cooldown;

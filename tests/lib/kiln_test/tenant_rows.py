@@ -91,6 +91,7 @@ IMAGES = [
     owned("DisableImageDeprecation", ImageId="{image}"),
     owned("EnableImageDeregistrationProtection", ImageId="{image}"),
     owned("DisableImageDeregistrationProtection", ImageId="{image}"),
+    owned("ReplaceImageInstanceTypeSpecification", ImageId="{image}", InstanceTypeSpecification_UnsupportedInstanceType_1="t2.nano"),
     usable("GetImageAncestry", ImageId="{image}"),
     ec2("DescribeImageReferences", ImageId_1="{image}", IncludeAllResourceTypes="true"),
     owned("CreateImageUsageReport", ImageId="{image}", ResourceType_1_ResourceType="ec2:Instance"),
