@@ -39,7 +39,7 @@ constexpr Access kEc2[] = {
     {"CreateLaunchTemplate", {{"launch-template", "", Use::made}}},
     {"CreateLaunchTemplateVersion", {kTemplate, kTemplateName}},
     {"CreateReplaceRootVolumeTask",
-     {kInstance, kSnapshot, kImage, {"replace-root-volume-task", "", Use::made}},
+     {kInstance, kSnapshot, kImage, kVolume, {"replace-root-volume-task", "", Use::made}},
      true},
     {"CreateSecurityGroup", {{"vpc", "VpcId", Use::or_default}, {"security-group", "", Use::made}}},
     {"CreateSnapshot", {kVolume, {"snapshot", "", Use::copied}}},

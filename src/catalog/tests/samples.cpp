@@ -178,6 +178,7 @@ ReplaceRootTask full_replace_root_task() {
     task.image_id = ImageId(id_of("ami", 1));
     task.old_root = VolumeId(id_of("vol", 1));
     task.new_root = VolumeId(id_of("vol", 2));
+    task.volume_given = true;
     task.delete_replaced_root = true;
     task.switched = true;
     task.failure = "a reason";

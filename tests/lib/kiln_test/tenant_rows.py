@@ -184,6 +184,7 @@ INSTANCES = [
     own("GetInstanceMetadataDefaults"),
     own("ModifyInstanceMetadataDefaults", HttpTokens="optional"),
     ec2("CreateReplaceRootVolumeTask", InstanceId="{instance}"),
+    ec2("CreateReplaceRootVolumeTask", InstanceId="{instance}", VolumeId="{volume}"),
     own("DescribeReplaceRootVolumeTasks"),
     ec2("DescribeReplaceRootVolumeTasks", Filter_1_Name="instance-id", Filter_1_Value_1="{instance}"),
     own("DescribeIamInstanceProfileAssociations"),
