@@ -63,6 +63,9 @@ Result<model::Image> CreateImages::insert(catalog::Transaction& tx, const Caller
     image.description = input.description;
     image.location = image_location(owner, input.name);
     image.state = model::ImageState::pending;
+    if (input.boot_mode) {
+        image.boot_mode = input.boot_mode;
+    }
     image.block_device_mappings = checked.plan.mappings;
     image.created = parts_.clock.now();
     // CI-10, ITS-4: these are of the instance's image, as long as somebody knows it.

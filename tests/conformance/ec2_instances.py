@@ -84,8 +84,18 @@ def test_RUN_15_what_every_instance_has_may_be_asked_for(service):
     made = asked(CreditSpecification={"CpuCredits": "standard"}, **reservation("none"))["Instances"]
     made += asked(CreditSpecification={"CpuCredits": "unlimited"}, **reservation("open"))["Instances"]
     made += asked(Monitoring={"Enabled": False}, HibernationOptions={"Configured": False}, EnclaveOptions={"Enabled": False})["Instances"]
+    cores = {"CoreCount": 1, "ThreadsPerCore": 2}  # those of t3.nano
+    names = {"HostnameType": "ip-name", "EnableResourceNameDnsARecord": False, "EnableResourceNameDnsAAAARecord": False}
+    made += asked(CpuOptions=cores, PrivateDnsNameOptions=names, MaintenanceOptions={"AutoRecovery": "default"})["Instances"]
+    seen = instances(ec2, InstanceIds=[made[-1]["InstanceId"]])[0]
+    assert (seen["CpuOptions"], seen["PrivateDnsNameOptions"], seen["MaintenanceOptions"]) == (cores, names, {"AutoRecovery": "default"}), seen
     end(ec2, [instance["InstanceId"] for instance in made])
     for code, wrong in (
+        ("UnsupportedOperation", {"CpuOptions": {"CoreCount": 1, "ThreadsPerCore": 1}}),
+        ("UnsupportedOperation", {"CpuOptions": {**cores, "AmdSevSnp": "enabled"}}),
+        ("UnsupportedOperation", {"PrivateDnsNameOptions": {**names, "HostnameType": "resource-name"}}),
+        ("UnsupportedOperation", {"PrivateDnsNameOptions": {"EnableResourceNameDnsARecord": True}}),
+        ("UnsupportedOperation", {"MaintenanceOptions": {"AutoRecovery": "disabled"}}),
         ("UnsupportedOperation", reservation("capacity-reservations-only")),
         ("InvalidParameterValue", reservation("closed")),
         ("UnsupportedOperation", {"CapacityReservationSpecification": {"CapacityReservationTarget": {"CapacityReservationId": "cr-01234567890123456"}}}),

@@ -229,7 +229,9 @@ Result<model::BlockDeviceMappings> to_image_mappings(const List<BlockDeviceMappi
     TRY_ASSIGN(auto mappings, to_mappings(list));
     for (const model::BlockDeviceMapping& mapping : mappings) {
         if (mapping.ebs && mapping.ebs->initialization_rate_mibps) {  // VOL-19
-            return not_built("BlockDeviceMapping.Ebs.VolumeInitializationRate");
+            return control::errors::invalid_parameter_combination(
+                "The parameter BlockDeviceMapping.Ebs.VolumeInitializationRate is not supported "
+                "for images. Give it to the launch.");
         }
     }
     return mappings;
