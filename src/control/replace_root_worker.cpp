@@ -207,7 +207,7 @@ Status ReplaceRoots::check_given(const model::ReplaceRootTask& task) {
 Status ReplaceRoots::exchange(const model::Job& job, const model::ReplaceRootTask& task) {
     TRY_ASSIGN(const ReplaceRootPayload payload, ReplaceRootPayload::parse(job.payload));
     if (const Status fit = check_given(task); !fit) {
-        return fail(job, task, fit.error().message());
+        return can_be_retried(fit.error()) ? fit : fail(job, task, fit.error().message());
     }
     TRY(end_machine(task.instance_id));
     close(task.old_root, task.instance_id);
