@@ -63,11 +63,17 @@ Result<model::Image> CreateImages::insert(catalog::Transaction& tx, const Caller
     image.description = input.description;
     image.location = image_location(owner, input.name);
     image.state = model::ImageState::pending;
+    if (input.boot_mode) {
+        image.boot_mode = input.boot_mode;
+    }
     image.block_device_mappings = checked.plan.mappings;
     image.created = parts_.clock.now();
-    // CI-10: IMDS support is that of the instance's image, as long as somebody knows it.
+    // CI-10, ITS-4: these are of the instance's image, as long as somebody knows it.
     TRY_ASSIGN(const auto source, tx.images().find(image.source_image_id));
-    image.imds_v2 = source && source->imds_v2;
+    if (source) {
+        image.imds_v2 = source->imds_v2;
+        image.instance_types = source->instance_types;
+    }
     TRY(tx.images().insert(image));
     TRY(put_tags(tx, caller, "image", image.id.str(), tags_for(input.tags, "image")));
     return image;

@@ -12,6 +12,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,6 +34,7 @@ struct CreateImageInput {
     std::string snapshot_location;  // REG-5: local, regional, or empty
     std::string name;
     std::string description;
+    std::optional<model::BootMode> boot_mode;  // CI-18: instead of the instance's
     bool no_reboot = false;
     model::BlockDeviceMappings block_device_mappings;
     std::vector<TagSpecification> tags;  // of the image and of its snapshots (CI-16)

@@ -206,6 +206,16 @@ Status Images::modify(const Caller& caller, const ImageRef& ref, const ImageChan
                         });
 }
 
+Status Images::replace_instance_types(const Caller& caller, const ImageRef& ref,
+                                      const model::InstanceTypeSpecification& specification) {
+    TRY(check_instance_types(specification));
+    return change(caller, ref, model::ImageEvent::modify,
+                  [&](catalog::Transaction&, model::Image& image) {
+                      image.instance_types = specification;
+                      return ok();
+                  });
+}
+
 Status Images::reset_launch_permission(const Caller& caller, const ImageRef& ref) {
     return change(caller, ref, model::ImageEvent::modify,
                   [](catalog::Transaction&, model::Image& image) {

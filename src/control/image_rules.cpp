@@ -3,7 +3,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "control/api_errors.h"
+#include "control/filter.h"
 #include "util/strings.h"
 
 namespace kiln::control {
@@ -12,6 +15,23 @@ namespace {
 constexpr std::int64_t kSecond = 1000;
 constexpr std::int64_t kMinute = 60 * kSecond;
 constexpr int kYearsOfPublicImages = 2;
+// ITS-2: as EC2 has it of the instance types of an attribute-based request.
+constexpr std::size_t kMostTypePatterns = 400;
+constexpr std::size_t kMaxTypePattern = 30;
+
+bool is_type_pattern(std::string_view pattern) {
+    constexpr std::string_view kPunctuation = ".-*";
+    return !pattern.empty() && pattern.size() <= kMaxTypePattern &&
+           std::all_of(pattern.begin(), pattern.end(), [&](char c) {
+               return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+                      kPunctuation.find(c) != std::string_view::npos;
+           });
+}
+
+bool has_match(const std::vector<std::string>& patterns, std::string_view name) {
+    return std::any_of(patterns.begin(), patterns.end(),
+                       [&](const std::string& pattern) { return wildcard_match(pattern, name); });
+}
 
 }  // namespace
 
@@ -81,6 +101,36 @@ std::string protection_text(const model::Image& image, UnixMillis now) {
         return "disabled after " + whole_seconds(*image.cooldown_until);
     }
     return std::string(model::to_string(image.deregistration_protection));
+}
+
+Status check_instance_types(const model::InstanceTypeSpecification& specification) {
+    for (const auto* patterns : {&specification.supported, &specification.unsupported}) {
+        if (patterns->size() > kMostTypePatterns) {
+            return errors::invalid_parameter_value(fmt::format(
+                "At most {} instance types may be supported or unsupported.", kMostTypePatterns));
+        }
+        for (const std::string& pattern : *patterns) {
+            if (!is_type_pattern(pattern)) {
+                return errors::invalid_parameter_value(fmt::format(
+                    "Invalid value '{}' for an instance type. It has 1 to {} of the characters "
+                    "a-z, 0-9, '.', '-' and '*', which stands for any text.",
+                    pattern, kMaxTypePattern));
+            }
+        }
+    }
+    return ok();
+}
+
+Status check_runs_on(const model::Image& image, std::string_view instance_type) {
+    const auto& [supported, unsupported] = image.instance_types;
+    if (has_match(unsupported, instance_type) ||
+        (!supported.empty() && !has_match(supported, instance_type))) {
+        return errors::invalid_parameter_combination(
+            fmt::format("The instance type '{}' is not supported by the image '{}', whose owner "
+                        "says on which instance types it runs.",
+                        instance_type, image.id.str()));
+    }
+    return ok();
 }
 
 std::string whole_seconds(UnixMillis time) {

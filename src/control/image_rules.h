@@ -39,6 +39,11 @@ bool is_protected(const model::Image& image, UnixMillis now);
 // "disabled", "enabled-with-cooldown", "disabled after 2025-06-01T12:34:56.000Z", ...
 std::string protection_text(const model::Image& image, UnixMillis now);
 
+// ITS-2: how many patterns there are and what they are of.
+Status check_instance_types(const model::InstanceTypeSpecification& specification);
+// ITS-3: whether the image's owner lets it run on the type of this name.
+Status check_runs_on(const model::Image& image, std::string_view instance_type);
+
 // TIME-1, DI-12: whole seconds, so that the text has one width and clients may compare it.
 std::string whole_seconds(UnixMillis time);
 

@@ -117,6 +117,10 @@ class Images {
     // LP-10: the caller's own, of another's image.
     Status cancel_launch_permission(const Caller& caller, const ImageRef& image);
 
+    // ITS-1: instead of the specification that it has; an empty one takes that away.
+    Status replace_instance_types(const Caller& caller, const ImageRef& image,
+                                  const model::InstanceTypeSpecification& specification);
+
     // DR-1 .. DR-5. The image stays as a tombstone, its snapshots stay.
     // The snapshots of its mapping, each once.
     Result<std::vector<model::SnapshotId>> deregister(const Caller& caller, const ImageRef& image);

@@ -6,6 +6,7 @@
 #include <algorithm>
 
 #include "control/api_errors.h"
+#include "control/image_rules.h"
 #include "control/instances.h"
 #include "control/launch_network.h"
 #include "control/machine_fit.h"
@@ -62,7 +63,7 @@ Status InstanceAttributes::modify(const Caller& caller, const model::InstanceId&
         }
         if (for_stopped(change)) {
             TRY(model::next(view.instance.state, model::InstanceEvent::modify_stopped, id));
-            TRY(apply_stopped(view, change));
+            TRY(apply_stopped(tx, view, change));
         } else {
             TRY(apply(tx, caller, view, change));
         }
@@ -121,7 +122,8 @@ Status InstanceAttributes::apply_devices(catalog::Transaction& tx, InstanceView&
     return ok();
 }
 
-Status InstanceAttributes::apply_stopped(InstanceView& view, const AttributeChange& change) {
+Status InstanceAttributes::apply_stopped(catalog::Transaction& tx, InstanceView& view,
+                                         const AttributeChange& change) {
     model::Instance& instance = view.instance;
     if (change.instance_type) {
         const InstanceType* type = find_instance_type(*change.instance_type);
@@ -135,6 +137,10 @@ Status InstanceAttributes::apply_stopped(InstanceView& view, const AttributeChan
                        .boot_mode = instance.boot_mode,
                        .tpm_v2 = instance.tpm_v2},
                       *type));
+        TRY_ASSIGN(const auto image, tx.images().find(instance.image_id));
+        if (image) {  // ITS-3
+            TRY(check_runs_on(*image, type->name));
+        }
         instance.instance_type = type->name;
     }
     if (change.user_data) {

@@ -49,7 +49,8 @@ class InstanceAttributes {
   private:
     Status apply(catalog::Transaction& tx, const Caller& caller, InstanceView& view,
                  const AttributeChange& change);
-    Status apply_stopped(InstanceView& view, const AttributeChange& change);
+    Status apply_stopped(catalog::Transaction& tx, InstanceView& view,
+                         const AttributeChange& change);
     Status apply_devices(catalog::Transaction& tx, InstanceView& view,
                          const std::vector<DeviceChange>& devices);
 

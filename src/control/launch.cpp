@@ -6,6 +6,7 @@
 #include "control/api_errors.h"
 #include "control/capacity.h"
 #include "control/device_mappings.h"
+#include "control/image_rules.h"
 #include "control/images.h"
 #include "control/instance_worker.h"
 #include "control/job_runner.h"
@@ -214,6 +215,7 @@ Result<std::vector<model::Instance>> Launch::run(catalog::Transaction& tx) {
                    .boot_mode = image.boot_mode,
                    .tpm_v2 = image.tpm_v2},
                   *type));
+    TRY(check_runs_on(image, type->name));  // ITS-3
     TRY(check_mapping_list(input_.block_device_mappings, image.virtualization_type));
     TRY_ASSIGN(const auto mappings,
                merge_launch_mappings(image.block_device_mappings, input_.block_device_mappings,

@@ -4,8 +4,11 @@
 
 #include <nlohmann/json.hpp>
 
+#include "control/api_errors.h"
 #include "control/contents.h"
+#include "control/device_mappings.h"
 #include "control/replace_roots.h"
+#include "control/volumes.h"
 #include "util/log.h"
 
 namespace kiln::control {
@@ -95,6 +98,18 @@ Status hand_over(catalog::Transaction& tx, model::Volume from, model::Volume to,
 
 }  // namespace
 
+Status check_given_root(const model::Volume& volume, const model::Instance& instance) {
+    model::Volume attached = volume;
+    TRY(model::add_attachment(
+        attached,
+        {instance.id, instance.root_device_name, model::AttachmentState::attached, false, {}}));
+    TRY(check_attachable(volume, instance, instance.root_device_name));
+    if (is_cold(volume.type)) {
+        return errors::cold_root(model::to_string(volume.type));
+    }
+    return ok();
+}
+
 std::string ReplaceRootPayload::text() const {
     return json{{"task", task.str()}, {"before", to_json(before)}, {"after", to_json(after)}}
         .dump();
@@ -174,8 +189,26 @@ void ReplaceRoots::close(const model::VolumeId& id, const model::InstanceId& ins
     }
 }
 
+// RRV-6: nobody has taken or deleted the given volume since it was asked for.
+Status ReplaceRoots::check_given(const model::ReplaceRootTask& task) {
+    if (!task.volume_given) {
+        return ok();
+    }
+    return parts_.store.read([&](catalog::Transaction& tx) -> Status {
+        TRY_ASSIGN(const auto volume, tx.volumes().find(task.new_root));
+        if (!volume) {
+            return errors::volume_not_found(task.new_root);
+        }
+        TRY_ASSIGN(const model::Instance instance, tx.instances().get(task.instance_id));
+        return check_given_root(*volume, instance);
+    });
+}
+
 Status ReplaceRoots::exchange(const model::Job& job, const model::ReplaceRootTask& task) {
     TRY_ASSIGN(const ReplaceRootPayload payload, ReplaceRootPayload::parse(job.payload));
+    if (const Status fit = check_given(task); !fit) {
+        return can_be_retried(fit.error()) ? fit : fail(job, task, fit.error().message());
+    }
     TRY(end_machine(task.instance_id));
     close(task.old_root, task.instance_id);
     TRY_ASSIGN(const auto now,
@@ -184,6 +217,9 @@ Status ReplaceRoots::exchange(const model::Job& job, const model::ReplaceRootTas
                    TRY_ASSIGN(const model::Volume old_root, tx.volumes().get(task.old_root));
                    TRY_ASSIGN(const model::Volume new_root, tx.volumes().get(task.new_root));
                    TRY_ASSIGN(model::Instance instance, tx.instances().get(task.instance_id));
+                   if (row.volume_given) {
+                       TRY(check_given_root(new_root, instance));
+                   }
                    TRY(hand_over(tx, old_root, new_root, task.instance_id, parts_.clock.now()));
                    apply_root_facts(instance, payload.after);
                    TRY(tx.instances().update(instance));
@@ -259,14 +295,17 @@ Status ReplaceRoots::fail(const model::Job& job, const model::ReplaceRootTask& t
         log_error("instances", fmt::format("{} does not start with its old root: {}",
                                            task.instance_id.str(), going.error().to_string()));
     }
-    TRY(access_.close_for_good(task.new_root, Deadline::after(kStepTime)));
+    if (!task.volume_given) {
+        TRY(access_.close_for_good(task.new_root, Deadline::after(kStepTime)));
+    }
     TRY(parts_.store.run([&](catalog::Transaction& tx) -> Status {
         TRY_ASSIGN(model::ReplaceRootTask row, tx.replace_root_tasks().get(task.id));
         row.state = row.switched ? model::ReplaceRootState::failed_detached
                                  : model::ReplaceRootState::failed;
         row.completed = parts_.clock.now();
         TRY(tx.replace_root_tasks().update(row));
-        return row.switched ? ok() : erase_volume(tx, parts_, task.new_root);
+        // A given one is free again, with what the guest may have written to it.
+        return row.switched || row.volume_given ? ok() : erase_volume(tx, parts_, task.new_root);
     }));
     return instances_.give_back(job);
 }

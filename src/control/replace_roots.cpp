@@ -9,6 +9,7 @@
 #include "control/api_errors.h"
 #include "control/authorization.h"
 #include "control/idempotency.h"
+#include "control/image_rules.h"
 #include "control/images.h"
 #include "control/instances.h"
 #include "control/machine_fit.h"
@@ -16,6 +17,7 @@
 #include "control/resource_facts.h"
 #include "control/snapshot_access.h"
 #include "control/space.h"
+#include "control/volumes.h"
 
 namespace kiln::control {
 namespace {
@@ -90,12 +92,13 @@ Status check_image(const model::Image& image, const model::Instance& instance) {
     if (type == nullptr) {
         return Error(Code::internal, "unknown instance type " + instance.instance_type);
     }
-    return check_fit({.architecture = image.architecture,
-                      .virtualization_type = image.virtualization_type,
-                      .ena_support = image.ena_support,
-                      .boot_mode = image.boot_mode,
-                      .tpm_v2 = image.tpm_v2},
-                     *type);
+    TRY(check_fit({.architecture = image.architecture,
+                   .virtualization_type = image.virtualization_type,
+                   .ena_support = image.ena_support,
+                   .boot_mode = image.boot_mode,
+                   .tpm_v2 = image.tpm_v2},
+                  *type));
+    return check_runs_on(image, type->name);  // ITS-3
 }
 
 model::BootMode boot_mode_of(const model::Image& image, const model::Instance& instance) {  // BM-1
@@ -120,6 +123,7 @@ const FilterTable<ReplaceRootView>& replace_root_filters() {
 struct ReplaceRoots::Plan {
     model::Instance instance;
     model::Volume root;
+    std::optional<model::Volume> given;  // the new root; else `snapshot` is what it is made of
     model::Snapshot snapshot;
     RootFacts after;
 };
@@ -190,6 +194,11 @@ Result<ReplaceRoots::Plan> ReplaceRoots::plan(catalog::Transaction& tx, const Ca
     }
     TRY_ASSIGN(plan.root, root_of(tx, instance));
     plan.after = root_facts(instance);
+    if (!input.volume.empty()) {
+        TRY_ASSIGN(plan.given, find_volume(tx, caller, input.volume));
+        TRY(check_given_root(*plan.given, instance));
+        return plan;
+    }
     if (!input.image.empty()) {
         TRY_ASSIGN(const auto image, Images::find_launchable(tx, caller, input.image));
         TRY(check_image(image, instance));
@@ -241,6 +250,35 @@ Result<ReplaceRoots::Plan> ReplaceRoots::plan(catalog::Transaction& tx, const Ca
     return plan;
 }
 
+// RRV-1: as the old one, but for its bytes.
+Result<model::VolumeId> ReplaceRoots::make_root(catalog::Transaction& tx, const Caller& caller,
+                                                const ReplaceRootInput& input, const Plan& plan,
+                                                UnixMillis now) const {
+    TRY(model::next(plan.snapshot.state, model::SnapshotEvent::read, plan.snapshot.id));
+    VolumePlan made;
+    made.ebs.snapshot_id = plan.snapshot.id;
+    made.ebs.volume_size_gib = std::max(plan.root.size_gib, plan.snapshot.volume_size_gib);
+    made.ebs.volume_type = plan.root.type;
+    made.ebs.iops = plan.root.iops;
+    made.ebs.throughput_mibps = plan.root.throughput_mibps;
+    made.ebs.initialization_rate_mibps = input.initialization_rate_mibps;
+    TRY(check_initialization_rate(made.ebs));
+    made.base = plan.snapshot.content;
+    made.lineage = model::lineage_of(plan.snapshot);
+    made.local_zone = plan.snapshot.local_zone;
+    made.fast_restores = !plan.snapshot.fast_restores.empty();
+    TRY(authorize(caller, "ec2:CreateReplaceRootVolumeTask",
+                  {planned_volume(caller, made, plan.root.availability_zone, {})}));
+    TRY(check_volume_quota(tx, parts_.settings.quotas, caller, made.ebs));
+    TRY(check_space(parts_.space, SpaceFor::data, "a volume"));  // SPC-1
+    TRY_ASSIGN(model::Volume volume,
+               make_volume(tx, parts_, caller, made, plan.root.availability_zone, now));
+    volume.outpost_arn = plan.root.outpost_arn;
+    volume.state = model::VolumeState::creating;
+    TRY(tx.volumes().insert(volume));
+    return volume.id;
+}
+
 Result<ReplaceRootView> ReplaceRoots::create_in(catalog::Transaction& tx, const Caller& caller,
                                                 const ReplaceRootInput& input) {
     const ClientToken token{kAction, caller.region, input.client_token, input.request_hash};
@@ -257,31 +295,14 @@ Result<ReplaceRootView> ReplaceRoots::create_in(catalog::Transaction& tx, const 
         return view;
     }
     TRY_ASSIGN(const Plan plan, plan(tx, caller, input));
-    TRY(model::next(plan.snapshot.state, model::SnapshotEvent::read, plan.snapshot.id));
-    VolumePlan made;  // RRV-1: as the old one, but for its bytes
-    made.ebs.snapshot_id = plan.snapshot.id;
-    made.ebs.volume_size_gib = std::max(plan.root.size_gib, plan.snapshot.volume_size_gib);
-    made.ebs.volume_type = plan.root.type;
-    made.ebs.iops = plan.root.iops;
-    made.ebs.throughput_mibps = plan.root.throughput_mibps;
-    made.base = plan.snapshot.content;
-    made.lineage = model::lineage_of(plan.snapshot);
-    made.local_zone = plan.snapshot.local_zone;
-    made.fast_restores = !plan.snapshot.fast_restores.empty();
-    TRY(authorize(caller, "ec2:CreateReplaceRootVolumeTask",
-                  {planned_volume(caller, made, plan.root.availability_zone, {})}));
-    TRY(check_volume_quota(tx, parts_.settings.quotas, caller, made.ebs));
-    TRY(check_space(parts_.space, SpaceFor::data, "a volume"));  // SPC-1
-    if (input.dry_run) {
-        return errors::dry_run();
-    }
     const UnixMillis now = parts_.clock.now();
-    TRY_ASSIGN(model::Volume volume,
-               make_volume(tx, parts_, caller, made, plan.root.availability_zone, now));
-    volume.outpost_arn = plan.root.outpost_arn;
-    volume.state = model::VolumeState::creating;
-    TRY(tx.volumes().insert(volume));
-
+    model::VolumeId new_root = input.volume;
+    if (!plan.given) {
+        TRY_ASSIGN(new_root, make_root(tx, caller, input, plan, now));
+    }
+    if (input.dry_run) {
+        return errors::dry_run();  // rolls everything back
+    }
     model::ReplaceRootTask task;
     task.id = model::make_id<model::ReplaceRootTaskId>(parts_.rng);
     task.owner_id = caller.account;
@@ -290,7 +311,8 @@ Result<ReplaceRootView> ReplaceRoots::create_in(catalog::Transaction& tx, const 
     task.snapshot_id = plan.snapshot.id;
     task.image_id = input.image;
     task.old_root = plan.root.id;
-    task.new_root = volume.id;
+    task.new_root = new_root;
+    task.volume_given = plan.given.has_value();
     task.delete_replaced_root = input.delete_replaced_root;
     task.created = now;
     TRY(tx.replace_root_tasks().insert(task));
@@ -305,9 +327,14 @@ Result<ReplaceRootView> ReplaceRoots::create_in(catalog::Transaction& tx, const 
 
 Result<ReplaceRootView> ReplaceRoots::create(const Caller& caller, const ReplaceRootInput& input) {
     TRY(check_tag_specifications(input.tags, {"replace-root-volume-task"}));
-    if (!input.snapshot.empty() && !input.image.empty()) {
+    if (int{!input.snapshot.empty()} + int{!input.image.empty()} + int{!input.volume.empty()} > 1) {
         return errors::invalid_parameter_combination(
-            "SnapshotId and ImageId may not be given together.");
+            "Only one of SnapshotId, ImageId and VolumeId may be given.");
+    }
+    if (!input.volume.empty() && input.initialization_rate_mibps) {
+        return errors::invalid_parameter_combination(
+            "VolumeInitializationRate may not be given with VolumeId, which is a volume that is "
+            "there already.");
     }
     if (input.client_token.size() > kMaxClientToken) {
         return Error::api(

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // ReplaceRoots: the root volume of a running instance is exchanged for a new one (VOL-15, RRV-1 to
-// RRV-5), made of the snapshot it was launched with, of one in its lineage, or of an image.
+// RRV-6), made of the snapshot it was launched with, of one in its lineage, or of an image, or one
+// that is there already.
 //
-// The request makes the new volume, `creating`, the task, and the job `instance.replace-root`,
-// which holds the instance (has_hold()):
+// The request makes the new volume, `creating`, unless it is given, the task, and the job
+// `instance.replace-root`, which holds the instance (has_hold()):
 //
 //   the guest powers off, as for a reboot; its machine ends, and the old root is closed
 //   one transaction exchanges the volumes, and what of the instance comes from its image
@@ -17,6 +18,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -34,8 +36,10 @@ inline constexpr char kReplaceRootJob[] = "instance.replace-root";  // its subje
 
 struct ReplaceRootInput {
     model::InstanceId instance;
-    model::SnapshotId snapshot;  // at most one of these two
+    model::SnapshotId snapshot;  // at most one of these three
     model::ImageId image;
+    model::VolumeId volume;
+    std::optional<std::uint32_t> initialization_rate_mibps;  // VOL-19; not of a given volume
     bool delete_replaced_root = false;
     std::vector<TagSpecification> tags;
     std::string client_token;
@@ -76,9 +80,13 @@ class ReplaceRoots {
                                       const ReplaceRootInput& input);
     Result<Plan> plan(catalog::Transaction& tx, const Caller& caller,
                       const ReplaceRootInput& input) const;
+    Result<model::VolumeId> make_root(catalog::Transaction& tx, const Caller& caller,
+                                      const ReplaceRootInput& input, const Plan& plan,
+                                      UnixMillis now) const;
 
     // replace_root_worker.cpp
     Status turn(const model::Job& job);
+    Status check_given(const model::ReplaceRootTask& task);
     Status try_exchange(const model::Job& job, const model::ReplaceRootTask& task);
     Status exchange(const model::Job& job, const model::ReplaceRootTask& task);
     Status start(const model::Job& job, const model::ReplaceRootTask& task);
@@ -91,6 +99,9 @@ class ReplaceRoots {
     InstanceWorker& instances_;
     const std::function<void()> work_added_;
 };
+
+// RRV-6: whether this volume may become the root of the instance.
+Status check_given_root(const model::Volume& volume, const model::Instance& instance);
 
 // What of an instance comes from the image of its root (RRV-3).
 struct RootFacts {

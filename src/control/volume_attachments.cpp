@@ -125,17 +125,8 @@ Status check_no_image(catalog::Transaction& tx, const model::Instance& instance)
 
 }  // namespace
 
-Result<model::VolumeAttachment> Volumes::attach_in(catalog::Transaction& tx, const Caller& caller,
-                                                   const AttachInput& input) {
-    TRY_ASSIGN(model::Volume volume, find_volume(tx, caller, input.volume));
-    TRY_ASSIGN(const auto instances, find_instances(tx, caller, {input.instance}));
-    const model::Instance& instance = instances.front();
-    const UnixMillis now = parts_.clock.now();
-    model::VolumeAttachment attachment{instance.id, input.device, model::AttachmentState::attaching,
-                                       false, now};
-    model::Volume attached = volume;
-    TRY(model::add_attachment(attached, attachment));
-    TRY(model::next(instance.state, model::InstanceEvent::attach_volume, instance.id));
+Status check_attachable(const model::Volume& volume, const model::Instance& instance,
+                        const std::string& device) {
     if (volume.availability_zone != instance.availability_zone) {
         return Error::api(
             Code::invalid_argument, "InvalidVolume.ZoneMismatch",
@@ -147,7 +138,21 @@ Result<model::VolumeAttachment> Volumes::attach_in(catalog::Transaction& tx, con
                           fmt::format("The volume '{}' is not on the same outpost as instance '{}'",
                                       volume.id.str(), instance.id.str()));
     }
-    TRY(check_another(volume, instance, input.device));
+    return check_another(volume, instance, device);
+}
+
+Result<model::VolumeAttachment> Volumes::attach_in(catalog::Transaction& tx, const Caller& caller,
+                                                   const AttachInput& input) {
+    TRY_ASSIGN(model::Volume volume, find_volume(tx, caller, input.volume));
+    TRY_ASSIGN(const auto instances, find_instances(tx, caller, {input.instance}));
+    const model::Instance& instance = instances.front();
+    const UnixMillis now = parts_.clock.now();
+    model::VolumeAttachment attachment{instance.id, input.device, model::AttachmentState::attaching,
+                                       false, now};
+    model::Volume attached = volume;
+    TRY(model::add_attachment(attached, attachment));
+    TRY(model::next(instance.state, model::InstanceEvent::attach_volume, instance.id));
+    TRY(check_attachable(volume, instance, input.device));
     TRY(check_device(tx, instance, input.device));
     TRY(check_no_image(tx, instance));
     if (input.dry_run) {

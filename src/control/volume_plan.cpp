@@ -23,6 +23,19 @@ model::LayerRecord fresh_layer(io::Rng& rng, UnixMillis now, std::uint64_t size_
 constexpr std::uint32_t kLeastInitializationRate = 100;
 constexpr std::uint32_t kMostInitializationRate = 300;
 
+Result<model::Snapshot> find_snapshot_of(catalog::Transaction& tx, const Caller& caller,
+                                         const model::SnapshotId& id, const model::Image* image) {
+    if (image != nullptr) {
+        TRY_ASSIGN(const auto snapshot, tx.snapshots().get(id));
+        if (snapshot.owner_id == image->owner_id) {
+            return snapshot;
+        }
+    }
+    return find_readable_snapshot(tx, caller, id);
+}
+
+}  // namespace
+
 Status check_initialization_rate(const model::EbsBlockDevice& ebs) {
     if (!ebs.initialization_rate_mibps) {
         return ok();
@@ -41,19 +54,6 @@ Status check_initialization_rate(const model::EbsBlockDevice& ebs) {
     }
     return ok();
 }
-
-Result<model::Snapshot> find_snapshot_of(catalog::Transaction& tx, const Caller& caller,
-                                         const model::SnapshotId& id, const model::Image* image) {
-    if (image != nullptr) {
-        TRY_ASSIGN(const auto snapshot, tx.snapshots().get(id));
-        if (snapshot.owner_id == image->owner_id) {
-            return snapshot;
-        }
-    }
-    return find_readable_snapshot(tx, caller, id);
-}
-
-}  // namespace
 
 Result<VolumePlan> plan_volume(catalog::Transaction& tx, const Caller& caller,
                                model::EbsBlockDevice ebs, const model::Image* image) {

@@ -31,6 +31,8 @@ inline constexpr std::size_t kMaxDevices = 28;
 // one was given would give it to others.
 Result<VolumePlan> plan_volume(catalog::Transaction& tx, const Caller& caller,
                                model::EbsBlockDevice ebs, const model::Image* image = nullptr);
+// VOL-19
+Status check_initialization_rate(const model::EbsBlockDevice& ebs);
 // REG-5: what a local zone holds is used there; InvalidParameterValue. make_volume() asks, too.
 Status check_zone(const VolumePlan& plan, const std::string& zone);
 // Adds the row of its fresh layer; the volume itself, `available`, is the caller's to insert.

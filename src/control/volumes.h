@@ -64,6 +64,9 @@ VolumeView view_of(const Topology& topology, model::Volume volume, std::vector<m
 // The caller's volume, or InvalidVolume.NotFound.
 Result<model::Volume> find_volume(catalog::Transaction& tx, const Caller& caller,
                                   const model::VolumeId& id);
+// Whether an attachment as `device` may come to those that the volume has (VOL-4, VOL-11).
+Status check_attachable(const model::Volume& volume, const model::Instance& instance,
+                        const std::string& device);
 // Each once, in the order of the ids (IDL-3).
 Result<std::vector<model::Volume>> find_volumes(catalog::Transaction& tx, const Caller& caller,
                                                 const std::vector<model::VolumeId>& ids);

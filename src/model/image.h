@@ -83,6 +83,15 @@ constexpr auto enum_names(DeregistrationProtection) {
          {DeregistrationProtection::with_cooldown, "enabled-with-cooldown"}});
 }
 
+// ITS-1: patterns of the names of instance types, in which `*` stands for any text. Without
+// supported ones, every type is that is not unsupported.
+struct InstanceTypeSpecification {
+    std::vector<std::string> supported;
+    std::vector<std::string> unsupported;
+    friend bool operator==(const InstanceTypeSpecification&,
+                           const InstanceTypeSpecification&) = default;
+};
+
 struct Image {
     ImageId id;
     AccountId owner_id;
@@ -113,6 +122,7 @@ struct Image {
     bool imds_v2 = false;   // imdsSupport "v2.0"
     std::string uefi_data;  // Base64 as given
     std::vector<ProductCode> product_codes;
+    InstanceTypeSpecification instance_types;  // its owner may change it
 
     UnixMillis created;
     std::optional<UnixMillis> last_launched;

@@ -45,6 +45,7 @@ struct ReplaceRootTask {
     ImageId image_id;        // asked for; empty without
     VolumeId old_root;
     VolumeId new_root;
+    bool volume_given = false;  // the new root was there before the task
     bool delete_replaced_root = false;
     bool switched = false;
     std::string failure;  // for the log and for whoever looks closer

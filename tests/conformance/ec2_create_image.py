@@ -10,6 +10,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
 import kiln_test  # noqa: E402
 from kiln_test import wait_until  # noqa: E402
+from kiln_test.query import query  # noqa: E402
 from kiln_test.refusals import refusal  # noqa: E402
 
 ZONE = "us-east-1a"
@@ -125,6 +126,32 @@ def test_CI_7_CI_9_the_mapping_of_the_request_is_merged(service):
     assert wrong({"DeviceName": "/dev/xvda", "NoDevice": ""}) == "InvalidBlockDeviceMapping"
     assert wrong({"DeviceName": "/dev/sdf", "Ebs": {"VolumeSize": 9}}) == "InvalidBlockDeviceMapping"
     assert wrong({"DeviceName": "/dev/sdj", "Ebs": {"DeleteOnTermination": True}}) == "MissingParameter"
+    outpost = "arn:aws:outposts:us-east-1:111122223333:outpost/op-0123456789abcdef0"
+    for name, value in (("OutpostArn", outpost), ("AvailabilityZone", "us-east-1a"), ("AvailabilityZoneId", "use1-az1")):  # BDM-20
+        entry = {"DeviceName": "/dev/sdj", "Ebs.VolumeSize": "1", f"Ebs.{name}": value}
+        wanted = {"InstanceId": instance, "Name": "wrong", **{f"BlockDeviceMapping.1.{key}": text for key, text in entry.items()}}
+        answer = query(service, "CreateImage", wanted)
+        assert answer.code == "InvalidParameterCombination" and name in answer.message, answer.body
+
+
+def test_CI_18_another_boot_mode(service):
+    ec2 = service.client("ec2")
+    instance = launch(service, ec2)
+
+    def create(**more):  # boto3 is too old to know the parameter
+        return query(service, "CreateImage", {"InstanceId": instance, "NoReboot": "true", **more})
+
+    (made,) = create(Name="uefi", BootModeOverride="uefi").texts("imageId")
+    (plain,) = create(Name="as it is").texts("imageId")
+    assert image_of(ec2, made)["BootMode"] == "uefi" and available(ec2, made)["BootMode"] == "uefi"
+    assert image_of(ec2, plain).get("BootMode") == one(ec2, instance).get("BootMode") == image_of(ec2, service.image).get("BootMode")
+    for wrong in ("legacy-bios", "uefi-preferred", "UEFI"):
+        answer = create(Name="wrong", BootModeOverride=wrong)
+        assert answer.code == "InvalidParameterValue" and "BootModeOverride" in answer.message, answer.body
+    # It boots so, where a type can.
+    available(ec2, made)
+    code = refusal(ec2.run_instances, ImageId=made, InstanceType="t2.nano", MinCount=1, MaxCount=1)[0]
+    assert code == "InvalidParameterCombination", code
 
 
 def test_CI_8_CI_10_what_an_image_takes_from_its_instance(service):

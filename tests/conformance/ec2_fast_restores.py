@@ -147,7 +147,7 @@ def test_VOL_19_an_initialization_rate_is_kept_and_shown(kiln):
     rated = {"Name": "rated", "BlockDeviceMapping_1_DeviceName": "/dev/sdh", "BlockDeviceMapping_1_Ebs_SnapshotId": kiln.snapshot, "BlockDeviceMapping_1_Ebs_VolumeInitializationRate": "100"}
     for action, what in (("CreateImage", {"InstanceId": instance}), ("RegisterImage", {"RootDeviceName": "/dev/sdh"})):
         refused = ask(action, **what, **rated)
-        assert refused.code == "UnsupportedOperation" and "VolumeInitializationRate" in refused.message, refused.body
+        assert refused.code == "InvalidParameterCombination" and "VolumeInitializationRate" in refused.message, refused.body
 
 
 def test_FS_2_volumes_are_fast_restored_as_long_as_there_are_credits(kiln):

@@ -12,6 +12,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(
 import kiln_test  # noqa: E402
 from botocore.exceptions import ClientError  # noqa: E402
 from kiln_test import wait_until  # noqa: E402
+from kiln_test.query import query  # noqa: E402
 from kiln_test.refusals import expect  # noqa: E402
 
 
@@ -25,8 +26,8 @@ def launch(ec2, image, count=1, **more):
     return ec2.run_instances(ImageId=image, InstanceType="t2.nano", MinCount=count, MaxCount=count, **more)
 
 
-def instances(ec2, **query):
-    return [i for r in ec2.describe_instances(**query)["Reservations"] for i in r["Instances"]]
+def instances(ec2, **wanted):
+    return [i for r in ec2.describe_instances(**wanted)["Reservations"] for i in r["Instances"]]
 
 
 def wait_for(ec2, ids, state):
@@ -84,8 +85,17 @@ def test_RUN_15_what_every_instance_has_may_be_asked_for(service):
     made = asked(CreditSpecification={"CpuCredits": "standard"}, **reservation("none"))["Instances"]
     made += asked(CreditSpecification={"CpuCredits": "unlimited"}, **reservation("open"))["Instances"]
     made += asked(Monitoring={"Enabled": False}, HibernationOptions={"Configured": False}, EnclaveOptions={"Enabled": False})["Instances"]
+    cores = {"CoreCount": 1, "ThreadsPerCore": 2}  # those of t3.nano
+    names = {"HostnameType": "ip-name", "EnableResourceNameDnsARecord": False, "EnableResourceNameDnsAAAARecord": False}
+    made += asked(CpuOptions=cores, PrivateDnsNameOptions=names, MaintenanceOptions={"AutoRecovery": "default"})["Instances"]
+    seen = instances(ec2, InstanceIds=[made[-1]["InstanceId"]])[0]
+    assert (seen["CpuOptions"], seen["PrivateDnsNameOptions"], seen["MaintenanceOptions"]) == (cores, names, {"AutoRecovery": "default"}), seen
     end(ec2, [instance["InstanceId"] for instance in made])
     for code, wrong in (
+        ("UnsupportedOperation", {"CpuOptions": {"CoreCount": 1, "ThreadsPerCore": 1}}),
+        ("UnsupportedOperation", {"PrivateDnsNameOptions": {**names, "HostnameType": "resource-name"}}),
+        ("UnsupportedOperation", {"PrivateDnsNameOptions": {"EnableResourceNameDnsARecord": True}}),
+        ("UnsupportedOperation", {"MaintenanceOptions": {"AutoRecovery": "disabled"}}),
         ("UnsupportedOperation", reservation("capacity-reservations-only")),
         ("InvalidParameterValue", reservation("closed")),
         ("UnsupportedOperation", {"CapacityReservationSpecification": {"CapacityReservationTarget": {"CapacityReservationId": "cr-01234567890123456"}}}),
@@ -93,6 +103,21 @@ def test_RUN_15_what_every_instance_has_may_be_asked_for(service):
         ("InvalidParameterCombination", {"CreditSpecification": {"CpuCredits": "standard"}, "InstanceType": "m5.large"}),
     ):
         expect(code, asked, **wrong)
+    wanted = {"ImageId": service.image, "InstanceType": "t3.nano", "MinCount": 1, "MaxCount": 1}
+    for name, value in (  # which boto3 is too old to know
+        ("CpuOptions.AmdSevSnp", "enabled"),
+        ("CpuOptions.NestedVirtualization", "enabled"),
+        ("NetworkPerformanceOptions.BandwidthWeighting", "ebs-1"),
+        ("BlockDeviceMapping.1.Ebs.EbsCardIndex", "1"),
+    ):
+        answer = query(service, "RunInstances", {**wanted, "BlockDeviceMapping.1.DeviceName": "/dev/xvda", name: value})
+        assert answer.code == "UnsupportedOperation", (name, answer.body)
+    usual = {"CpuOptions.AmdSevSnp": "disabled", "NetworkPerformanceOptions.BandwidthWeighting": "default"}
+    assert query(service, "RunInstances", {**wanted, **usual, "DryRun": "true"}).code == "DryRunOperation"
+    for name in ("AvailabilityZone", "AvailabilityZoneId"):  # BDM-20
+        entry = {"BlockDeviceMapping.1.DeviceName": "/dev/sdf", "BlockDeviceMapping.1.Ebs.VolumeSize": "1"}
+        answer = query(service, "RunInstances", {**wanted, **entry, f"BlockDeviceMapping.1.Ebs.{name}": "us-east-1a"})
+        assert answer.code == "InvalidParameterCombination" and name in answer.message, answer.body
 
 
 def test_INS_2_INS_3_aws_waiters_and_the_cli_work_unmodified(service):

@@ -1,7 +1,7 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """CreateReplaceRootVolumeTask and DescribeReplaceRootVolumeTasks: a running instance goes on with another root, from its
-launch, a snapshot of its lineage or an image; what stays; what fails leaves the old root; a service that is killed."""
+launch, a snapshot of its lineage, an image or a volume that is there; what stays; what fails leaves the old root; a service that is killed."""
 
 import glob
 import json
@@ -63,6 +63,24 @@ def replace(ec2, instance, **more):
     assert made["TaskState"] == "pending" and made["InstanceId"] == instance and made["StartTime"], made
     done = wait_over(ec2, made["ReplaceRootVolumeTaskId"])
     return done, root_of(ec2, instance)["VolumeId"]
+
+
+def give(kiln, instance, volume, **more):
+    """Asks for this volume as the root; boto3 is too old to know the parameter."""
+    return query(kiln, "CreateReplaceRootVolumeTask", {"InstanceId": instance, "VolumeId": volume, **more})
+
+
+def given(kiln, ec2, instance, volume, state="succeeded", **more):
+    answer = give(kiln, instance, volume, **more)
+    (task,) = answer.texts("replaceRootVolumeTask/replaceRootVolumeTaskId")
+    assert answer.texts("replaceRootVolumeTask/snapshotId") == [], answer.body
+    return wait_over(ec2, task, state)
+
+
+def spare_volume(ec2, **more):
+    made = ec2.create_volume(AvailabilityZone="us-east-1a", **more)["VolumeId"]
+    wait_until(lambda: volume_of(ec2, made)["State"] == "available", 30, "the volume is available")
+    return made
 
 
 def first_byte(kiln, volume):
@@ -189,6 +207,7 @@ def test_VOL_15_RRV_4_what_cannot_start_leaves_the_old_root(service):
         disk.write(os.urandom(1 << 20))
     made = json.loads(service.run("import", bad, "--name", "bad", "--json").stdout)
     service.wait_stored(made["snapshotId"])
+    spare = spare_volume(ec2, SnapshotId=made["snapshotId"])
     volumes = {v["VolumeId"] for v in ec2.describe_volumes()["Volumes"]}
     service.stop()
     packs = set(glob.glob(os.path.join(service.data, "**", "pack-*"), recursive=True)) - before
@@ -202,6 +221,9 @@ def test_VOL_15_RRV_4_what_cannot_start_leaves_the_old_root(service):
     assert seen["State"]["Name"] == "running" and seen["ImageId"] == service.image, seen
     assert root_of(ec2, instance)["VolumeId"] == old and first_byte(service, old) == 0x31
     assert {v["VolumeId"] for v in ec2.describe_volumes()["Volumes"]} == volumes, "the new root is gone"
+    given(service, ec2, instance, spare, "failed")
+    assert one(ec2, instance)["State"]["Name"] == "running" and root_of(ec2, instance)["VolumeId"] == old
+    assert volume_of(ec2, spare)["State"] == "available", "one that was given is not"
     _, good = replace(ec2, instance)
     assert first_byte(service, good) == raw_byte(service)
     service.stop()
@@ -223,6 +245,94 @@ def test_VOL_15_RRV_2_the_snapshot_of_the_launch_is_gone(service):
     code, text = refusal(ec2.create_replace_root_volume_task, InstanceId=instance)
     assert code == "InvalidSnapshot.NotFound" and made["snapshotId"] in text, text
     assert second != root and root_of(ec2, instance)["VolumeId"] == second
+
+
+def test_VOL_19_the_rate_is_that_of_the_new_root(service):
+    ec2 = service.client("ec2")
+    instance = launch(service, ec2)
+    answer = query(service, "CreateReplaceRootVolumeTask", {"InstanceId": instance, "VolumeInitializationRate": 200})
+    wait_over(ec2, answer.texts("replaceRootVolumeTask/replaceRootVolumeTaskId")[0])
+    seen = query(service, "DescribeVolumes", {"VolumeId.1": root_of(ec2, instance)["VolumeId"]})
+    assert seen.texts("volumeSet/item/volumeInitializationRate") == ["200"], seen.body
+
+
+def test_RRV_6_a_volume_that_is_there(service):
+    ec2 = service.client("ec2")
+    instance = launch(service, ec2)
+    before = one(ec2, instance)
+    old = root_of(ec2, instance)
+    write(service, instance, old["VolumeId"], 0x51)
+    spare = spare_volume(ec2, SnapshotId=service.snapshot, Size=9, VolumeType="gp3")
+    assert give(service, instance, spare, DryRun="true").code == "DryRunOperation"
+    given(service, ec2, instance, spare)
+    root = root_of(ec2, instance)
+    assert root["VolumeId"] == spare and root["DeleteOnTermination"] == old["DeleteOnTermination"], root
+    seen = volume_of(ec2, spare)
+    assert (seen["State"], seen["Size"], seen["VolumeType"]) == ("in-use", 9, "gp3"), seen
+    assert first_byte(service, spare) == raw_byte(service) and one(ec2, instance)["ImageId"] == before["ImageId"]
+    assert volume_of(ec2, old["VolumeId"])["State"] == "available"
+    given(service, ec2, instance, old["VolumeId"], DeleteReplacedRootVolume="true")  # and back
+    assert root_of(ec2, instance)["VolumeId"] == old["VolumeId"] and first_byte(service, old["VolumeId"]) == 0x51
+    expect("InvalidVolume.NotFound", ec2.describe_volumes, VolumeIds=[spare])
+    task, _ = replace(ec2, instance)  # what it was launched with is what it was
+    assert task["SnapshotId"] == service.snapshot, task
+
+
+def test_RRV_6_volumes_that_cannot_be_its_root(service):
+    ec2 = service.client("ec2")
+    instance = launch(service, ec2)
+    root = root_of(ec2, instance)["VolumeId"]
+    spare = spare_volume(ec2, Size=1)
+    elsewhere = ec2.create_volume(AvailabilityZone="us-east-1b", Size=1)["VolumeId"]
+    cold = spare_volume(ec2, Size=125, VolumeType="st1")
+    shared = spare_volume(ec2, Size=4, VolumeType="io2", Iops=100, MultiAttachEnabled=True)
+    theirs = service.account("giver").client("ec2").create_volume(AvailabilityZone="us-east-1a", Size=1)["VolumeId"]
+    for volume, code in (
+        (root, "VolumeInUse"),
+        (elsewhere, "InvalidVolume.ZoneMismatch"),
+        (cold, "BootForVolumeTypeUnsupported"),
+        (shared, "UnsupportedOperation"),
+        (theirs, "InvalidVolume.NotFound"),
+        ("vol-0123456789abcdef0", "InvalidVolume.NotFound"),
+    ):
+        assert give(service, instance, volume).code == code, (volume, code)
+    for name, value in (("SnapshotId", service.snapshot), ("ImageId", service.image), ("VolumeInitializationRate", "100")):
+        answer = give(service, instance, spare, **{name: value})
+        assert answer.code == "InvalidParameterCombination" and "VolumeId" in answer.message, answer.body
+    assert root_of(ec2, instance)["VolumeId"] == root and volume_of(ec2, spare)["State"] == "available"
+
+
+def test_RRV_6_a_volume_that_goes_meanwhile(service):
+    ec2 = service.client("ec2")
+    instance = launch(service, ec2)
+    root, spare = root_of(ec2, instance)["VolumeId"], spare_volume(ec2, SnapshotId=service.snapshot)
+    (task,) = give(service, instance, spare).texts("replaceRootVolumeTask/replaceRootVolumeTaskId")
+    try:
+        ec2.delete_volume(VolumeId=spare)
+        state, left = "failed", root
+    except ec2.exceptions.ClientError as error:  # it was the root already
+        assert error.response["Error"]["Code"] == "VolumeInUse", error
+        state, left = "succeeded", spare
+    wait_over(ec2, task, state)
+    assert root_of(ec2, instance)["VolumeId"] == left and one(ec2, instance)["State"]["Name"] == "running"
+
+
+def test_RRV_6_it_outlives_the_service(service):
+    ec2 = service.client("ec2")
+    instance = launch(service, ec2)
+    root, spare = root_of(ec2, instance)["VolumeId"], spare_volume(ec2, SnapshotId=service.snapshot)
+    write(service, instance, root, 0x52)
+    for number in range(4):
+        (task,) = give(service, instance, spare).texts("replaceRootVolumeTask/replaceRootVolumeTaskId")
+        time.sleep(0.03 * number)  # how far it comes before the kill
+        service.kill9()
+        service.start()
+        ec2 = service.client("ec2")
+        wait_over(ec2, task)
+        run_again(ec2, instance)
+        root, spare = spare, root
+        assert root_of(ec2, instance)["VolumeId"] == root and volume_of(ec2, spare)["State"] == "available"
+    assert (first_byte(service, root), first_byte(service, spare)) == (0x52, raw_byte(service))
 
 
 def test_VOL_15_RRV_5_tokens_tags_filters_and_pages(service):
@@ -271,9 +381,9 @@ def test_VOL_15_RRV_1_mistakes(service):
     expect("InvalidSnapshot.NotFound", create, InstanceId=instance, SnapshotId="snap-0123456789abcdef0")
     expect("InvalidParameterValue", create, InstanceId=instance, SnapshotId="snap-zz")
     expect("InvalidClientToken", create, InstanceId=instance, ClientToken="t" * 65)
-    for name, value in (("VolumeInitializationRate", 100), ("VolumeId", root)):  # which boto3 is too old to know
-        answer = query(service, "CreateReplaceRootVolumeTask", {"InstanceId": instance, name: value})
-        assert answer.code == "UnsupportedOperation" and name in answer.message, answer.body
+    for rate in (-1, 99, 301, 1 << 40):  # which boto3 is too old to know
+        answer = query(service, "CreateReplaceRootVolumeTask", {"InstanceId": instance, "VolumeInitializationRate": rate})
+        assert answer.code == "InvalidParameterValue" and "VolumeInitializationRate" in answer.message, answer.body
     wrong = [{"ResourceType": "volume", "Tags": [{"Key": "a", "Value": "b"}]}]
     expect("InvalidParameterValue", create, InstanceId=instance, TagSpecifications=wrong)
     expect("InvalidReplaceRootVolumeTaskId.NotFound", ec2.describe_replace_root_volume_tasks, ReplaceRootVolumeTaskIds=[UNKNOWN])

@@ -5,6 +5,7 @@
 
 #include "api/ec2/metadata_options.h"
 #include "api/ec2/network_convert.h"
+#include "control/api_errors.h"
 #include "control/instance_types.h"
 
 namespace kiln::api::ec2 {
@@ -41,8 +42,13 @@ Result<model::EbsBlockDevice> to_ebs(const EbsBlockDevice& ebs) {
     if (given(ebs.outpost_arn)) {  // REG-6: where the snapshot lies; none lies on an outpost
         return not_built("BlockDeviceMapping.Ebs.OutpostArn");
     }
-    if (given(ebs.availability_zone) || given(ebs.availability_zone_id)) {
-        return not_built("BlockDeviceMapping.Ebs.AvailabilityZone");
+    if (given(ebs.availability_zone) || given(ebs.availability_zone_id)) {  // BDM-20
+        return control::errors::invalid_parameter_combination(
+            "AvailabilityZone and AvailabilityZoneId are not supported in a block device mapping, "
+            "whose volumes are in the zone of the instance.");
+    }
+    if (ebs.ebs_card_index.value_or(0) != 0) {
+        return not_built("BlockDeviceMapping.Ebs.EbsCardIndex");
     }
     model::EbsBlockDevice out;
     if (given(ebs.snapshot_id)) {
@@ -117,6 +123,11 @@ void fill_options(const model::Instance& from, Instance& to) {
     }
     to.hibernation_options.emplace().configured = false;
     to.enclave_options.emplace().enabled = false;
+    to.maintenance_options.emplace().auto_recovery = "default";
+    PrivateDnsNameOptionsResponse& names = to.private_dns_name_options.emplace();
+    names.hostname_type = "ip-name";
+    names.enable_resource_name_dns_a_record = false;
+    names.enable_resource_name_dns_aaaa_record = false;
 }
 
 void fill_machine(const model::Instance& from, Instance& to) {

@@ -11,18 +11,33 @@ namespace {
 
 using namespace ec2;
 
-Result<control::CreateImageInput> to_input(const CreateImageRequest& request) {
-    if (given(request.boot_mode_override)) {
-        return not_built("BootModeOverride");
+Status check_no_outposts(const CreateImageRequest& request) {  // CI-9
+    for (const BlockDeviceMapping& entry : request.block_device_mappings) {
+        if (entry.ebs && given(entry.ebs->outpost_arn)) {
+            return control::errors::invalid_parameter_combination(
+                "The parameter BlockDeviceMapping.Ebs.OutpostArn is not supported for "
+                "CreateImage.");
+        }
     }
+    return ok();
+}
+
+Result<control::CreateImageInput> to_input(const CreateImageRequest& request) {
     if (!given(request.instance_id)) {
         return control::errors::missing_parameter("InstanceId");
     }
     if (!given(request.name)) {
         return control::errors::missing_parameter("Name");
     }
+    TRY(check_no_outposts(request));
     control::CreateImageInput input;
     TRY_ASSIGN(input.instance_id, model::parse_instance_id(*request.instance_id));
+    if (given(request.boot_mode_override)) {  // CI-18
+        if (*request.boot_mode_override != model::to_string(model::BootMode::uefi)) {
+            return bad_enum(*request.boot_mode_override, "BootModeOverride");
+        }
+        input.boot_mode = model::BootMode::uefi;
+    }
     input.snapshot_location = request.snapshot_location.value_or("");  // REG-5
     input.name = *request.name;
     input.description = request.description.value_or("");

@@ -10,6 +10,7 @@
 #include "api/ec2/permission_lists.h"
 #include "api/generated/ec2/cancel_image_launch_permission.h"
 #include "api/generated/ec2/modify_image_attribute.h"
+#include "api/generated/ec2/replace_image_instance_type_specification.h"
 #include "api/generated/ec2/reset_image_attribute.h"
 #include "control/api_errors.h"
 #include "util/strings.h"
@@ -125,6 +126,22 @@ Result<ec2::ImageAttribute> describe(const Services& services, const Context& co
     return from_attribute(view, *attribute);
 }
 
+Result<ReplaceImageInstanceTypeSpecificationResult> replace_instance_types(
+    const Services& services, const Context& context,
+    const ReplaceImageInstanceTypeSpecificationRequest& request) {
+    TRY_ASSIGN(const auto image, to_image_ref(request));
+    model::InstanceTypeSpecification wanted;
+    if (request.instance_type_specification) {
+        wanted.supported = request.instance_type_specification->supported_instance_types.items();
+        wanted.unsupported =
+            request.instance_type_specification->unsupported_instance_types.items();
+    }
+    TRY(services.images.replace_instance_types(context.caller, image, wanted));
+    ReplaceImageInstanceTypeSpecificationResult result;
+    result.return_value = true;
+    return result;
+}
+
 }  // namespace
 
 void add_image_attribute_handlers(Registry& registry, Services services) {
@@ -147,6 +164,10 @@ void add_image_attribute_handlers(Registry& registry, Services services) {
             CancelImageLaunchPermissionResult result;
             result.return_ = true;
             return result;
+        });
+    registry.add<ops::ReplaceImageInstanceTypeSpecification>(
+        [services](Context& context, const ReplaceImageInstanceTypeSpecificationRequest& request) {
+            return replace_instance_types(services, context, request);
         });
     registry.add<ops::ResetImageAttribute>(
         [services](Context& context, const ResetImageAttributeRequest& request) -> Result<Void> {

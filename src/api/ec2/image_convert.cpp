@@ -96,6 +96,22 @@ void fill_machine(const model::Image& from, Image& to) {
     }
 }
 
+// ITS-1
+std::optional<InstanceTypeSpecification> from_instance_types(
+    const model::InstanceTypeSpecification& from) {
+    if (from == model::InstanceTypeSpecification{}) {
+        return std::nullopt;
+    }
+    InstanceTypeSpecification to;
+    for (const std::string& pattern : from.supported) {
+        to.supported_instance_types.emplace_back().instance_type = pattern;
+    }
+    for (const std::string& pattern : from.unsupported) {
+        to.unsupported_instance_types.emplace_back().instance_type = pattern;
+    }
+    return to;
+}
+
 List<ProductCode> from_product_codes(const model::Image& image) {
     List<ProductCode> list;
     for (const model::ProductCode& code : image.product_codes) {
@@ -141,6 +157,7 @@ Image from_image(const control::ImageView& view) {
     fill_state(view, to);
     fill_machine(from, to);
     to.product_codes = from_product_codes(from);
+    to.instance_type_specification = from_instance_types(from.instance_types);
     to.source_instance_id = unless_empty(from.source_instance_id.str());
     to.source_image_id = unless_empty(from.source_image_id.str());
     to.source_image_region = unless_empty(from.source_image_region);
@@ -212,7 +229,9 @@ Result<model::BlockDeviceMappings> to_image_mappings(const List<BlockDeviceMappi
     TRY_ASSIGN(auto mappings, to_mappings(list));
     for (const model::BlockDeviceMapping& mapping : mappings) {
         if (mapping.ebs && mapping.ebs->initialization_rate_mibps) {  // VOL-19
-            return not_built("BlockDeviceMapping.Ebs.VolumeInitializationRate");
+            return control::errors::invalid_parameter_combination(
+                "The parameter BlockDeviceMapping.Ebs.VolumeInitializationRate is not supported "
+                "for images. Give it to the launch.");
         }
     }
     return mappings;

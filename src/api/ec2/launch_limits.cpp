@@ -3,12 +3,23 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "api/ec2/convert.h"
 #include "control/api_errors.h"
 #include "control/instance_types.h"
 
 namespace kiln::api::ec2 {
 namespace {
+
+bool asks_other(const std::optional<std::string>& value, std::string_view usual) {
+    return given(value) && *value != usual;
+}
+
+std::string_view type_of(const RunInstancesRequest& request) {
+    return given(request.instance_type) ? std::string_view(*request.instance_type)
+                                        : control::kDefaultInstanceType;
+}
 
 // RUN-15. Current Packer sends `none` with every launch.
 Status check_reservation(const RunInstancesRequest& request) {
@@ -40,8 +51,7 @@ Status check_credits(const RunInstancesRequest& request) {
     if (credits != "standard" && credits != "unlimited") {
         return bad_enum(credits, "CreditSpecification.CpuCredits");
     }
-    const std::string name =
-        request.instance_type.value_or(std::string(control::kDefaultInstanceType));
+    const std::string_view name = type_of(request);
     const control::InstanceType* const type = control::find_instance_type(name);
     if (type != nullptr && !type->family->burstable) {
         return control::errors::invalid_parameter_combination(
@@ -50,6 +60,29 @@ Status check_credits(const RunInstancesRequest& request) {
                         name));
     }
     return ok();
+}
+
+// Those of the type are what every instance has. Of a type that there is not, the launch tells.
+bool asks_other_processors(const RunInstancesRequest& request) {
+    if (!request.cpu_options) {
+        return false;
+    }
+    const CpuOptionsRequest& wanted = *request.cpu_options;
+    const control::InstanceType* const type = control::find_instance_type(type_of(request));
+    const auto differs = [](const Scalar<std::int32_t>& value, std::uint32_t usual) {
+        return value.has_value() && std::cmp_not_equal(*value, usual);
+    };
+    return (type != nullptr && (differs(wanted.core_count, type->cores) ||
+                                differs(wanted.threads_per_core, type->vcpus / type->cores))) ||
+           asks_other(wanted.amd_sev_snp, "disabled") ||
+           asks_other(wanted.nested_virtualization, "disabled");
+}
+
+bool asks_other_names(const RunInstancesRequest& request) {
+    return request.private_dns_name_options &&
+           (asks_other(request.private_dns_name_options->hostname_type, "ip-name") ||
+            request.private_dns_name_options->enable_resource_name_dns_a_record.value_or(false) ||
+            request.private_dns_name_options->enable_resource_name_dns_aaaa_record.value_or(false));
 }
 
 }  // namespace
@@ -67,16 +100,20 @@ Status refuse_unbuilt(const RunInstancesRequest& request) {
          "HibernationOptions"},
         {request.enclave_options && request.enclave_options->enabled.value_or(false),
          "EnclaveOptions"},
-        {request.cpu_options.has_value(), "CpuOptions"},
+        {asks_other_processors(request), "CpuOptions"},
         {request.ipv6_address_count.value_or(0) != 0 || !request.ipv6_addresses.empty(),
          "Ipv6Address"},
         {!request.license_specifications.empty(), "LicenseSpecification"},
         {!request.elastic_gpu_specification.empty(), "ElasticGpuSpecification"},
         {!request.elastic_inference_accelerators.empty(), "ElasticInferenceAccelerator"},
         {!request.secondary_interfaces.empty(), "SecondaryInterface"},
-        {request.private_dns_name_options.has_value(), "PrivateDnsNameOptions"},
-        {request.maintenance_options.has_value(), "MaintenanceOptions"},
-        {request.network_performance_options.has_value(), "NetworkPerformanceOptions"},
+        {asks_other_names(request), "PrivateDnsNameOptions"},
+        {request.maintenance_options &&
+             asks_other(request.maintenance_options->auto_recovery, "default"),
+         "MaintenanceOptions"},
+        {request.network_performance_options &&
+             asks_other(request.network_performance_options->bandwidth_weighting, "default"),
+         "NetworkPerformanceOptions"},
         {request.operator_.has_value(), "Operator"},
         {request.enable_primary_ipv6.value_or(false), "EnablePrimaryIpv6"},
         {given(request.additional_info), "AdditionalInfo"},

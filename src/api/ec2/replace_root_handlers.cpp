@@ -43,12 +43,6 @@ Result<CreateReplaceRootVolumeTaskResult> create(
     if (!given(request.instance_id)) {
         return control::errors::missing_parameter("InstanceId");
     }
-    if (given(request.volume_id)) {
-        return not_built("VolumeId");
-    }
-    if (request.volume_initialization_rate.has_value()) {
-        return not_built("VolumeInitializationRate");
-    }
     control::ReplaceRootInput input;
     TRY_ASSIGN(input.instance, model::parse_instance_id(*request.instance_id));
     if (given(request.snapshot_id)) {
@@ -56,6 +50,16 @@ Result<CreateReplaceRootVolumeTaskResult> create(
     }
     if (given(request.image_id)) {
         TRY_ASSIGN(input.image, model::parse_image_id(*request.image_id));
+    }
+    if (given(request.volume_id)) {
+        TRY_ASSIGN(input.volume, model::parse_volume_id(*request.volume_id));
+    }
+    if (request.volume_initialization_rate.has_value()) {
+        const std::int64_t rate = *request.volume_initialization_rate;
+        if (!std::in_range<std::uint32_t>(rate)) {
+            return bad_enum(std::to_string(rate), "VolumeInitializationRate");
+        }
+        input.initialization_rate_mibps = static_cast<std::uint32_t>(rate);
     }
     input.delete_replaced_root = request.delete_replaced_root_volume.value_or(false);
     input.tags = to_tags(request.tag_specifications);

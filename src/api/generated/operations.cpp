@@ -124,6 +124,7 @@
 #include "api/generated/ec2/reboot_instances.h"
 #include "api/generated/ec2/register_image.h"
 #include "api/generated/ec2/replace_iam_instance_profile_association.h"
+#include "api/generated/ec2/replace_image_instance_type_specification.h"
 #include "api/generated/ec2/reset_image_attribute.h"
 #include "api/generated/ec2/reset_instance_attribute.h"
 #include "api/generated/ec2/reset_snapshot_attribute.h"
@@ -978,7 +979,7 @@ constexpr OperationInfo kEc2Operations[] = {
     {&kEc2Service, "ReleaseIpamPoolAllocation", 0, "", nullptr, nullptr},
     {&kEc2Service, "ReplaceIamInstanceProfileAssociation", 2, "instance", &ec2::tables::kReplaceIamInstanceProfileAssociationRequest, &ec2::tables::kReplaceIamInstanceProfileAssociationResult},
     {&kEc2Service, "ReplaceImageCriteriaInAllowedImagesSettings", 2, "image", nullptr, nullptr},
-    {&kEc2Service, "ReplaceImageInstanceTypeSpecification", 2, "image", nullptr, nullptr},
+    {&kEc2Service, "ReplaceImageInstanceTypeSpecification", 2, "image", &ec2::tables::kReplaceImageInstanceTypeSpecificationRequest, &ec2::tables::kReplaceImageInstanceTypeSpecificationResult},
     {&kEc2Service, "ReplaceNetworkAclAssociation", 0, "", nullptr, nullptr},
     {&kEc2Service, "ReplaceNetworkAclEntry", 0, "", nullptr, nullptr},
     {&kEc2Service, "ReplaceRoute", 0, "", nullptr, nullptr},
@@ -1767,6 +1768,9 @@ const OperationInfo& ec2::ops::RegisterImage::info() {
 }
 const OperationInfo& ec2::ops::ReplaceIamInstanceProfileAssociation::info() {
     return kEc2Operations[776];
+}
+const OperationInfo& ec2::ops::ReplaceImageInstanceTypeSpecification::info() {
+    return kEc2Operations[778];
 }
 const OperationInfo& ec2::ops::ResetImageAttribute::info() {
     return kEc2Operations[791];

@@ -87,6 +87,8 @@ void image_machine(V& v, T& x) {
     v.field("imds_v2", x.imds_v2);
     v.field("uefi_data", x.uefi_data);
     v.field("product_codes", x.product_codes);
+    v.field("supported_types", x.instance_types.supported);
+    v.field("unsupported_types", x.instance_types.unsupported);
 }
 
 template <class V, Is<model::Image> T>

@@ -95,6 +95,7 @@ void fields(V& v, T& x) {
     v.field("image", x.image_id);
     v.field("old_root", x.old_root);
     v.field("new_root", x.new_root);
+    v.field("volume_given", x.volume_given);
     v.field("delete_replaced", x.delete_replaced_root);
     v.field("switched", x.switched);
     v.field("failure", x.failure);

@@ -86,6 +86,7 @@ Image full_image() {
     image.imds_v2 = true;
     image.uefi_data = "QUJD";
     image.product_codes = {{"code", "marketplace"}};
+    image.instance_types = {{"t3.*", "m5.large"}, {"t3.nano"}};
     image.last_launched = UnixMillis{5};
     image.deprecation_time = UnixMillis{60'000};
     image.deregistration_protection = DeregistrationProtection::with_cooldown;
@@ -177,6 +178,7 @@ ReplaceRootTask full_replace_root_task() {
     task.image_id = ImageId(id_of("ami", 1));
     task.old_root = VolumeId(id_of("vol", 1));
     task.new_root = VolumeId(id_of("vol", 2));
+    task.volume_given = true;
     task.delete_replaced_root = true;
     task.switched = true;
     task.failure = "a reason";

@@ -583,7 +583,11 @@ constinit const ListInfo kSubnetIdStringListList = list_info<std::string>("Subne
 
 constinit const ListInfo kSupportedAdditionalProcessorFeatureListList = list_info<std::string>("item", {.kind = Kind::string});
 
+constinit const ListInfo kSupportedInstanceTypeRequestSetList = list_info<std::string>("Item", {.kind = Kind::string});
+
 constinit const ListInfo kThreadsPerCoreListList = list_info<std::int32_t>("item", {.kind = Kind::integer});
+
+constinit const ListInfo kUnsupportedInstanceTypeRequestSetList = list_info<std::string>("Item", {.kind = Kind::string});
 
 constinit const ListInfo kUsageClassTypeListList = list_info<std::string>("item", {.kind = Kind::string});
 

@@ -18,6 +18,7 @@
 #include "api/generated/ec2/launch_permission.h"
 #include "api/generated/ec2/launch_template.h"
 #include "api/generated/ec2/modify_image_attribute.h"
+#include "api/generated/ec2/replace_image_instance_type_specification.h"
 #include "api/generated/ec2/request_launch_template_data.h"
 #include "api/generated/ec2/response_launch_template_data.h"
 #include "api/generated/ec2/tables.h"
@@ -151,6 +152,12 @@ constexpr MemberInfo kInstanceTypeSpecificationMembers[] = {
     {"UnsupportedInstanceTypes", "UnsupportedInstanceTypeSet", "unsupportedInstanceTypeSet", {.kind = Kind::list, .list = &kUnsupportedInstanceTypeSetList}, offsetof(InstanceTypeSpecification, unsupported_instance_types), false, false},
 };
 constinit const StructInfo kInstanceTypeSpecification = struct_info<InstanceTypeSpecification, Roles{.member = true}>("InstanceTypeSpecification", kInstanceTypeSpecificationMembers);
+
+constexpr MemberInfo kInstanceTypeSpecificationRequestMembers[] = {
+    {"SupportedInstanceTypes", "SupportedInstanceType", "SupportedInstanceType", {.kind = Kind::list, .list = &kSupportedInstanceTypeRequestSetList}, offsetof(InstanceTypeSpecificationRequest, supported_instance_types), false, false},
+    {"UnsupportedInstanceTypes", "UnsupportedInstanceType", "UnsupportedInstanceType", {.kind = Kind::list, .list = &kUnsupportedInstanceTypeRequestSetList}, offsetof(InstanceTypeSpecificationRequest, unsupported_instance_types), false, false},
+};
+constinit const StructInfo kInstanceTypeSpecificationRequest = struct_info<InstanceTypeSpecificationRequest, Roles{.member = true}>("InstanceTypeSpecificationRequest", kInstanceTypeSpecificationRequestMembers);
 
 constexpr MemberInfo kInternetGatewayMembers[] = {
     {"Attachments", "AttachmentSet", "attachmentSet", {.kind = Kind::list, .list = &kInternetGatewayAttachmentListList}, offsetof(InternetGateway, attachments), false, false},
@@ -300,13 +307,5 @@ constexpr MemberInfo kLaunchTemplateCpuOptionsMembers[] = {
     {"NestedVirtualization", "NestedVirtualization", "nestedVirtualization", {.kind = Kind::string, .values = &kNestedVirtualizationSpecificationEnum}, offsetof(LaunchTemplateCpuOptions, nested_virtualization), false, false},
 };
 constinit const StructInfo kLaunchTemplateCpuOptions = struct_info<LaunchTemplateCpuOptions, Roles{.member = true}>("LaunchTemplateCpuOptions", kLaunchTemplateCpuOptionsMembers);
-
-constexpr MemberInfo kLaunchTemplateCpuOptionsRequestMembers[] = {
-    {"CoreCount", "CoreCount", "CoreCount", {.kind = Kind::integer}, offsetof(LaunchTemplateCpuOptionsRequest, core_count), false, false},
-    {"ThreadsPerCore", "ThreadsPerCore", "ThreadsPerCore", {.kind = Kind::integer}, offsetof(LaunchTemplateCpuOptionsRequest, threads_per_core), false, false},
-    {"AmdSevSnp", "AmdSevSnp", "AmdSevSnp", {.kind = Kind::string, .values = &kAmdSevSnpSpecificationEnum}, offsetof(LaunchTemplateCpuOptionsRequest, amd_sev_snp), false, false},
-    {"NestedVirtualization", "NestedVirtualization", "NestedVirtualization", {.kind = Kind::string, .values = &kNestedVirtualizationSpecificationEnum}, offsetof(LaunchTemplateCpuOptionsRequest, nested_virtualization), false, false},
-};
-constinit const StructInfo kLaunchTemplateCpuOptionsRequest = struct_info<LaunchTemplateCpuOptionsRequest, Roles{.member = true}>("LaunchTemplateCpuOptionsRequest", kLaunchTemplateCpuOptionsRequestMembers);
 
 }  // namespace kiln::api::ec2::tables

@@ -24,6 +24,14 @@ constinit const ListInfo kLaunchTemplateLicenseListList = list_info<LaunchTempla
 
 constinit const ListInfo kLaunchTemplateLicenseSpecificationListRequestList = list_info<LaunchTemplateLicenseConfigurationRequest>("item", {.kind = Kind::structure, .structure = &kLaunchTemplateLicenseConfigurationRequest});
 
+constexpr MemberInfo kLaunchTemplateCpuOptionsRequestMembers[] = {
+    {"CoreCount", "CoreCount", "CoreCount", {.kind = Kind::integer}, offsetof(LaunchTemplateCpuOptionsRequest, core_count), false, false},
+    {"ThreadsPerCore", "ThreadsPerCore", "ThreadsPerCore", {.kind = Kind::integer}, offsetof(LaunchTemplateCpuOptionsRequest, threads_per_core), false, false},
+    {"AmdSevSnp", "AmdSevSnp", "AmdSevSnp", {.kind = Kind::string, .values = &kAmdSevSnpSpecificationEnum}, offsetof(LaunchTemplateCpuOptionsRequest, amd_sev_snp), false, false},
+    {"NestedVirtualization", "NestedVirtualization", "NestedVirtualization", {.kind = Kind::string, .values = &kNestedVirtualizationSpecificationEnum}, offsetof(LaunchTemplateCpuOptionsRequest, nested_virtualization), false, false},
+};
+constinit const StructInfo kLaunchTemplateCpuOptionsRequest = struct_info<LaunchTemplateCpuOptionsRequest, Roles{.member = true}>("LaunchTemplateCpuOptionsRequest", kLaunchTemplateCpuOptionsRequestMembers);
+
 constexpr MemberInfo kLaunchTemplateEbsBlockDeviceMembers[] = {
     {"Encrypted", "Encrypted", "encrypted", {.kind = Kind::boolean}, offsetof(LaunchTemplateEbsBlockDevice, encrypted), false, false},
     {"DeleteOnTermination", "DeleteOnTermination", "deleteOnTermination", {.kind = Kind::boolean}, offsetof(LaunchTemplateEbsBlockDevice, delete_on_termination), false, false},
@@ -278,12 +286,5 @@ constexpr MemberInfo kLaunchTemplatePrivateDnsNameOptionsMembers[] = {
     {"EnableResourceNameDnsAAAARecord", "EnableResourceNameDnsAAAARecord", "enableResourceNameDnsAAAARecord", {.kind = Kind::boolean}, offsetof(LaunchTemplatePrivateDnsNameOptions, enable_resource_name_dns_aaaa_record), false, false},
 };
 constinit const StructInfo kLaunchTemplatePrivateDnsNameOptions = struct_info<LaunchTemplatePrivateDnsNameOptions, Roles{.member = true}>("LaunchTemplatePrivateDnsNameOptions", kLaunchTemplatePrivateDnsNameOptionsMembers);
-
-constexpr MemberInfo kLaunchTemplatePrivateDnsNameOptionsRequestMembers[] = {
-    {"HostnameType", "HostnameType", "HostnameType", {.kind = Kind::string, .values = &kHostnameTypeEnum}, offsetof(LaunchTemplatePrivateDnsNameOptionsRequest, hostname_type), false, false},
-    {"EnableResourceNameDnsARecord", "EnableResourceNameDnsARecord", "EnableResourceNameDnsARecord", {.kind = Kind::boolean}, offsetof(LaunchTemplatePrivateDnsNameOptionsRequest, enable_resource_name_dns_a_record), false, false},
-    {"EnableResourceNameDnsAAAARecord", "EnableResourceNameDnsAAAARecord", "EnableResourceNameDnsAAAARecord", {.kind = Kind::boolean}, offsetof(LaunchTemplatePrivateDnsNameOptionsRequest, enable_resource_name_dns_aaaa_record), false, false},
-};
-constinit const StructInfo kLaunchTemplatePrivateDnsNameOptionsRequest = struct_info<LaunchTemplatePrivateDnsNameOptionsRequest, Roles{.member = true}>("LaunchTemplatePrivateDnsNameOptionsRequest", kLaunchTemplatePrivateDnsNameOptionsRequestMembers);
 
 }  // namespace kiln::api::ec2::tables

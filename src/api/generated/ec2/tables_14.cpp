@@ -12,7 +12,6 @@
 #include "api/generated/ec2/modify_instance_metadata_options.h"
 #include "api/generated/ec2/modify_launch_template.h"
 #include "api/generated/ec2/modify_network_interface_attribute.h"
-#include "api/generated/ec2/modify_security_group_rules.h"
 #include "api/generated/ec2/request_launch_template_data.h"
 #include "api/generated/ec2/reservation.h"
 #include "api/generated/ec2/response_launch_template_data.h"
@@ -32,6 +31,13 @@ constinit const ListInfo kLicenseListList = list_info<LicenseConfiguration>("ite
 constinit const ListInfo kLicenseSpecificationListRequestList = list_info<LicenseConfigurationRequest>("item", {.kind = Kind::structure, .structure = &kLicenseConfigurationRequest});
 
 constinit const ListInfo kMediaDeviceInfoListList = list_info<MediaDeviceInfo>("item", {.kind = Kind::structure, .structure = &kMediaDeviceInfo});
+
+constexpr MemberInfo kLaunchTemplatePrivateDnsNameOptionsRequestMembers[] = {
+    {"HostnameType", "HostnameType", "HostnameType", {.kind = Kind::string, .values = &kHostnameTypeEnum}, offsetof(LaunchTemplatePrivateDnsNameOptionsRequest, hostname_type), false, false},
+    {"EnableResourceNameDnsARecord", "EnableResourceNameDnsARecord", "EnableResourceNameDnsARecord", {.kind = Kind::boolean}, offsetof(LaunchTemplatePrivateDnsNameOptionsRequest, enable_resource_name_dns_a_record), false, false},
+    {"EnableResourceNameDnsAAAARecord", "EnableResourceNameDnsAAAARecord", "EnableResourceNameDnsAAAARecord", {.kind = Kind::boolean}, offsetof(LaunchTemplatePrivateDnsNameOptionsRequest, enable_resource_name_dns_aaaa_record), false, false},
+};
+constinit const StructInfo kLaunchTemplatePrivateDnsNameOptionsRequest = struct_info<LaunchTemplatePrivateDnsNameOptionsRequest, Roles{.member = true}>("LaunchTemplatePrivateDnsNameOptionsRequest", kLaunchTemplatePrivateDnsNameOptionsRequestMembers);
 
 constexpr MemberInfo kLaunchTemplateSpecificationMembers[] = {
     {"LaunchTemplateId", "LaunchTemplateId", "LaunchTemplateId", {.kind = Kind::string}, offsetof(LaunchTemplateSpecification, launch_template_id), false, false},
@@ -264,12 +270,5 @@ constexpr MemberInfo kModifyNetworkInterfaceAttributeRequestMembers[] = {
     {"Attachment", "Attachment", "attachment", {.kind = Kind::structure, .structure = &kNetworkInterfaceAttachmentChanges}, offsetof(ModifyNetworkInterfaceAttributeRequest, attachment), false, false},
 };
 constinit const StructInfo kModifyNetworkInterfaceAttributeRequest = struct_info<ModifyNetworkInterfaceAttributeRequest, Roles{.root = true}>("ModifyNetworkInterfaceAttributeRequest", kModifyNetworkInterfaceAttributeRequestMembers);
-
-constexpr MemberInfo kModifySecurityGroupRulesRequestMembers[] = {
-    {"GroupId", "GroupId", "GroupId", {.kind = Kind::string}, offsetof(ModifySecurityGroupRulesRequest, group_id), true, false},
-    {"SecurityGroupRules", "SecurityGroupRule", "SecurityGroupRule", {.kind = Kind::list, .list = &kSecurityGroupRuleUpdateListList}, offsetof(ModifySecurityGroupRulesRequest, security_group_rules), true, false},
-    {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(ModifySecurityGroupRulesRequest, dry_run), false, false},
-};
-constinit const StructInfo kModifySecurityGroupRulesRequest = struct_info<ModifySecurityGroupRulesRequest, Roles{.root = true}>("ModifySecurityGroupRulesRequest", kModifySecurityGroupRulesRequestMembers);
 
 }  // namespace kiln::api::ec2::tables

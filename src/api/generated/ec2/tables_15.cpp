@@ -36,6 +36,13 @@ constinit const ListInfo kNetworkInterfacePrivateIpAddressListList = list_info<N
 
 constinit const ListInfo kNeuronDeviceInfoListList = list_info<NeuronDeviceInfo>("item", {.kind = Kind::structure, .structure = &kNeuronDeviceInfo});
 
+constexpr MemberInfo kModifySecurityGroupRulesRequestMembers[] = {
+    {"GroupId", "GroupId", "GroupId", {.kind = Kind::string}, offsetof(ModifySecurityGroupRulesRequest, group_id), true, false},
+    {"SecurityGroupRules", "SecurityGroupRule", "SecurityGroupRule", {.kind = Kind::list, .list = &kSecurityGroupRuleUpdateListList}, offsetof(ModifySecurityGroupRulesRequest, security_group_rules), true, false},
+    {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(ModifySecurityGroupRulesRequest, dry_run), false, false},
+};
+constinit const StructInfo kModifySecurityGroupRulesRequest = struct_info<ModifySecurityGroupRulesRequest, Roles{.root = true}>("ModifySecurityGroupRulesRequest", kModifySecurityGroupRulesRequestMembers);
+
 constexpr MemberInfo kModifySecurityGroupRulesResultMembers[] = {
     {"Return", "Return", "return", {.kind = Kind::boolean}, offsetof(ModifySecurityGroupRulesResult, return_), false, false},
 };
@@ -315,10 +322,5 @@ constexpr MemberInfo kNeuronInfoMembers[] = {
     {"TotalNeuronDeviceMemoryInMiB", "TotalNeuronDeviceMemoryInMiB", "totalNeuronDeviceMemoryInMiB", {.kind = Kind::integer}, offsetof(NeuronInfo, total_neuron_device_memory_in_mi_b), false, false},
 };
 constinit const StructInfo kNeuronInfo = struct_info<NeuronInfo, Roles{.member = true}>("NeuronInfo", kNeuronInfoMembers);
-
-constexpr MemberInfo kNitroTpmInfoMembers[] = {
-    {"SupportedVersions", "SupportedVersions", "supportedVersions", {.kind = Kind::list, .list = &kNitroTpmSupportedVersionsListList}, offsetof(NitroTpmInfo, supported_versions), false, false},
-};
-constinit const StructInfo kNitroTpmInfo = struct_info<NitroTpmInfo, Roles{.member = true}>("NitroTpmInfo", kNitroTpmInfoMembers);
 
 }  // namespace kiln::api::ec2::tables

@@ -18,11 +18,10 @@
 #include "api/generated/ec2/reboot_instances.h"
 #include "api/generated/ec2/register_image.h"
 #include "api/generated/ec2/replace_iam_instance_profile_association.h"
+#include "api/generated/ec2/replace_image_instance_type_specification.h"
 #include "api/generated/ec2/replace_root_volume_task.h"
 #include "api/generated/ec2/request_launch_template_data.h"
 #include "api/generated/ec2/reservation.h"
-#include "api/generated/ec2/reset_image_attribute.h"
-#include "api/generated/ec2/reset_instance_attribute.h"
 #include "api/generated/ec2/response_launch_template_data.h"
 #include "api/generated/ec2/run_instances.h"
 #include "api/generated/ec2/security_group_rule.h"
@@ -49,7 +48,10 @@ constinit const ListInfo kRegionListList = list_info<Region>("item", {.kind = Ki
 
 constinit const ListInfo kReplaceRootVolumeTasksList = list_info<ReplaceRootVolumeTask>("item", {.kind = Kind::structure, .structure = &kReplaceRootVolumeTask});
 
-constinit const ListInfo kReservationListList = list_info<Reservation>("item", {.kind = Kind::structure, .structure = &kReservation});
+constexpr MemberInfo kNitroTpmInfoMembers[] = {
+    {"SupportedVersions", "SupportedVersions", "supportedVersions", {.kind = Kind::list, .list = &kNitroTpmSupportedVersionsListList}, offsetof(NitroTpmInfo, supported_versions), false, false},
+};
+constinit const StructInfo kNitroTpmInfo = struct_info<NitroTpmInfo, Roles{.member = true}>("NitroTpmInfo", kNitroTpmInfoMembers);
 
 constexpr MemberInfo kOperatorRequestMembers[] = {
     {"Principal", "Principal", "Principal", {.kind = Kind::string}, offsetof(OperatorRequest, principal), false, false},
@@ -231,6 +233,18 @@ constexpr MemberInfo kReplaceIamInstanceProfileAssociationResultMembers[] = {
 };
 constinit const StructInfo kReplaceIamInstanceProfileAssociationResult = struct_info<ReplaceIamInstanceProfileAssociationResult, Roles{.root = true}>("ReplaceIamInstanceProfileAssociationResult", kReplaceIamInstanceProfileAssociationResultMembers);
 
+constexpr MemberInfo kReplaceImageInstanceTypeSpecificationRequestMembers[] = {
+    {"ImageId", "ImageId", "ImageId", {.kind = Kind::string}, offsetof(ReplaceImageInstanceTypeSpecificationRequest, image_id), true, false},
+    {"InstanceTypeSpecification", "InstanceTypeSpecification", "InstanceTypeSpecification", {.kind = Kind::structure, .structure = &kInstanceTypeSpecificationRequest}, offsetof(ReplaceImageInstanceTypeSpecificationRequest, instance_type_specification), false, false},
+    {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(ReplaceImageInstanceTypeSpecificationRequest, dry_run), false, false},
+};
+constinit const StructInfo kReplaceImageInstanceTypeSpecificationRequest = struct_info<ReplaceImageInstanceTypeSpecificationRequest, Roles{.root = true}>("ReplaceImageInstanceTypeSpecificationRequest", kReplaceImageInstanceTypeSpecificationRequestMembers);
+
+constexpr MemberInfo kReplaceImageInstanceTypeSpecificationResultMembers[] = {
+    {"ReturnValue", "ReturnValue", "returnValue", {.kind = Kind::boolean}, offsetof(ReplaceImageInstanceTypeSpecificationResult, return_value), false, false},
+};
+constinit const StructInfo kReplaceImageInstanceTypeSpecificationResult = struct_info<ReplaceImageInstanceTypeSpecificationResult, Roles{.root = true}>("ReplaceImageInstanceTypeSpecificationResult", kReplaceImageInstanceTypeSpecificationResultMembers);
+
 constexpr MemberInfo kReplaceRootVolumeTaskMembers[] = {
     {"ReplaceRootVolumeTaskId", "ReplaceRootVolumeTaskId", "replaceRootVolumeTaskId", {.kind = Kind::string}, offsetof(ReplaceRootVolumeTask, replace_root_volume_task_id), false, false},
     {"InstanceId", "InstanceId", "instanceId", {.kind = Kind::string}, offsetof(ReplaceRootVolumeTask, instance_id), false, false},
@@ -281,28 +295,5 @@ constexpr MemberInfo kRequestLaunchTemplateDataMembers[] = {
     {"SecondaryInterfaces", "SecondaryInterface", "SecondaryInterface", {.kind = Kind::list, .list = &kLaunchTemplateInstanceSecondaryInterfaceSpecificationRequestListList}, offsetof(RequestLaunchTemplateData, secondary_interfaces), false, false},
 };
 constinit const StructInfo kRequestLaunchTemplateData = struct_info<RequestLaunchTemplateData, Roles{.member = true}>("RequestLaunchTemplateData", kRequestLaunchTemplateDataMembers);
-
-constexpr MemberInfo kReservationMembers[] = {
-    {"ReservationId", "ReservationId", "reservationId", {.kind = Kind::string}, offsetof(Reservation, reservation_id), false, false},
-    {"OwnerId", "OwnerId", "ownerId", {.kind = Kind::string}, offsetof(Reservation, owner_id), false, false},
-    {"RequesterId", "RequesterId", "requesterId", {.kind = Kind::string}, offsetof(Reservation, requester_id), false, false},
-    {"Groups", "GroupSet", "groupSet", {.kind = Kind::list, .list = &kGroupIdentifierListList}, offsetof(Reservation, groups), false, false},
-    {"Instances", "InstancesSet", "instancesSet", {.kind = Kind::list, .list = &kInstanceListList}, offsetof(Reservation, instances), false, false},
-};
-constinit const StructInfo kReservation = struct_info<Reservation, Roles{.root = true}>("Reservation", kReservationMembers);
-
-constexpr MemberInfo kResetImageAttributeRequestMembers[] = {
-    {"Attribute", "Attribute", "Attribute", {.kind = Kind::string, .values = &kResetImageAttributeNameEnum}, offsetof(ResetImageAttributeRequest, attribute), true, false},
-    {"ImageId", "ImageId", "ImageId", {.kind = Kind::string}, offsetof(ResetImageAttributeRequest, image_id), true, false},
-    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(ResetImageAttributeRequest, dry_run), false, false},
-};
-constinit const StructInfo kResetImageAttributeRequest = struct_info<ResetImageAttributeRequest, Roles{.root = true}>("ResetImageAttributeRequest", kResetImageAttributeRequestMembers);
-
-constexpr MemberInfo kResetInstanceAttributeRequestMembers[] = {
-    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(ResetInstanceAttributeRequest, dry_run), false, false},
-    {"InstanceId", "InstanceId", "instanceId", {.kind = Kind::string}, offsetof(ResetInstanceAttributeRequest, instance_id), true, false},
-    {"Attribute", "Attribute", "attribute", {.kind = Kind::string, .values = &kInstanceAttributeNameEnum}, offsetof(ResetInstanceAttributeRequest, attribute), true, false},
-};
-constinit const StructInfo kResetInstanceAttributeRequest = struct_info<ResetInstanceAttributeRequest, Roles{.root = true}>("ResetInstanceAttributeRequest", kResetInstanceAttributeRequestMembers);
 
 }  // namespace kiln::api::ec2::tables

@@ -11,6 +11,9 @@
 #include "api/generated/ec2/modify_instance_attribute.h"
 #include "api/generated/ec2/modify_security_group_rules.h"
 #include "api/generated/ec2/request_launch_template_data.h"
+#include "api/generated/ec2/reservation.h"
+#include "api/generated/ec2/reset_image_attribute.h"
+#include "api/generated/ec2/reset_instance_attribute.h"
 #include "api/generated/ec2/reset_snapshot_attribute.h"
 #include "api/generated/ec2/response_launch_template_data.h"
 #include "api/generated/ec2/revoke_security_group_egress.h"
@@ -19,11 +22,11 @@
 #include "api/generated/ec2/run_instances.h"
 #include "api/generated/ec2/security_group_rule.h"
 #include "api/generated/ec2/snapshot.h"
-#include "api/generated/ec2/start_instances.h"
-#include "api/generated/ec2/state_reason.h"
 #include "api/generated/ec2/tables.h"
 
 namespace kiln::api::ec2::tables {
+
+constinit const ListInfo kReservationListList = list_info<Reservation>("item", {.kind = Kind::structure, .structure = &kReservation});
 
 constinit const ListInfo kResourceTypeOptionListList = list_info<ResourceTypeOption>("item", {.kind = Kind::structure, .structure = &kResourceTypeOption});
 
@@ -50,6 +53,29 @@ constinit const ListInfo kSecurityGroupRuleUpdateListList = list_info<SecurityGr
 constinit const ListInfo kSnapshotListList = list_info<Snapshot>("item", {.kind = Kind::structure, .structure = &kSnapshot});
 
 constinit const ListInfo kSnapshotSetList = list_info<SnapshotInfo>("item", {.kind = Kind::structure, .structure = &kSnapshotInfo});
+
+constexpr MemberInfo kReservationMembers[] = {
+    {"ReservationId", "ReservationId", "reservationId", {.kind = Kind::string}, offsetof(Reservation, reservation_id), false, false},
+    {"OwnerId", "OwnerId", "ownerId", {.kind = Kind::string}, offsetof(Reservation, owner_id), false, false},
+    {"RequesterId", "RequesterId", "requesterId", {.kind = Kind::string}, offsetof(Reservation, requester_id), false, false},
+    {"Groups", "GroupSet", "groupSet", {.kind = Kind::list, .list = &kGroupIdentifierListList}, offsetof(Reservation, groups), false, false},
+    {"Instances", "InstancesSet", "instancesSet", {.kind = Kind::list, .list = &kInstanceListList}, offsetof(Reservation, instances), false, false},
+};
+constinit const StructInfo kReservation = struct_info<Reservation, Roles{.root = true}>("Reservation", kReservationMembers);
+
+constexpr MemberInfo kResetImageAttributeRequestMembers[] = {
+    {"Attribute", "Attribute", "Attribute", {.kind = Kind::string, .values = &kResetImageAttributeNameEnum}, offsetof(ResetImageAttributeRequest, attribute), true, false},
+    {"ImageId", "ImageId", "ImageId", {.kind = Kind::string}, offsetof(ResetImageAttributeRequest, image_id), true, false},
+    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(ResetImageAttributeRequest, dry_run), false, false},
+};
+constinit const StructInfo kResetImageAttributeRequest = struct_info<ResetImageAttributeRequest, Roles{.root = true}>("ResetImageAttributeRequest", kResetImageAttributeRequestMembers);
+
+constexpr MemberInfo kResetInstanceAttributeRequestMembers[] = {
+    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(ResetInstanceAttributeRequest, dry_run), false, false},
+    {"InstanceId", "InstanceId", "instanceId", {.kind = Kind::string}, offsetof(ResetInstanceAttributeRequest, instance_id), true, false},
+    {"Attribute", "Attribute", "attribute", {.kind = Kind::string, .values = &kInstanceAttributeNameEnum}, offsetof(ResetInstanceAttributeRequest, attribute), true, false},
+};
+constinit const StructInfo kResetInstanceAttributeRequest = struct_info<ResetInstanceAttributeRequest, Roles{.root = true}>("ResetInstanceAttributeRequest", kResetInstanceAttributeRequestMembers);
 
 constexpr MemberInfo kResetSnapshotAttributeRequestMembers[] = {
     {"Attribute", "Attribute", "Attribute", {.kind = Kind::string, .values = &kSnapshotAttributeNameEnum}, offsetof(ResetSnapshotAttributeRequest, attribute), true, false},
@@ -404,23 +430,5 @@ constexpr MemberInfo kSpotMarketOptionsMembers[] = {
     {"InstanceInterruptionBehavior", "InstanceInterruptionBehavior", "InstanceInterruptionBehavior", {.kind = Kind::string, .values = &kInstanceInterruptionBehaviorEnum}, offsetof(SpotMarketOptions, instance_interruption_behavior), false, false},
 };
 constinit const StructInfo kSpotMarketOptions = struct_info<SpotMarketOptions, Roles{.member = true}>("SpotMarketOptions", kSpotMarketOptionsMembers);
-
-constexpr MemberInfo kStartInstancesRequestMembers[] = {
-    {"InstanceIds", "InstanceId", "InstanceId", {.kind = Kind::list, .list = &kInstanceIdStringListList}, offsetof(StartInstancesRequest, instance_ids), true, false},
-    {"AdditionalInfo", "AdditionalInfo", "additionalInfo", {.kind = Kind::string}, offsetof(StartInstancesRequest, additional_info), false, false},
-    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(StartInstancesRequest, dry_run), false, false},
-};
-constinit const StructInfo kStartInstancesRequest = struct_info<StartInstancesRequest, Roles{.root = true}>("StartInstancesRequest", kStartInstancesRequestMembers);
-
-constexpr MemberInfo kStartInstancesResultMembers[] = {
-    {"StartingInstances", "InstancesSet", "instancesSet", {.kind = Kind::list, .list = &kInstanceStateChangeListList}, offsetof(StartInstancesResult, starting_instances), false, false},
-};
-constinit const StructInfo kStartInstancesResult = struct_info<StartInstancesResult, Roles{.root = true}>("StartInstancesResult", kStartInstancesResultMembers);
-
-constexpr MemberInfo kStateReasonMembers[] = {
-    {"Code", "Code", "code", {.kind = Kind::string}, offsetof(StateReason, code), false, false},
-    {"Message", "Message", "message", {.kind = Kind::string}, offsetof(StateReason, message), false, false},
-};
-constinit const StructInfo kStateReason = struct_info<StateReason, Roles{.member = true}>("StateReason", kStateReasonMembers);
 
 }  // namespace kiln::api::ec2::tables

@@ -3,14 +3,55 @@
 #include <cstddef>
 
 #include "api/generated/ec2/create_vpc.h"
+#include "api/generated/ec2/describe_volume_status.h"
 #include "api/generated/ec2/tables.h"
 #include "api/generated/ec2/vpc.h"
 
 namespace kiln::api::ec2::tables {
 
+constinit const ListInfo kVolumeStatusListList = list_info<VolumeStatusItem>("item", {.kind = Kind::structure, .structure = &kVolumeStatusItem});
+
 constinit const ListInfo kVpcCidrBlockAssociationSetList = list_info<VpcCidrBlockAssociation>("item", {.kind = Kind::structure, .structure = &kVpcCidrBlockAssociation});
 
 constinit const ListInfo kVpcIpv6CidrBlockAssociationSetList = list_info<VpcIpv6CidrBlockAssociation>("item", {.kind = Kind::structure, .structure = &kVpcIpv6CidrBlockAssociation});
+
+constinit const ListInfo kVpcListList = list_info<Vpc>("item", {.kind = Kind::structure, .structure = &kVpc});
+
+constexpr MemberInfo kVolumeStatusInfoMembers[] = {
+    {"Details", "Details", "details", {.kind = Kind::list, .list = &kVolumeStatusDetailsListList}, offsetof(VolumeStatusInfo, details), false, false},
+    {"Status", "Status", "status", {.kind = Kind::string}, offsetof(VolumeStatusInfo, status), false, false},
+};
+constinit const StructInfo kVolumeStatusInfo = struct_info<VolumeStatusInfo, Roles{.member = true}>("VolumeStatusInfo", kVolumeStatusInfoMembers);
+
+constexpr MemberInfo kVolumeStatusItemMembers[] = {
+    {"Actions", "ActionsSet", "actionsSet", {.kind = Kind::list, .list = &kVolumeStatusActionsListList}, offsetof(VolumeStatusItem, actions), false, false},
+    {"AvailabilityZone", "AvailabilityZone", "availabilityZone", {.kind = Kind::string}, offsetof(VolumeStatusItem, availability_zone), false, false},
+    {"OutpostArn", "OutpostArn", "outpostArn", {.kind = Kind::string}, offsetof(VolumeStatusItem, outpost_arn), false, false},
+    {"Events", "EventsSet", "eventsSet", {.kind = Kind::list, .list = &kVolumeStatusEventsListList}, offsetof(VolumeStatusItem, events), false, false},
+    {"VolumeId", "VolumeId", "volumeId", {.kind = Kind::string}, offsetof(VolumeStatusItem, volume_id), false, false},
+    {"VolumeStatus", "VolumeStatus", "volumeStatus", {.kind = Kind::structure, .structure = &kVolumeStatusInfo}, offsetof(VolumeStatusItem, volume_status), false, false},
+    {"AttachmentStatuses", "AttachmentStatuses", "attachmentStatuses", {.kind = Kind::list, .list = &kVolumeStatusAttachmentStatusListList}, offsetof(VolumeStatusItem, attachment_statuses), false, false},
+    {"InitializationStatusDetails", "InitializationStatusDetails", "initializationStatusDetails", {.kind = Kind::structure, .structure = &kInitializationStatusDetails}, offsetof(VolumeStatusItem, initialization_status_details), false, false},
+    {"AvailabilityZoneId", "AvailabilityZoneId", "availabilityZoneId", {.kind = Kind::string}, offsetof(VolumeStatusItem, availability_zone_id), false, false},
+    {"Operator", "Operator", "operator", {.kind = Kind::structure, .structure = &kOperatorResponse}, offsetof(VolumeStatusItem, operator_), false, false},
+};
+constinit const StructInfo kVolumeStatusItem = struct_info<VolumeStatusItem, Roles{}>("VolumeStatusItem", kVolumeStatusItemMembers);
+
+constexpr MemberInfo kVpcMembers[] = {
+    {"OwnerId", "OwnerId", "ownerId", {.kind = Kind::string}, offsetof(Vpc, owner_id), false, false},
+    {"InstanceTenancy", "InstanceTenancy", "instanceTenancy", {.kind = Kind::string, .values = &kTenancyEnum}, offsetof(Vpc, instance_tenancy), false, false},
+    {"Ipv6CidrBlockAssociationSet", "Ipv6CidrBlockAssociationSet", "ipv6CidrBlockAssociationSet", {.kind = Kind::list, .list = &kVpcIpv6CidrBlockAssociationSetList}, offsetof(Vpc, ipv6_cidr_block_association_set), false, false},
+    {"CidrBlockAssociationSet", "CidrBlockAssociationSet", "cidrBlockAssociationSet", {.kind = Kind::list, .list = &kVpcCidrBlockAssociationSetList}, offsetof(Vpc, cidr_block_association_set), false, false},
+    {"IsDefault", "IsDefault", "isDefault", {.kind = Kind::boolean}, offsetof(Vpc, is_default), false, false},
+    {"EncryptionControl", "EncryptionControl", "encryptionControl", {.kind = Kind::structure, .structure = &kVpcEncryptionControl}, offsetof(Vpc, encryption_control), false, false},
+    {"Tags", "TagSet", "tagSet", {.kind = Kind::list, .list = &kTagListList}, offsetof(Vpc, tags), false, false},
+    {"BlockPublicAccessStates", "BlockPublicAccessStates", "blockPublicAccessStates", {.kind = Kind::structure, .structure = &kBlockPublicAccessStates}, offsetof(Vpc, block_public_access_states), false, false},
+    {"VpcId", "VpcId", "vpcId", {.kind = Kind::string}, offsetof(Vpc, vpc_id), false, false},
+    {"State", "State", "state", {.kind = Kind::string}, offsetof(Vpc, state), false, false},
+    {"CidrBlock", "CidrBlock", "cidrBlock", {.kind = Kind::string}, offsetof(Vpc, cidr_block), false, false},
+    {"DhcpOptionsId", "DhcpOptionsId", "dhcpOptionsId", {.kind = Kind::string}, offsetof(Vpc, dhcp_options_id), false, false},
+};
+constinit const StructInfo kVpc = struct_info<Vpc, Roles{.member = true}>("Vpc", kVpcMembers);
 
 constexpr MemberInfo kVpcCidrBlockAssociationMembers[] = {
     {"AssociationId", "AssociationId", "associationId", {.kind = Kind::string}, offsetof(VpcCidrBlockAssociation, association_id), false, false},
