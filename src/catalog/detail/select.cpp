@@ -118,11 +118,17 @@ Statement one_of(std::string_view before, const std::vector<T>& values, std::str
     return statement;
 }
 
+// What has a link of this kind to one of these.
+template <class T>
+Statement linked_to_one_of(std::string_view kind, const std::vector<T>& targets) {
+    return one_of(
+        "id IN (SELECT source FROM links WHERE kind = '" + std::string(kind) + "' AND target IN ",
+        targets, ")");
+}
+
 // DI-2
 std::vector<Statement> either_owner(const ImageQuery& query) {
-    std::vector<Statement> either{
-        one_of("id IN (SELECT source FROM links WHERE kind = 'image.owner_alias' AND target IN ",
-               query.owner_aliases, ")")};
+    std::vector<Statement> either{linked_to_one_of("image.owner_alias", query.owner_aliases)};
     if (!query.owners.empty()) {
         either.push_back(one_of("owner IN ", query.owners, ""));
     }
@@ -132,8 +138,7 @@ std::vector<Statement> either_owner(const ImageQuery& query) {
 constexpr std::string_view kPublicSnapshot =
     "id IN (SELECT source FROM links WHERE kind = 'snapshot.volume_group' AND target = 'all')";
 
-constexpr std::string_view kThrough =
-    "id IN (SELECT source FROM links WHERE kind = 'image.launch_organization' AND target IN ";
+constexpr std::string_view kThrough = "image.launch_organization";
 
 // DI-3, SNP-13. `kind` is of the links to accounts, `everybody` what is true of a public one.
 template <class Query>
@@ -141,13 +146,11 @@ std::vector<Statement> either_permission(const Query& query, std::string_view ki
                                          std::string_view everybody) {
     std::vector<Statement> either;
     if (!query.shared_with.empty()) {
-        either.push_back(one_of("id IN (SELECT source FROM links WHERE kind = '" +
-                                    std::string(kind) + "' AND target IN ",
-                                query.shared_with, ")"));
+        either.push_back(linked_to_one_of(kind, query.shared_with));
     }
     if constexpr (requires { query.shared_with_organizations; }) {
         if (!query.shared_with_organizations.empty()) {
-            either.push_back(one_of(kThrough, query.shared_with_organizations, ")"));
+            either.push_back(linked_to_one_of(kThrough, query.shared_with_organizations));
         }
     }
     if (query.or_shared_with_all) {
@@ -166,7 +169,7 @@ void add_visible(Conditions& where, const std::optional<model::AccountId>& accou
                                   {std::string(everybody), {}},
                                   {std::string(kLinked), {std::string(kind), account->str()}}};
     if (!through.empty()) {
-        either.push_back(one_of(kThrough, through, ")"));
+        either.push_back(linked_to_one_of(kThrough, through));
     }
     where.either(either);
 }
@@ -218,9 +221,7 @@ Conditions conditions(const VolumeQuery& query) {
     where.any_of("owner", query.owners);
     where.any_of("state", query.states);
     if (!query.attached_to.empty()) {
-        where.either(
-            {one_of("id IN (SELECT source FROM links WHERE kind = 'volume.instance' AND target IN ",
-                    query.attached_to, ")")});
+        where.either({linked_to_one_of("volume.instance", query.attached_to)});
     }
     where.any_of("snapshot", query.snapshots);
     where.equal("base_content", query.base_content);
