@@ -92,6 +92,20 @@ Statement Conditions::select(std::string_view columns, std::string_view table,
     return Statement{std::move(sql), std::move(params_)};
 }
 
+namespace {
+
+// Which rows, of which region, of whom: what is asked of everything that an account has there.
+template <class Query>
+Conditions of_owner(const Query& query) {
+    Conditions where;
+    where.any_of("id", query.ids);
+    where.text("region", query.region);
+    where.any_of("owner", query.owners);
+    return where;
+}
+
+}  // namespace
+
 Conditions conditions(const AccountQuery& query) {
     Conditions where;
     where.any_of("id", query.ids);
@@ -200,10 +214,7 @@ Conditions conditions(const ImageQuery& query) {
 }
 
 Conditions conditions(const SnapshotQuery& query) {
-    Conditions where;
-    where.any_of("id", query.ids);
-    where.text("region", query.region);
-    where.any_of("owner", query.owners);
+    Conditions where = of_owner(query);
     where.any_of("state", query.states);
     where.any_of("volume", query.volumes);
     where.equal("content", query.content);
@@ -215,10 +226,7 @@ Conditions conditions(const SnapshotQuery& query) {
 }
 
 Conditions conditions(const VolumeQuery& query) {
-    Conditions where;
-    where.any_of("id", query.ids);
-    where.text("region", query.region);
-    where.any_of("owner", query.owners);
+    Conditions where = of_owner(query);
     where.any_of("state", query.states);
     if (!query.attached_to.empty()) {
         where.either({linked_to_one_of("volume.instance", query.attached_to)});
@@ -231,10 +239,7 @@ Conditions conditions(const VolumeQuery& query) {
 }
 
 Conditions conditions(const InstanceQuery& query) {
-    Conditions where;
-    where.any_of("id", query.ids);
-    where.text("region", query.region);
-    where.any_of("owner", query.owners);
+    Conditions where = of_owner(query);
     where.any_of("state", query.states);
     where.any_of("reservation", query.reservations);
     where.any_of("image", query.images);
@@ -246,20 +251,14 @@ Conditions conditions(const InstanceQuery& query) {
 }
 
 Conditions conditions(const ReplaceRootTaskQuery& query) {
-    Conditions where;
-    where.any_of("id", query.ids);
-    where.text("region", query.region);
-    where.any_of("owner", query.owners);
+    Conditions where = of_owner(query);
     where.equal("instance", query.instance);
     where.any_of("state", query.states);
     return where;
 }
 
 Conditions conditions(const KeyPairQuery& query) {
-    Conditions where;
-    where.any_of("id", query.ids);
-    where.text("region", query.region);
-    where.any_of("owner", query.owners);
+    Conditions where = of_owner(query);
     where.any_of("name", query.names);
     where.tags(query.tags);
     return where;
@@ -273,10 +272,7 @@ Conditions conditions(const RegionSettingsQuery& query) {
 }
 
 Conditions conditions(const LaunchTemplateQuery& query) {
-    Conditions where;
-    where.any_of("id", query.ids);
-    where.text("region", query.region);
-    where.any_of("owner", query.owners);
+    Conditions where = of_owner(query);
     where.any_of("name", query.names);
     return where;
 }
@@ -313,28 +309,19 @@ Conditions conditions(const InstanceProfileQuery& query) {
 }
 
 Conditions conditions(const VpcQuery& query) {
-    Conditions where;
-    where.any_of("id", query.ids);
-    where.text("region", query.region);
-    where.any_of("owner", query.owners);
+    Conditions where = of_owner(query);
     where.equal("is_default", query.is_default);
     return where;
 }
 
 Conditions conditions(const SubnetQuery& query) {
-    Conditions where;
-    where.any_of("id", query.ids);
-    where.text("region", query.region);
-    where.any_of("owner", query.owners);
+    Conditions where = of_owner(query);
     where.equal("vpc", query.vpc);
     return where;
 }
 
 Conditions conditions(const SecurityGroupQuery& query) {
-    Conditions where;
-    where.any_of("id", query.ids);
-    where.text("region", query.region);
-    where.any_of("owner", query.owners);
+    Conditions where = of_owner(query);
     where.equal("vpc", query.vpc);
     where.any_of("name", query.names);
     return where;
