@@ -20,7 +20,8 @@ constexpr std::int64_t kForcedMs = 5'000;
 
 Status let_go(catalog::Transaction& tx, model::Volume& volume,
               model::VolumeAttachment& attachment) {
-    TRY(model::end_attachment(volume, model::InstanceId(attachment.instance_id)));
+    const model::InstanceId instance = attachment.instance_id;  // it goes with the attachment
+    TRY(model::end_attachment(volume, instance));
     return tx.volumes().update(volume);
 }
 

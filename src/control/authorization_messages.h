@@ -28,8 +28,9 @@ namespace kiln::control {
 inline constexpr std::chrono::hours kAuthorizationMessageTime{7 * 24};
 // What DecodeAuthorizationMessage takes.
 inline constexpr std::size_t kMaxAuthorizationMessage = 10'240;
-// Sealed, it is no longer than that.
-inline constexpr std::size_t kMaxRefusalDocument = 7'500;
+// A launch that a statement denies, of which there is the most to tell, comes to some 3,000 bytes;
+// the rest is for more tags. Every message is as long as one of this size, 5,404 characters.
+inline constexpr std::size_t kMaxRefusalDocument = 4'000;
 
 class AuthorizationMessages {
   public:

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <cmath>
 #include <optional>
 
 #include "control/policy_keys.h"
@@ -77,11 +78,13 @@ bool fits(ConditionTest test, KeyType type) {
     return false;
 }
 
+// "nan" and "inf", which the library reads as well, are none: a Deny that compares with them would
+// never hold.
 std::optional<double> number(std::string_view text) {
     double value = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-    return error == std::errc() && end == text.data() + text.size() ? std::optional(value)
-                                                                    : std::nullopt;
+    const bool whole = error == std::errc() && end == text.data() + text.size();
+    return whole && std::isfinite(value) ? std::optional(value) : std::nullopt;
 }
 
 template <class T>

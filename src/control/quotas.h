@@ -44,7 +44,8 @@ Error too_many_pending();
 // VolumeLimitExceeded: for one more volume.
 Status check_volume_quota(catalog::Transaction& tx, const Quotas& quotas, const Caller& caller,
                           const model::EbsBlockDevice& volume);
-// VolumeLimitExceeded: for a volume that is to be of this size and type.
+// VolumeLimitExceeded: for a volume that is to be of this size, which is not less than it has, and
+// type.
 Status check_change_quota(catalog::Transaction& tx, const Quotas& quotas, const Caller& caller,
                           const model::Volume& volume, const model::VolumeShape& target);
 

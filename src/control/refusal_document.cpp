@@ -12,11 +12,12 @@ namespace {
 
 using nlohmann::ordered_json;
 
-// Of what may be long, as it is written. With the longest path of a user and the frame around all
-// of it they come to less than kMaxRefusalDocument.
-constexpr std::size_t kStatementBytes = 2'000;
-constexpr std::size_t kConditionBytes = 2'500;
-constexpr std::size_t kResourceBytes = 600;
+// Of what may be long, as it is written. With the frame around it (400 bytes) and a user of the
+// longest path, each character of which is escaped (1,200), they leave 300 of kMaxRefusalDocument
+// for conditions at the least. A launch has the most of those: 2,200 bytes with two tags, and 700
+// of all else.
+constexpr std::size_t kStatementBytes = 1'200;
+constexpr std::size_t kResourceBytes = 500;
 constexpr std::size_t kSidBytes = 300;
 constexpr std::size_t kMostPerByte = 6;  // a control character is written as \u0001
 
@@ -94,8 +95,7 @@ ordered_json matched(const PolicyStatement& statement, const std::string& princi
             {"conditions", std::move(conditions)}};
 }
 
-ordered_json conditions_of(const PolicyRequest& request) {
-    Room room(kConditionBytes);
+ordered_json conditions_of(const PolicyRequest& request, Room room) {
     ordered_json list = empty_list();
     const auto put = [&](const PolicyFacts& facts) {
         for (const PolicyFacts::Entry& entry : facts.all()) {
@@ -132,18 +132,19 @@ std::string refusal_document(const Caller& caller, const PolicyRequest& request,
         statements["items"].push_back(matched(*decision.denial, identity.user_id));
     }
     const std::string resource = request.resource == nullptr ? "*" : request.resource->arns.front();
-    const std::string document =
-        written({{"allowed", false},
-                 {"explicitDeny", decision.outcome == PolicyDecision::denied},
-                 {"matchedStatements", std::move(statements)},
-                 {"failures", empty_list()},
-                 {"context",
-                  {{"principal", principal_of(identity)},
-                   {"action", request.action},
-                   {"resource", shortened(resource, kResourceBytes)},
-                   {"conditions", conditions_of(request)}}}});
-    INVARIANT(document.size() <= kMaxRefusalDocument);
-    return document;
+    ordered_json document = {{"allowed", false},
+                             {"explicitDeny", decision.outcome == PolicyDecision::denied},
+                             {"matchedStatements", std::move(statements)},
+                             {"failures", empty_list()},
+                             {"context",
+                              {{"principal", principal_of(identity)},
+                               {"action", request.action},
+                               {"resource", shortened(resource, kResourceBytes)},
+                               {"conditions", empty_list()}}}};
+    const std::size_t taken = written(document).size();
+    INVARIANT(taken <= kMaxRefusalDocument);
+    document["context"]["conditions"] = conditions_of(request, Room(kMaxRefusalDocument - taken));
+    return written(document);
 }
 
 }  // namespace kiln::control

@@ -22,6 +22,7 @@ Context begin(bool seals, ByteView key, ByteView nonce, ByteView bound) {
     INVARIANT_MSG(context != nullptr, "out of memory for a cipher context");
     INVARIANT(EVP_CipherInit_ex(context.get(), EVP_aes_256_gcm(), nullptr, key.data(), nonce.data(),
                                 seals ? 1 : 0) == 1);
+    INVARIANT(bound.size() <= kAeadMaxBytes);
     int taken = 0;
     if (!bound.empty()) {
         INVARIANT(EVP_CipherUpdate(context.get(), nullptr, &taken, bound.data(),
@@ -31,6 +32,7 @@ Context begin(bool seals, ByteView key, ByteView nonce, ByteView bound) {
 }
 
 void run(const Context& context, ByteView in, std::uint8_t* out) {
+    INVARIANT(in.size() <= kAeadMaxBytes);
     int written = 0;
     if (!in.empty()) {
         INVARIANT(EVP_CipherUpdate(context.get(), out, &written, in.data(),
@@ -54,7 +56,7 @@ Bytes seal_aead(ByteView key, ByteView nonce, ByteView bound, ByteView text) {
 }
 
 std::optional<Bytes> open_aead(ByteView key, ByteView nonce, ByteView bound, ByteView sealed) {
-    if (sealed.size() < kAeadTagBytes) {
+    if (sealed.size() < kAeadTagBytes || sealed.size() > kAeadMaxBytes) {
         return std::nullopt;
     }
     const Context context = begin(false, key, nonce, bound);

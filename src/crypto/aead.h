@@ -15,6 +15,8 @@ namespace kiln::crypto {
 inline constexpr std::size_t kAeadKeyBytes = 32;
 inline constexpr std::size_t kAeadNonceBytes = 12;
 inline constexpr std::size_t kAeadTagBytes = 16;
+// Of a text, and of what is bound: OpenSSL takes no more at a time.
+inline constexpr std::size_t kAeadMaxBytes = 1 << 30;
 
 // The ciphertext and its tag, which also covers `bound`.
 Bytes seal_aead(ByteView key, ByteView nonce, ByteView bound, ByteView text);

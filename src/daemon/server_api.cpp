@@ -135,7 +135,7 @@ Status Server::open_api() {
     api::add_instance_profile_handlers(registry_, services);
     api::add_ssm_handlers(registry_, services);
     api::add_user_handlers(registry_, services);
-    api::add_identity_tag_handlers(registry_, services);
+    api::add_identity_handlers(registry_, services);
     api::add_image_relation_handlers(registry_, services);
     api::add_image_usage_handlers(registry_, services);
     api::add_sts_handlers(registry_, services);

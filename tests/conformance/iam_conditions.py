@@ -7,90 +7,27 @@ import datetime
 import json
 import os
 import sys
-import uuid
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
-import boto3  # noqa: E402
-import botocore.config  # noqa: E402
 import kiln_test  # noqa: E402
-from kiln_test.refusals import expect  # noqa: E402
+from kiln_test.policies import ZONE, User, allow, arn, deny, document, name, trust, volume, with_keys  # noqa: E402
+from kiln_test.refusals import ENCODED, expect, refused  # noqa: E402
 
-ZONE = "us-east-1a"
-MARK = "Encoded authorization failure message: "
 INVALID = "InvalidAuthorizationMessageException"
 
 
 @kiln_test.fixture
 def service():
     with kiln_test.api_service() as kiln:
-        kiln.number = kiln.client("sts").get_caller_identity()["Account"]
         yield kiln
 
 
-def name():
-    return "n" + uuid.uuid4().hex[:20]
-
-
-def allow(action, resource="*", effect="Allow", **condition):
-    """A statement; `condition`: operator={key: value}."""
-    statement = {"Effect": effect, "Action": action, "Resource": resource}
-    return statement | ({"Condition": condition} if condition else {})
-
-
-def deny(action, resource="*", **condition):
-    return allow(action, resource, "Deny", **condition)
-
-
-def tag_list(tags):
-    return [{"Key": key, "Value": value} for key, value in tags.items()]
-
-
-class User:
-    """A user with keys, tags and one policy."""
-
-    def __init__(self, kiln, *statements, **tags):
-        self.kiln, self.iam, self.name = kiln, kiln.client("iam"), name()
-        self.id = self.iam.create_user(UserName=self.name, Tags=tag_list(tags))["User"]["UserId"]
-        self.may(*statements)
-        key = self.iam.create_access_key(UserName=self.name)["AccessKey"]
-        self.pair = key["AccessKeyId"], key["SecretAccessKey"]
-
-    def may(self, *statements, version="2012-10-17"):
-        document = json.dumps({"Version": version, "Statement": list(statements)})
-        self.iam.put_user_policy(UserName=self.name, PolicyName="p", PolicyDocument=document)
-
-    def client(self, service="ec2"):
-        return self.kiln.client(service, None, *self.pair)
-
-
 def malformed(user, *statements):
-    document = json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
-    return expect("MalformedPolicyDocument", user.iam.put_user_policy, UserName=user.name, PolicyName="p", PolicyDocument=document)
-
-
-def arn(kind, name="*", account="*"):
-    return f"arn:aws:ec2:*:{account}:{kind}/{name}"
-
-
-def volume(ec2, size=1, **tags):
-    more = {"TagSpecifications": [{"ResourceType": "volume", "Tags": tag_list(tags)}]} if tags else {}
-    return ec2.create_volume(AvailabilityZone=ZONE, Size=size, **more)["VolumeId"]
-
-
-def refused(call, **parameters):
-    return expect("UnauthorizedOperation", call, **parameters)
+    return expect("MalformedPolicyDocument", user.iam.put_user_policy, UserName=user.name, PolicyName="p", PolicyDocument=document(*statements))
 
 
 def moment(**distance):
     return (datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(**distance)).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def with_session(kiln, keys, service):
-    config = botocore.config.Config(retries={"total_max_attempts": 1}, proxies={})
-    return boto3.session.Session().client(
-        service, region_name=kiln.region, endpoint_url=kiln.endpoint, config=config, aws_access_key_id=keys["AccessKeyId"],
-        aws_secret_access_key=keys["SecretAccessKey"], aws_session_token=keys["SessionToken"],
-    )  # fmt: skip
 
 
 def test_IAM_8_dates(service):
@@ -107,10 +44,10 @@ def test_IAM_8_dates(service):
     user.may(allow("ec2:*", DateGreaterThan={"aws:TokenIssueTime": moment(hours=-1)}))
     refused(ec2.describe_regions)
     keys = user.client("sts").get_session_token()["Credentials"]
-    with_session(service, keys, "ec2").describe_regions()
+    with_keys(service, keys, "ec2").describe_regions()
     user.may(allow("ec2:*"), deny("ec2:*", DateLessThan={"aws:TokenIssueTime": moment(hours=1)}))
     ec2.describe_regions()
-    refused(with_session(service, keys, "ec2").describe_regions)
+    refused(with_keys(service, keys, "ec2").describe_regions)
     for value in ("2020", "20200401", 1577836800000, "soon", "2020-04-01T00:00:00", "2020-*"):
         malformed(user, allow("ec2:*", DateLessThan={"aws:CurrentTime": value}))
 
@@ -246,8 +183,8 @@ def test_IAM_27_metadata_options_and_other_keys_of_instances(service):
     refused(ec2.modify_snapshot_attribute, **share)
 
 
-def conditions(document):
-    items = document["context"]["conditions"]["items"]
+def conditions(told):
+    items = told["context"]["conditions"]["items"]
     return {item["key"]: [value["value"] for value in item["values"]["items"]] for item in items}
 
 
@@ -256,11 +193,11 @@ def test_IAM_36_a_refusal_is_explained_to_whom_a_policy_lets(service):
     disk = volume(own, 3, team="blue")
     user = User(service, allow("ec2:DeleteVolume", arn("snapshot")))
     message = refused(user.client().delete_volume, VolumeId=disk)
-    assert message.startswith("You are not authorized to perform this operation. User: ") and MARK in message, message
-    encoded = message.split(MARK)[1]
+    assert message.startswith("You are not authorized to perform this operation. User: ") and ENCODED in message, message
+    encoded = message.split(ENCODED)[1]
     assert len(encoded) <= 10240
     # Its length tells not even whether the volume is there.
-    assert len(refused(user.client().delete_volume, VolumeId="vol-00000000000000000").split(MARK)[1]) == len(encoded)
+    assert len(refused(user.client().delete_volume, VolumeId="vol-00000000000000000").split(ENCODED)[1]) == len(encoded)
     told = json.loads(sts.decode_authorization_message(EncodedMessage=encoded)["DecodedMessage"])
     assert told["allowed"] is False and told["explicitDeny"] is False and told["matchedStatements"] == {"items": []} and told["failures"] == {"items": []}
     context = told["context"]
@@ -274,7 +211,7 @@ def test_IAM_36_a_refusal_is_explained_to_whom_a_policy_lets(service):
     assert json.loads(user.client("sts").decode_authorization_message(EncodedMessage=encoded)["DecodedMessage"]) == told
     stranger = service.account("decoder").client("sts")
     expect(INVALID, stranger.decode_authorization_message, EncodedMessage=encoded)
-    encoded = refused(user.client().delete_volume, VolumeId=disk).split(MARK)[1]
+    encoded = refused(user.client().delete_volume, VolumeId=disk).split(ENCODED)[1]
     told = json.loads(sts.decode_authorization_message(EncodedMessage=encoded)["DecodedMessage"])
     (statement,) = told["matchedStatements"]["items"]
     assert told["explicitDeny"] is True and statement["statementId"] == "NoBlue" and statement["effect"] == "DENY"
@@ -290,24 +227,23 @@ def test_IAM_36_a_refusal_is_explained_to_whom_a_policy_lets(service):
     hidden = service.account("hider").client("ec2").create_volume(AvailabilityZone=ZONE, Size=1)["VolumeId"]
     seen = []
     for foreign in (hidden, "vol-00000000000000000"):
-        encoded = refused(user.client().delete_volume, VolumeId=foreign).split(MARK)[1]
+        encoded = refused(user.client().delete_volume, VolumeId=foreign).split(ENCODED)[1]
         seen.append(conditions(json.loads(sts.decode_authorization_message(EncodedMessage=encoded)["DecodedMessage"])))
         assert not [key for key in seen[-1] if key.startswith("ec2:Volume")]
     assert set(seen[0]) == set(seen[1])
     # Other services say what they said.
-    assert MARK not in expect("AccessDenied", user.client("iam").list_users)
+    assert ENCODED not in expect("AccessDenied", user.client("iam").list_users)
 
 
 def test_IAM_36_sessions_have_no_name_and_long_reasons_fit(service):
     iam, sts, role = service.client("iam"), service.client("sts"), name()
-    trust = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": service.number}}}
-    iam.create_role(RoleName=role, AssumeRolePolicyDocument=json.dumps(trust))
+    iam.create_role(RoleName=role, AssumeRolePolicyDocument=document(trust(service.number)))
     many = [f"ec2:{'x' * 60}{number}" for number in range(100)]
-    document = {"Version": "2012-10-17", "Statement": [deny(["ec2:DeleteVolume", *many], StringLike={"ec2:ResourceTag/k1": "*"}), allow("ec2:*")]}
-    iam.put_role_policy(RoleName=role, PolicyName="p", PolicyDocument=json.dumps(document))
+    denied = deny(["ec2:DeleteVolume", *many], StringLike={"ec2:ResourceTag/k1": "*"})
+    iam.put_role_policy(RoleName=role, PolicyName="p", PolicyDocument=document(denied, allow("ec2:*")))
     keys = sts.assume_role(RoleArn=f"arn:aws:iam::{service.number}:role/{role}", RoleSessionName="long")["Credentials"]
     disk = volume(service.client("ec2"), **{f"k{number}": "v" * 256 for number in range(50)})
-    encoded = refused(with_session(service, keys, "ec2").delete_volume, VolumeId=disk).split(MARK)[1]
+    encoded = refused(with_keys(service, keys, "ec2").delete_volume, VolumeId=disk).split(ENCODED)[1]
     assert len(encoded) <= 10240
     told = json.loads(sts.decode_authorization_message(EncodedMessage=encoded)["DecodedMessage"])
     assert set(told["context"]["principal"]) == {"id", "arn"} and told["context"]["principal"]["id"].endswith(":long")

@@ -10,18 +10,13 @@ import socket
 import sys
 import urllib.error
 import urllib.request
-import uuid
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
-import boto3  # noqa: E402
-import botocore.config  # noqa: E402
 import kiln_test  # noqa: E402
 from botocore import auth, awsrequest, credentials  # noqa: E402
 from kiln_test import AwsError, wait_until  # noqa: E402
+from kiln_test.policies import TRUST, name, policy, with_keys  # noqa: E402
 from kiln_test.refusals import expect, openly  # noqa: E402
-
-TRUST = {"Version": "2012-10-17", "Statement": {
-    "Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "ec2.amazonaws.com"}}}  # fmt: skip
 
 
 @kiln_test.fixture
@@ -30,17 +25,9 @@ def service():
         yield kiln
 
 
-def name():
-    return "n" + uuid.uuid4().hex[:20]
-
-
-def policy(*actions, effect="Allow", **more):
-    return json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": effect, "Action": list(actions), "Resource": "*", **more}]})
-
-
 def make_role(iam, *actions):
     role = name()
-    iam.create_role(RoleName=role, AssumeRolePolicyDocument=json.dumps(TRUST))
+    iam.create_role(RoleName=role, AssumeRolePolicyDocument=TRUST)
     if actions:
         iam.put_role_policy(RoleName=role, PolicyName="allowed", PolicyDocument=policy(*actions))
     return role
@@ -84,25 +71,22 @@ def keys_of(kiln, instance, role):
     return json.loads(metadata(kiln, instance, "iam/security-credentials/" + role))
 
 
-def client(kiln, service_name, keys, region="us-east-1"):
-    return boto3.session.Session().client(
-        service_name, region_name=region, endpoint_url=kiln.endpoint, aws_access_key_id=keys["AccessKeyId"],
-        aws_secret_access_key=keys["SecretAccessKey"], aws_session_token=keys["Token"],
-        config=botocore.config.Config(retries={"total_max_attempts": 1}),
-    )  # fmt: skip
+def client(kiln, service_name, keys, region=None):
+    """With keys as the metadata service tells them."""
+    return with_keys(kiln, {**keys, "SessionToken": keys["Token"]}, service_name, region)
 
 
 def test_IAM_1_a_role_lives(service):
     iam = service.client("iam")
     role = name()
     made = iam.create_role(
-        RoleName=role, Path="/build/", Description="bakes", AssumeRolePolicyDocument=json.dumps(TRUST),
+        RoleName=role, Path="/build/", Description="bakes", AssumeRolePolicyDocument=TRUST,
         MaxSessionDuration=7200, Tags=[{"Key": "team", "Value": "images"}],
     )["Role"]  # fmt: skip
     account = service.client("sts").get_caller_identity()["Account"]
     assert made["Arn"] == f"arn:aws:iam::{account}:role/build/{role}", made
     assert made["RoleId"].startswith("AROA") and len(made["RoleId"]) == 21, made
-    assert made["AssumeRolePolicyDocument"] == TRUST, made
+    assert made["AssumeRolePolicyDocument"] == json.loads(TRUST), made
     age = datetime.datetime.now(datetime.timezone.utc) - made["CreateDate"]
     assert abs(age.total_seconds()) < 60, made
     found = iam.get_role(RoleName=role)["Role"]
@@ -111,7 +95,7 @@ def test_IAM_1_a_role_lives(service):
     assert role in [r["RoleName"] for r in iam.list_roles(PathPrefix="/build/")["Roles"]]
     assert role not in [r["RoleName"] for r in iam.list_roles(PathPrefix="/other/")["Roles"]]
     iam.get_waiter("role_exists").wait(RoleName=role)
-    iam.update_assume_role_policy(RoleName=role, PolicyDocument=json.dumps(TRUST).replace("ec2.", "ssm."))
+    iam.update_assume_role_policy(RoleName=role, PolicyDocument=TRUST.replace("ec2.", "ssm."))
     assert "ssm.amazonaws.com" in str(iam.get_role(RoleName=role)["Role"]["AssumeRolePolicyDocument"])
 
     iam.put_role_policy(RoleName=role, PolicyName="p", PolicyDocument=policy("ec2:*"))
@@ -129,15 +113,14 @@ def test_IAM_1_a_role_lives(service):
 def test_IAM_2_mistakes_with_roles(service):
     iam = service.client("iam")
     role = make_role(iam)
-    trust = json.dumps(TRUST)
-    message = expect("EntityAlreadyExists", iam.create_role, RoleName=role.upper(), AssumeRolePolicyDocument=trust)
+    message = expect("EntityAlreadyExists", iam.create_role, RoleName=role.upper(), AssumeRolePolicyDocument=TRUST)
     assert "already exists" in message, message
-    expect("ValidationError", iam.create_role, RoleName="a b", AssumeRolePolicyDocument=trust)
-    expect("ValidationError", iam.create_role, RoleName="x" * 65, AssumeRolePolicyDocument=trust)
-    expect("ValidationError", iam.create_role, RoleName=name(), Path="x", AssumeRolePolicyDocument=trust)
+    expect("ValidationError", iam.create_role, RoleName="a b", AssumeRolePolicyDocument=TRUST)
+    expect("ValidationError", iam.create_role, RoleName="x" * 65, AssumeRolePolicyDocument=TRUST)
+    expect("ValidationError", iam.create_role, RoleName=name(), Path="x", AssumeRolePolicyDocument=TRUST)
     expect("MalformedPolicyDocument", iam.create_role, RoleName=name(), AssumeRolePolicyDocument="{}")
     boundary = {"PermissionsBoundary": "arn:aws:iam::aws:policy/ReadOnlyAccess"}
-    expect("UnsupportedOperation", iam.create_role, RoleName=name(), AssumeRolePolicyDocument=trust, **boundary)
+    expect("UnsupportedOperation", iam.create_role, RoleName=name(), AssumeRolePolicyDocument=TRUST, **boundary)
     expect("NoSuchEntity", iam.put_role_policy, RoleName=name(), PolicyName="p", PolicyDocument=policy("ec2:*"))
     wrong = {
         policy("RunInstances"): "prefaced by a vendor",
@@ -167,7 +150,7 @@ def test_IAM_3_an_instance_profile_lives(service):
     iam.add_role_to_instance_profile(InstanceProfileName=profile, RoleName=role)
     expect("LimitExceeded", iam.add_role_to_instance_profile, InstanceProfileName=profile, RoleName=role)
     (found,) = iam.get_instance_profile(InstanceProfileName=profile)["InstanceProfile"]["Roles"]
-    assert found["RoleName"] == role and found["AssumeRolePolicyDocument"] == TRUST, found
+    assert found["RoleName"] == role and found["AssumeRolePolicyDocument"] == json.loads(TRUST), found
     (listed,) = iam.list_instance_profiles_for_role(RoleName=role)["InstanceProfiles"]
     assert listed["InstanceProfileName"] == profile, listed
     assert profile in [p["InstanceProfileName"] for p in iam.list_instance_profiles()["InstanceProfiles"]]

@@ -5,72 +5,20 @@
 import json
 import os
 import sys
-import uuid
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
 import kiln_test  # noqa: E402
+from kiln_test.policies import TRUST, ZONE, User, allow, arn, deny, document, name, trust, volume  # noqa: E402
 from kiln_test.query import query  # noqa: E402
-from kiln_test.refusals import expect, openly  # noqa: E402
+from kiln_test.refusals import expect, openly, refused  # noqa: E402
 
-ZONE = "us-east-1a"
-TRUST = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "ec2.amazonaws.com"}}}
 NOTHING = "00000000000000000"
 
 
 @kiln_test.fixture
 def service():
     with kiln_test.api_service() as kiln:
-        kiln.number = kiln.client("sts").get_caller_identity()["Account"]
         yield kiln
-
-
-def name():
-    return "n" + uuid.uuid4().hex[:20]
-
-
-def allow(action, resource="*", effect="Allow", **condition):
-    """A statement; `condition`: operator={key: value}."""
-    statement = {"Effect": effect, "Action": action, "Resource": resource}
-    return statement | ({"Condition": condition} if condition else {})
-
-
-def deny(action, resource="*", **condition):
-    return allow(action, resource, "Deny", **condition)
-
-
-class User:
-    """A user with keys and one policy."""
-
-    def __init__(self, kiln, *statements):
-        self.kiln, self.iam, self.name = kiln, kiln.client("iam"), name()
-        self.iam.create_user(UserName=self.name)
-        self.may(*statements)
-        key = self.iam.create_access_key(UserName=self.name)["AccessKey"]
-        self.pair = key["AccessKeyId"], key["SecretAccessKey"]
-
-    def may(self, *statements):
-        document = json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
-        self.iam.put_user_policy(UserName=self.name, PolicyName="p", PolicyDocument=document)
-
-    def client(self, service="ec2"):
-        return self.kiln.client(service, None, *self.pair)
-
-
-def arn(kind, name="*", account="*"):
-    return f"arn:aws:ec2:*:{account}:{kind}/{name}"
-
-
-def tagged(kind, **tags):
-    return [{"ResourceType": kind, "Tags": [{"Key": key, "Value": value} for key, value in tags.items()]}]
-
-
-def volume(ec2, size=1, **tags):
-    more = {"TagSpecifications": tagged("volume", **tags)} if tags else {}
-    return ec2.create_volume(AvailabilityZone=ZONE, Size=size, **more)["VolumeId"]
-
-
-def refused(call, **parameters):
-    return expect("UnauthorizedOperation", call, **parameters)
 
 
 def test_IAM_7_a_policy_names_resources(service):
@@ -247,7 +195,7 @@ def test_IAM_6_IAM_7_roles_are_passed_by_name(service):
     own, iam = service.client("ec2"), service.client("iam")
     names = [name(), name()]
     for role in names:
-        iam.create_role(RoleName=role, Path="/bakers/", AssumeRolePolicyDocument=json.dumps(TRUST))
+        iam.create_role(RoleName=role, Path="/bakers/", AssumeRolePolicyDocument=TRUST)
         iam.create_instance_profile(InstanceProfileName=role)
         iam.add_role_to_instance_profile(InstanceProfileName=role, RoleName=role)
     pass_one = allow("iam:PassRole", f"arn:aws:iam::{service.number}:role/bakers/{names[0]}", StringEquals={"iam:PassedToService": "ec2.amazonaws.com"})
@@ -261,8 +209,8 @@ def test_IAM_6_IAM_7_roles_are_passed_by_name(service):
     mine = user.client("iam")
     assert mine.get_role(RoleName=names[0])["Role"]["RoleName"] == names[0]
     expect("AccessDenied", mine.get_role(RoleName=names[0]) and mine.get_role, RoleName=name())
-    expect("AccessDenied", mine.create_role, RoleName=name(), AssumeRolePolicyDocument=json.dumps(TRUST))
-    mine.create_role(RoleName=name(), Path="/bakers/", AssumeRolePolicyDocument=json.dumps(TRUST))
+    expect("AccessDenied", mine.create_role, RoleName=name(), AssumeRolePolicyDocument=TRUST)
+    mine.create_role(RoleName=name(), Path="/bakers/", AssumeRolePolicyDocument=TRUST)
     assert mine.get_user()["User"]["UserName"] == user.name  # oneself, without a name
     expect("AccessDenied", mine.list_users)
 
@@ -272,7 +220,7 @@ def test_IAM_26_a_refusal_shows_no_more_than_was_asked(service):
     there = name()
     own.create_security_group(GroupName=there, Description="x")
     own.create_launch_template(LaunchTemplateName=there, LaunchTemplateData={"InstanceType": "t3.micro"})
-    iam.create_role(RoleName=there, Path="/bakers/", AssumeRolePolicyDocument=json.dumps(TRUST))
+    iam.create_role(RoleName=there, Path="/bakers/", AssumeRolePolicyDocument=TRUST)
     iam.create_instance_profile(InstanceProfileName=there)
     iam.add_role_to_instance_profile(InstanceProfileName=there, RoleName=there)
     run = {"ImageId": service.image, "MinCount": 1, "MaxCount": 1, "IamInstanceProfile": {"Name": there}}
@@ -300,8 +248,7 @@ def test_IAM_26_a_refusal_shows_no_more_than_was_asked(service):
 def test_IAM_17_IAM_7_roles_are_taken_by_name(service):
     iam = service.client("iam")
     names = [name(), name()]
-    trust = {"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": service.number}}}
-    arns = [iam.create_role(RoleName=role, AssumeRolePolicyDocument=json.dumps(trust))["Role"]["Arn"] for role in names]
+    arns = [iam.create_role(RoleName=role, AssumeRolePolicyDocument=document(trust(service.number)))["Role"]["Arn"] for role in names]
     sts = User(service, allow("sts:AssumeRole", arns[0])).client("sts")
     assert sts.assume_role(RoleArn=arns[0], RoleSessionName="one")["Credentials"]
     expect("AccessDenied", sts.assume_role, RoleArn=arns[1], RoleSessionName="two")

@@ -2,16 +2,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Tags of roles, users and instance profiles after these were made, as Terraform changes them, and policies that look at them."""
 
-import json
 import os
 import sys
-import uuid
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
 import kiln_test  # noqa: E402
+from kiln_test.policies import TRUST, allow, document, name  # noqa: E402
 from kiln_test.refusals import expect  # noqa: E402
-
-TRUST = json.dumps({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"Service": "ec2.amazonaws.com"}}})
 
 
 @kiln_test.fixture
@@ -24,7 +21,7 @@ class Kind:
     """A new role, user or instance profile with the tag first=1, and its operations."""
 
     def __init__(self, iam, noun, member, **needs):
-        self.member, self.name = member, "n" + uuid.uuid4().hex[:20]
+        self.member, self.name = member, name()
         self.tag, self.untag, self.get = (getattr(iam, f"{verb}_{noun}") for verb in ("tag", "untag", "get"))
         self.listed = getattr(iam, f"list_{noun}_tags")
         getattr(iam, f"create_{noun}")(**self.who, **needs, Tags=[{"Key": "first", "Value": "1"}])
@@ -85,12 +82,13 @@ def test_IAM_29_mistakes(service):
 def test_IAM_29_policies_look_at_tags_that_come_and_go(service):
     iam = service.client("iam")
     role, user = Kind(iam, "role", "RoleName", AssumeRolePolicyDocument=TRUST), Kind(iam, "user", "UserName")
+    team_alone = {"ForAllValues:StringEquals": {"aws:TagKeys": "team"}}
     statements = [
-        {"Effect": "Allow", "Action": "iam:TagRole", "Resource": "*", "Condition": {"StringEquals": {"aws:RequestTag/team": ["red", "blue"]}, "ForAllValues:StringEquals": {"aws:TagKeys": "team"}}},
-        {"Effect": "Allow", "Action": "iam:UntagRole", "Resource": "*", "Condition": {"ForAllValues:StringEquals": {"aws:TagKeys": "team"}}},
-        {"Effect": "Allow", "Action": "iam:ListRoleTags", "Resource": "*", "Condition": {"StringEquals": {"aws:ResourceTag/team": "blue"}}},
+        allow("iam:TagRole", StringEquals={"aws:RequestTag/team": ["red", "blue"]}, **team_alone),
+        allow("iam:UntagRole", **team_alone),
+        allow("iam:ListRoleTags", StringEquals={"aws:ResourceTag/team": "blue"}),
     ]
-    iam.put_user_policy(UserName=user.name, PolicyName="p", PolicyDocument=json.dumps({"Version": "2012-10-17", "Statement": statements}))
+    iam.put_user_policy(UserName=user.name, PolicyName="p", PolicyDocument=document(*statements))
     key = iam.create_access_key(UserName=user.name)["AccessKey"]
     theirs = service.client("iam", None, key["AccessKeyId"], key["SecretAccessKey"])
     theirs.tag_role(RoleName=role.name, Tags=[{"Key": "team", "Value": "red"}])

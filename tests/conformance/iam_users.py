@@ -5,45 +5,18 @@
 import json
 import os
 import sys
-import uuid
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
 import kiln_test  # noqa: E402
 from kiln_test import AwsError  # noqa: E402
+from kiln_test.policies import User, allow, name, policy  # noqa: E402
 from kiln_test.refusals import expect  # noqa: E402
 
 
 @kiln_test.fixture
 def service():
     with kiln_test.api_service() as kiln:
-        kiln.number = kiln.client("sts").get_caller_identity()["Account"]
         yield kiln
-
-
-def name():
-    return "n" + uuid.uuid4().hex[:20]
-
-
-def policy(*actions, effect="Allow", **more):
-    return json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": effect, "Action": list(actions), "Resource": "*", **more}]})
-
-
-class User:
-    """A user with a key, and what its policy allows."""
-
-    def __init__(self, kiln, *actions):
-        self.kiln, self.iam, self.name = kiln, kiln.client("iam"), name()
-        self.made = self.iam.create_user(UserName=self.name)["User"]
-        if actions:
-            self.allow(*actions)
-        key = self.iam.create_access_key(UserName=self.name)["AccessKey"]
-        self.pair = key["AccessKeyId"], key["SecretAccessKey"]
-
-    def allow(self, *actions):
-        self.iam.put_user_policy(UserName=self.name, PolicyName="allowed", PolicyDocument=policy(*actions))
-
-    def client(self, service):
-        return self.kiln.client(service, None, *self.pair)
 
 
 def test_IAM_23_users_are_made_listed_and_deleted(service):
@@ -105,7 +78,7 @@ def test_IAM_23_policies_of_a_user(service):
 
 
 def test_IAM_24_a_user_signs_and_may_do_what_its_policies_allow(service):
-    user = User(service, "ec2:DescribeImages")
+    user = User(service, allow("ec2:DescribeImages"))
     assert user.client("sts").get_caller_identity()["Arn"] == user.made["Arn"]
     assert user.client("sts").get_caller_identity()["UserId"] == user.made["UserId"]
     ec2 = user.client("ec2")
@@ -115,7 +88,7 @@ def test_IAM_24_a_user_signs_and_may_do_what_its_policies_allow(service):
     expect("AccessDenied", user.client("iam").list_users)
     expect("AccessDeniedException", user.client("ssm").get_parameter, Name="x")
     expect("UnauthorizedOperation", ec2.run_instances, ImageId=service.image, MinCount=1, MaxCount=1, DryRun=True)
-    user.allow("ec2:Describe*", "iam:GetUser")  # holds from the next call on
+    user.may(allow(["ec2:Describe*", "iam:GetUser"]))  # holds from the next call on
     ec2.describe_instances()
     user.iam.put_user_policy(UserName=user.name, PolicyName="denied", PolicyDocument=policy("ec2:DescribeInstances", effect="Deny"))
     assert "explicit deny" in expect("UnauthorizedOperation", ec2.describe_instances)
@@ -126,7 +99,7 @@ def test_IAM_24_a_user_signs_and_may_do_what_its_policies_allow(service):
 
 
 def test_IAM_25_keys_come_and_go(service):
-    iam, user = service.client("iam"), User(service, "ec2:DescribeRegions")
+    iam, user = service.client("iam"), User(service, allow("ec2:DescribeRegions"))
     second = iam.create_access_key(UserName=user.name)["AccessKey"]
     assert second["Status"] == "Active" and second["UserName"] == user.name and len(second["SecretAccessKey"]) == 40
     expect("LimitExceeded", iam.create_access_key, UserName=user.name)
@@ -147,7 +120,7 @@ def test_IAM_25_keys_come_and_go(service):
 
 
 def test_IAM_25_a_user_turns_its_own_keys_over(service):
-    user = User(service, "iam:*AccessKey*")
+    user = User(service, allow("iam:*AccessKey*"))
     mine = user.client("iam")
     made = mine.create_access_key()["AccessKey"]
     assert made["UserName"] == user.name

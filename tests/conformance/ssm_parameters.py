@@ -16,7 +16,6 @@ IMAGE = "aws:ec2:image"
 @kiln_test.fixture
 def service():
     with kiln_test.api_service() as kiln:
-        kiln.number = kiln.client("sts").get_caller_identity()["Account"]
         yield kiln
 
 

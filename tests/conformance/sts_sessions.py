@@ -7,40 +7,26 @@ import datetime
 import json
 import os
 import sys
-import uuid
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
 import boto3  # noqa: E402
 import botocore.config  # noqa: E402
 import kiln_test  # noqa: E402
+from kiln_test.policies import document, name, policy, trust, with_keys  # noqa: E402
 from kiln_test.refusals import expect  # noqa: E402
 
 
 @kiln_test.fixture
 def service():
     with kiln_test.api_service() as kiln:
-        kiln.number = kiln.client("sts").get_caller_identity()["Account"]
         kiln.other = kiln.account("other")
         yield kiln
-
-
-def name():
-    return "n" + uuid.uuid4().hex[:20]
-
-
-def policy(*actions, effect="Allow", **more):
-    return json.dumps({"Version": "2012-10-17", "Statement": [{"Effect": effect, "Action": list(actions), "Resource": "*", **more}]})
-
-
-def trust(principal, effect="Allow", **more):
-    return {"Effect": effect, "Action": "sts:AssumeRole", "Principal": principal if principal == "*" else {"AWS": principal}, **more}
 
 
 def make_role(kiln, *statements, actions=("ec2:DescribeRegions",), **more):
     """The ARN of a role that those may take whom the statements trust."""
     iam, role = kiln.client("iam"), name()
-    document = json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
-    made = iam.create_role(RoleName=role, AssumeRolePolicyDocument=document, **more)["Role"]
+    made = iam.create_role(RoleName=role, AssumeRolePolicyDocument=document(*statements), **more)["Role"]
     iam.put_role_policy(RoleName=role, PolicyName="allowed", PolicyDocument=policy(*actions))
     return made["Arn"]
 
@@ -53,14 +39,6 @@ def make_user(kiln, *actions):
         iam.put_user_policy(UserName=user, PolicyName="allowed", PolicyDocument=policy(*actions))
     key = iam.create_access_key(UserName=user)["AccessKey"]
     return kiln.client("sts", None, key["AccessKeyId"], key["SecretAccessKey"]), made["Arn"]
-
-
-def with_keys(kiln, keys, service):
-    config = botocore.config.Config(retries={"total_max_attempts": 1}, proxies={})
-    return boto3.session.Session().client(
-        service, region_name=kiln.region, endpoint_url=kiln.endpoint, config=config, aws_access_key_id=keys["AccessKeyId"],
-        aws_secret_access_key=keys["SecretAccessKey"], aws_session_token=keys["SessionToken"],
-    )  # fmt: skip
 
 
 def client_that_sends_anything(kiln):
@@ -159,8 +137,8 @@ def test_IAM_19_conditions_of_a_trust_policy(service):
     iam = service.client("iam")
 
     def bad(statement):
-        document = json.dumps({"Statement": [statement]})
-        expect("MalformedPolicyDocument", iam.create_role, RoleName=name(), AssumeRolePolicyDocument=document)
+        text = json.dumps({"Statement": [statement]})
+        expect("MalformedPolicyDocument", iam.create_role, RoleName=name(), AssumeRolePolicyDocument=text)
 
     bad(trust("*", Condition={"Bool": {"aws:MultiFactorAuthPresent": "true"}}))
     bad(trust("*", Condition={"StringEquals": {"aws:SourceIp": "x"}}))

@@ -2,6 +2,7 @@
 // Between the generated shapes of IAM and the values of control. Thread model: pure functions.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,6 +19,11 @@ std::vector<model::Tag> to_model_tags(const List<Tag>& list);
 control::IdentityPage to_page(const std::optional<std::string>& prefix,
                               const std::optional<std::string>& marker,
                               const Scalar<std::int32_t>& max_items);
+
+// Empty where it is absent: then the use case says what is wrong.
+inline std::string text(const std::optional<std::string>& value) {
+    return value.value_or("");
+}
 
 // The end of a listing, which all of them have.
 template <class Response>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The handlers of the IAM operations: roles and users with their policies and keys, instance
-// profiles, and the tags of all three. Thread model:
-// registered once; the registered handlers are thread-safe.
+// The handlers of the IAM operations: roles, users with their keys, instance profiles, and the tags
+// and policies that these have alike. Thread model: registered once; the registered handlers are
+// thread-safe.
 #pragma once
 
 #include "api/codec/registry.h"
@@ -12,6 +12,6 @@ namespace kiln::api {
 void add_role_handlers(Registry& registry, Services services);
 void add_instance_profile_handlers(Registry& registry, Services services);
 void add_user_handlers(Registry& registry, Services services);
-void add_identity_tag_handlers(Registry& registry, Services services);
+void add_identity_handlers(Registry& registry, Services services);
 
 }  // namespace kiln::api

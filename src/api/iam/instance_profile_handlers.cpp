@@ -15,10 +15,6 @@ namespace {
 
 using namespace iam;
 
-std::string text(const std::optional<std::string>& value) {
-    return value.value_or("");
-}
-
 Result<CreateInstanceProfileResponse> create(control::InstanceProfiles& profiles,
                                              const Context& context,
                                              const CreateInstanceProfileRequest& request) {

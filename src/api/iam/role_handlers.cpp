@@ -2,27 +2,18 @@
 #include "api/context.h"
 #include "api/generated/iam/create_role.h"
 #include "api/generated/iam/delete_role.h"
-#include "api/generated/iam/delete_role_policy.h"
 #include "api/generated/iam/get_role.h"
-#include "api/generated/iam/get_role_policy.h"
 #include "api/generated/iam/list_attached_role_policies.h"
-#include "api/generated/iam/list_role_policies.h"
 #include "api/generated/iam/list_roles.h"
-#include "api/generated/iam/put_role_policy.h"
 #include "api/generated/iam/update_assume_role_policy.h"
 #include "api/iam/convert.h"
 #include "api/iam/handlers.h"
 #include "control/api_errors.h"
-#include "util/encoding.h"
 
 namespace kiln::api {
 namespace {
 
 using namespace iam;
-
-std::string text(const std::optional<std::string>& value) {
-    return value.value_or("");
-}
 
 Result<CreateRoleResponse> create(control::Roles& roles, const Context& context,
                                   const CreateRoleRequest& request) {
@@ -64,31 +55,6 @@ Result<ListRolesResponse> list(control::Roles& roles, const Context& context,
     return response;
 }
 
-Result<GetRolePolicyResponse> get_policy(control::Roles& roles, const Context& context,
-                                         const GetRolePolicyRequest& request) {
-    TRY_ASSIGN(const auto policy, roles.get_policy(context.caller, text(request.role_name),
-                                                   text(request.policy_name)));
-    GetRolePolicyResponse response;
-    response.role_name = request.role_name;
-    response.policy_name = policy.name;
-    response.policy_document = percent_encode(policy.document);
-    return response;
-}
-
-Result<ListRolePoliciesResponse> list_policies(control::Roles& roles, const Context& context,
-                                               const ListRolePoliciesRequest& request) {
-    TRY_ASSIGN(const auto page,
-               roles.list_policies(context.caller, text(request.role_name),
-                                   to_page({}, request.marker, request.max_items)));
-    ListRolePoliciesResponse response;
-    response.policy_names.give();
-    for (const std::string& name : page.names) {
-        response.policy_names.push_back(name);
-    }
-    end_page(response, page.marker);
-    return response;
-}
-
 // There are no managed policies, so none is attached.
 Result<ListAttachedRolePoliciesResponse> list_attached(
     control::Roles& roles, const Context& context, const ListAttachedRolePoliciesRequest& request) {
@@ -97,42 +63,6 @@ Result<ListAttachedRolePoliciesResponse> list_attached(
     response.attached_policies.give();
     end_page(response, "");
     return response;
-}
-
-// An operation that answers nothing but success.
-template <class F>
-Result<Void> done(F call) {
-    TRY(call());
-    return Void{};
-}
-
-void add_policy_handlers(Registry& registry, control::Roles& roles) {
-    registry.add<ops::PutRolePolicy>(
-        [&roles](Context& context, const PutRolePolicyRequest& request) {
-            return done([&] {
-                return roles.put_policy(context.caller, text(request.role_name),
-                                        {text(request.policy_name), text(request.policy_document)});
-            });
-        });
-    registry.add<ops::GetRolePolicy>(
-        [&roles](Context& context, const GetRolePolicyRequest& request) {
-            return get_policy(roles, context, request);
-        });
-    registry.add<ops::DeleteRolePolicy>(
-        [&roles](Context& context, const DeleteRolePolicyRequest& request) {
-            return done([&] {
-                return roles.remove_policy(context.caller, text(request.role_name),
-                                           text(request.policy_name));
-            });
-        });
-    registry.add<ops::ListRolePolicies>(
-        [&roles](Context& context, const ListRolePoliciesRequest& request) {
-            return list_policies(roles, context, request);
-        });
-    registry.add<ops::ListAttachedRolePolicies>(
-        [&roles](Context& context, const ListAttachedRolePoliciesRequest& request) {
-            return list_attached(roles, context, request);
-        });
 }
 
 }  // namespace
@@ -148,17 +78,21 @@ void add_role_handlers(Registry& registry, Services services) {
     registry.add<ops::ListRoles>([&roles](Context& context, const ListRolesRequest& request) {
         return list(roles, context, request);
     });
-    registry.add<ops::DeleteRole>([&roles](Context& context, const DeleteRoleRequest& request) {
-        return done([&] { return roles.remove(context.caller, text(request.role_name)); });
-    });
-    registry.add<ops::UpdateAssumeRolePolicy>(
-        [&roles](Context& context, const UpdateAssumeRolePolicyRequest& request) {
-            return done([&] {
-                return roles.set_trust(context.caller, text(request.role_name),
-                                       text(request.policy_document));
-            });
+    registry.add<ops::DeleteRole>(
+        [&roles](Context& context, const DeleteRoleRequest& request) -> Result<Void> {
+            TRY(roles.remove(context.caller, text(request.role_name)));
+            return Void{};
         });
-    add_policy_handlers(registry, roles);
+    registry.add<ops::UpdateAssumeRolePolicy>(
+        [&roles](Context& context, const UpdateAssumeRolePolicyRequest& request) -> Result<Void> {
+            TRY(roles.set_trust(context.caller, text(request.role_name),
+                                text(request.policy_document)));
+            return Void{};
+        });
+    registry.add<ops::ListAttachedRolePolicies>(
+        [&roles](Context& context, const ListAttachedRolePoliciesRequest& request) {
+            return list_attached(roles, context, request);
+        });
 }
 
 }  // namespace kiln::api

@@ -4,27 +4,18 @@
 #include "api/generated/iam/create_user.h"
 #include "api/generated/iam/delete_access_key.h"
 #include "api/generated/iam/delete_user.h"
-#include "api/generated/iam/delete_user_policy.h"
 #include "api/generated/iam/get_user.h"
-#include "api/generated/iam/get_user_policy.h"
 #include "api/generated/iam/list_access_keys.h"
-#include "api/generated/iam/list_user_policies.h"
 #include "api/generated/iam/list_users.h"
-#include "api/generated/iam/put_user_policy.h"
 #include "api/iam/convert.h"
 #include "api/iam/handlers.h"
 #include "control/api_errors.h"
 #include "control/authorization.h"
-#include "util/encoding.h"
 
 namespace kiln::api {
 namespace {
 
 using namespace iam;
-
-std::string text(const std::optional<std::string>& value) {
-    return value.value_or("");
-}
 
 std::optional<std::string> unless_empty(const std::string& text) {
     return text.empty() ? std::nullopt : std::optional(text);
@@ -88,31 +79,6 @@ Result<ListUsersResponse> list(control::Users& users, const Context& context,
     return response;
 }
 
-Result<GetUserPolicyResponse> get_policy(control::Users& users, const Context& context,
-                                         const GetUserPolicyRequest& request) {
-    TRY_ASSIGN(const auto policy, users.get_policy(context.caller, text(request.user_name),
-                                                   text(request.policy_name)));
-    GetUserPolicyResponse response;
-    response.user_name = request.user_name;
-    response.policy_name = policy.name;
-    response.policy_document = percent_encode(policy.document);
-    return response;
-}
-
-Result<ListUserPoliciesResponse> list_policies(control::Users& users, const Context& context,
-                                               const ListUserPoliciesRequest& request) {
-    TRY_ASSIGN(const auto page,
-               users.list_policies(context.caller, text(request.user_name),
-                                   to_page({}, request.marker, request.max_items)));
-    ListUserPoliciesResponse response;
-    response.policy_names.give();
-    for (const std::string& name : page.names) {
-        response.policy_names.push_back(name);
-    }
-    end_page(response, page.marker);
-    return response;
-}
-
 Result<CreateAccessKeyResponse> create_key(control::Users& users, const Context& context,
                                            const CreateAccessKeyRequest& request) {
     std::string name;
@@ -143,29 +109,6 @@ Result<ListAccessKeysResponse> list_keys(control::Users& users, const Context& c
     }
     end_page(response, page.marker);
     return response;
-}
-
-void add_policy_handlers(Registry& registry, control::Users& users) {
-    registry.add<ops::PutUserPolicy>(
-        [&users](Context& context, const PutUserPolicyRequest& request) -> Result<Void> {
-            TRY(users.put_policy(context.caller, text(request.user_name),
-                                 {text(request.policy_name), text(request.policy_document)}));
-            return Void{};
-        });
-    registry.add<ops::GetUserPolicy>(
-        [&users](Context& context, const GetUserPolicyRequest& request) {
-            return get_policy(users, context, request);
-        });
-    registry.add<ops::DeleteUserPolicy>(
-        [&users](Context& context, const DeleteUserPolicyRequest& request) -> Result<Void> {
-            TRY(users.remove_policy(context.caller, text(request.user_name),
-                                    text(request.policy_name)));
-            return Void{};
-        });
-    registry.add<ops::ListUserPolicies>(
-        [&users](Context& context, const ListUserPoliciesRequest& request) {
-            return list_policies(users, context, request);
-        });
 }
 
 void add_key_handlers(Registry& registry, control::Users& users) {
@@ -203,7 +146,6 @@ void add_user_handlers(Registry& registry, Services services) {
             TRY(users.remove(context.caller, text(request.user_name)));
             return Void{};
         });
-    add_policy_handlers(registry, users);
     add_key_handlers(registry, users);
 }
 

@@ -140,7 +140,8 @@ bool writes_slot(const io::Op& op) {
 
 }  // namespace
 
-TEST_CASE("D2: the journal's room is used again, many times over, and nothing is lost") {
+TEST_CASE("D2: the journal's room is used again, many times over, and nothing is lost" *
+          doctest::test_suite("slow")) {
     Setup s;
     s.store->context.geometry.journal_bytes = 8 << 10;
     s.close();

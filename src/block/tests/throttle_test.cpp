@@ -140,7 +140,7 @@ TEST_CASE("another limit counts at once, for what waits too") {
     throttle.change(operations(10));
     check_between(load.in(10s), 99, 112);
     throttle.change({});
-    CHECK(load.in(1s) > 100'000);
+    CHECK(load.in(100ms) > 10'000);
     CHECK(throttle.waiting() == 0);
 }
 

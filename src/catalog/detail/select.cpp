@@ -92,6 +92,20 @@ Statement Conditions::select(std::string_view columns, std::string_view table,
     return Statement{std::move(sql), std::move(params_)};
 }
 
+namespace {
+
+// Which rows, of which region, of whom: what is asked of everything that an account has there.
+template <class Query>
+Conditions of_owner(const Query& query) {
+    Conditions where;
+    where.any_of("id", query.ids);
+    where.text("region", query.region);
+    where.any_of("owner", query.owners);
+    return where;
+}
+
+}  // namespace
+
 Conditions conditions(const AccountQuery& query) {
     Conditions where;
     where.any_of("id", query.ids);
@@ -118,11 +132,17 @@ Statement one_of(std::string_view before, const std::vector<T>& values, std::str
     return statement;
 }
 
+// What has a link of this kind to one of these.
+template <class T>
+Statement linked_to_one_of(std::string_view kind, const std::vector<T>& targets) {
+    return one_of(
+        "id IN (SELECT source FROM links WHERE kind = '" + std::string(kind) + "' AND target IN ",
+        targets, ")");
+}
+
 // DI-2
 std::vector<Statement> either_owner(const ImageQuery& query) {
-    std::vector<Statement> either{
-        one_of("id IN (SELECT source FROM links WHERE kind = 'image.owner_alias' AND target IN ",
-               query.owner_aliases, ")")};
+    std::vector<Statement> either{linked_to_one_of("image.owner_alias", query.owner_aliases)};
     if (!query.owners.empty()) {
         either.push_back(one_of("owner IN ", query.owners, ""));
     }
@@ -132,8 +152,7 @@ std::vector<Statement> either_owner(const ImageQuery& query) {
 constexpr std::string_view kPublicSnapshot =
     "id IN (SELECT source FROM links WHERE kind = 'snapshot.volume_group' AND target = 'all')";
 
-constexpr std::string_view kThrough =
-    "id IN (SELECT source FROM links WHERE kind = 'image.launch_organization' AND target IN ";
+constexpr std::string_view kThrough = "image.launch_organization";
 
 // DI-3, SNP-13. `kind` is of the links to accounts, `everybody` what is true of a public one.
 template <class Query>
@@ -141,13 +160,11 @@ std::vector<Statement> either_permission(const Query& query, std::string_view ki
                                          std::string_view everybody) {
     std::vector<Statement> either;
     if (!query.shared_with.empty()) {
-        either.push_back(one_of("id IN (SELECT source FROM links WHERE kind = '" +
-                                    std::string(kind) + "' AND target IN ",
-                                query.shared_with, ")"));
+        either.push_back(linked_to_one_of(kind, query.shared_with));
     }
     if constexpr (requires { query.shared_with_organizations; }) {
         if (!query.shared_with_organizations.empty()) {
-            either.push_back(one_of(kThrough, query.shared_with_organizations, ")"));
+            either.push_back(linked_to_one_of(kThrough, query.shared_with_organizations));
         }
     }
     if (query.or_shared_with_all) {
@@ -166,7 +183,7 @@ void add_visible(Conditions& where, const std::optional<model::AccountId>& accou
                                   {std::string(everybody), {}},
                                   {std::string(kLinked), {std::string(kind), account->str()}}};
     if (!through.empty()) {
-        either.push_back(one_of(kThrough, through, ")"));
+        either.push_back(linked_to_one_of(kThrough, through));
     }
     where.either(either);
 }
@@ -197,10 +214,7 @@ Conditions conditions(const ImageQuery& query) {
 }
 
 Conditions conditions(const SnapshotQuery& query) {
-    Conditions where;
-    where.any_of("id", query.ids);
-    where.text("region", query.region);
-    where.any_of("owner", query.owners);
+    Conditions where = of_owner(query);
     where.any_of("state", query.states);
     where.any_of("volume", query.volumes);
     where.equal("content", query.content);
@@ -212,15 +226,10 @@ Conditions conditions(const SnapshotQuery& query) {
 }
 
 Conditions conditions(const VolumeQuery& query) {
-    Conditions where;
-    where.any_of("id", query.ids);
-    where.text("region", query.region);
-    where.any_of("owner", query.owners);
+    Conditions where = of_owner(query);
     where.any_of("state", query.states);
     if (!query.attached_to.empty()) {
-        where.either(
-            {one_of("id IN (SELECT source FROM links WHERE kind = 'volume.instance' AND target IN ",
-                    query.attached_to, ")")});
+        where.either({linked_to_one_of("volume.instance", query.attached_to)});
     }
     where.any_of("snapshot", query.snapshots);
     where.equal("base_content", query.base_content);
@@ -230,10 +239,7 @@ Conditions conditions(const VolumeQuery& query) {
 }
 
 Conditions conditions(const InstanceQuery& query) {
-    Conditions where;
-    where.any_of("id", query.ids);
-    where.text("region", query.region);
-    where.any_of("owner", query.owners);
+    Conditions where = of_owner(query);
     where.any_of("state", query.states);
     where.any_of("reservation", query.reservations);
     where.any_of("image", query.images);
@@ -245,20 +251,14 @@ Conditions conditions(const InstanceQuery& query) {
 }
 
 Conditions conditions(const ReplaceRootTaskQuery& query) {
-    Conditions where;
-    where.any_of("id", query.ids);
-    where.text("region", query.region);
-    where.any_of("owner", query.owners);
+    Conditions where = of_owner(query);
     where.equal("instance", query.instance);
     where.any_of("state", query.states);
     return where;
 }
 
 Conditions conditions(const KeyPairQuery& query) {
-    Conditions where;
-    where.any_of("id", query.ids);
-    where.text("region", query.region);
-    where.any_of("owner", query.owners);
+    Conditions where = of_owner(query);
     where.any_of("name", query.names);
     where.tags(query.tags);
     return where;
@@ -272,10 +272,7 @@ Conditions conditions(const RegionSettingsQuery& query) {
 }
 
 Conditions conditions(const LaunchTemplateQuery& query) {
-    Conditions where;
-    where.any_of("id", query.ids);
-    where.text("region", query.region);
-    where.any_of("owner", query.owners);
+    Conditions where = of_owner(query);
     where.any_of("name", query.names);
     return where;
 }
@@ -312,28 +309,19 @@ Conditions conditions(const InstanceProfileQuery& query) {
 }
 
 Conditions conditions(const VpcQuery& query) {
-    Conditions where;
-    where.any_of("id", query.ids);
-    where.text("region", query.region);
-    where.any_of("owner", query.owners);
+    Conditions where = of_owner(query);
     where.equal("is_default", query.is_default);
     return where;
 }
 
 Conditions conditions(const SubnetQuery& query) {
-    Conditions where;
-    where.any_of("id", query.ids);
-    where.text("region", query.region);
-    where.any_of("owner", query.owners);
+    Conditions where = of_owner(query);
     where.equal("vpc", query.vpc);
     return where;
 }
 
 Conditions conditions(const SecurityGroupQuery& query) {
-    Conditions where;
-    where.any_of("id", query.ids);
-    where.text("region", query.region);
-    where.any_of("owner", query.owners);
+    Conditions where = of_owner(query);
     where.equal("vpc", query.vpc);
     where.any_of("name", query.names);
     return where;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "control/sparse_copy.h"
 #include "control/tests/test_service.h"
 #include "util/fs.h"
 
@@ -37,7 +38,7 @@ void restore(const Backup& backup, const std::string& directory) {
     }
     CHECK(backup.files().back() == "catalog.sqlite");
     for (const std::string& path : backup.files()) {
-        REQUIRE(fs::copy_file(backup.directory() + "/" + path, directory + "/" + path));
+        REQUIRE(copy_sparse(backup.directory() + "/" + path, directory + "/" + path));
     }
 }
 

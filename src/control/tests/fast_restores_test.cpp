@@ -81,11 +81,6 @@ std::string code_of(const FastRestoreOutcome& outcome) {
     return outcome.refused[0].zones[0].code;
 }
 
-template <class T>
-std::string code_of(const Result<T>& result) {
-    return result ? "" : result.error().api_code();
-}
-
 }  // namespace
 
 TEST_CASE("FS-1: fast restores are enabled by snapshot and zone, again in vain, and disabled") {

@@ -6,6 +6,7 @@
 
 #include "catalog/tests/backends.h"
 #include "control/images.h"
+#include "control/tests/codes.h"
 
 namespace kiln::control::testing {
 
@@ -102,10 +103,5 @@ class ImageWorld {
     Quotas quotas = kDefaultQuotas;
     Images images{*store, clock, *rng, space, quotas};
 };
-
-template <class T>
-std::string code_of(const Result<T>& status) {
-    return status ? std::string() : status.error().api_code();
-}
 
 }  // namespace kiln::control::testing

@@ -153,7 +153,8 @@ TEST_CASE("S73: a thousand snapshots of a volume, the newest 64 not stored, over
     lineage.check_samples(service);
 }
 
-TEST_CASE("S73: of a long chain that is stored at once only the newest layers are kept") {
+TEST_CASE("S73: of a long chain that is stored at once only the newest layers are kept" *
+          doctest::test_suite("slow")) {
     constexpr unsigned kCuts = 180;
     std::atomic<std::size_t> most = 0;  // as it became rooted, before layers are merged
     TempDir dir;

@@ -42,6 +42,16 @@ TEST_CASE("IAM-8: dates in the forms that IAM takes") {
     }
 }
 
+TEST_CASE("IAM-8: what is no finite number is compared with nothing") {
+    CHECK(parse_identity_policy(document_when(R"("NumericLessThan":{"ec2:VolumeSize":"1.5"})")));
+    for (const char* text : {"nan", "-nan", "inf", "infinity", "-inf", "1e999", "0x10", "8 "}) {
+        CAPTURE(text);
+        const std::string refusal =
+            value_refusal(std::string(R"("NumericLessThan":{"ec2:VolumeSize":")") + text + R"("})");
+        CHECK(refusal.find("is no number") != refusal.npos);
+    }
+}
+
 TEST_CASE("IAM-8: operators of dates, over the time of the call and that of its keys") {
     struct Case {
         const char* condition;

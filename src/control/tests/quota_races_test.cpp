@@ -9,8 +9,7 @@
 #include "compute/fake/fake_guest_networks.h"
 #include "control/create_image.h"
 #include "control/key_pairs.h"
-#include "control/tests/test_service.h"
-#include "control/volumes.h"
+#include "control/tests/quota_support.h"
 
 using namespace kiln;
 using namespace kiln::control;
@@ -19,26 +18,7 @@ using model::ImageState, model::InstanceState;
 
 namespace {
 
-template <class T>
-std::string code(const Result<T>& result) {
-    return result ? std::string() : result.error().api_code();
-}
-
-struct World {
-    World() {
-        service.recover();
-        service.settings.quotas = kNoQuotas;
-    }
-
-    void allow(Quota quota, std::uint32_t most) {
-        service.settings.quotas = service.settings.quotas.with(quota, most);
-    }
-    std::string create(std::uint32_t gib) {
-        CreateVolumeInput input;
-        input.availability_zone = "us-east-1a";
-        input.ebs.volume_size_gib = gib;
-        return code(requests.create(kAlice, input));
-    }
+struct World : QuotaWorld {
     // How many of the requests that eight threads make, each 3, were let in; the others were
     // refused with this code.
     unsigned race(const std::string& refusal, const std::function<std::string(unsigned)>& request) {
@@ -60,10 +40,6 @@ struct World {
         CHECK(others == 0);
         return let_in;
     }
-
-    TempDir directory;
-    TestService service{directory.path()};
-    Volumes requests{*service.parts, *service.volumes, [] {}};
 };
 
 struct ClosedSockets final : GuestSockets {
@@ -99,7 +75,7 @@ TEST_CASE("QT-4: of requests that race as many are let in as there are places") 
     const auto snapshot = [&](unsigned n) {
         CreateSnapshotInput input;
         input.volume_id = volumes[n];
-        return code(service.snapshots->create(kAlice, input));
+        return code_of(service.snapshots->create(kAlice, input));
     };
     CHECK(world.race("SnapshotLimitExceeded", snapshot) == 8);
     const auto rows =
@@ -117,7 +93,7 @@ TEST_CASE("QT-4: of requests that race as many are let in as there are places") 
         input.block_device_mappings.resize(1);
         input.block_device_mappings[0].device_name = "/dev/xvda";
         input.block_device_mappings[0].ebs.emplace().snapshot_id = rows->front().id;
-        return code(Images(*service.parts).register_image(kAlice, input));
+        return code_of(Images(*service.parts).register_image(kAlice, input));
     };
     CHECK(world.race("ResourceLimitExceeded", image) == 4);
 
@@ -127,7 +103,7 @@ TEST_CASE("QT-4: of requests that race as many are let in as there are places") 
         CreateKeyPairInput input;
         input.name = "pair " + std::to_string(n);
         input.type = model::KeyType::ed25519;
-        return code(pairs.create(kAlice, input));
+        return code_of(pairs.create(kAlice, input));
     };
     CHECK(world.race("KeyPairLimitExceeded", pair) == 3);
 }

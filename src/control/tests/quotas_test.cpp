@@ -9,8 +9,7 @@
 #include "control/public_parameters.h"
 #include "control/snapshot_copies.h"
 #include "control/snapshot_uploads.h"
-#include "control/tests/test_service.h"
-#include "control/volumes.h"
+#include "control/tests/quota_support.h"
 
 using namespace kiln;
 using namespace kiln::control;
@@ -19,23 +18,10 @@ using model::ImageState, model::InstanceState, model::SnapshotState, model::Volu
 
 namespace {
 
-template <class T>
-std::string code(const Result<T>& result) {
-    return result ? std::string() : result.error().api_code();
-}
-
-struct World {
-    World() {
-        service.recover();
-        service.settings.quotas = kNoQuotas;
-    }
-
-    void allow(Quota quota, std::uint32_t most) {
-        service.settings.quotas = service.settings.quotas.with(quota, most);
-    }
+struct World : QuotaWorld {
     // The code with which `check` refuses, in a transaction of its own.
     std::string asked(const std::function<Status(catalog::Transaction&)>& check) {
-        return code(service.store->read(check));
+        return code_of(service.store->read(check));
     }
     void add_image(ImageState state, bool everybody = false, const Caller& owner = kAlice) {
         model::Image image;
@@ -68,17 +54,7 @@ struct World {
         });
         return found ? std::to_string(*found) : found.error().api_code();
     }
-    std::string create(std::uint32_t gib, VolumeType type = VolumeType::gp2, bool dry_run = false) {
-        CreateVolumeInput input;
-        input.availability_zone = "us-east-1a";
-        input.ebs.volume_size_gib = gib;
-        input.ebs.volume_type = type;
-        input.dry_run = dry_run;
-        return code(requests.create(kAlice, input));
-    }
-    TempDir directory;
-    TestService service{directory.path()};
-    Volumes requests{*service.parts, *service.volumes, [] {}};
+
     SnapshotUploads uploads{*service.parts, [] {}};
 };
 
@@ -138,10 +114,10 @@ TEST_CASE("QT-3: public images count among the images and by themselves") {
 TEST_CASE("LP-6 QT-5: beyond the quota an image is shared no further, but shared less") {
     const Quotas quotas = kNoQuotas.with(Quota::image_shares, 2);
     CHECK(check_share_quota(quotas, 0, 2));
-    CHECK(code(check_share_quota(quotas, 2, 3)) == "ResourceLimitExceeded");
+    CHECK(code_of(check_share_quota(quotas, 2, 3)) == "ResourceLimitExceeded");
     CHECK(check_share_quota(quotas, 9, 8));
     CHECK(check_share_quota(quotas, 9, 9));
-    CHECK(code(check_share_quota(quotas, 9, 10)) == "ResourceLimitExceeded");
+    CHECK(code_of(check_share_quota(quotas, 9, 10)) == "ResourceLimitExceeded");
     CHECK(check_share_quota(kNoQuotas, 0, 100'000));
 }
 
@@ -155,23 +131,23 @@ TEST_CASE("QT-3: snapshots count until they are deleted; copies and uploads coun
     CopySnapshotInput copy;
     copy.source_region = kAlice.region;
     copy.source_snapshot_id = first;
-    CHECK(code(copies.copy(kAlice, copy)) == "");
+    CHECK(code_of(copies.copy(kAlice, copy)) == "");
     StartSnapshotInput upload;
     upload.volume_size_gib = 1;
     const auto started = world.uploads.start(kAlice, upload);
     REQUIRE(started);
-    CHECK(code(copies.copy(kAlice, copy)) == "SnapshotLimitExceeded");
+    CHECK(code_of(copies.copy(kAlice, copy)) == "SnapshotLimitExceeded");
     copy.dry_run = true;
-    CHECK(code(copies.copy(kAlice, copy)) == "SnapshotLimitExceeded");
-    CHECK(code(world.uploads.start(kAlice, upload)) == "ServiceQuotaExceededException");
+    CHECK(code_of(copies.copy(kAlice, copy)) == "SnapshotLimitExceeded");
+    CHECK(code_of(world.uploads.start(kAlice, upload)) == "ServiceQuotaExceededException");
     CreateSnapshotInput more;
     more.volume_id = volume;
-    CHECK(code(service.snapshots->create(kAlice, more)) == "SnapshotLimitExceeded");
+    CHECK(code_of(service.snapshots->create(kAlice, more)) == "SnapshotLimitExceeded");
     // The row of a pending one stays until its upload has ended; its place does not wait for that.
     REQUIRE(service.snapshots->remove(kAlice, started->snapshot.id, false));
     CHECK(service.row(started->snapshot.id).state == SnapshotState::deleted);
-    CHECK(code(copies.copy(kAlice, copy)) == "DryRunOperation");
-    CHECK(code(service.snapshots->create(kAlice, more)) == "");
+    CHECK(code_of(copies.copy(kAlice, copy)) == "DryRunOperation");
+    CHECK(code_of(service.snapshots->create(kAlice, more)) == "");
 }
 
 TEST_CASE("QT-3: uploads of an account in a region, as long as they are pending") {
@@ -180,7 +156,7 @@ TEST_CASE("QT-3: uploads of an account in a region, as long as they are pending"
     StartSnapshotInput upload;
     upload.volume_size_gib = 1;
     const auto start = [&](const Caller& caller = kAlice) {
-        return code(world.uploads.start(caller, upload));
+        return code_of(world.uploads.start(caller, upload));
     };
     const auto first = world.uploads.start(kAlice, upload);
     REQUIRE(first);
@@ -307,7 +283,7 @@ TEST_CASE("QT-6: the volumes of all instances of a launch are counted") {
 TEST_CASE("LT-11 KP-5 QT-1: templates, their versions and key pairs") {
     model::LaunchTemplate of;
     of.version_count = 10'000;
-    CHECK(code(check_version_quota(kDefaultQuotas, of)) == "MaxTemplateVersionLimitExceeded");
+    CHECK(code_of(check_version_quota(kDefaultQuotas, of)) == "MaxTemplateVersionLimitExceeded");
     CHECK(check_version_quota(kNoQuotas, of));
     CHECK(check_version_quota(kDefaultQuotas.with(Quota::template_versions, 10'001), of));
     World world;

@@ -12,11 +12,6 @@ using model::SnapshotState;
 
 namespace {
 
-template <class T>
-std::string code(const Result<T>& result) {
-    return result ? std::string() : result.error().api_code();
-}
-
 std::vector<std::string> ids(const Result<Page<SnapshotView>>& page) {
     REQUIRE_MESSAGE(page, (page ? "" : page.error().to_string()));
     std::vector<std::string> out;
@@ -163,20 +158,20 @@ TEST_CASE("SNP-8: the snapshots of an instance share set and start time, in the 
     CHECK((*less)[0].snapshot.volume_id == data);
 
     input.exclude_data_volumes = {other, data};
-    CHECK(code(service.snapshots->create_set(kAlice, input)) == "InvalidParameterCombination");
+    CHECK(code_of(service.snapshots->create_set(kAlice, input)) == "InvalidParameterCombination");
     input.exclude_boot_volume = false;
     input.exclude_data_volumes = {root};
-    CHECK(code(service.snapshots->create_set(kAlice, input)) == "InvalidParameterValue");
+    CHECK(code_of(service.snapshots->create_set(kAlice, input)) == "InvalidParameterValue");
     input.exclude_data_volumes = {service.add_volume()};
-    CHECK(code(service.snapshots->create_set(kAlice, input)) == "InvalidParameterValue");
+    CHECK(code_of(service.snapshots->create_set(kAlice, input)) == "InvalidParameterValue");
     input.exclude_data_volumes = {model::VolumeId("vol-00000000000000001")};
-    CHECK(code(service.snapshots->create_set(kAlice, input)) == "InvalidVolume.NotFound");
+    CHECK(code_of(service.snapshots->create_set(kAlice, input)) == "InvalidVolume.NotFound");
     input.exclude_data_volumes.assign(41, data);
-    CHECK(code(service.snapshots->create_set(kAlice, input)) == "InvalidParameterValue");
-    CHECK(code(service.snapshots->create_set(kBob, input)) == "InvalidInstanceID.NotFound");
+    CHECK(code_of(service.snapshots->create_set(kAlice, input)) == "InvalidParameterValue");
+    CHECK(code_of(service.snapshots->create_set(kBob, input)) == "InvalidInstanceID.NotFound");
     input.exclude_data_volumes.clear();
     input.instance_id = add_instance(service, {}, model::InstanceState::pending);
-    CHECK(code(service.snapshots->create_set(kAlice, input)) == "IncorrectInstanceState");
+    CHECK(code_of(service.snapshots->create_set(kAlice, input)) == "IncorrectInstanceState");
 }
 
 TEST_CASE("SNP-10 ERR-3 TAG-5: bad requests change nothing") {
@@ -188,21 +183,21 @@ TEST_CASE("SNP-10 ERR-3 TAG-5: bad requests change nothing") {
     CreateSnapshotInput input;
     input.volume_id = volume;
     input.dry_run = true;
-    CHECK(code(service.snapshots->create(kAlice, input)) == "DryRunOperation");
-    CHECK(code(service.snapshots->create(kBob, input)) == "InvalidVolume.NotFound");
+    CHECK(code_of(service.snapshots->create(kAlice, input)) == "DryRunOperation");
+    CHECK(code_of(service.snapshots->create(kBob, input)) == "InvalidVolume.NotFound");
     input.dry_run = false;
     input.description.assign(256, 'x');
-    CHECK(code(service.snapshots->create(kAlice, input)) == "InvalidParameterValue");
+    CHECK(code_of(service.snapshots->create(kAlice, input)) == "InvalidParameterValue");
     input.description.clear();
     input.tags = {{"volume", {{"a", "b"}}}};
-    CHECK(code(service.snapshots->create(kAlice, input)) == "InvalidParameterValue");
+    CHECK(code_of(service.snapshots->create(kAlice, input)) == "InvalidParameterValue");
     REQUIRE(service.store->run([&](catalog::Transaction& tx) -> Status {
         model::Volume changed = before;
         changed.state = model::VolumeState::creating;
         return tx.volumes().update(changed);
     }));
     input.tags.clear();
-    CHECK(code(service.snapshots->create(kAlice, input)) == "IncorrectState");
+    CHECK(code_of(service.snapshots->create(kAlice, input)) == "IncorrectState");
     CHECK(service.row(volume).active_layer == before.active_layer);
     CHECK(service.contents() == 0);
     CHECK(ids(service.snapshots->describe(kAlice, {})).empty());
@@ -246,7 +241,7 @@ TEST_CASE("SNP-13 IDL-2 PAG-5 PAG-7: what DescribeSnapshots shows") {
     CHECK(count({}, {kAlice.account.str()}) == 7);
     DescribeSnapshotsInput bad;
     bad.owners = {"me"};
-    CHECK(code(service.snapshots->describe(kAlice, bad)) == "InvalidUserID.Malformed");
+    CHECK(code_of(service.snapshots->describe(kAlice, bad)) == "InvalidUserID.Malformed");
 
     DescribeSnapshotsInput paged;
     paged.page.max_results = 5;
@@ -265,7 +260,7 @@ TEST_CASE("SNP-13 IDL-2 PAG-5 PAG-7: what DescribeSnapshots shows") {
         return std::pair(created(b), b) < std::pair(created(a), a);
     }));
     paged.page.max_results = 4;
-    CHECK(code(service.snapshots->describe(kAlice, paged)) == "InvalidParameterValue");
+    CHECK(code_of(service.snapshots->describe(kAlice, paged)) == "InvalidParameterValue");
 }
 
 TEST_CASE("SNP-14: every filter selects by its attribute") {
@@ -303,7 +298,7 @@ TEST_CASE("SNP-14: every filter selects by its attribute") {
     CHECK(found("transfer-type", "standard").empty());
     DescribeSnapshotsInput unknown;
     unknown.filters = {{"colour", {"red"}}};
-    CHECK(code(service.snapshots->describe(kAlice, unknown)) == "InvalidParameterValue");
+    CHECK(code_of(service.snapshots->describe(kAlice, unknown)) == "InvalidParameterValue");
 }
 
 TEST_CASE("SNP-20 SNP-21: an image keeps its snapshot; what stands on a snapshot outlives it") {
@@ -326,7 +321,7 @@ TEST_CASE("SNP-20 SNP-21: an image keeps its snapshot; what stands on a snapshot
     const auto image_id = Images(*service.parts).register_image(kAlice, image);
     REQUIRE_MESSAGE(image_id, (image_id ? "" : image_id.error().to_string()));
     const Status refused = service.snapshots->remove(kAlice, snapshot, false);
-    CHECK(code(refused) == "InvalidSnapshot.InUse");
+    CHECK(code_of(refused) == "InvalidSnapshot.InUse");
     CHECK(refused.error().message() ==
           "The snapshot " + snapshot.str() + " is currently in use by " + image_id->str());
     REQUIRE(service.store->run([&](catalog::Transaction& tx) -> Status {
@@ -335,10 +330,11 @@ TEST_CASE("SNP-20 SNP-21: an image keeps its snapshot; what stands on a snapshot
         return tx.images().update(row);
     }));
     const auto copy = service.add_volume(1, content);
-    CHECK(code(service.snapshots->remove(kBob, snapshot, false)) == "InvalidSnapshot.NotFound");
-    CHECK(code(service.snapshots->remove(kAlice, snapshot, true)) == "DryRunOperation");
+    CHECK(code_of(service.snapshots->remove(kBob, snapshot, false)) == "InvalidSnapshot.NotFound");
+    CHECK(code_of(service.snapshots->remove(kAlice, snapshot, true)) == "DryRunOperation");
     REQUIRE(service.snapshots->remove(kAlice, snapshot, false));
-    CHECK(code(service.snapshots->remove(kAlice, snapshot, false)) == "InvalidSnapshot.NotFound");
+    CHECK(code_of(service.snapshots->remove(kAlice, snapshot, false)) ==
+          "InvalidSnapshot.NotFound");
 
     service.start_jobs();
     service.open(copy);
@@ -369,11 +365,11 @@ TEST_CASE("D8 SNP-9 SNP-12 SNP-22 RI-3: a long chain keeps snapshots pending unt
     CHECK(service.row(made[2]).progress_percent == 99);
     CreateSnapshotInput input;
     input.volume_id = volume;
-    CHECK(code(service.snapshots->create(kAlice, input)) == "ConcurrentSnapshotLimitExceeded");
+    CHECK(code_of(service.snapshots->create(kAlice, input)) == "ConcurrentSnapshotLimitExceeded");
 
     const auto refusal = service.store->read(
         [&](catalog::Transaction& tx) { return find_readable_snapshot(tx, kAlice, made[6]); });
-    CHECK(code(refusal) == "IncorrectState");
+    CHECK(code_of(refusal) == "IncorrectState");
     CHECK(refusal.error().message() == "Snapshot is in invalid state - pending");
     RegisterImageInput image;
     image.name = "image";
@@ -382,7 +378,7 @@ TEST_CASE("D8 SNP-9 SNP-12 SNP-22 RI-3: a long chain keeps snapshots pending unt
     image.block_device_mappings.resize(1);
     image.block_device_mappings[0].device_name = "/dev/xvda";
     image.block_device_mappings[0].ebs.emplace().snapshot_id = made[6];
-    CHECK(code(Images(*service.parts).register_image(kAlice, image)) == "IncorrectState");
+    CHECK(code_of(Images(*service.parts).register_image(kAlice, image)) == "IncorrectState");
 
     // SNP-22: a pending one may go; its bytes stay below those of the later ones.
     REQUIRE(service.snapshots->remove(kAlice, made[3], false));

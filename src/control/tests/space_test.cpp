@@ -15,11 +15,6 @@ using namespace kiln::control::testing;
 
 namespace {
 
-template <class T>
-std::string code(const Result<T>& result) {
-    return result ? std::string() : result.error().api_code();
-}
-
 struct World {
     TempDir dir;
     TestService service{dir.path()};
@@ -96,7 +91,7 @@ TEST_CASE("SPC-1: without room nothing new is begun, and nothing half made stays
 
     CreateSnapshotInput again;
     again.volume_id = volume;
-    CHECK(code(service.snapshots->create(kAlice, again)) == "InsufficientVolumeCapacity");
+    CHECK(code_of(service.snapshots->create(kAlice, again)) == "InsufficientVolumeCapacity");
     RegisterImageInput image;
     image.name = "late";
     image.architecture = model::Architecture::x86_64;
@@ -106,17 +101,17 @@ TEST_CASE("SPC-1: without room nothing new is begun, and nothing half made stays
     root.device_name = "/dev/xvda";
     root.ebs.emplace().snapshot_id = snapshot;
     image.block_device_mappings = {root};
-    CHECK(code(Images(*service.parts).register_image(kAlice, image)) ==
+    CHECK(code_of(Images(*service.parts).register_image(kAlice, image)) ==
           "InsufficientVolumeCapacity");
     ImportInput import;
     import.size_bytes = 1 << 20;
     import.image = image;
-    CHECK(code(Imports(*service.parts, [] {}).begin(kAlice, import)) ==
+    CHECK(code_of(Imports(*service.parts, [] {}).begin(kAlice, import)) ==
           "InsufficientVolumeCapacity");
     CreateVolumeInput fresh;
     fresh.availability_zone = "us-east-1a";
     fresh.ebs.volume_size_gib = 1;
-    CHECK(code(Volumes(*service.parts, *service.volumes, [] {}).create(kAlice, fresh)) ==
+    CHECK(code_of(Volumes(*service.parts, *service.volumes, [] {}).create(kAlice, fresh)) ==
           "InsufficientVolumeCapacity");
 
     CHECK(service.contents() == contents);
@@ -141,7 +136,7 @@ TEST_CASE("SPC-1: an import that meets the reserve ends with the same refusal an
     world.leave(5 * kGiB + (1 << 20));  // another wrote meanwhile
     const Bytes piece(1 << 20, 7);
     CHECK((*import)->write(piece));
-    CHECK(code((*import)->write(piece)) == "InsufficientVolumeCapacity");
+    CHECK(code_of((*import)->write(piece)) == "InsufficientVolumeCapacity");
     import->reset();
     service.wait_until([&] { return service.engine->list_layers()->empty(); },
                        "the layer of the import goes");

@@ -22,6 +22,7 @@
 #include "control/imports.h"
 #include "control/scrub.h"
 #include "control/snapshots.h"
+#include "control/tests/codes.h"
 #include "io/tests/support.h"
 
 namespace kiln::control::testing {

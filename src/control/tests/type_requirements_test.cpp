@@ -41,6 +41,7 @@ void check_leaves(const TypeRequirements& wanted, F is_so) {
             right.insert(name);
         }
     }
+    CHECK_FALSE(right.empty());
     CHECK(found(wanted) == right);
 }
 

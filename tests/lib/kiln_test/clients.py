@@ -25,7 +25,7 @@ class AwsError(Exception):
         super().__init__(stderr.strip())
 
 
-def boto3_client(service, endpoint, access_key, secret_key, region):
+def boto3_client(service, endpoint, access_key, secret_key, region, session_token=None):
     """No retries: a test sees the first answer. Nothing is read from the user's own configuration."""
     config = botocore.config.Config(
         retries={"total_max_attempts": 1, "mode": "standard"}, connect_timeout=5, read_timeout=60, proxies={}
@@ -37,6 +37,7 @@ def boto3_client(service, endpoint, access_key, secret_key, region):
         endpoint_url=endpoint,
         aws_access_key_id=access_key,
         aws_secret_access_key=secret_key,
+        aws_session_token=session_token,
         config=config,
     )
 

@@ -9,6 +9,7 @@ removes the directory; when a test failed, the runner first prints the ends of t
 """
 
 import configparser
+import functools
 import json
 import os
 import select
@@ -127,9 +128,14 @@ class Kiln:
         """Another account, made by the daemon's administrator."""
         return Account(self, json.loads(self.run("account", "create", "--name", name, *arguments, "--json").stdout))
 
-    def client(self, service, region=None, access_key=None, secret_key=None):
+    @functools.cached_property
+    def number(self):
+        """The number of the account that the daemon made first."""
+        return self.client("sts").get_caller_identity()["Account"]
+
+    def client(self, service, region=None, access_key=None, secret_key=None, session_token=None):
         """A boto3 client of this daemon."""
-        return clients.boto3_client(service, self.endpoint, *self._keys(access_key, secret_key), region or self.region)
+        return clients.boto3_client(service, self.endpoint, *self._keys(access_key, secret_key), region or self.region, session_token)
 
     def aws(self, *arguments, region=None, access_key=None, secret_key=None):
         """Runs Debian's aws against this daemon; parsed JSON or AwsError."""

@@ -21,6 +21,11 @@ def refusal(call, **parameters):
     raise AssertionError(f"{parameters} was accepted")
 
 
+def refused(call, **parameters):
+    """EC2 refuses the call for want of a permission; returns the message."""
+    return expect("UnauthorizedOperation", call, **parameters)
+
+
 def expect(code, call, **parameters):
     """The call fails with this error code; returns the message."""
     got, message = refusal(call, **parameters)
