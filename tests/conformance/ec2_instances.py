@@ -84,8 +84,15 @@ def test_RUN_15_what_every_instance_has_may_be_asked_for(service):
     made = asked(CreditSpecification={"CpuCredits": "standard"}, **reservation("none"))["Instances"]
     made += asked(CreditSpecification={"CpuCredits": "unlimited"}, **reservation("open"))["Instances"]
     made += asked(Monitoring={"Enabled": False}, HibernationOptions={"Configured": False}, EnclaveOptions={"Enabled": False})["Instances"]
+    # What DescribeInstances shows of one may be said of the next.
+    made += asked(CpuOptions={"CoreCount": 1, "ThreadsPerCore": 2}, MaintenanceOptions={"AutoRecovery": "default"})["Instances"]
+    made += asked(PrivateDnsNameOptions={"HostnameType": "ip-name", "EnableResourceNameDnsARecord": False})["Instances"]
     end(ec2, [instance["InstanceId"] for instance in made])
     for code, wrong in (
+        ("UnsupportedOperation", {"CpuOptions": {"CoreCount": 1, "ThreadsPerCore": 1}}),
+        ("UnsupportedOperation", {"MaintenanceOptions": {"AutoRecovery": "disabled"}}),
+        ("UnsupportedOperation", {"PrivateDnsNameOptions": {"HostnameType": "resource-name"}}),
+        ("UnsupportedOperation", {"PrivateDnsNameOptions": {"EnableResourceNameDnsARecord": True}}),
         ("UnsupportedOperation", reservation("capacity-reservations-only")),
         ("InvalidParameterValue", reservation("closed")),
         ("UnsupportedOperation", {"CapacityReservationSpecification": {"CapacityReservationTarget": {"CapacityReservationId": "cr-01234567890123456"}}}),

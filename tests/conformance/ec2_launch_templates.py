@@ -106,6 +106,9 @@ def test_LT_1_LT_5_what_was_given_is_what_is_shown(service):
     requirements = {"VCpuCount": {"Min": 1, "Max": 4}, "MemoryMiB": {"Min": 512}, "MemoryGiBPerVCpu": {"Min": 0.5}, "CpuManufacturers": ["intel"]}
     other = create(ec2, "requirements", {"InstanceRequirements": requirements})["LaunchTemplateId"]
     assert version(ec2, other)["LaunchTemplateData"] == {"InstanceRequirements": requirements}
+    for action, path in (("DescribeLaunchTemplates", "launchTemplates"), ("DescribeLaunchTemplateVersions", "launchTemplateVersionSet")):
+        name = {"LaunchTemplateName.1" if action == "DescribeLaunchTemplates" else "LaunchTemplateName": "everything"}
+        assert query(service, action, name).texts(f"{path}/item/operator/managed") == ["false"], action
     service.restart()
     ec2 = service.client("ec2")
     assert version(ec2, template["LaunchTemplateId"], 1) == shown

@@ -52,6 +52,54 @@ Status check_credits(const RunInstancesRequest& request) {
     return ok();
 }
 
+// RUN-15: the processors that instances of the type have, in the one form the type has.
+Status check_processors(const RunInstancesRequest& request) {
+    if (!request.cpu_options) {
+        return ok();
+    }
+    const CpuOptionsRequest& wanted = *request.cpu_options;
+    const control::InstanceType* const type = control::find_instance_type(
+        request.instance_type.value_or(std::string(control::kDefaultInstanceType)));
+    if (type == nullptr) {
+        return ok();  // the launch refuses the type
+    }
+    const auto off = [](const std::optional<std::string>& text) {
+        return !given(text) || *text == "disabled";
+    };
+    const auto cores = static_cast<std::int32_t>(type->cores);
+    const auto threads = static_cast<std::int32_t>(type->vcpus / type->cores);
+    const bool same = wanted.core_count.value_or(cores) == cores &&
+                      wanted.threads_per_core.value_or(threads) == threads &&
+                      off(wanted.amd_sev_snp) && off(wanted.nested_virtualization);
+    return same ? ok() : Status(not_built("CpuOptions (other than the type's own)"));
+}
+
+// RUN-15: what else every instance has, and no other value of it.
+Status check_fixed_options(const RunInstancesRequest& request) {
+    const auto is = [](const std::optional<std::string>& text, std::string_view fixed) {
+        return !given(text) || *text == fixed;
+    };
+    if (request.maintenance_options && !is(request.maintenance_options->auto_recovery, "default")) {
+        return not_built("MaintenanceOptions.AutoRecovery (other than default)");
+    }
+    if (request.network_performance_options &&
+        !is(request.network_performance_options->bandwidth_weighting, "default")) {
+        return not_built("NetworkPerformanceOptions.BandwidthWeighting (other than default)");
+    }
+    if (!request.private_dns_name_options) {
+        return ok();
+    }
+    const auto& names = *request.private_dns_name_options;
+    if (!is(names.hostname_type, "ip-name")) {
+        return not_built("PrivateDnsNameOptions.HostnameType (other than ip-name)");
+    }
+    if (names.enable_resource_name_dns_a_record.value_or(false) ||
+        names.enable_resource_name_dns_aaaa_record.value_or(false)) {
+        return not_built("PrivateDnsNameOptions.EnableResourceNameDnsARecord and ...AAAARecord");
+    }
+    return ok();
+}
+
 }  // namespace
 
 Status refuse_unbuilt(const RunInstancesRequest& request) {
@@ -67,16 +115,12 @@ Status refuse_unbuilt(const RunInstancesRequest& request) {
          "HibernationOptions"},
         {request.enclave_options && request.enclave_options->enabled.value_or(false),
          "EnclaveOptions"},
-        {request.cpu_options.has_value(), "CpuOptions"},
         {request.ipv6_address_count.value_or(0) != 0 || !request.ipv6_addresses.empty(),
          "Ipv6Address"},
         {!request.license_specifications.empty(), "LicenseSpecification"},
         {!request.elastic_gpu_specification.empty(), "ElasticGpuSpecification"},
         {!request.elastic_inference_accelerators.empty(), "ElasticInferenceAccelerator"},
         {!request.secondary_interfaces.empty(), "SecondaryInterface"},
-        {request.private_dns_name_options.has_value(), "PrivateDnsNameOptions"},
-        {request.maintenance_options.has_value(), "MaintenanceOptions"},
-        {request.network_performance_options.has_value(), "NetworkPerformanceOptions"},
         {request.operator_.has_value(), "Operator"},
         {request.enable_primary_ipv6.value_or(false), "EnablePrimaryIpv6"},
         {given(request.additional_info), "AdditionalInfo"},
@@ -87,6 +131,8 @@ Status refuse_unbuilt(const RunInstancesRequest& request) {
         }
     }
     TRY(check_reservation(request));
+    TRY(check_processors(request));
+    TRY(check_fixed_options(request));
     return check_credits(request);
 }
 
