@@ -13,8 +13,8 @@ constexpr const char* kOfNone[] = {
     "capacity-reservation-id",
     "capacity-reservation-specification.capacity-reservation-preference",
     "capacity-reservation-specification.capacity-reservation-target.capacity-reservation-id",
-    "capacity-reservation-specification.capacity-reservation-target.capacity-reservation-resource-"
-    "group-arn",
+    ("capacity-reservation-specification.capacity-reservation-target.capacity-reservation-resource-"
+     "group-arn"),
     "host-id",
     "instance-lifecycle",
     "ipv6-address",

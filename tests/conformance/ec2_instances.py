@@ -205,6 +205,10 @@ def test_TRM_1_protection_holds_for_the_whole_zone(service):
     beside = launch(ec2, service.image)["Instances"][0]["InstanceId"]
     away = launch(ec2, service.image, Placement={"AvailabilityZone": "us-east-1c"})["Instances"][0]["InstanceId"]
     wait_for(ec2, [safe, beside, away], "running")
+    # WIRE-8: a dry run is told what the request itself would be.
+    assert safe in expect("OperationNotPermitted", ec2.terminate_instances, InstanceIds=[safe, away], DryRun=True)
+    expect("DryRunOperation", ec2.terminate_instances, InstanceIds=[beside], DryRun=True)
+    wait_for(ec2, [safe, beside, away], "running")
     try:
         ec2.terminate_instances(InstanceIds=[safe, beside, away])
         raise AssertionError("a protected instance was terminated")
