@@ -203,7 +203,7 @@ def test_STP_4_attributes_change_one_at_a_time_and_some_only_while_stopped(servi
     assert refusal(change, InstanceId=instance, UserData={"Value": b"x" * 16385})[1] == (
         "User data is limited to 16384 bytes"
     )
-    assert refusal(change, InstanceId=instance, InstanceType={"Value": "t9.huge"})[0] == "InvalidParameterValue"
+    assert refusal(change, InstanceId=instance, InstanceType={"Value": "t9.huge"})[0] == "InvalidInstanceAttributeValue"
     assert refusal(look, InstanceId=instance, Attribute="nonsense")[0] == "InvalidParameterValue"
     ec2.start_instances(InstanceIds=[instance])
     wait_for(ec2, instance, "running")

@@ -150,7 +150,7 @@ def test_VOL_4_VOL_5_a_running_instance_takes_a_volume_and_lets_it_go(service):
         "Invalid value '/dev/sdf' for unixDevice. Attachment point /dev/sdf is already in use",
     )
     assert refusal(ec2.attach_volume, VolumeId=second, InstanceId=instance, Device="nonsense")[0] == "InvalidParameterValue"
-    assert refusal(ec2.delete_volume, VolumeId=volume)[0] == "VolumeInUse"
+    assert refusal(ec2.delete_volume, VolumeId=volume) == ("VolumeInUse", f"Volume {volume} is currently attached to {instance}")
     elsewhere = ec2.create_volume(AvailabilityZone="us-east-1b", Size=1)["VolumeId"]
     assert refusal(ec2.attach_volume, VolumeId=elsewhere, InstanceId=instance, Device="/dev/sdg")[0] == (
         "InvalidVolume.ZoneMismatch"
