@@ -46,7 +46,6 @@ constexpr TypeLimits kLimits[] = {
     {VolumeType::sc1, 125, 16384, 0, 0, 0, false},
     {VolumeType::standard, 1, 1024, 0, 0, 0, false},
 };
-constexpr std::uint32_t kGp3BaselineIops = 3000;
 constexpr std::uint32_t kMinThroughput = 125;
 constexpr std::uint32_t kMaxThroughput = 2000;
 
@@ -71,7 +70,7 @@ Status check_iops(const TypeLimits& limits, std::uint32_t size_gib, std::uint32_
                         limits.min_iops, limits.max_iops));
     }
     // gp3 gives its baseline to any size; the ratio bounds what is asked for above it.
-    const bool baseline = limits.type == VolumeType::gp3 && iops <= kGp3BaselineIops;
+    const bool baseline = limits.type == VolumeType::gp3 && iops <= kGp3Iops;
     if (!baseline && iops > std::uint64_t{limits.max_iops_per_gib} * size_gib) {
         return errors::invalid_parameter_value(
             fmt::format("Iops to volume size ratio of {:.1f} is too high; maximum is {}",
@@ -234,9 +233,16 @@ Status check_volume_limits(VolumeType type, std::uint32_t size_gib, const EbsBlo
         TRY(check_iops(limits, size_gib, *ebs.iops));
     }
     if (ebs.throughput_mibps) {
-        TRY(check_throughput(type, ebs.iops.value_or(kGp3BaselineIops), *ebs.throughput_mibps));
+        TRY(check_throughput(type, ebs.iops.value_or(kGp3Iops), *ebs.throughput_mibps));
     }
     return ok();
+}
+
+void add_default_performance(EbsBlockDevice& ebs) {
+    if (ebs.volume_type == VolumeType::gp3) {
+        ebs.iops = ebs.iops.value_or(kGp3Iops);
+        ebs.throughput_mibps = ebs.throughput_mibps.value_or(kGp3ThroughputMibps);
+    }
 }
 
 Status check_multi_attach(VolumeType type, bool multi_attach) {

@@ -30,6 +30,11 @@ Status check_mapping_list(const model::BlockDeviceMappings& mappings,
 // are the resolved ones.
 Status check_volume_limits(model::VolumeType type, std::uint32_t size_gib,
                            const model::EbsBlockDevice& ebs);
+// BDM-17: what a gp3 volume has for which nothing else is asked.
+inline constexpr std::uint32_t kGp3Iops = 3000;
+inline constexpr std::uint32_t kGp3ThroughputMibps = 125;
+// Puts them in where the type, which is resolved, is gp3.
+void add_default_performance(model::EbsBlockDevice& ebs);
 // VOL-2: of io1 and io2 volumes alone.
 Status check_multi_attach(model::VolumeType type, bool multi_attach);
 

@@ -127,8 +127,9 @@ Status InstanceAttributes::apply_stopped(catalog::Transaction& tx, InstanceView&
     model::Instance& instance = view.instance;
     if (change.instance_type) {
         const InstanceType* type = find_instance_type(*change.instance_type);
-        if (type == nullptr) {  // RUN-2
-            return errors::invalid_parameter_value(
+        if (type == nullptr) {  // STP-4: not what a launch says (RUN-2)
+            return Error::api(
+                Code::invalid_argument, "InvalidInstanceAttributeValue",
                 fmt::format("Invalid value '{}' for InstanceType.", *change.instance_type));
         }
         TRY(check_fit({.architecture = instance.architecture,

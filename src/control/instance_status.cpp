@@ -5,6 +5,7 @@
 
 #include "control/api_errors.h"
 #include "control/instances.h"
+#include "control/volume_health.h"
 
 namespace kiln::control {
 namespace {
@@ -47,6 +48,16 @@ const FilterTable<InstanceStatusView>& instance_status_filters() {
         getters["instance-status.reachability"] = [](const InstanceStatusView& view) {
             return one(model::to_string(view.machine));
         };
+        getters["attached-ebs-status.status"] = [](const InstanceStatusView& view) {
+            return one(summary_of(view.disks));
+        };
+        getters["operator.managed"] = [](const InstanceStatusView&) { return one("false"); };
+        // Nothing is scheduled for an instance, and no other service manages one.
+        for (const char* name :
+             {"event.code", "event.description", "event.instance-event-id", "event.not-after",
+              "event.not-before", "event.not-before-deadline", "operator.principal"}) {
+            getters[name] = [](const InstanceStatusView&) { return std::vector<std::string>(); };
+        }
         getters["system-status.status"] = [](const InstanceStatusView& view) {
             return one(summary_of(view.system));
         };
@@ -73,17 +84,20 @@ std::string_view summary_of(Reachability reachability) {
     }
 }
 
-InstanceStatusView InstanceStatuses::ask(model::Instance instance) {
+InstanceStatusView InstanceStatuses::ask(model::Instance instance, const CutOff& cut_off) {
     InstanceStatusView view;
     view.zone_id = parts_.topology.zone_id(instance.region, instance.availability_zone);
     view.instance = std::move(instance);
     if (view.instance.state == model::InstanceState::pending) {
-        view.system = view.machine = Reachability::initializing;
+        view.system = view.machine = view.disks = Reachability::initializing;
         return view;
     }
     if (view.instance.state != model::InstanceState::running) {
         return view;
     }
+    view.disks = !cut_off                              ? Reachability::insufficient_data
+                 : cut_off->contains(view.instance.id) ? Reachability::failed
+                                                       : Reachability::passed;
     const auto info =
         parts_.hypervisor.query(machine_id(view.instance.id), Deadline::after(kQueryTime));
     if (!info) {
@@ -131,12 +145,14 @@ Result<Page<InstanceStatusView>> InstanceStatuses::describe(const Caller& caller
             tags.insert(all.begin(), all.end());
             return found;
         }));
+    auto away = instances_with_stopped_volume(parts_, Deadline::after(kQueryTime));
+    const CutOff cut_off = away ? CutOff(std::move(*away)) : std::nullopt;
     std::vector<InstanceStatusView> views;
     for (model::Instance& instance : instances) {
         if (!input.all && instance.state != model::InstanceState::running) {
             continue;
         }
-        InstanceStatusView view = ask(std::move(instance));
+        InstanceStatusView view = ask(std::move(instance), cut_off);
         view.tags = tags[view.instance.id.str()];
         if (instance_status_filters().matches(input.filters, view)) {
             views.push_back(std::move(view));

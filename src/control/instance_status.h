@@ -4,6 +4,8 @@
 // blocking.
 #pragma once
 
+#include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -33,6 +35,7 @@ struct InstanceStatusView {
     model::Instance instance;
     Reachability system = Reachability::not_applicable;   // the machine's process answers
     Reachability machine = Reachability::not_applicable;  // and its guest runs
+    Reachability disks = Reachability::not_applicable;    // none of its volumes is stopped (VOL-14)
     std::string zone_id;                                  // empty: its zone has left the topology
     std::vector<model::Tag> tags;                         // for filters
 };
@@ -62,7 +65,9 @@ class InstanceStatuses {
                                                std::uint64_t from);
 
   private:
-    InstanceStatusView ask(model::Instance instance);
+    // The instances a disk of which is away; none when the engine does not say.
+    using CutOff = std::optional<std::set<model::InstanceId>>;
+    InstanceStatusView ask(model::Instance instance, const CutOff& cut_off);
 
     const Parts parts_;
     const InstanceWorker& worker_;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "control/instance_type_offers.h"
+#include "control/volume_plan.h"
 #include "util/strings.h"
 
 namespace kiln::control {
@@ -40,6 +41,7 @@ void add_machine(Getters& getters) {
     };
     getters["hibernation-supported"] = [](const auto&) { return boolean(false); };
     getters["dedicated-hosts-supported"] = [](const auto&) { return boolean(false); };
+    getters["reboot-migration-support"] = [](const auto&) { return Values{"unsupported"}; };
     getters["auto-recovery-supported"] = [](const auto&) { return boolean(false); };
     getters["supported-boot-mode"] = [](const auto& t) { return listed(t.family->boot_modes); };
     getters["supported-root-device-type"] = [](const auto& t) {
@@ -108,6 +110,10 @@ void add_disks(Getters& getters) {
     getters["ebs-info.ebs-optimized-support"] = [](const auto& t) {
         return listed(t.family->ebs_optimized);
     };
+    getters["ebs-info.attachment-limit-type"] = [](const auto&) { return Values{"dedicated"}; };
+    getters["ebs-info.maximum-ebs-attachments"] = [](const auto&) {
+        return Values{std::to_string(kMaxDevices)};
+    };
     getters["ebs-info.encryption-support"] = [](const auto&) { return Values{"unsupported"}; };
     getters["ebs-info.nvme-support"] = [](const auto& t) { return listed(t.family->ebs_nvme); };
     add_ebs_link(getters);
@@ -135,6 +141,9 @@ void add_network(Getters& getters) {
     const auto network = [&](const char* name, auto values_of) {
         getters[std::string("network-info.") + name] = values_of;
     };
+    network("bandwidth-weightings", [](const InstanceType&) { return Values{}; });
+    network("flexible-ena-queues-support",
+            [](const InstanceType&) { return Values{"unsupported"}; });
     network("network-performance",
             [](const InstanceType& t) { return Values{std::string(t.network_performance)}; });
     network("maximum-network-interfaces",

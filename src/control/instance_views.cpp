@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "control/instance_views.h"
 
+#include "control/instance_option_filters.h"
 #include "control/network_filters.h"
 
 namespace kiln::control {
@@ -173,6 +174,7 @@ FilterTable<InstanceView> make_table() {
     add_machine_filters(getters);
     add_launch_filters(getters);
     add_interface_filters(getters);
+    add_option_filters(getters);
     return FilterTable<InstanceView>(
         [](const InstanceView& view) -> const std::vector<model::Tag>& { return view.tags; },
         std::move(getters));
@@ -235,10 +237,13 @@ Result<std::vector<InstanceView>> load_views(catalog::Transaction& tx, const Top
     }
     TRY_ASSIGN(const auto tags, tx.tags().of(caller.account, ids));
     for (InstanceView& view : views) {
+        const auto place_of = [&](const model::Volume& volume) {
+            const std::string& device = model::attachment_to(volume, view.instance.id).device;
+            return std::pair(!model::same_device(device, view.instance.root_device_name), device);
+        };
         std::sort(view.volumes.begin(), view.volumes.end(),
                   [&](const model::Volume& a, const model::Volume& b) {
-                      return model::attachment_to(a, view.instance.id).device <
-                             model::attachment_to(b, view.instance.id).device;
+                      return place_of(a) < place_of(b);
                   });
         if (const auto found = tags.find(view.instance.id.str()); found != tags.end()) {
             view.tags = found->second;

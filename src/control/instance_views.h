@@ -19,7 +19,7 @@ namespace kiln::control {
 
 struct InstanceView {
     model::Instance instance;
-    std::vector<model::Volume> volumes;  // attached, in the order of their devices
+    std::vector<model::Volume> volumes;  // attached: the root, then by device
     std::vector<model::Tag> tags;
     std::map<model::SecurityGroupId, std::string> group_names;  // of its security groups
     std::string zone_id;  // empty: its zone has left the topology

@@ -172,7 +172,7 @@ Result<std::vector<StateChange>> Instances::terminate(const Caller& caller,
             std::set<std::string> protected_zones;
             refusal = protected_error(instances, protected_zones);
             if (input.dry_run) {
-                return errors::dry_run();
+                return refusal ? *refusal : errors::dry_run();  // WIRE-8
             }
             std::vector<StateChange> made;
             for (model::Instance& instance : instances) {

@@ -23,6 +23,14 @@ void add(Getters<View>& getters, std::initializer_list<const char*> names, F val
     }
 }
 
+// Names that find nothing: nothing here has it.
+template <class View>
+void add_of_none(Getters<View>& getters, std::initializer_list<const char*> names) {
+    for (const char* name : names) {
+        getters[name] = [](const View&) { return Values{}; };
+    }
+}
+
 std::string boolean(bool value) {
     return value ? "true" : "false";
 }
@@ -47,6 +55,10 @@ FilterTable<VpcView> make_vpc_table() {
     add<View>(getters, {"owner-id"}, [](const View& view) { return view.vpc.owner_id.str(); });
     add<View>(getters, {"state"}, [](const View&) { return std::string("available"); });
     add<View>(getters, {"vpc-id"}, [](const View& view) { return view.vpc.id.str(); });
+    add_of_none<View>(
+        getters, {"ipv6-cidr-block-association.association-id",
+                  "ipv6-cidr-block-association.ipv6-cidr-block",
+                  "ipv6-cidr-block-association.ipv6-pool", "ipv6-cidr-block-association.state"});
     return FilterTable<View>(tags_of<View>, std::move(getters));
 }
 
@@ -75,6 +87,20 @@ FilterTable<SubnetView> make_subnet_table() {
     });
     add<View>(getters, {"subnet-id"}, [](const View& view) { return view.subnet.id.str(); });
     add<View>(getters, {"vpc-id"}, [](const View& view) { return view.subnet.vpc_id.str(); });
+    add<View>(getters, {"private-dns-name-options-on-launch.hostname-type"},
+              [](const View&) { return std::string("ip-name"); });
+    add<View>(getters,
+              {"private-dns-name-options-on-launch.enable-resource-name-dns-a-record",
+               "private-dns-name-options-on-launch.enable-resource-name-dns-aaaa-record"},
+              [](const View&) { return boolean(false); });
+    getters["outpost-arn"] = [](const View& view) {
+        const std::string& outpost = view.subnet.outpost_arn;
+        return outpost.empty() ? Values{} : Values{outpost};
+    };
+    add_of_none<View>(getters, {"customer-owned-ipv4-pool", "enable-lni-at-device-index",
+                                "ipv6-cidr-block-association.association-id",
+                                "ipv6-cidr-block-association.ipv6-cidr-block",
+                                "ipv6-cidr-block-association.state"});
     return FilterTable<View>(tags_of<View>, std::move(getters));
 }
 
@@ -95,9 +121,15 @@ void add_facts(Getters<View>& getters, const std::string& prefix, Get instance_o
         add_fact<View>(getters, prefix + name, instance_of, value_of);
     };
     fact("addresses.primary", [](const Instance&) { return boolean(true); });
+    fact("addresses.private-dns-name", [](const Instance& i) { return private_dns_name(i); });
     fact("addresses.private-ip-address", [](const Instance& i) { return i.private_ip; });
-    fact("addresses.association.public-ip", [](const Instance& i) { return i.public_ip; });
-    fact("association.public-ip", [](const Instance& i) { return i.public_ip; });
+    const auto owner_of_public_ip = [](const Instance& i) {
+        return i.public_ip.empty() ? std::string() : std::string("amazon");
+    };
+    for (const std::string part : {"addresses.association.", "association."}) {
+        fact(part + "public-ip", [](const Instance& i) { return i.public_ip; });
+        fact(part + "ip-owner-id", owner_of_public_ip);
+    }
     fact("attachment.attach-time", [](const Instance& i) { return format_iso8601(i.created); });
     fact("attachment.attachment-id",
          [](const Instance& i) { return derived_id("eni-attach", i.network_interface_id.str()); });
@@ -105,10 +137,13 @@ void add_facts(Getters<View>& getters, const std::string& prefix, Get instance_o
     fact("attachment.device-index", [](const Instance&) { return std::string("0"); });
     fact("attachment.instance-id", [](const Instance& i) { return i.id.str(); });
     fact("attachment.instance-owner-id", [](const Instance& i) { return i.owner_id.str(); });
+    fact("attachment.network-card-index", [](const Instance&) { return std::string("0"); });
     fact("attachment.status", [](const Instance&) { return std::string("attached"); });
     fact("availability-zone", [](const Instance& i) { return i.availability_zone; });
     fact("description", [](const Instance& i) { return i.interface_description; });
     fact("mac-address", [](const Instance& i) { return i.mac; });
+    fact("operator.managed", [](const Instance&) { return boolean(false); });
+    fact("outpost-arn", [](const Instance& i) { return i.outpost_arn; });
     fact("network-interface-id", [](const Instance& i) { return i.network_interface_id.str(); });
     fact("owner-id", [](const Instance& i) { return i.owner_id.str(); });
     fact("private-dns-name", [](const Instance& i) { return private_dns_name(i); });
@@ -151,6 +186,12 @@ FilterTable<InterfaceView> make_interface_table() {
     getters["availability-zone-id"] = [](const View& view) { return Values{view.owner.zone_id}; };
     getters["group-name"] = [](const View& view) { return group_names(view.owner); };
     getters["interface-type"] = [](const View&) { return Values{"interface"}; };
+    getters["addresses.association.owner-id"] = getters.at("addresses.association.ip-owner-id");
+    // There are no addresses of one's own, names of public ones, IPv6, and other services that ask
+    // for interfaces.
+    add_of_none<View>(getters, {"association.allocation-id", "association.association-id",
+                                "association.public-dns-name", "ipv6-addresses.ipv6-address",
+                                "operator.principal", "requester-id"});
     return FilterTable<View>(tags_of<View>, std::move(getters));
 }
 

@@ -3,11 +3,9 @@
 // Thread model: pure function.
 #pragma once
 
-#include "control/instance_views.h"
+#include "control/instance_option_filters.h"
 
 namespace kiln::control {
-
-using InstanceGetters = std::map<std::string, FilterTable<InstanceView>::Getter, std::less<>>;
 
 void add_interface_filters(InstanceGetters& getters);
 

@@ -16,6 +16,7 @@
 #include "control/tagging.h"
 #include "control/upload_gate.h"
 #include "util/encoding.h"
+#include "util/strings.h"
 
 namespace kiln::control {
 namespace {
@@ -50,7 +51,7 @@ Status check(const StartSnapshotInput& input) {
         return ebs_errors::invalid_parameter(fmt::format("Timeout is {} minutes; it is {} to {}.",
                                                          timeout, kMinTimeout, kMaxTimeout));
     }
-    if (input.description.size() > kMaxDescription) {
+    if (character_count(input.description) > kMaxDescription) {
         return ebs_errors::invalid_parameter(
             fmt::format("The description is longer than {} characters.", kMaxDescription));
     }

@@ -13,6 +13,7 @@
 #include "control/snapshot_access.h"
 #include "control/space.h"
 #include "control/volumes.h"
+#include "util/strings.h"
 
 namespace kiln::control {
 namespace {
@@ -126,7 +127,7 @@ Error in_use(const Caller& caller, const model::SnapshotId& id, const model::Ima
 
 Status check_snapshot_request(const std::string& description,
                               const std::vector<TagSpecification>& tags) {
-    if (description.size() > kMaxSnapshotDescription) {
+    if (character_count(description) > kMaxSnapshotDescription) {
         return errors::invalid_parameter_value(
             fmt::format("The description is longer than {} characters.", kMaxSnapshotDescription));
     }

@@ -66,6 +66,7 @@ Result<VolumeCopies::Plan> VolumeCopies::plan(catalog::Transaction& tx, const Ca
     }
     plan.ebs.volume_type = input.ebs.volume_type.value_or(model::VolumeType::gp2);  // BDM-7
     TRY(check_volume_limits(*plan.ebs.volume_type, *plan.ebs.volume_size_gib, plan.ebs));
+    add_default_performance(plan.ebs);  // VOL-20
     TRY(check_multi_attach(*plan.ebs.volume_type, input.multi_attach));
     VolumePlan made;
     made.ebs = plan.ebs;

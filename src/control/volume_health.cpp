@@ -69,6 +69,33 @@ std::vector<std::pair<std::string, std::string>> status_details(const VolumeStat
             {"io-performance", "not-applicable"}};
 }
 
+Result<std::set<model::InstanceId>> instances_with_stopped_volume(const Parts& parts,
+                                                                  Deadline deadline) {
+    std::vector<model::VolumeId> stopped;
+    TRY_ASSIGN(const auto troubles, parts.engine.troubles(deadline));
+    for (const block::VolumeTrouble& trouble : troubles) {
+        if (trouble.stopped) {
+            stopped.emplace_back(trouble.volume.str());
+        }
+    }
+    if (stopped.empty()) {
+        return std::set<model::InstanceId>();
+    }
+    return parts.store.read([&](catalog::Transaction& tx) -> Result<std::set<model::InstanceId>> {
+        std::set<model::InstanceId> instances;
+        for (const model::VolumeId& id : stopped) {
+            TRY_ASSIGN(const auto volume, tx.volumes().find(id));  // none: read for another reason
+            if (!volume) {
+                continue;
+            }
+            for (const model::VolumeAttachment& attachment : volume->attachments) {
+                instances.insert(attachment.instance_id);
+            }
+        }
+        return instances;
+    });
+}
+
 Result<VolumeHealth::Faults> VolumeHealth::faults() {
     Faults all;
     for (const auto& [id, error] : access_.unreadable()) {

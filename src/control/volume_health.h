@@ -12,6 +12,7 @@
 #include <chrono>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -50,6 +51,11 @@ inline constexpr char kVolumeEventType[] = "potential-data-inconsistency";
 inline constexpr char kVolumeActionCode[] = "enable-volume-io";
 inline constexpr char kVolumeActionText[] = "Enable volume I/O";
 std::string describe_event(const model::VolumeEventNote& event);
+
+// INS-7: those that have a volume the engine stopped (VOL-14), as it is now; an error when the
+// engine does not say.
+Result<std::set<model::InstanceId>> instances_with_stopped_volume(const Parts& parts,
+                                                                  Deadline deadline);
 
 struct DescribeVolumeStatusInput {
     std::vector<model::VolumeId> ids;

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "control/device_mappings.h"
+
 namespace kiln::control {
 namespace {
 
@@ -17,11 +19,15 @@ std::uint64_t between(std::uint64_t least, std::uint64_t value, std::uint64_t mo
     return std::clamp(value, least, most);
 }
 
+std::uint64_t gp2_baseline(std::uint64_t size_gib) {
+    return between(100, 3 * size_gib, 16'000);
+}
+
 // 3 operations a second for each GiB, and up to 3000 while there are credits: half an hour's worth.
 VolumeLimits gp2(std::uint64_t size_gib) {
     constexpr std::uint64_t kBurst = 3000;
     constexpr std::uint64_t kCredits = 5'400'000;
-    const std::uint64_t rate = between(100, 3 * size_gib, 16'000);
+    const std::uint64_t rate = gp2_baseline(size_gib);
     VolumeLimits limits;
     limits.operations.rate = rate;
     if (rate < kBurst) {
@@ -34,8 +40,8 @@ VolumeLimits gp2(std::uint64_t size_gib) {
 
 VolumeLimits gp3(const model::VolumeShape& shape) {
     VolumeLimits limits;
-    limits.operations.rate = shape.iops.value_or(3000);
-    limits.bytes.rate = shape.throughput_mibps.value_or(125) * kMiB;
+    limits.operations.rate = shape.iops.value_or(kGp3Iops);
+    limits.bytes.rate = shape.throughput_mibps.value_or(kGp3ThroughputMibps) * kMiB;
     return limits;
 }
 
@@ -91,6 +97,16 @@ VolumeLimits limits_of(const model::VolumeShape& shape) {
             break;
     }
     return magnetic();
+}
+
+model::VolumeShape shown_shape(model::VolumeShape shape) {
+    if (shape.type == model::VolumeType::gp2) {
+        shape.iops = static_cast<std::uint32_t>(gp2_baseline(shape.size_gib));
+    } else if (shape.type == model::VolumeType::gp3) {
+        shape.iops = shape.iops.value_or(kGp3Iops);
+        shape.throughput_mibps = shape.throughput_mibps.value_or(kGp3ThroughputMibps);
+    }
+    return shape;
 }
 
 }  // namespace kiln::control

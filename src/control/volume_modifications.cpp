@@ -10,6 +10,7 @@
 #include "control/api_errors.h"
 #include "control/device_mappings.h"
 #include "control/quotas.h"
+#include "control/volume_limits.h"
 #include "control/volumes.h"
 
 namespace kiln::control {
@@ -18,9 +19,8 @@ namespace {
 constexpr PageLimits kLimits{5, 500};  // PAG-2
 constexpr std::int64_t kDayMs = 24LL * 3600 * 1000;
 constexpr unsigned kAlmostDone = 99;
-// VOL-8: what a volume has that changes to a type with a choice.
-constexpr std::uint32_t kDefaultIops = 3000;
-constexpr std::uint32_t kDefaultThroughput = 125;
+// VOL-8: what a volume has that changes to a type with a choice: io1 and io2 get as much as gp3.
+constexpr std::uint32_t kDefaultIops = kGp3Iops;
 
 using model::ModificationState;
 using model::VolumeType;
@@ -164,7 +164,7 @@ Result<model::VolumeShape> modified_shape(const model::VolumeShape& now,
     if (target.type != now.type) {
         target.iops = has_iops(target.type) ? std::optional(kDefaultIops) : std::nullopt;
         target.throughput_mibps =
-            target.type == VolumeType::gp3 ? std::optional(kDefaultThroughput) : std::nullopt;
+            target.type == VolumeType::gp3 ? std::optional(kGp3ThroughputMibps) : std::nullopt;
     }
     if (input.iops) {
         target.iops = input.iops;
@@ -274,16 +274,19 @@ const FilterTable<model::Volume>& modification_filters() {
                 return Values{std::string(model::to_string(((*v.modification).*shape).type))};
             };
             getters[prefix + "-iops"] = [shape](const model::Volume& v) {
-                const auto& iops = ((*v.modification).*shape).iops;
+                const auto iops = shown_shape((*v.modification).*shape).iops;
                 return iops ? Values{std::to_string(*iops)} : Values{};
             };
             getters[prefix + "-throughput"] = [shape](const model::Volume& v) {
-                const auto& throughput = ((*v.modification).*shape).throughput_mibps;
+                const auto throughput = shown_shape((*v.modification).*shape).throughput_mibps;
                 return throughput ? Values{std::to_string(*throughput)} : Values{};
             };
-            getters[prefix + "-multi-attach-enabled"] = [shape](const model::Volume& v) {
-                return Values{((*v.modification).*shape).multi_attach ? "true" : "false"};
-            };
+            // EC2's own spelling is the second, in which no other filter of it is.
+            for (const char* name : {"-multi-attach-enabled", "MultiAttachEnabled"}) {
+                getters[prefix + name] = [shape](const model::Volume& v) {
+                    return Values{((*v.modification).*shape).multi_attach ? "true" : "false"};
+                };
+            }
         };
         add("original", &model::VolumeModification::original);
         add("target", &model::VolumeModification::target);

@@ -84,6 +84,7 @@ Result<VolumePlan> plan_volume(catalog::Transaction& tx, const Caller& caller,
     }
     ebs.volume_type = ebs.volume_type.value_or(model::VolumeType::gp2);  // BDM-7
     TRY(check_volume_limits(*ebs.volume_type, *ebs.volume_size_gib, ebs));
+    add_default_performance(ebs);  // VOL-20
     plan.ebs = std::move(ebs);
     return plan;
 }

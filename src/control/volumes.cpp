@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "control/volumes.h"
 
+#include <fmt/format.h>
+
 #include "control/api_errors.h"
 #include "control/authorization.h"
 #include "control/contents.h"
@@ -153,6 +155,11 @@ Result<Page<VolumeView>> Volumes::describe(const Caller& caller,
 Status Volumes::remove(const Caller& caller, const model::VolumeId& id, bool dry_run) {
     TRY(parts_.store.run([&](catalog::Transaction& tx) -> Status {
         TRY_ASSIGN(const model::Volume volume, find_volume(tx, caller, id));
+        if (!volume.attachments.empty()) {  // VOL-6
+            return Error::api(Code::failed_precondition, "VolumeInUse",
+                              fmt::format("Volume {} is currently attached to {}", id.str(),
+                                          volume.attachments.front().instance_id.str()));
+        }
         TRY(model::next(volume.state, model::VolumeEvent::remove, id));
         if (dry_run) {
             return errors::dry_run();

@@ -213,6 +213,8 @@ def test_ED_3_ED_4_what_StartSnapshot_refuses(service):
     invalid("INVALID_PARAMETER_VALUE", start, VolumeSize=1, Timeout=4321)
     invalid("INVALID_PARAMETER_VALUE", start, VolumeSize=1, Encrypted=True)
     invalid("INVALID_PARAMETER_VALUE", start, VolumeSize=1, KmsKeyArn="arn:aws:kms:us-east-1:012345678901:key/1")
+    invalid("INVALID_PARAMETER_VALUE", start, VolumeSize=1, Description="ü" * 256)
+    assert start(VolumeSize=1, Description="ü" * 255)["Description"] == "ü" * 255  # characters, not bytes
     invalid("INVALID_TAG", start, VolumeSize=1, Tags=[{"Key": "aws:x", "Value": "y"}])
 
 

@@ -8,7 +8,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
 import kiln_test  # noqa: E402
-from kiln_test import wait_until  # noqa: E402
+from kiln_test import query, wait_until  # noqa: E402
 from kiln_test.refusals import expect  # noqa: E402
 
 
@@ -43,6 +43,12 @@ def test_TYP_1_the_catalogue_has_what_clients_read(service):
     assert known["m5d.large"]["InstanceStorageInfo"]["TotalSizeInGB"] == 75
     assert known["c5d.large"]["InstanceStorageInfo"] == {
         "TotalSizeInGB": 50, "Disks": [{"SizeInGB": 50, "Count": 1, "Type": "ssd"}], "NvmeSupport": "required", "EncryptionSupport": "unsupported"}  # fmt: skip
+    shown = query(service, "DescribeInstanceTypes", {"InstanceType.1": "t3.nano"})
+    for name, value in (
+        ("ebsInfo/maximumEbsAttachments", "28"), ("ebsInfo/attachmentLimitType", "dedicated"), ("rebootMigrationSupport", "unsupported"),
+        ("networkInfo/flexibleEnaQueuesSupport", "unsupported"),
+    ):  # fmt: skip
+        assert shown.texts(f"instanceTypeSet/item/{name}") == [value], (name, shown.body)
     one = service.aws("ec2", "describe-instance-types", "--instance-types", "t2.nano", "--query", "InstanceTypes[].MemoryInfo.SizeInMiB")
     assert one == [512]
 
@@ -60,6 +66,11 @@ def test_TYP_2_filters_and_pages(service):
         ("ebs-info.ebs-optimized-info.baseline-throughput-in-mbps", "5.375", {"t3.nano"}),
         ("vcpu-info.default-vcpus", "4", {"m5.xlarge", "m5d.xlarge", "c5.xlarge", "c5d.xlarge"}),
         ("network-info.ena-support", "magic", set()),
+        ("network-info.bandwidth-weightings", "*", set()),
+        ("network-info.flexible-ena-queues-support", "supported", set()),
+        ("reboot-migration-support", "supported", set()),
+        ("ebs-info.attachment-limit-type", "shared", set()),
+        ("ebs-info.maximum-ebs-attachments", "28", set(types(ec2))),
     ):
         assert set(types(ec2, Filters=[{"Name": name, "Values": [value]}])) == expected, name
     assert set(types(ec2, InstanceTypes=["t3.nano", "c5.large", "t3.nano"])) == {"t3.nano", "c5.large"}

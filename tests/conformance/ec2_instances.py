@@ -85,17 +85,15 @@ def test_RUN_15_what_every_instance_has_may_be_asked_for(service):
     made = asked(CreditSpecification={"CpuCredits": "standard"}, **reservation("none"))["Instances"]
     made += asked(CreditSpecification={"CpuCredits": "unlimited"}, **reservation("open"))["Instances"]
     made += asked(Monitoring={"Enabled": False}, HibernationOptions={"Configured": False}, EnclaveOptions={"Enabled": False})["Instances"]
-    cores = {"CoreCount": 1, "ThreadsPerCore": 2}  # those of t3.nano
-    names = {"HostnameType": "ip-name", "EnableResourceNameDnsARecord": False, "EnableResourceNameDnsAAAARecord": False}
-    made += asked(CpuOptions=cores, PrivateDnsNameOptions=names, MaintenanceOptions={"AutoRecovery": "default"})["Instances"]
-    seen = instances(ec2, InstanceIds=[made[-1]["InstanceId"]])[0]
-    assert (seen["CpuOptions"], seen["PrivateDnsNameOptions"], seen["MaintenanceOptions"]) == (cores, names, {"AutoRecovery": "default"}), seen
+    # What DescribeInstances shows of one may be said of the next.
+    made += asked(CpuOptions={"CoreCount": 1, "ThreadsPerCore": 2}, MaintenanceOptions={"AutoRecovery": "default"})["Instances"]
+    made += asked(PrivateDnsNameOptions={"HostnameType": "ip-name", "EnableResourceNameDnsARecord": False})["Instances"]
     end(ec2, [instance["InstanceId"] for instance in made])
     for code, wrong in (
         ("UnsupportedOperation", {"CpuOptions": {"CoreCount": 1, "ThreadsPerCore": 1}}),
-        ("UnsupportedOperation", {"PrivateDnsNameOptions": {**names, "HostnameType": "resource-name"}}),
-        ("UnsupportedOperation", {"PrivateDnsNameOptions": {"EnableResourceNameDnsARecord": True}}),
         ("UnsupportedOperation", {"MaintenanceOptions": {"AutoRecovery": "disabled"}}),
+        ("UnsupportedOperation", {"PrivateDnsNameOptions": {"HostnameType": "resource-name"}}),
+        ("UnsupportedOperation", {"PrivateDnsNameOptions": {"EnableResourceNameDnsARecord": True}}),
         ("UnsupportedOperation", reservation("capacity-reservations-only")),
         ("InvalidParameterValue", reservation("closed")),
         ("UnsupportedOperation", {"CapacityReservationSpecification": {"CapacityReservationTarget": {"CapacityReservationId": "cr-01234567890123456"}}}),
@@ -222,6 +220,10 @@ def test_TRM_1_protection_holds_for_the_whole_zone(service):
     safe = launch(ec2, service.image, DisableApiTermination=True)["Instances"][0]["InstanceId"]
     beside = launch(ec2, service.image)["Instances"][0]["InstanceId"]
     away = launch(ec2, service.image, Placement={"AvailabilityZone": "us-east-1c"})["Instances"][0]["InstanceId"]
+    wait_for(ec2, [safe, beside, away], "running")
+    # WIRE-8: a dry run is told what the request itself would be.
+    assert safe in expect("OperationNotPermitted", ec2.terminate_instances, InstanceIds=[safe, away], DryRun=True)
+    expect("DryRunOperation", ec2.terminate_instances, InstanceIds=[beside], DryRun=True)
     wait_for(ec2, [safe, beside, away], "running")
     try:
         ec2.terminate_instances(InstanceIds=[safe, beside, away])

@@ -281,6 +281,30 @@ def test_VOL_6_a_volume_goes_at_once_and_its_bytes_follow(service):
     wait_until(lambda: not any(layer in name for name in os.listdir(layers)), 30, "its bytes are gone")
 
 
+def test_INS_4_what_scripts_read_of_every_instance_is_there(service):
+    ec2 = service.client("ec2")
+    answer = query(
+        service, "RunInstances",
+        {"ImageId": service.image, "InstanceType": "t2.nano", "MinCount": "1", "MaxCount": "1",
+         "BlockDeviceMapping.1.DeviceName": "/dev/sdb", "BlockDeviceMapping.1.Ebs.VolumeSize": "1"},
+    )  # fmt: skip
+    (made,) = answer.texts("instancesSet/item/instanceId")
+    wait_for(service, made, "running")
+    described = query(service, "DescribeInstances", {"InstanceId.1": made})
+    for instance, seen in (("instancesSet/item", answer), ("reservationSet/item/instancesSet/item", described)):
+        for name, value in (
+            ("productCodes", ""), ("maintenanceOptions/autoRecovery", "default"), ("maintenanceOptions/rebootMigration", "default"),
+            ("networkPerformanceOptions/bandwidthWeighting", "default"), ("privateDnsNameOptions/hostnameType", "ip-name"),
+            ("privateDnsNameOptions/enableResourceNameDnsARecord", "false"), ("operator/managed", "false"),
+            ("networkInterfaceSet/item/operator/managed", "false"),
+        ):  # fmt: skip
+            assert seen.texts(f"{instance}/{name}") == [value], (name, seen.body)
+        # The root first, though the other's name is before it.
+        assert seen.texts(f"{instance}/blockDeviceMapping/item/deviceName") == ["/dev/xvda", "/dev/sdb"], seen.body
+    assert describe(service, made)["ProductCodes"] == []
+    end(service, made)
+
+
 def test_INS_6_every_filter_finds_an_instance_by_what_it_has(service):
     ec2 = service.client("ec2")
     key = ec2.create_key_pair(KeyName="filters")["KeyName"]
@@ -312,6 +336,13 @@ def test_INS_6_every_filter_finds_an_instance_by_what_it_has(service):
         "block-device-mapping.status": "attached", "platform-details": "Linux/UNIX", "usage-operation": "RunInstances",
         "network-interface.subnet-id": seen["SubnetId"], "source-dest-check": "true",
         "current-instance-boot-mode": "legacy-bios", "tenancy": "default", "monitoring-state": "disabled",
+        "metadata-options.http-tokens": "optional", "metadata-options.http-put-response-hop-limit": "1",
+        "metadata-options.http-endpoint": "enabled", "metadata-options.http-protocol-ipv4": "enabled",
+        "metadata-options.http-protocol-ipv6": "disabled", "metadata-options.instance-metadata-tags": "disabled",
+        "metadata-options.state": "applied", "enclave-options.enabled": "false", "hibernation-options.configured": "false",
+        "maintenance-options.auto-recovery": "default", "private-dns-name-options.hostname-type": "ip-name",
+        "operator.managed": "false", "network-interface.operator.managed": "false",
+        "network-interface.attachment.network-card-index": "0",
     }  # fmt: skip
     for expected, filters in (({made}, own), ({made, other}, common)):
         for name, value in filters.items():
@@ -319,6 +350,15 @@ def test_INS_6_every_filter_finds_an_instance_by_what_it_has(service):
                 page = ec2.describe_instances(Filters=[{"Name": name, "Values": values}, {"Name": "instance-id", "Values": [made, other]}])
                 found = {i["InstanceId"] for r in page["Reservations"] for i in r["Instances"]}
                 assert found == wanted, (name, values, found)
+    for name in (  # nothing here is or has that; it is no mistake to ask
+        "instance-lifecycle", "spot-instance-request-id", "ipv6-address", "placement-group-name", "host-id", "affinity", "requester-id",
+        "capacity-reservation-id", "product-code", "product-code.type", "kernel-id", "ramdisk-id", "outpost-arn", "tpm-support",
+        "network-interface.association.allocation-id", "network-interface.ipv6-addresses.ipv6-address", "operator.principal",
+    ):  # fmt: skip
+        assert ec2.describe_instances(Filters=[{"Name": name, "Values": ["*"]}])["Reservations"] == [], name
+    ec2.modify_instance_metadata_options(InstanceId=made, HttpTokens="required")
+    required = [{"Name": "metadata-options.http-tokens", "Values": ["required"]}, {"Name": "instance-id", "Values": [made, other]}]
+    assert [i["InstanceId"] for r in ec2.describe_instances(Filters=required)["Reservations"] for i in r["Instances"]] == [made]
     answer = query(service, "DescribeInstances", {"Filter.1.Name": "colour", "Filter.1.Value.1": "red"})
     assert answer.code == "InvalidParameterValue", answer.body
     end(service, made, other)

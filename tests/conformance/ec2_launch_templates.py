@@ -106,6 +106,9 @@ def test_LT_1_LT_5_what_was_given_is_what_is_shown(service):
     requirements = {"VCpuCount": {"Min": 1, "Max": 4}, "MemoryMiB": {"Min": 512}, "MemoryGiBPerVCpu": {"Min": 0.5}, "CpuManufacturers": ["intel"]}
     other = create(ec2, "requirements", {"InstanceRequirements": requirements})["LaunchTemplateId"]
     assert version(ec2, other)["LaunchTemplateData"] == {"InstanceRequirements": requirements}
+    for action, path in (("DescribeLaunchTemplates", "launchTemplates"), ("DescribeLaunchTemplateVersions", "launchTemplateVersionSet")):
+        name = {"LaunchTemplateName.1" if action == "DescribeLaunchTemplates" else "LaunchTemplateName": "everything"}
+        assert query(service, action, name).texts(f"{path}/item/operator/managed") == ["false"], action
     service.restart()
     ec2 = service.client("ec2")
     assert version(ec2, template["LaunchTemplateId"], 1) == shown
@@ -386,9 +389,13 @@ def test_LT_8_RUN_14_an_image_by_a_parameter(service):
 def test_LT_10_the_data_of_an_instance_launches_one_like_it(service):
     ec2 = service.client("ec2")
     ec2.create_key_pair(KeyName="model")
+    # In a subnet whose instances have no public addresses but those that ask for one.
+    own = ec2.describe_subnets(Filters=[{"Name": "availability-zone", "Values": ["us-east-1b"]}])["Subnets"][0]["SubnetId"]
+    ec2.modify_subnet_attribute(SubnetId=own, MapPublicIpOnLaunch={"Value": False})
     first = ec2.run_instances(
         ImageId=service.image, InstanceType="t3.nano", MinCount=1, MaxCount=1, KeyName="model", UserData="echo", DisableApiStop=True,
-        InstanceInitiatedShutdownBehavior="terminate", MetadataOptions={"HttpTokens": "required"}, Placement={"AvailabilityZone": "us-east-1b"},
+        InstanceInitiatedShutdownBehavior="terminate", MetadataOptions={"HttpTokens": "required"}, CreditSpecification={"CpuCredits": "standard"},
+        NetworkInterfaces=[{"DeviceIndex": 0, "SubnetId": own, "AssociatePublicIpAddress": True}],
         BlockDeviceMappings=[{"DeviceName": "/dev/sdf", "Ebs": {"VolumeSize": 8, "VolumeType": "gp3", "Iops": 3200, "DeleteOnTermination": True}}],
         TagSpecifications=[specification("instance", Name="model")],
     )["Instances"][0]["InstanceId"]  # fmt: skip
@@ -399,6 +406,8 @@ def test_LT_10_the_data_of_an_instance_launches_one_like_it(service):
     disks = {m["DeviceName"]: m["Ebs"] for m in data["BlockDeviceMappings"]}
     assert disks["/dev/xvda"]["SnapshotId"] == service.snapshot and disks["/dev/sdf"]["Iops"] == 3200 and disks["/dev/sdf"]["VolumeSize"] == 8
     assert data["TagSpecifications"] == [specification("instance", Name="model")]
+    assert data["CreditSpecification"] == {"CpuCredits": "standard"} and data["Placement"]["AvailabilityZone"] == "us-east-1b", data
+    assert data["NetworkInterfaces"][0]["AssociatePublicIpAddress"] is True and data["NetworkInterfaces"][0]["SubnetId"] == own, data
     made = ec2.create_launch_template(LaunchTemplateName="like-it", LaunchTemplateData=data)
     assert "Warning" not in made, made
     second = launch(ec2, made["LaunchTemplate"]["LaunchTemplateId"])

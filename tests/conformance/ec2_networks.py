@@ -97,6 +97,36 @@ def test_NET_2_vpcs_and_subnets_are_found_and_paged(service):
     assert service.aws("ec2", "describe-subnets", "--filters", "Name=availability-zone,Values=us-east-1c")["Subnets"][0]["DefaultForAz"]
 
 
+def test_NET_2_filters_for_what_no_network_has_find_nothing(service):
+    ec2 = service.client("ec2")
+
+    def found(call, member, *filters):
+        return len(call(Filters=[{"Name": name, "Values": [value]} for name, value in filters])[member])
+
+    subnet_count = len(ec2.describe_subnets()["Subnets"])
+    names = "private-dns-name-options-on-launch"
+    for name, value in ((f"{names}.hostname-type", "ip-name"), (f"{names}.enable-resource-name-dns-a-record", "false")):
+        assert found(ec2.describe_subnets, "Subnets", (name, value)) == subnet_count > 0, name
+    for name in ("ipv6-cidr-block-association.ipv6-cidr-block", "ipv6-cidr-block-association.association-id", "ipv6-cidr-block-association.state"):
+        assert found(ec2.describe_subnets, "Subnets", (name, "*")) == found(ec2.describe_vpcs, "Vpcs", (name, "*")) == 0, name
+    for name in ("outpost-arn", "customer-owned-ipv4-pool"):
+        assert found(ec2.describe_subnets, "Subnets", (name, "*")) == 0, name
+    (made,) = launch(service)
+    for name, value, expected in (
+        ("operator.managed", "false", 1), ("addresses.private-dns-name", made["PrivateDnsName"], 1), ("association.allocation-id", "*", 0),
+        ("ipv6-addresses.ipv6-address", "*", 0), ("requester-id", "*", 0), ("association.ip-owner-id", "nobody", 0),
+    ):  # fmt: skip
+        of_it = ("attachment.instance-id", made["InstanceId"])
+        assert found(ec2.describe_network_interfaces, "NetworkInterfaces", (name, value), of_it) == expected, name
+    acl_count = len(ec2.describe_network_acls()["NetworkAcls"])
+    for value, expected in (("true", acl_count), ("false", acl_count), ("maybe", 0)):
+        assert found(ec2.describe_network_acls, "NetworkAcls", ("entry.egress", value)) == expected, value
+    for action, path in (("DescribeVpcs", "vpcSet/item"), ("DescribeSubnets", "subnetSet/item")):
+        shown = query(service, action).texts(f"{path}/blockPublicAccessStates/internetGatewayBlockMode")
+        assert shown and set(shown) == {"off"}, (action, shown)
+    end(ec2, [made["InstanceId"]])
+
+
 def test_NET_7_NET_8_attributes_of_vpc_and_account(service):
     ec2 = service.client("ec2")
     vpc = ec2.describe_vpcs()["Vpcs"][0]["VpcId"]

@@ -13,6 +13,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(
 import kiln_test  # noqa: E402
 from botocore.exceptions import ClientError  # noqa: E402
 from kiln_test import wait_until  # noqa: E402
+from kiln_test.query import query  # noqa: E402
 from kiln_test.refusals import refusal  # noqa: E402
 
 UNKNOWN = "i-0123456789abcdef0"
@@ -138,8 +139,8 @@ def test_INS_7_status_tells_of_running_instances(service):
     ec2.stop_instances(InstanceIds=[stopped])
     wait_for(ec2, stopped, "stopped")
 
-    def statuses(**query):
-        found = ec2.describe_instance_status(**query)["InstanceStatuses"]
+    def statuses(**asked):
+        found = ec2.describe_instance_status(**asked)["InstanceStatuses"]
         return {s["InstanceId"]: s for s in found if s["InstanceId"] in (running, stopped)}
 
     seen = statuses()
@@ -147,6 +148,15 @@ def test_INS_7_status_tells_of_running_instances(service):
     assert seen[running]["InstanceStatus"]["Status"] == "ok"
     assert seen[running]["SystemStatus"]["Details"] == [{"Name": "reachability", "Status": "passed"}]
     assert seen[running]["AvailabilityZone"] == "us-east-1a"
+    shown = query(service, "DescribeInstanceStatus", {"InstanceId.1": running})
+    ebs = "instanceStatusSet/item/attachedEbsStatus"
+    assert shown.texts(f"{ebs}/status") == ["ok"] and shown.texts(f"{ebs}/details/item/name") == ["reachability"], shown.body
+    assert shown.texts(f"{ebs}/details/item/status") == ["passed"] and shown.texts("instanceStatusSet/item/operator/managed") == ["false"]
+    for name, value, expected in (
+        ("attached-ebs-status.status", "ok", {running}), ("attached-ebs-status.status", "impaired", set()),
+        ("event.code", "*", set()), ("event.not-before", "*", set()), ("operator.managed", "false", {running}),
+    ):  # fmt: skip
+        assert set(statuses(Filters=[{"Name": name, "Values": [value]}])) == expected, name
     everything = statuses(IncludeAllInstances=True)
     assert set(everything) == {running, stopped}
     assert everything[stopped]["InstanceStatus"]["Status"] == "not-applicable"
@@ -169,7 +179,7 @@ def test_STP_4_attributes_change_one_at_a_time_and_some_only_while_stopped(servi
         f"The instance '{instance}' is not in the 'stopped' state.",
     )
     change(InstanceId=instance, InstanceInitiatedShutdownBehavior={"Value": "terminate"})
-    change(InstanceId=instance, Attribute="sourceDestCheck", Value="false")
+    change(InstanceId=instance, Attribute="sourceDestCheck", Value="False")  # WIRE-4
     change(
         InstanceId=instance,
         BlockDeviceMappings=[{"DeviceName": "/dev/xvda", "Ebs": {"DeleteOnTermination": False}}],
@@ -193,7 +203,7 @@ def test_STP_4_attributes_change_one_at_a_time_and_some_only_while_stopped(servi
     assert refusal(change, InstanceId=instance, UserData={"Value": b"x" * 16385})[1] == (
         "User data is limited to 16384 bytes"
     )
-    assert refusal(change, InstanceId=instance, InstanceType={"Value": "t9.huge"})[0] == "InvalidParameterValue"
+    assert refusal(change, InstanceId=instance, InstanceType={"Value": "t9.huge"})[0] == "InvalidInstanceAttributeValue"
     assert refusal(look, InstanceId=instance, Attribute="nonsense")[0] == "InvalidParameterValue"
     ec2.start_instances(InstanceIds=[instance])
     wait_for(ec2, instance, "running")

@@ -7,7 +7,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
 import kiln_test  # noqa: E402
-from kiln_test import wait_until  # noqa: E402
+from kiln_test import query, wait_until  # noqa: E402
 from kiln_test.refusals import refusal  # noqa: E402
 
 ZONE = "us-east-1a"
@@ -46,6 +46,64 @@ def test_VOL_2_a_volume_is_made_empty_or_from_a_snapshot(service):
     assert seen["AvailabilityZone"] == ZONE and not seen["Encrypted"] and seen["VolumeType"] == "gp3"
     cloned = service.aws("ec2", "create-volume", "--availability-zone", ZONE, "--snapshot-id", service.snapshot)
     assert cloned["SnapshotId"] == service.snapshot and cloned["Size"] == 1 and cloned["VolumeType"] == "gp2"
+
+
+def test_VOL_20_a_volume_shows_the_performance_its_type_gives_it(service):
+    ec2 = service.client("ec2")
+
+    def shown(volume):
+        return volume.get("Iops"), volume.get("Throughput")
+
+    for kind, size, more, expected in (
+        ("gp3", 1, {}, (3000, 125)),
+        ("gp3", 8, {"Iops": 3500}, (3500, 125)),
+        ("gp3", 8, {"Throughput": 200}, (3000, 200)),
+        ("gp2", 1, {}, (100, None)),
+        ("gp2", 50, {}, (150, None)),
+        ("gp2", 6000, {}, (16000, None)),
+        ("io1", 8, {"Iops": 200}, (200, None)),
+        ("st1", 125, {}, (None, None)),
+        ("standard", 1, {}, (None, None)),
+    ):
+        made = ec2.create_volume(AvailabilityZone=ZONE, Size=size, VolumeType=kind, **more)
+        assert shown(made) == shown(one(ec2, made["VolumeId"])) == expected, (kind, size, made)
+        ec2.delete_volume(VolumeId=made["VolumeId"])
+    copied, changed = (ec2.create_volume(AvailabilityZone=ZONE, Size=1)["VolumeId"] for _ in range(2))
+    answer = query(service, "CopyVolumes", {"SourceVolumeId": copied, "VolumeType": "gp3"})
+    assert answer.texts("volumeSet/item/iops") == ["3000"] and answer.texts("volumeSet/item/throughput") == ["125"], answer.body
+    ec2.delete_volume(VolumeId=answer.texts("volumeSet/item/volumeId")[0])
+    # Of a modification, too; the filters are by what is shown.
+    ec2.modify_volume(VolumeId=changed, Size=40)
+    (change,) = ec2.describe_volumes_modifications(VolumeIds=[changed])["VolumesModifications"]
+    assert (change["OriginalIops"], change["TargetIops"]) == (100, 120), change
+    filters = [{"Name": "target-iops", "Values": ["120"]}, {"Name": "targetMultiAttachEnabled", "Values": ["false"]}]
+    (found,) = ec2.describe_volumes_modifications(Filters=filters)["VolumesModifications"]
+    assert found["VolumeId"] == changed, found
+
+
+def test_VOL_20_an_image_takes_the_performance_of_the_volume(service):
+    ec2 = service.client("ec2")
+    devices = [{"DeviceName": "/dev/sdf", "Ebs": {"VolumeSize": 1, "VolumeType": "gp3"}}]
+    made = ec2.run_instances(ImageId=service.image, InstanceType="t2.nano", MinCount=1, MaxCount=1, BlockDeviceMappings=devices)
+    instance = made["Instances"][0]["InstanceId"]
+    wait_until(lambda: instance_state(ec2, instance) == "running", 30, "it runs")
+    # CI-9: what is restated as it is changes nothing.
+    restated = [{"DeviceName": "/dev/sdf", "Ebs": {"VolumeType": "gp3", "Iops": 3000, "Throughput": 125}}]
+    image = ec2.create_image(InstanceId=instance, Name="as shown", NoReboot=True, BlockDeviceMappings=restated)["ImageId"]
+    ec2.get_waiter("image_available").wait(ImageIds=[image], WaiterConfig={"Delay": 1, "MaxAttempts": 30})
+    (seen,) = ec2.describe_images(ImageIds=[image])["Images"]
+    ebs = {m["DeviceName"]: m["Ebs"] for m in seen["BlockDeviceMappings"]}
+    assert (ebs["/dev/sdf"]["Iops"], ebs["/dev/sdf"]["Throughput"]) == (3000, 125), ebs
+    assert "Iops" not in ebs["/dev/xvda"], ebs
+
+
+def test_VOL_10_no_volume_is_managed_by_another_service(service):
+    ec2 = service.client("ec2")
+    volume = ec2.create_volume(AvailabilityZone=ZONE, Size=1)["VolumeId"]
+    for name, value, expected in (("operator.managed", "false", [volume]), ("operator.managed", "true", []), ("operator.principal", "*", [])):
+        filters = [{"Name": name, "Values": [value]}]
+        assert [v["VolumeId"] for v in ec2.describe_volumes(VolumeIds=[volume], Filters=filters)["Volumes"]] == expected, name
+    assert query(service, "DescribeVolumes", {"VolumeId.1": volume}).texts("volumeSet/item/operator/managed") == ["false"]
 
 
 def test_VOL_2_mistakes_at_creation(service):
@@ -92,7 +150,7 @@ def test_VOL_4_VOL_5_a_running_instance_takes_a_volume_and_lets_it_go(service):
         "Invalid value '/dev/sdf' for unixDevice. Attachment point /dev/sdf is already in use",
     )
     assert refusal(ec2.attach_volume, VolumeId=second, InstanceId=instance, Device="nonsense")[0] == "InvalidParameterValue"
-    assert refusal(ec2.delete_volume, VolumeId=volume)[0] == "VolumeInUse"
+    assert refusal(ec2.delete_volume, VolumeId=volume) == ("VolumeInUse", f"Volume {volume} is currently attached to {instance}")
     elsewhere = ec2.create_volume(AvailabilityZone="us-east-1b", Size=1)["VolumeId"]
     assert refusal(ec2.attach_volume, VolumeId=elsewhere, InstanceId=instance, Device="/dev/sdg")[0] == (
         "InvalidVolume.ZoneMismatch"

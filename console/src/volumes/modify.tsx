@@ -30,7 +30,8 @@ export function ModifyVolumeDialog({ volume }: { volume: Volume }): ReactNode {
     const { client, perform } = useSession();
     const [size, setSize] = useState(String(volume.Size ?? ""));
     const [type, setType] = useState<string>(volume.VolumeType ?? "gp2");
-    const [iops, setIops] = useState(volume.Iops?.toString() ?? "");
+    // What gp2 shows comes of its size and would be too few for a type with a choice.
+    const [iops, setIops] = useState(takesIops(volume.VolumeType ?? "") ? (volume.Iops?.toString() ?? "") : "");
     const isNewType = type !== volume.VolumeType;
     const isNewIops = takesIops(type) && iops !== "" && (isNewType || Number(iops) !== volume.Iops);
     const changes = {

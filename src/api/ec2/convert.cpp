@@ -123,11 +123,15 @@ void fill_options(const model::Instance& from, Instance& to) {
     }
     to.hibernation_options.emplace().configured = false;
     to.enclave_options.emplace().enabled = false;
-    to.maintenance_options.emplace().auto_recovery = "default";
+    InstanceMaintenanceOptions& maintenance = to.maintenance_options.emplace();
+    maintenance.auto_recovery = "default";
+    maintenance.reboot_migration = "default";
+    to.network_performance_options.emplace().bandwidth_weighting = "default";
     PrivateDnsNameOptionsResponse& names = to.private_dns_name_options.emplace();
-    names.hostname_type = "ip-name";
+    names.hostname_type = "ip-name";  // NET-5
     names.enable_resource_name_dns_a_record = false;
     names.enable_resource_name_dns_aaaa_record = false;
+    to.operator_ = unmanaged();
 }
 
 void fill_machine(const model::Instance& from, Instance& to) {
@@ -151,6 +155,7 @@ void fill_machine(const model::Instance& from, Instance& to) {
     to.platform = unless_empty(from.platform);
     to.kernel_id = unless_empty(from.kernel_id.str());
     to.ramdisk_id = unless_empty(from.ramdisk_id.str());
+    to.product_codes.give();  // no instance has any
     to.monitoring.emplace().state = from.detailed_monitoring ? "enabled" : "disabled";
 }
 
@@ -247,6 +252,12 @@ List<Tag> from_tags(const std::vector<model::Tag>& tags) {
         out.value = tag.value;
     }
     return list;
+}
+
+OperatorResponse unmanaged() {
+    OperatorResponse out;
+    out.managed = false;
+    return out;
 }
 
 InstanceState from_state(model::InstanceState state) {

@@ -10,6 +10,7 @@
 #include "api/generated/ec2/block_device_mapping.h"
 #include "api/generated/ec2/filter.h"
 #include "api/generated/ec2/instance_state_change.h"
+#include "api/generated/ec2/operator_response.h"
 #include "api/generated/ec2/reservation.h"
 #include "api/generated/ec2/tag_specification.h"
 #include "control/filter.h"
@@ -37,6 +38,7 @@ Result<model::BlockDeviceMappings> to_mappings(const List<BlockDeviceMapping>& l
 std::vector<control::TagSpecification> to_tags(const List<TagSpecification>& list);
 std::vector<control::Filter> to_filters(const List<Filter>& list);
 List<Tag> from_tags(const std::vector<model::Tag>& tags);
+OperatorResponse unmanaged();  // INS-4: no other service manages anything here
 Reservation from_reservation(const control::ReservationView& view);
 InstanceState from_state(model::InstanceState state);
 List<InstanceStateChange> from_changes(const std::vector<control::StateChange>& changes);  // INS-2

@@ -11,6 +11,7 @@
 #include "control/api_errors.h"
 #include "control/instance_attributes.h"
 #include "util/encoding.h"
+#include "util/strings.h"
 
 namespace kiln::api {
 namespace {
@@ -39,8 +40,9 @@ Status refuse_unbuilt(const ModifyInstanceAttributeRequest& request) {
 }
 
 Result<bool> parse_flag(const std::string& value) {
-    if (value == "true" || value == "false") {
-        return value == "true";
+    const std::string word = to_lower(value);  // WIRE-4
+    if (word == "true" || word == "false") {
+        return word == "true";
     }
     return bad_enum(value, "Value");
 }

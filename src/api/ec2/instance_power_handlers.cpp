@@ -33,11 +33,13 @@ Result<StopInstancesResult> stop(const Services& services, const Context& contex
     return result;
 }
 
-InstanceStatusSummary from_reachability(control::Reachability reachability) {
-    InstanceStatusSummary out;
+// InstanceStatusSummary or EbsStatusSummary.
+template <class Summary>
+Summary from_reachability(control::Reachability reachability) {
+    Summary out;
     out.status = std::string(control::summary_of(reachability));
     if (reachability != control::Reachability::not_applicable) {
-        InstanceStatusDetails& detail = out.details.emplace_back();
+        auto& detail = out.details.emplace_back();
         detail.name = "reachability";
         detail.status = std::string(model::to_string(reachability));
     }
@@ -53,8 +55,10 @@ InstanceStatus from_status(const control::InstanceStatusView& view) {
     }
     out.instance_id = view.instance.id.str();
     out.instance_state = from_state(view.instance.state);
-    out.instance_status = from_reachability(view.machine);
-    out.system_status = from_reachability(view.system);
+    out.instance_status = from_reachability<InstanceStatusSummary>(view.machine);
+    out.system_status = from_reachability<InstanceStatusSummary>(view.system);
+    out.attached_ebs_status = from_reachability<EbsStatusSummary>(view.disks);
+    out.operator_ = unmanaged();
     return out;
 }
 

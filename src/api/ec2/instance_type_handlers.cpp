@@ -8,6 +8,7 @@
 #include "api/generated/ec2/describe_instance_types.h"
 #include "control/api_errors.h"
 #include "control/instance_type_offers.h"
+#include "control/volume_plan.h"
 #include "util/strings.h"
 
 namespace kiln::api {
@@ -46,6 +47,8 @@ void fill_disks(const control::InstanceType& from, InstanceTypeInfo& to) {
     ebs.ebs_optimized_support = std::string(from.family->ebs_optimized);
     ebs.encryption_support = "unsupported";
     ebs.nvme_support = std::string(from.family->ebs_nvme);
+    ebs.maximum_ebs_attachments = static_cast<std::int32_t>(control::kMaxDevices);  // BDM-13
+    ebs.attachment_limit_type = "dedicated";  // interfaces take no places of volumes
     if (from.ebs.maximum_mbps != 0) {
         EbsOptimizedInfo& link = ebs.ebs_optimized_info.emplace();
         link.baseline_bandwidth_in_mbps = narrow(from.ebs.baseline_mbps);
@@ -86,6 +89,7 @@ void fill_network(const control::InstanceType& from, InstanceTypeInfo& to) {
     network.efa_supported = false;
     network.encryption_in_transit_supported = false;
     network.ena_srd_supported = false;
+    network.flexible_ena_queues_support = "unsupported";
 }
 
 InstanceTypeInfo from_type(const control::InstanceType& from) {
@@ -106,6 +110,7 @@ InstanceTypeInfo from_type(const control::InstanceType& from) {
     to.burstable_performance_supported = from.family->burstable;
     to.dedicated_hosts_supported = false;
     to.auto_recovery_supported = false;
+    to.reboot_migration_support = "unsupported";
     to.supported_boot_modes = listed(from.family->boot_modes);
     to.nitro_enclaves_support = "unsupported";
     to.nitro_tpm_support = "unsupported";

@@ -3,8 +3,6 @@
 
 #include <fmt/format.h>
 
-#include <utility>
-
 #include "api/ec2/convert.h"
 #include "control/api_errors.h"
 #include "control/instance_types.h"
@@ -62,27 +60,47 @@ Status check_credits(const RunInstancesRequest& request) {
     return ok();
 }
 
-// Those of the type are what every instance has. Of a type that there is not, the launch tells.
-bool asks_other_processors(const RunInstancesRequest& request) {
+// RUN-15: the processors that instances of the type have, in the one form the type has.
+Status check_processors(const RunInstancesRequest& request) {
     if (!request.cpu_options) {
-        return false;
+        return ok();
     }
     const CpuOptionsRequest& wanted = *request.cpu_options;
     const control::InstanceType* const type = control::find_instance_type(type_of(request));
-    const auto differs = [](const Scalar<std::int32_t>& value, std::uint32_t usual) {
-        return value.has_value() && std::cmp_not_equal(*value, usual);
-    };
-    return (type != nullptr && (differs(wanted.core_count, type->cores) ||
-                                differs(wanted.threads_per_core, type->vcpus / type->cores))) ||
-           asks_other(wanted.amd_sev_snp, "disabled") ||
-           asks_other(wanted.nested_virtualization, "disabled");
+    if (type == nullptr) {
+        return ok();  // the launch refuses the type
+    }
+    const auto cores = static_cast<std::int32_t>(type->cores);
+    const auto threads = static_cast<std::int32_t>(type->vcpus / type->cores);
+    const bool same = wanted.core_count.value_or(cores) == cores &&
+                      wanted.threads_per_core.value_or(threads) == threads &&
+                      !asks_other(wanted.amd_sev_snp, "disabled") &&
+                      !asks_other(wanted.nested_virtualization, "disabled");
+    return same ? ok() : Status(not_built("CpuOptions (other than the type's own)"));
 }
 
-bool asks_other_names(const RunInstancesRequest& request) {
-    return request.private_dns_name_options &&
-           (asks_other(request.private_dns_name_options->hostname_type, "ip-name") ||
-            request.private_dns_name_options->enable_resource_name_dns_a_record.value_or(false) ||
-            request.private_dns_name_options->enable_resource_name_dns_aaaa_record.value_or(false));
+// RUN-15: what else every instance has, and no other value of it.
+Status check_fixed_options(const RunInstancesRequest& request) {
+    if (request.maintenance_options &&
+        asks_other(request.maintenance_options->auto_recovery, "default")) {
+        return not_built("MaintenanceOptions.AutoRecovery (other than default)");
+    }
+    if (request.network_performance_options &&
+        asks_other(request.network_performance_options->bandwidth_weighting, "default")) {
+        return not_built("NetworkPerformanceOptions.BandwidthWeighting (other than default)");
+    }
+    if (!request.private_dns_name_options) {
+        return ok();
+    }
+    const auto& names = *request.private_dns_name_options;
+    if (asks_other(names.hostname_type, "ip-name")) {
+        return not_built("PrivateDnsNameOptions.HostnameType (other than ip-name)");
+    }
+    if (names.enable_resource_name_dns_a_record.value_or(false) ||
+        names.enable_resource_name_dns_aaaa_record.value_or(false)) {
+        return not_built("PrivateDnsNameOptions.EnableResourceNameDnsARecord and ...AAAARecord");
+    }
+    return ok();
 }
 
 }  // namespace
@@ -100,20 +118,12 @@ Status refuse_unbuilt(const RunInstancesRequest& request) {
          "HibernationOptions"},
         {request.enclave_options && request.enclave_options->enabled.value_or(false),
          "EnclaveOptions"},
-        {asks_other_processors(request), "CpuOptions"},
         {request.ipv6_address_count.value_or(0) != 0 || !request.ipv6_addresses.empty(),
          "Ipv6Address"},
         {!request.license_specifications.empty(), "LicenseSpecification"},
         {!request.elastic_gpu_specification.empty(), "ElasticGpuSpecification"},
         {!request.elastic_inference_accelerators.empty(), "ElasticInferenceAccelerator"},
         {!request.secondary_interfaces.empty(), "SecondaryInterface"},
-        {asks_other_names(request), "PrivateDnsNameOptions"},
-        {request.maintenance_options &&
-             asks_other(request.maintenance_options->auto_recovery, "default"),
-         "MaintenanceOptions"},
-        {request.network_performance_options &&
-             asks_other(request.network_performance_options->bandwidth_weighting, "default"),
-         "NetworkPerformanceOptions"},
         {request.operator_.has_value(), "Operator"},
         {request.enable_primary_ipv6.value_or(false), "EnablePrimaryIpv6"},
         {given(request.additional_info), "AdditionalInfo"},
@@ -124,6 +134,8 @@ Status refuse_unbuilt(const RunInstancesRequest& request) {
         }
     }
     TRY(check_reservation(request));
+    TRY(check_processors(request));
+    TRY(check_fixed_options(request));
     return check_credits(request);
 }
 

@@ -44,9 +44,7 @@ LaunchTemplateInstanceNetworkInterfaceSpecification interface_of(const model::In
     for (const model::SecurityGroupId& id : instance.security_groups) {
         interface.groups.push_back(id.str());
     }
-    if (instance.no_public_ip) {
-        interface.associate_public_ip_address = false;
-    }
+    interface.associate_public_ip_address = !instance.no_public_ip;
     return interface;
 }
 
@@ -58,6 +56,10 @@ void fill_options(const model::Instance& instance, ResponseLaunchTemplateData& d
     options.http_endpoint = shown.http_endpoint;
     options.http_protocol_ipv6 = shown.http_protocol_ipv6;
     options.instance_metadata_tags = shown.instance_metadata_tags;
+    if (instance.cpu_credits) {
+        data.credit_specification.emplace().cpu_credits =
+            std::string(model::to_string(*instance.cpu_credits));
+    }
     data.monitoring.emplace().enabled = instance.detailed_monitoring;
     LaunchTemplatePlacement& placement = data.placement.emplace();
     placement.availability_zone = instance.availability_zone;

@@ -46,6 +46,7 @@ InstanceNetworkInterface instance_interface(const control::InstanceView& view) {
     to.interface_type = "interface";
     to.groups = groups_of(view);
     to.ipv6_addresses.give();
+    to.operator_ = unmanaged();
     InstanceNetworkInterfaceAttachment& attachment = to.attachment.emplace();
     attachment.attachment_id = attachment_id_of(from);
     attachment.attach_time = from.created;
@@ -207,6 +208,7 @@ Vpc from_vpc(const control::VpcView& view) {
     association.association_id = control::derived_id("vpc-cidr-assoc", from.id.str());
     association.cidr_block = from.cidr;
     association.cidr_block_state.emplace().state = "associated";
+    to.block_public_access_states.emplace().internet_gateway_block_mode = "off";  // NET-7
     if (!view.tags.empty()) {
         to.tags = from_tags(view.tags);
     }
@@ -239,6 +241,7 @@ Subnet from_subnet(const control::SubnetView& view) {
     names.hostname_type = "ip-name";
     names.enable_resource_name_dns_a_record = false;
     names.enable_resource_name_dns_aaaa_record = false;
+    to.block_public_access_states.emplace().internet_gateway_block_mode = "off";  // NET-7
     if (!view.tags.empty()) {
         to.tags = from_tags(view.tags);
     }
@@ -268,6 +271,7 @@ NetworkInterface from_interface(const control::InterfaceView& view) {
     to.groups = groups_of(view.owner);
     to.tag_set = from_tags(view.tags);
     to.ipv6_addresses.give();
+    to.operator_ = unmanaged();
     NetworkInterfaceAttachment& attachment = to.attachment.emplace();
     attachment.attachment_id = attachment_id_of(from);
     attachment.attach_time = from.created;

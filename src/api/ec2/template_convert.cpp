@@ -43,6 +43,7 @@ LaunchTemplate from_template(const control::LaunchTemplateView& view) {
     out.created_by = view.of.created_by;
     out.default_version_number = view.of.default_version;
     out.latest_version_number = view.of.latest_version;
+    out.operator_ = unmanaged();
     out.tags = from_tags(view.tags);
     return out;
 }
@@ -58,6 +59,7 @@ Result<LaunchTemplateVersion> from_version(const control::TemplateVersionView& v
     out.create_time = view.version.created;
     out.created_by = view.version.created_by;
     out.default_version = view.is_default();
+    out.operator_ = unmanaged();
     TRY_ASSIGN(out.launch_template_data, data_of(view.version.data));
     return out;
 }

@@ -10,6 +10,7 @@
 #include "api/generated/ec2/describe_volumes.h"
 #include "api/generated/ec2/detach_volume.h"
 #include "control/api_errors.h"
+#include "control/volume_limits.h"
 #include "control/volumes.h"
 
 namespace kiln::api {
@@ -43,11 +44,12 @@ Volume from_volume(const control::VolumeView& view) {
     out.state = std::string(model::to_string(volume.state));
     out.create_time = volume.created;
     out.volume_type = std::string(model::to_string(volume.type));
-    if (volume.iops) {
-        out.iops = static_cast<std::int32_t>(*volume.iops);
+    const model::VolumeShape shape = control::shown_shape(model::shape_of(volume));  // VOL-20
+    if (shape.iops) {
+        out.iops = static_cast<std::int32_t>(*shape.iops);
     }
-    if (volume.throughput_mibps) {
-        out.throughput = static_cast<std::int32_t>(*volume.throughput_mibps);
+    if (shape.throughput_mibps) {
+        out.throughput = static_cast<std::int32_t>(*shape.throughput_mibps);
     }
     if (volume.fast_restored) {
         out.fast_restored = true;
@@ -61,6 +63,7 @@ Volume from_volume(const control::VolumeView& view) {
     if (!volume.source_volume.empty()) {
         out.source_volume_id = volume.source_volume.str();  // VOL-12
     }
+    out.operator_ = unmanaged();
     out.attachments.give();
     for (const model::VolumeAttachment& attachment : volume.attachments) {
         out.attachments.push_back(from_attachment(volume.id, attachment));

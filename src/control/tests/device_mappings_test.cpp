@@ -120,6 +120,23 @@ TEST_CASE("BDM-10 BDM-11: the root keeps its snapshot; another name is another v
     CHECK(merge_launch_mappings(image, {ebs("/dev/sda1", "", 20)}, "/dev/xvda")->size() == 2);
 }
 
+TEST_CASE("VOL-20: a gp3 volume has its type's performance where none is asked for") {
+    const auto with = [](VolumeType type, std::optional<std::uint32_t> iops = {},
+                         std::optional<std::uint32_t> throughput = {}) {
+        EbsBlockDevice ebs;
+        ebs.volume_type = type;
+        ebs.iops = iops;
+        ebs.throughput_mibps = throughput;
+        add_default_performance(ebs);
+        return std::pair(ebs.iops.value_or(0), ebs.throughput_mibps.value_or(0));
+    };
+    CHECK(with(VolumeType::gp3) == std::pair(3000U, 125U));
+    CHECK(with(VolumeType::gp3, 4000) == std::pair(4000U, 125U));
+    CHECK(with(VolumeType::gp3, {}, 300) == std::pair(3000U, 300U));
+    CHECK(with(VolumeType::gp2) == std::pair(0U, 0U));
+    CHECK(with(VolumeType::io1, 200) == std::pair(200U, 0U));
+}
+
 TEST_CASE("BDM-17: sizes and performance stay within the volume type's limits") {
     const auto check = [](VolumeType type, std::uint32_t size,
                           std::optional<std::uint32_t> iops = {},

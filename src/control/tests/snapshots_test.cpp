@@ -185,6 +185,10 @@ TEST_CASE("SNP-10 ERR-3 TAG-5: bad requests change nothing") {
     input.dry_run = true;
     CHECK(code_of(service.snapshots->create(kAlice, input)) == "DryRunOperation");
     CHECK(code_of(service.snapshots->create(kBob, input)) == "InvalidVolume.NotFound");
+    for (int i = 0; i < 255; ++i) {  // characters, not bytes
+        input.description += "\xC3\xBC";
+    }
+    CHECK(code_of(service.snapshots->create(kAlice, input)) == "DryRunOperation");
     input.dry_run = false;
     input.description.assign(256, 'x');
     CHECK(code_of(service.snapshots->create(kAlice, input)) == "InvalidParameterValue");

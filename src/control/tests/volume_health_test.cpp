@@ -97,6 +97,35 @@ TEST_CASE("VOL-14: a volume the engine stopped is impaired until it is enabled, 
     CHECK(world.service.read(id, 3) == "again");
 }
 
+TEST_CASE("INS-7: an instance is told of while a volume of it is stopped, others are not") {
+    World world;
+    const auto id = world.service.add_volume();
+    const auto other = world.service.add_volume();
+    const model::InstanceId instance("i-00000000000000001");
+    const auto attach = [&](const model::VolumeId& volume, const model::InstanceId& to) {
+        REQUIRE(world.service.store->run([&](catalog::Transaction& tx) -> Status {
+            TRY_ASSIGN(auto row, tx.volumes().get(volume));
+            TRY(model::add_attachment(
+                row, {to, "/dev/sdf", model::AttachmentState::attached, false, UnixMillis{1}}));
+            return tx.volumes().update(row);
+        }));
+    };
+    attach(id, instance);
+    attach(other, model::InstanceId("i-00000000000000002"));
+    world.service.open(id);
+    world.service.open(other);
+    const auto found = [&] {
+        const auto instances = instances_with_stopped_volume(*world.service.parts, soon());
+        REQUIRE(instances);
+        return *instances;
+    };
+    CHECK(found().empty());
+    world.stop(id);
+    CHECK(found() == std::set{instance});
+    REQUIRE(world.health.enable_io(kAlice, id, false));
+    CHECK(found().empty());
+}
+
 TEST_CASE("VOL-14: with autoEnableIO a stopped volume is opened anew by itself, and says so") {
     World world;
     const auto id = world.service.add_volume();

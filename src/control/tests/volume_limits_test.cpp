@@ -48,3 +48,20 @@ TEST_CASE("VOL-16: each type has the figures that its size and performance give 
     CHECK(of(1024, VolumeType::st1).operation_bytes == kMiB);
     CHECK(of(100, VolumeType::standard).operations.rate == 100);
 }
+
+TEST_CASE("VOL-20: gp2 shows the IOPS of its size, gp3 what it has unless more was asked for") {
+    const auto shown = [](std::uint32_t size_gib, VolumeType type,
+                          std::optional<std::uint32_t> iops = std::nullopt,
+                          std::optional<std::uint32_t> throughput = std::nullopt) {
+        const model::VolumeShape shape = shown_shape({size_gib, type, iops, throughput});
+        return std::pair(shape.iops.value_or(0), shape.throughput_mibps.value_or(0));
+    };
+    CHECK(shown(8, VolumeType::gp2) == std::pair(100U, 0U));
+    CHECK(shown(34, VolumeType::gp2) == std::pair(102U, 0U));
+    CHECK(shown(16384, VolumeType::gp2) == std::pair(16'000U, 0U));
+    CHECK(shown(8, VolumeType::gp3) == std::pair(3000U, 125U));
+    CHECK(shown(100, VolumeType::gp3, 4000) == std::pair(4000U, 125U));
+    CHECK(shown(100, VolumeType::gp3, 4000, 700) == std::pair(4000U, 700U));
+    CHECK(shown(100, VolumeType::io2, 500) == std::pair(500U, 0U));
+    CHECK(shown(500, VolumeType::st1) == std::pair(0U, 0U));
+}
