@@ -247,9 +247,6 @@ Result<Page<UsageReportView>> ImageUsage::describe(const Caller& caller,
                                                    const DescribeUsageInput& input) {
     TRY(usage_report_filters().check(input.filters));
     TRY_ASSIGN(const PageStart start, open_page(caller, input.page, kPages));
-    if (input.dry_run) {
-        return errors::dry_run();
-    }
     TRY_ASSIGN(auto views,
                store_.read([&](catalog::Transaction& tx) -> Result<std::vector<UsageReportView>> {
                    TRY_ASSIGN(auto reports, list(tx, caller, input));
@@ -269,6 +266,9 @@ Result<Page<UsageReportView>> ImageUsage::describe(const Caller& caller,
                    }
                    return found;
                }));
+    if (input.dry_run) {
+        return errors::dry_run();
+    }
     return cut_page(caller, input.page, start, std::move(views),
                     [](const UsageReportView& view) { return cursor_of(view.report); });
 }
@@ -277,9 +277,6 @@ Result<Page<UsageEntryView>> ImageUsage::entries(const Caller& caller,
                                                  const DescribeUsageInput& input) {
     TRY(usage_entry_filters().check(input.filters));
     TRY_ASSIGN(const PageStart start, open_page(caller, input.page, kPages));
-    if (input.dry_run) {
-        return errors::dry_run();
-    }
     TRY_ASSIGN(const auto reports,
                store_.read([&](catalog::Transaction& tx) { return list(tx, caller, input); }));
     // Six digits: an entry's place as text is in the order of the numbers.
@@ -296,6 +293,9 @@ Result<Page<UsageEntryView>> ImageUsage::entries(const Caller& caller,
                 found.push_back(std::move(view));
             }
         }
+    }
+    if (input.dry_run) {
+        return errors::dry_run();
     }
     return cut_page(caller, input.page, start, std::move(found), place);
 }

@@ -90,6 +90,9 @@ Result<VolumeView> Volumes::create(const Caller& caller, const CreateVolumeInput
         TRY_ASSIGN(const auto known, find_result(tx, caller, token));
         if (known) {
             TRY_ASSIGN(auto volume, find_volume(tx, caller, model::VolumeId(*known)));
+            if (input.dry_run) {
+                return errors::dry_run();  // WIRE-8
+            }
             TRY_ASSIGN(auto views, load_views(tx, parts_.topology, caller, {std::move(volume)}));
             return std::move(views.front());
         }

@@ -156,10 +156,10 @@ Result<DescribeVolumesResult> describe(const Services& services, const Context& 
     }
     input.page.next_token = request.next_token.value_or("");
     input.page.binding = context.request_hash;
+    TRY_ASSIGN(const auto page, services.volumes.describe(context.caller, input));
     if (request.dry_run.value_or(false)) {
         return control::errors::dry_run();
     }
-    TRY_ASSIGN(const auto page, services.volumes.describe(context.caller, input));
     DescribeVolumesResult result;
     result.volumes.give();
     for (const control::VolumeView& view : page.items) {

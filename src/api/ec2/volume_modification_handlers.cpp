@@ -85,10 +85,10 @@ Result<DescribeVolumesModificationsResult> describe(
     }
     input.page.next_token = request.next_token.value_or("");
     input.page.binding = context.request_hash;
+    TRY_ASSIGN(const auto page, services.modifications.describe(context.caller, input));
     if (request.dry_run.value_or(false)) {
         return control::errors::dry_run();
     }
-    TRY_ASSIGN(const auto page, services.modifications.describe(context.caller, input));
     DescribeVolumesModificationsResult result;
     result.volumes_modifications.give();
     for (const model::Volume& volume : page.items) {
