@@ -10,6 +10,7 @@
 #include "control/api_errors.h"
 #include "control/device_mappings.h"
 #include "control/quotas.h"
+#include "control/volume_limits.h"
 #include "control/volumes.h"
 
 namespace kiln::control {
@@ -274,16 +275,20 @@ const FilterTable<model::Volume>& modification_filters() {
                 return Values{std::string(model::to_string(((*v.modification).*shape).type))};
             };
             getters[prefix + "-iops"] = [shape](const model::Volume& v) {
-                const auto& iops = ((*v.modification).*shape).iops;
+                const auto iops = with_type_figures((*v.modification).*shape).iops;
                 return iops ? Values{std::to_string(*iops)} : Values{};
             };
             getters[prefix + "-throughput"] = [shape](const model::Volume& v) {
-                const auto& throughput = ((*v.modification).*shape).throughput_mibps;
+                const auto throughput =
+                    with_type_figures((*v.modification).*shape).throughput_mibps;
                 return throughput ? Values{std::to_string(*throughput)} : Values{};
             };
-            getters[prefix + "-multi-attach-enabled"] = [shape](const model::Volume& v) {
-                return Values{((*v.modification).*shape).multi_attach ? "true" : "false"};
-            };
+            // EC2 writes this one in camel case.
+            for (const char* name : {"-multi-attach-enabled", "MultiAttachEnabled"}) {
+                getters[prefix + name] = [shape](const model::Volume& v) {
+                    return Values{((*v.modification).*shape).multi_attach ? "true" : "false"};
+                };
+            }
         };
         add("original", &model::VolumeModification::original);
         add("target", &model::VolumeModification::target);

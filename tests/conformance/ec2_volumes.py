@@ -44,8 +44,12 @@ def test_VOL_2_a_volume_is_made_empty_or_from_a_snapshot(service):
     seen = one(ec2, made["VolumeId"])
     assert seen["State"] == "available" and seen["SnapshotId"] == "" and seen["Tags"] == tags[0]["Tags"], seen
     assert seen["AvailabilityZone"] == ZONE and not seen["Encrypted"] and seen["VolumeType"] == "gp3"
+    assert (seen["Iops"], seen["Throughput"]) == (made["Iops"], made["Throughput"]) == (3000, 125), seen
     cloned = service.aws("ec2", "create-volume", "--availability-zone", ZONE, "--snapshot-id", service.snapshot)
     assert cloned["SnapshotId"] == service.snapshot and cloned["Size"] == 1 and cloned["VolumeType"] == "gp2"
+    assert cloned["Iops"] == 100 and "Throughput" not in cloned, cloned
+    assert ec2.create_volume(AvailabilityZone=ZONE, Size=200)["Iops"] == 600
+    assert "Iops" not in ec2.create_volume(AvailabilityZone=ZONE, Size=1, VolumeType="standard")
 
 
 def test_VOL_2_mistakes_at_creation(service):

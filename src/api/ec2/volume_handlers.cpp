@@ -10,6 +10,7 @@
 #include "api/generated/ec2/describe_volumes.h"
 #include "api/generated/ec2/detach_volume.h"
 #include "control/api_errors.h"
+#include "control/volume_limits.h"
 #include "control/volumes.h"
 
 namespace kiln::api {
@@ -43,11 +44,12 @@ Volume from_volume(const control::VolumeView& view) {
     out.state = std::string(model::to_string(volume.state));
     out.create_time = volume.created;
     out.volume_type = std::string(model::to_string(volume.type));
-    if (volume.iops) {
-        out.iops = static_cast<std::int32_t>(*volume.iops);
+    const model::VolumeShape shape = control::with_type_figures(model::shape_of(volume));
+    if (shape.iops) {
+        out.iops = static_cast<std::int32_t>(*shape.iops);
     }
-    if (volume.throughput_mibps) {
-        out.throughput = static_cast<std::int32_t>(*volume.throughput_mibps);
+    if (shape.throughput_mibps) {
+        out.throughput = static_cast<std::int32_t>(*shape.throughput_mibps);
     }
     if (volume.fast_restored) {
         out.fast_restored = true;

@@ -6,6 +6,7 @@
 #include "api/generated/ec2/describe_volumes_modifications.h"
 #include "api/generated/ec2/modify_volume.h"
 #include "control/api_errors.h"
+#include "control/volume_limits.h"
 #include "control/volume_modifications.h"
 
 namespace kiln::api {
@@ -21,8 +22,9 @@ VolumeModification from_modification(const model::Volume& volume) {
     if (!modification.status_message.empty()) {
         out.status_message = modification.status_message;
     }
-    const auto put = [](const model::VolumeShape& shape, auto& size, auto& type, auto& iops,
+    const auto put = [](const model::VolumeShape& said, auto& size, auto& type, auto& iops,
                         auto& throughput, auto& multi_attach) {
+        const model::VolumeShape shape = control::with_type_figures(said);
         size = static_cast<std::int32_t>(shape.size_gib);
         type = std::string(model::to_string(shape.type));
         if (shape.iops) {

@@ -20,6 +20,21 @@ block::VolumeLimits of(std::uint32_t size_gib, VolumeType type,
 
 }  // namespace
 
+TEST_CASE("VOL-2: what nobody said is what the type gives") {
+    const auto said = [](model::VolumeShape shape) {
+        const model::VolumeShape full = with_type_figures(shape);
+        return std::pair(full.iops, full.throughput_mibps);
+    };
+    using Figures = std::pair<std::optional<std::uint32_t>, std::optional<std::uint32_t>>;
+    CHECK(said({1, VolumeType::gp2, {}, {}}) == Figures(100, std::nullopt));
+    CHECK(said({500, VolumeType::gp2, {}, {}}) == Figures(1500, std::nullopt));
+    CHECK(said({16384, VolumeType::gp2, {}, {}}) == Figures(16'000, std::nullopt));
+    CHECK(said({1, VolumeType::gp3, {}, {}}) == Figures(3000, 125));
+    CHECK(said({100, VolumeType::gp3, 9000, {}}) == Figures(9000, 125));
+    CHECK(said({100, VolumeType::io2, 200, {}}) == Figures(200, std::nullopt));
+    CHECK(said({125, VolumeType::st1, {}, {}}) == Figures(std::nullopt, std::nullopt));
+}
+
 TEST_CASE("VOL-16: each type has the figures that its size and performance give it") {
     CHECK(of(10, VolumeType::gp3).operations == RateLimit{.rate = 3000});
     CHECK(of(10, VolumeType::gp3).bytes == RateLimit{.rate = 125 * kMiB});

@@ -301,7 +301,8 @@ TEST_CASE("VOL-9: only volumes with a modification are listed, and found by it")
                                {"target-size", "2", 1},
                                {"target-size", "1", 0},
                                {"target-volume-type", "gp2", 1},
-                               {"target-iops", "*", 0},
+                               {"target-iops", "100", 1},  // of gp2, by the size
+                               {"target-throughput", "*", 0},
                                {"original-multi-attach-enabled", "false", 1}}) {
         CAPTURE(wanted.name);
         CAPTURE(wanted.value);
