@@ -175,6 +175,7 @@ def test_CI_2_CI_15_mistakes_change_nothing(service):
     create = ec2.create_image
     assert refusal(create, InstanceId="i-0123456789abcdef0", Name="any")[0] == "InvalidInstanceID.NotFound"
     assert refusal(create, InstanceId=instance, Name="x")[0] == "InvalidAMIName.Malformed"
+    assert refusal(create, InstanceId="i-0123456789abcdef0", Name="x")[0] == "InvalidAMIName.Malformed", "WIRE-9"
     assert refusal(create, InstanceId=instance, Name="base")[0] == "InvalidAMIName.Duplicate"
     assert refusal(create, InstanceId=instance, Name="dry", DryRun=True)[0] == "DryRunOperation"
     snapshots = ec2.describe_snapshots(OwnerIds=["self"])["Snapshots"]
