@@ -53,6 +53,13 @@ const FilterTable<InstanceStatusView>& instance_status_filters() {
         getters["system-status.reachability"] = [](const InstanceStatusView& view) {
             return one(model::to_string(view.system));
         };
+        getters["operator.managed"] = [](const InstanceStatusView&) { return one("false"); };
+        for (const char* name :  // FLT-10
+             {"attached-ebs-status.status", "event.code", "event.description",
+              "event.instance-event-id", "event.not-after", "event.not-before",
+              "event.not-before-deadline", "operator.principal"}) {
+            getters[name] = [](const InstanceStatusView&) { return std::vector<std::string>(); };
+        }
         return FilterTable<InstanceStatusView>(
             [](const InstanceStatusView& view) -> const std::vector<model::Tag>& {
                 return view.tags;

@@ -31,6 +31,15 @@ Values each_attachment(const InstanceView& view, F value_of) {
     return values;
 }
 
+template <class F>
+Values each_product_code(const InstanceView& view, F value_of) {
+    Values values;
+    for (const model::ProductCode& code : view.instance.product_codes) {
+        values.push_back(value_of(code));
+    }
+    return values;
+}
+
 using Getters = std::map<std::string, FilterTable<InstanceView>::Getter, std::less<>>;
 
 void add_device_filters(Getters& getters) {
@@ -166,12 +175,83 @@ void add_launch_filters(Getters& getters) {
     getters["tenancy"] = [](const InstanceView&) { return one("default"); };
 }
 
+// IMDS-4, as DescribeInstances shows them.
+void add_metadata_filters(Getters& getters) {
+    const auto add = [&](const std::string& name, auto value_of) {
+        getters["metadata-options." + name] = [value_of](const InstanceView& view) {
+            return one(value_of(view.instance));
+        };
+    };
+    const auto add_switch = [&](const std::string& name, bool model::MetadataOptions::*option) {
+        add(name, [option](const model::Instance& instance) {
+            return std::string(instance.metadata_options.*option ? "enabled" : "disabled");
+        });
+    };
+    add("state", [](const model::Instance& instance) {
+        const bool pending = instance.state == model::InstanceState::pending;
+        return std::string(pending ? "pending" : "applied");
+    });
+    add("http-tokens", [](const model::Instance& instance) {
+        return std::string(instance.metadata_options.tokens_required ? "required" : "optional");
+    });
+    add("http-put-response-hop-limit", [](const model::Instance& instance) {
+        return std::to_string(instance.metadata_options.hop_limit);
+    });
+    add("http-protocol-ipv4", [](const model::Instance&) { return std::string("enabled"); });
+    add_switch("http-endpoint", &model::MetadataOptions::endpoint_enabled);
+    add_switch("http-protocol-ipv6", &model::MetadataOptions::ipv6_enabled);
+    add_switch("instance-metadata-tags", &model::MetadataOptions::instance_tags_enabled);
+}
+
+// What few instances have, and (FLT-10) what none has.
+void add_rare_filters(Getters& getters) {
+    getters["enclave-options.enabled"] = [](const InstanceView&) { return boolean(false); };
+    getters["hibernation-options.configured"] = [](const InstanceView&) { return boolean(false); };
+    getters["operator.managed"] = [](const InstanceView&) { return boolean(false); };
+    getters["private-dns-name-options.hostname-type"] = [](const InstanceView&) {
+        return one("ip-name");
+    };
+    for (const char* name : {"private-dns-name-options.enable-resource-name-dns-a-record",
+                             "private-dns-name-options.enable-resource-name-dns-aaaa-record"}) {
+        getters[name] = [](const InstanceView&) { return boolean(false); };
+    }
+    getters["kernel-id"] = [](const InstanceView& view) {
+        return unless_empty(view.instance.kernel_id.str());
+    };
+    getters["ramdisk-id"] = [](const InstanceView& view) {
+        return unless_empty(view.instance.ramdisk_id.str());
+    };
+    getters["outpost-arn"] = [](const InstanceView& view) {
+        return unless_empty(view.instance.outpost_arn);
+    };
+    getters["product-code"] = [](const InstanceView& view) {
+        return each_product_code(view, [](const model::ProductCode& code) { return code.id; });
+    };
+    getters["product-code.type"] = [](const InstanceView& view) {
+        return each_product_code(view, [](const model::ProductCode& code) { return code.type; });
+    };
+    getters["tpm-support"] = [](const InstanceView& view) {
+        return view.instance.tpm_v2 ? one("v2.0") : Values{};
+    };
+    getters["usage-operation-update-time"] = [](const InstanceView& view) {
+        return one(format_iso8601(view.instance.created));
+    };
+    for (const char* name :
+         {"affinity", "capacity-reservation-id", "host-id", "instance-lifecycle", "ipv6-address",
+          "operator.principal", "placement-group-name", "placement-partition-number",
+          "requester-id", "spot-instance-request-id"}) {
+        getters[name] = [](const InstanceView&) { return Values{}; };
+    }
+}
+
 FilterTable<InstanceView> make_table() {
     Getters getters;
     add_device_filters(getters);
     add_state_filters(getters);
     add_machine_filters(getters);
     add_launch_filters(getters);
+    add_metadata_filters(getters);
+    add_rare_filters(getters);
     add_interface_filters(getters);
     return FilterTable<InstanceView>(
         [](const InstanceView& view) -> const std::vector<model::Tag>& { return view.tags; },

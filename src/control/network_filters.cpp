@@ -3,6 +3,8 @@
 // DescribeInstances has for an instance's interface. Older clients write some names in camel case.
 #include "control/network_filters.h"
 
+#include <fmt/format.h>
+
 #include "control/metadata_facts.h"
 #include "control/network_names.h"
 #include "control/networks.h"
@@ -27,6 +29,15 @@ std::string boolean(bool value) {
     return value ? "true" : "false";
 }
 
+// FLT-10: EC2 has them, and nothing here has what they ask for.
+template <class View>
+void add_none(Getters<View>& getters, const std::string& prefix,
+              std::initializer_list<const char*> names) {
+    for (const char* name : names) {
+        getters[prefix + name] = [](const View&) { return Values{}; };
+    }
+}
+
 const std::vector<model::Tag>& tags_of(const auto& view) {
     return view.tags;
 }
@@ -47,6 +58,8 @@ FilterTable<VpcView> make_vpc_table() {
     add<View>(getters, {"owner-id"}, [](const View& view) { return view.vpc.owner_id.str(); });
     add<View>(getters, {"state"}, [](const View&) { return std::string("available"); });
     add<View>(getters, {"vpc-id"}, [](const View& view) { return view.vpc.id.str(); });
+    add_none<View>(getters, "ipv6-cidr-block-association.",
+                   {"association-id", "ipv6-cidr-block", "ipv6-pool", "state"});
     return FilterTable<View>(tags_of<View>, std::move(getters));
 }
 
@@ -75,6 +88,21 @@ FilterTable<SubnetView> make_subnet_table() {
     });
     add<View>(getters, {"subnet-id"}, [](const View& view) { return view.subnet.id.str(); });
     add<View>(getters, {"vpc-id"}, [](const View& view) { return view.subnet.vpc_id.str(); });
+    getters["outpost-arn"] = [](const View& view) {
+        const std::string& arn = view.subnet.outpost_arn;
+        return arn.empty() ? Values{} : Values{arn};
+    };
+    const std::string names = "private-dns-name-options-on-launch.";
+    getters[names + "hostname-type"] = [](const View&) { return Values{"ip-name"}; };
+    for (const char* record : {"a", "aaaa"}) {
+        getters[fmt::format("{}enable-resource-name-dns-{}-record", names, record)] =
+            [](const View&) { return Values{boolean(false)}; };
+    }
+    add_none<View>(
+        getters, "",
+        {"customer-owned-ipv4-pool", "enable-lni-at-device-index",
+         "ipv6-cidr-block-association.association-id",
+         "ipv6-cidr-block-association.ipv6-cidr-block", "ipv6-cidr-block-association.state"});
     return FilterTable<View>(tags_of<View>, std::move(getters));
 }
 
@@ -98,6 +126,13 @@ void add_facts(Getters<View>& getters, const std::string& prefix, Get instance_o
     fact("addresses.private-ip-address", [](const Instance& i) { return i.private_ip; });
     fact("addresses.association.public-ip", [](const Instance& i) { return i.public_ip; });
     fact("association.public-ip", [](const Instance& i) { return i.public_ip; });
+    fact("association.ip-owner-id",
+         [](const Instance& i) { return std::string(i.public_ip.empty() ? "" : "amazon"); });
+    fact("operator.managed", [](const Instance&) { return boolean(false); });
+    add_none<View>(
+        getters, prefix,
+        {"association.allocation-id", "association.association-id", "association.public-dns-name",
+         "ipv6-addresses.ipv6-address", "operator.principal", "requester-id"});
     fact("attachment.attach-time", [](const Instance& i) { return format_iso8601(i.created); });
     fact("attachment.attachment-id",
          [](const Instance& i) { return derived_id("eni-attach", i.network_interface_id.str()); });
@@ -151,6 +186,7 @@ FilterTable<InterfaceView> make_interface_table() {
     getters["availability-zone-id"] = [](const View& view) { return Values{view.owner.zone_id}; };
     getters["group-name"] = [](const View& view) { return group_names(view.owner); };
     getters["interface-type"] = [](const View&) { return Values{"interface"}; };
+    getters["addresses.association.owner-id"] = getters.at("association.ip-owner-id");
     return FilterTable<View>(tags_of<View>, std::move(getters));
 }
 
@@ -166,10 +202,30 @@ void add_interface_filters(InstanceGetters& getters) {
     for (const char* name : {"group-name", "instance.group-name", "network-interface.group-name"}) {
         getters[name] = group_names;
     }
-    add_fact<InstanceView>(
-        getters, "private-dns-name",
-        [](const InstanceView& view) -> const Instance& { return view.instance; },
-        [](const Instance& i) { return private_dns_name(i); });
+    const auto instance_of = [](const InstanceView& view) -> const Instance& {
+        return view.instance;
+    };
+    const auto fact = [&](const std::string& name, auto value_of) {
+        add_fact<InstanceView>(getters, name, instance_of, value_of);
+    };
+    fact("private-dns-name", [](const Instance& i) { return private_dns_name(i); });
+    const std::string prefix = "network-interface.";
+    fact(prefix + "addresses.association.ip-owner-id",
+         [](const Instance& i) { return std::string(i.public_ip.empty() ? "" : "amazon"); });
+    fact(prefix + "addresses.private-dns-name",
+         [](const Instance& i) { return private_dns_name(i); });
+    fact(prefix + "attachment.network-card-index",
+         [](const Instance&) { return std::string("0"); });
+    fact(prefix + "deny-all-igw-traffic", [](const Instance&) { return boolean(false); });
+    fact(prefix + "ipv6-native", [](const Instance&) { return boolean(false); });
+    fact(prefix + "outpost-arn", [](const Instance& i) { return i.outpost_arn; });
+    add_none<InstanceView>(
+        getters, prefix,
+        {"addresses.association.allocation-id", "addresses.association.association-id",
+         "addresses.association.carrier-ip", "addresses.association.customer-owned-ip",
+         "addresses.association.public-dns-name", "association.carrier-ip",
+         "association.customer-owned-ip", "ipv4-prefixes.ipv4-prefix", "ipv6-address",
+         "ipv6-addresses.is-primary-ipv6", "ipv6-prefixes.ipv6-prefix", "public-dns-name"});
     for (const char* name : {"subnet-id", "vpc-id"}) {
         getters[name] = getters.at(std::string("network-interface.") + name);
     }

@@ -64,6 +64,8 @@ const FilterTable<VolumeView>& volume_filters() {
         getters["multi-attach-enabled"] = [](const VolumeView& view) {
             return boolean(view.volume.multi_attach);
         };
+        getters["operator.managed"] = [](const VolumeView&) { return boolean(false); };
+        getters["operator.principal"] = [](const VolumeView&) { return Values{}; };  // FLT-10
         getters["size"] = [](const VolumeView& view) {
             return Values{std::to_string(view.volume.size_gib)};
         };

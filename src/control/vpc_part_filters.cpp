@@ -108,6 +108,9 @@ Getters network_acl_getters() {
          of_subnets([](const model::Subnet& subnet) { return subnet.id.str(); })},
         {"default", one([](const VpcPartView&) { return "true"; })},
         {"entry.cidr", one([](const VpcPartView&) { return kAnywhere; })},
+        {"entry.egress", of_entries([](const AclEntry& entry) {
+             return std::string(entry.egress ? "true" : "false");
+         })},
         {"entry.protocol", one([](const VpcPartView&) { return "-1"; })},
         {"entry.rule-action", of_entries([](const AclEntry& entry) {
              return std::string(entry.allow ? "allow" : "deny");

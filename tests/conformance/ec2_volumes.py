@@ -7,7 +7,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
 import kiln_test  # noqa: E402
-from kiln_test import wait_until  # noqa: E402
+from kiln_test import query, wait_until  # noqa: E402
 from kiln_test.refusals import refusal  # noqa: E402
 
 ZONE = "us-east-1a"
@@ -72,6 +72,15 @@ def test_IDM_a_client_token_makes_one_volume(service):
     assert ec2.create_volume(AvailabilityZone=ZONE, Size=2, ClientToken="once")["VolumeId"] == first
     other = refusal(ec2.create_volume, AvailabilityZone=ZONE, Size=4, ClientToken="once")
     assert other[0] == "IdempotentParameterMismatch"
+
+
+def test_VOL_10_FLT_10_no_volume_is_managed_by_somebody_else(service):
+    ec2 = service.client("ec2")
+    volume = ec2.create_volume(AvailabilityZone=ZONE, Size=1)["VolumeId"]
+    for name, value, found in (("operator.managed", "false", [volume]), ("operator.managed", "true", []), ("operator.principal", "*", [])):
+        filters = [{"Name": name, "Values": [value]}, {"Name": "volume-id", "Values": [volume]}]
+        assert [v["VolumeId"] for v in ec2.describe_volumes(Filters=filters)["Volumes"]] == found, name
+    assert query(service, "DescribeVolumes", {"VolumeId.1": volume}).texts("volumeSet/item/operator/managed") == ["false"]
 
 
 def test_VOL_4_VOL_5_a_running_instance_takes_a_volume_and_lets_it_go(service):

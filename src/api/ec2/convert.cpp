@@ -117,6 +117,11 @@ void fill_options(const model::Instance& from, Instance& to) {
     }
     to.hibernation_options.emplace().configured = false;
     to.enclave_options.emplace().enabled = false;
+    PrivateDnsNameOptionsResponse& names = to.private_dns_name_options.emplace();
+    names.hostname_type = "ip-name";
+    names.enable_resource_name_dns_a_record = false;
+    names.enable_resource_name_dns_aaaa_record = false;
+    to.operator_.emplace().managed = false;
 }
 
 void fill_machine(const model::Instance& from, Instance& to) {
@@ -133,6 +138,11 @@ void fill_machine(const model::Instance& from, Instance& to) {
     if (from.boot_mode) {
         to.boot_mode = text_of(*from.boot_mode);
     }
+    if (from.tpm_v2) {
+        to.tpm_support = "v2.0";
+    }
+    to.product_codes = from_product_codes(from.product_codes);
+    to.product_codes.give();
     to.current_instance_boot_mode = text_of(from.current_boot_mode);
     to.platform_details = from.platform_details;
     to.usage_operation = from.usage_operation;
@@ -234,6 +244,16 @@ List<Tag> from_tags(const std::vector<model::Tag>& tags) {
         Tag& out = list.emplace_back();
         out.key = tag.key;
         out.value = tag.value;
+    }
+    return list;
+}
+
+List<ProductCode> from_product_codes(const std::vector<model::ProductCode>& codes) {
+    List<ProductCode> list;
+    for (const model::ProductCode& code : codes) {
+        ProductCode& out = list.emplace_back();
+        out.product_code_id = code.id;
+        out.product_code_type = code.type;
     }
     return list;
 }

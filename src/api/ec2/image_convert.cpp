@@ -96,16 +96,6 @@ void fill_machine(const model::Image& from, Image& to) {
     }
 }
 
-List<ProductCode> from_product_codes(const model::Image& image) {
-    List<ProductCode> list;
-    for (const model::ProductCode& code : image.product_codes) {
-        ProductCode& out = list.emplace_back();
-        out.product_code_id = code.id;
-        out.product_code_type = code.type;
-    }
-    return list;
-}
-
 List<LaunchPermission> from_permissions(const model::Sharing& permissions) {
     List<LaunchPermission> list;
     if (permissions.everybody) {
@@ -140,7 +130,7 @@ Image from_image(const control::ImageView& view) {
     to.public_ = from.launch_permissions.everybody;
     fill_state(view, to);
     fill_machine(from, to);
-    to.product_codes = from_product_codes(from);
+    to.product_codes = from_product_codes(from.product_codes);
     to.source_instance_id = unless_empty(from.source_instance_id.str());
     to.source_image_id = unless_empty(from.source_image_id.str());
     to.source_image_region = unless_empty(from.source_image_region);
@@ -170,7 +160,7 @@ ec2::ImageAttribute from_attribute(const control::ImageView& view,
             to.launch_permissions.give();
             break;
         case A::product_codes:
-            to.product_codes = from_product_codes(view.image);
+            to.product_codes = from_product_codes(view.image.product_codes);
             to.product_codes.give();
             break;
         case A::block_device_mapping:

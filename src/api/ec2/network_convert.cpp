@@ -46,6 +46,7 @@ InstanceNetworkInterface instance_interface(const control::InstanceView& view) {
     to.interface_type = "interface";
     to.groups = groups_of(view);
     to.ipv6_addresses.give();
+    to.operator_.emplace().managed = false;
     InstanceNetworkInterfaceAttachment& attachment = to.attachment.emplace();
     attachment.attachment_id = attachment_id_of(from);
     attachment.attach_time = from.created;
@@ -268,6 +269,7 @@ NetworkInterface from_interface(const control::InterfaceView& view) {
     to.groups = groups_of(view.owner);
     to.tag_set = from_tags(view.tags);
     to.ipv6_addresses.give();
+    to.operator_.emplace().managed = false;
     NetworkInterfaceAttachment& attachment = to.attachment.emplace();
     attachment.attachment_id = attachment_id_of(from);
     attachment.attach_time = from.created;

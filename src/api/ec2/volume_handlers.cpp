@@ -60,6 +60,7 @@ Volume from_volume(const control::VolumeView& view) {
     }
     out.encrypted = volume.encrypted;
     out.multi_attach_enabled = volume.multi_attach;
+    out.operator_.emplace().managed = false;
     if (!volume.source_volume.empty()) {
         out.source_volume_id = volume.source_volume.str();  // VOL-12
     }
