@@ -16,7 +16,7 @@
 namespace kiln::control {
 namespace {
 
-constexpr PageLimits kLimits{5, 500};  // PAG-2
+constexpr PageLimits kLimits{5, 1000};  // PAG-2
 constexpr std::chrono::seconds kCloseTime{30};
 
 catalog::Cursor cursor_of(const model::Volume& volume) {
