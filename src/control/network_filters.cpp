@@ -210,10 +210,10 @@ void add_interface_filters(InstanceGetters& getters) {
     };
     fact("private-dns-name", [](const Instance& i) { return private_dns_name(i); });
     const std::string prefix = "network-interface.";
-    fact(prefix + "addresses.association.ip-owner-id",
-         [](const Instance& i) { return std::string(i.public_ip.empty() ? "" : "amazon"); });
-    fact(prefix + "addresses.private-dns-name",
-         [](const Instance& i) { return private_dns_name(i); });
+    // It has one address.
+    for (const char* name : {"association.ip-owner-id", "private-dns-name"}) {
+        getters[prefix + "addresses." + name] = getters.at(prefix + name);
+    }
     fact(prefix + "attachment.network-card-index",
          [](const Instance&) { return std::string("0"); });
     fact(prefix + "deny-all-igw-traffic", [](const Instance&) { return boolean(false); });
