@@ -37,7 +37,6 @@ Result<CreateImages::Checked> CreateImages::check(catalog::Transaction& tx, cons
         return errors::invalid_parameter_value(fmt::format(
             "The instance '{}' does not have an 'ebs' root device type.", instance.id.str()));
     }
-    TRY(Images::check_name(input.name));
     TRY(Images::check_name_is_free(tx, caller, input.name));
     TRY_ASSIGN(auto views, load_views(tx, parts_.topology, caller, std::move(found)));
     Checked checked{std::move(views.front()), {}};
@@ -101,6 +100,7 @@ Result<std::vector<model::Snapshot>> CreateImages::draft(catalog::Transaction& t
 }
 
 Result<model::ImageId> CreateImages::create(const Caller& caller, const CreateImageInput& input) {
+    TRY(Images::check_name(input.name));
     TRY(check_image_description(input.description));
     TRY(check_tag_specifications(input.tags, {"image", "snapshot"}));
     TRY_ASSIGN(const Checked checked, parts_.store.read([&](catalog::Transaction& tx) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "control/filter.h"
 
+#include "util/strings.h"
+
 namespace kiln::control {
 namespace {
 
@@ -131,7 +133,7 @@ Status check_filter_shape(const std::vector<Filter>& filters) {
                 "The maximum number of filter values specified on a single call is 200");
         }
         for (const std::string& value : filter.values) {
-            if (value.size() > kMaxFilterValueLength) {
+            if (character_count(value) > kMaxFilterValueLength) {
                 return Error::api(
                     Code::invalid_argument, "InvalidParameterValue",
                     "A value of the filter '" + filter.name + "' is longer than 255 characters");

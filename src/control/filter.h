@@ -42,7 +42,7 @@ std::optional<std::vector<std::string>> literals(const std::vector<std::string>&
 
 inline constexpr std::size_t kMaxFilters = 50;             // FLT-8
 inline constexpr std::size_t kMaxFilterValues = 200;       // FLT-8
-inline constexpr std::size_t kMaxFilterValueLength = 255;  // FLT-8
+inline constexpr std::size_t kMaxFilterValueLength = 255;  // FLT-8: characters
 
 template <class T>
 class FilterTable {

@@ -22,6 +22,7 @@ struct ClientToken {
 
 // IDM-1. InvalidClientToken for a longer one.
 inline constexpr std::size_t kClientTokenLimit = 64;
+inline constexpr std::size_t kLongClientToken = 128;  // where EC2 takes so long ones
 Status check_client_token(const std::string& token, std::size_t most = kClientTokenLimit);
 
 // What it created before; nothing when it is new. IdempotentParameterMismatch.

@@ -129,11 +129,14 @@ Status copy_snapshots(catalog::Transaction& tx, model::Image& image, const CopyO
 
 Result<model::ImageId> ImageCopies::copy(const Caller& caller, const CopyImageInput& input) {
     TRY(check(input, parts_.topology));
-    TRY(check_client_token(input.client_token));
+    TRY(check_client_token(input.client_token, kLongClientToken));
     return parts_.store.run([&](catalog::Transaction& tx) -> Result<model::ImageId> {
         const ClientToken token{"CopyImage", caller.region, input.client_token, input.request_hash};
         TRY_ASSIGN(const auto known, find_result(tx, caller, token));
         if (known) {
+            if (input.dry_run) {
+                return errors::dry_run();  // WIRE-8
+            }
             return model::ImageId(*known);
         }
         TRY_ASSIGN(const model::ImageId id, copy(tx, caller, input));

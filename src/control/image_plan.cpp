@@ -7,6 +7,7 @@
 
 #include "control/api_errors.h"
 #include "control/device_mappings.h"
+#include "control/volume_limits.h"
 #include "control/volume_plan.h"
 
 namespace kiln::control {
@@ -59,16 +60,18 @@ Status change_attached(Entry& entry, const model::EbsBlockDevice& over) {
             fmt::format("The device '{}' is an attached volume: its {} cannot be changed.",
                         entry.mapping.device_name, what));
     };
-    if (over.volume_size_gib && *over.volume_size_gib != entry.volume->size_gib) {
+    // As it is described: with the figures of its type (VOL-2).
+    const model::VolumeShape is = with_type_figures(model::shape_of(*entry.volume));
+    if (over.volume_size_gib && *over.volume_size_gib != is.size_gib) {
         return refuse("VolumeSize");
     }
-    if (over.volume_type && *over.volume_type != entry.volume->type) {
+    if (over.volume_type && *over.volume_type != is.type) {
         return refuse("VolumeType");
     }
-    if (over.iops && over.iops != entry.volume->iops) {
+    if (over.iops && over.iops != is.iops) {
         return refuse("Iops");
     }
-    if (over.throughput_mibps && over.throughput_mibps != entry.volume->throughput_mibps) {
+    if (over.throughput_mibps && over.throughput_mibps != is.throughput_mibps) {
         return refuse("Throughput");
     }
     if (!over.snapshot_id.empty()) {

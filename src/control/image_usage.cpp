@@ -10,7 +10,6 @@
 
 #include "control/api_errors.h"
 #include "control/idempotency.h"
-#include "control/image_rules.h"
 #include "control/images.h"
 
 namespace kiln::control {
@@ -21,10 +20,22 @@ constexpr std::string_view kTemplates = "ec2:LaunchTemplate";
 constexpr std::string_view kTagType = "image-usage-report";
 constexpr std::chrono::hours kKept{24 * 30};
 constexpr std::size_t kMaxReports = 1000;  // of an account in a region, which are kept in memory
-constexpr std::size_t kMaxAccounts = 1000;
+constexpr std::size_t kMaxNamed = 200;     // accounts, images or reports by one request
 constexpr PageLimits kPages{1, 1000};
 
 using Counts = std::map<model::AccountId, std::int64_t>;
+
+template <class T>
+Status check_named(const std::vector<T>& list, std::string_view parameter) {
+    return list.size() <= kMaxNamed ? ok()
+                                    : Status(errors::invalid_parameter_value(fmt::format(
+                                          "{} has at most {} members.", parameter, kMaxNamed)));
+}
+
+Status check_scope(const DescribeUsageInput& input) {
+    TRY(check_named(input.images, "ImageIds"));
+    return check_named(input.reports, "ReportIds");
+}
 
 Result<model::UsageResourceType> parse_type(const CreateUsageReportInput::Type& type) {
     model::UsageResourceType parsed{type.name, {}};
@@ -144,7 +155,7 @@ const FilterTable<UsageEntryView>& usage_entry_filters() {
             {"account-id",
              [](const UsageEntryView& view) { return Values{view.entry.account.str()}; }},
             {"creation-time",
-             [](const UsageEntryView& view) { return Values{whole_seconds(view.created)}; }},
+             [](const UsageEntryView& view) { return Values{format_iso8601(view.created)}; }},
             {"resource-type",
              [](const UsageEntryView& view) { return Values{view.entry.resource_type}; }},
         });
@@ -158,7 +169,7 @@ const FilterTable<UsageReportView>& usage_report_filters() {
         {
             {"creation-time",
              [](const UsageReportView& view) {
-                 return Values{whole_seconds(view.report.created)};
+                 return Values{format_iso8601(view.report.created)};
              }},
             {"state",
              [](const UsageReportView& view) {
@@ -195,10 +206,8 @@ Result<model::ImageUsageReportId> ImageUsage::insert(catalog::Transaction& tx, c
 Result<model::ImageUsageReportId> ImageUsage::create(const Caller& caller,
                                                      const CreateUsageReportInput& input) {
     TRY(check_tag_specifications(input.tags, {kTagType}));
-    if (input.accounts.size() > kMaxAccounts) {
-        return errors::invalid_parameter_value(
-            fmt::format("AccountIds has at most {} members.", kMaxAccounts));
-    }
+    TRY(check_client_token(input.client_token, kLongClientToken));
+    TRY(check_named(input.accounts, "AccountIds"));
     model::ImageUsageReport report;
     TRY_ASSIGN(report.resource_types, parse_types(input));
     for (const std::string& account : input.accounts) {
@@ -215,6 +224,9 @@ Result<model::ImageUsageReportId> ImageUsage::create(const Caller& caller,
     return store_.run([&](catalog::Transaction& tx) -> Result<model::ImageUsageReportId> {
         TRY_ASSIGN(const auto before, find_result(tx, caller, token));
         if (before) {
+            if (input.dry_run) {
+                return errors::dry_run();  // WIRE-8
+            }
             return model::ImageUsageReportId(*before);
         }
         TRY_ASSIGN(const auto id, insert(tx, caller, input, report));
@@ -245,11 +257,9 @@ Result<std::vector<model::ImageUsageReport>> ImageUsage::list(catalog::Transacti
 
 Result<Page<UsageReportView>> ImageUsage::describe(const Caller& caller,
                                                    const DescribeUsageInput& input) {
+    TRY(check_scope(input));
     TRY(usage_report_filters().check(input.filters));
     TRY_ASSIGN(const PageStart start, open_page(caller, input.page, kPages));
-    if (input.dry_run) {
-        return errors::dry_run();
-    }
     TRY_ASSIGN(auto views,
                store_.read([&](catalog::Transaction& tx) -> Result<std::vector<UsageReportView>> {
                    TRY_ASSIGN(auto reports, list(tx, caller, input));
@@ -269,17 +279,18 @@ Result<Page<UsageReportView>> ImageUsage::describe(const Caller& caller,
                    }
                    return found;
                }));
+    if (input.dry_run) {
+        return errors::dry_run();
+    }
     return cut_page(caller, input.page, start, std::move(views),
                     [](const UsageReportView& view) { return cursor_of(view.report); });
 }
 
 Result<Page<UsageEntryView>> ImageUsage::entries(const Caller& caller,
                                                  const DescribeUsageInput& input) {
+    TRY(check_scope(input));
     TRY(usage_entry_filters().check(input.filters));
     TRY_ASSIGN(const PageStart start, open_page(caller, input.page, kPages));
-    if (input.dry_run) {
-        return errors::dry_run();
-    }
     TRY_ASSIGN(const auto reports,
                store_.read([&](catalog::Transaction& tx) { return list(tx, caller, input); }));
     // Six digits: an entry's place as text is in the order of the numbers.
@@ -296,6 +307,9 @@ Result<Page<UsageEntryView>> ImageUsage::entries(const Caller& caller,
                 found.push_back(std::move(view));
             }
         }
+    }
+    if (input.dry_run) {
+        return errors::dry_run();
     }
     return cut_page(caller, input.page, start, std::move(found), place);
 }

@@ -113,9 +113,6 @@ Result<Page<InstanceImage>> ImageRelations::instance_images(
             "The parameter instancesSet cannot be used with the parameter maxResults");
     }
     TRY_ASSIGN(PageStart start, open_page(caller, input.page, kPages));
-    if (input.dry_run) {
-        return errors::dry_run();
-    }
     if (!start.limit && input.ids.empty()) {
         start.limit = static_cast<std::size_t>(kPages.max);
     }
@@ -139,6 +136,9 @@ Result<Page<InstanceImage>> ImageRelations::instance_images(
                                                                    input.filters, std::move(rows));
                                                    });
                }));
+    if (input.dry_run) {
+        return errors::dry_run();
+    }
     return cut_page(caller, input.page, start, std::move(items),
                     [](const InstanceImage& item) { return cursor_of(item.instance); });
 }

@@ -6,8 +6,8 @@ namespace {
 
 using Values = std::vector<std::string>;
 
-// Spot, dedicated hosts, reservations, placement groups, IPv6, carrier and elastic addresses,
-// other services that manage instances: nothing is found by them.
+// FLT-10: spot, dedicated hosts, reservations, placement groups, IPv6, carrier and elastic
+// addresses, other services that manage instances: nothing is found by them.
 constexpr const char* kOfNone[] = {
     "affinity",
     "capacity-reservation-id",
@@ -39,8 +39,6 @@ constexpr const char* kOfNone[] = {
     "operator.principal",
     "placement-group-name",
     "placement-partition-number",
-    "product-code",
-    "product-code.type",
     "requester-id",
     "spot-instance-request-id",
 };
@@ -87,7 +85,21 @@ void add_metadata_filters(InstanceGetters& getters) {
     };
 }
 
+Values each_product_code(const InstanceView& view, std::string model::ProductCode::*part) {
+    Values values;
+    for (const model::ProductCode& code : view.instance.product_codes) {
+        values.push_back(code.*part);
+    }
+    return values;
+}
+
 void add_image_filters(InstanceGetters& getters) {
+    getters["product-code"] = [](const InstanceView& view) {
+        return each_product_code(view, &model::ProductCode::id);
+    };
+    getters["product-code.type"] = [](const InstanceView& view) {
+        return each_product_code(view, &model::ProductCode::type);
+    };
     getters["kernel-id"] = [](const InstanceView& view) {
         return unless_empty(view.instance.kernel_id.str());
     };

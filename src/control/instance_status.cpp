@@ -52,7 +52,7 @@ const FilterTable<InstanceStatusView>& instance_status_filters() {
             return one(summary_of(view.disks));
         };
         getters["operator.managed"] = [](const InstanceStatusView&) { return one("false"); };
-        // Nothing is scheduled for an instance, and no other service manages one.
+        // FLT-10: nothing is scheduled for an instance, and no other service manages one.
         for (const char* name :
              {"event.code", "event.description", "event.instance-event-id", "event.not-after",
               "event.not-before", "event.not-before-deadline", "operator.principal"}) {

@@ -32,7 +32,7 @@ Values each_attachment(const InstanceView& view, F value_of) {
     return values;
 }
 
-using Getters = std::map<std::string, FilterTable<InstanceView>::Getter, std::less<>>;
+using Getters = InstanceGetters;
 
 void add_device_filters(Getters& getters) {
     getters["block-device-mapping.attach-time"] = [](const InstanceView& view) {

@@ -137,6 +137,9 @@ Result<std::optional<std::vector<model::Instance>>> Launch::replay(catalog::Tran
         return Error::api(Code::failed_precondition, "IdempotentInstanceTerminated",
                           "The instances launched with this client token have been terminated.");
     }
+    if (input_.dry_run) {
+        return errors::dry_run();  // WIRE-8
+    }
     return Found(std::move(instances));
 }
 

@@ -19,7 +19,6 @@ namespace {
 constexpr std::size_t kMinName = 3;  // LT-1
 constexpr std::size_t kMaxName = 128;
 constexpr std::size_t kMaxDescription = 255;      // LT-1
-constexpr std::size_t kMaxClientToken = 128;      // LT-1
 constexpr std::size_t kMaxVersionsPerCall = 200;  // LT-3
 constexpr char kType[] = "launch-template";
 
@@ -51,7 +50,7 @@ Status check_description(const std::string& description) {
 }
 
 Status check_token(const std::string& token) {
-    return check_client_token(token, kMaxClientToken);
+    return check_client_token(token, kLongClientToken);
 }
 
 template <class Input>
@@ -182,6 +181,9 @@ Result<LaunchTemplateView> LaunchTemplates::create(const Caller& caller,
         TRY_ASSIGN(const auto known, find_result(tx, caller, token));
         if (known) {
             TRY_ASSIGN(auto of, find_template(tx, caller, {*known, ""}));
+            if (input.dry_run) {
+                return errors::dry_run();  // WIRE-8
+            }
             return view_of(tx, caller, std::move(of));
         }
         TRY_ASSIGN(auto made, insert(tx, caller, input));
@@ -232,6 +234,9 @@ Result<TemplateVersionView> LaunchTemplates::create_version(
             TRY_ASSIGN(auto of, find_template(tx, caller, input.of));
             TRY_ASSIGN(const VersionName name, parse_version(*known));
             TRY_ASSIGN(auto version, find_version(tx, of, name.number));
+            if (input.dry_run) {
+                return errors::dry_run();  // WIRE-8
+            }
             return TemplateVersionView{std::move(of), std::move(version)};
         }
         TRY_ASSIGN(auto made, insert_version(tx, caller, input));
@@ -252,14 +257,16 @@ Result<LaunchTemplateView> LaunchTemplates::modify(const Caller& caller,
         const ClientToken token = token_of("ModifyLaunchTemplate", caller, input);
         TRY_ASSIGN(const auto known, find_result(tx, caller, token));
         TRY_ASSIGN(auto of, find_template(tx, caller, input.of));
-        if (known) {
-            return view_of(tx, caller, std::move(of));
+        if (!known) {
+            TRY_ASSIGN(const auto version, find_version(tx, of, number_of(name, of)));
+            of.default_version = version.number;
         }
-        TRY_ASSIGN(const auto version, find_version(tx, of, number_of(name, of)));
         if (input.dry_run) {
             return errors::dry_run();
         }
-        of.default_version = version.number;
+        if (known) {
+            return view_of(tx, caller, std::move(of));
+        }
         TRY(tx.launch_templates().update(of));
         TRY(remember_result(tx, caller, token, of.id.str(), clock_.now()));
         return view_of(tx, caller, std::move(of));

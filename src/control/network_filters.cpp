@@ -3,6 +3,8 @@
 // DescribeInstances has for an instance's interface. Older clients write some names in camel case.
 #include "control/network_filters.h"
 
+#include <fmt/format.h>
+
 #include "control/metadata_facts.h"
 #include "control/network_names.h"
 #include "control/networks.h"
@@ -23,16 +25,16 @@ void add(Getters<View>& getters, std::initializer_list<const char*> names, F val
     }
 }
 
-// Names that find nothing: nothing here has it.
+std::string boolean(bool value) {
+    return value ? "true" : "false";
+}
+
+// FLT-10: EC2 has them, and nothing here has what they ask for.
 template <class View>
-void add_of_none(Getters<View>& getters, std::initializer_list<const char*> names) {
+void add_none(Getters<View>& getters, std::initializer_list<const char*> names) {
     for (const char* name : names) {
         getters[name] = [](const View&) { return Values{}; };
     }
-}
-
-std::string boolean(bool value) {
-    return value ? "true" : "false";
 }
 
 const std::vector<model::Tag>& tags_of(const auto& view) {
@@ -55,10 +57,10 @@ FilterTable<VpcView> make_vpc_table() {
     add<View>(getters, {"owner-id"}, [](const View& view) { return view.vpc.owner_id.str(); });
     add<View>(getters, {"state"}, [](const View&) { return std::string("available"); });
     add<View>(getters, {"vpc-id"}, [](const View& view) { return view.vpc.id.str(); });
-    add_of_none<View>(
-        getters, {"ipv6-cidr-block-association.association-id",
-                  "ipv6-cidr-block-association.ipv6-cidr-block",
-                  "ipv6-cidr-block-association.ipv6-pool", "ipv6-cidr-block-association.state"});
+    add_none<View>(getters,
+                   {"ipv6-cidr-block-association.association-id",
+                    "ipv6-cidr-block-association.ipv6-cidr-block",
+                    "ipv6-cidr-block-association.ipv6-pool", "ipv6-cidr-block-association.state"});
     return FilterTable<View>(tags_of<View>, std::move(getters));
 }
 
@@ -97,10 +99,10 @@ FilterTable<SubnetView> make_subnet_table() {
         const std::string& outpost = view.subnet.outpost_arn;
         return outpost.empty() ? Values{} : Values{outpost};
     };
-    add_of_none<View>(getters, {"customer-owned-ipv4-pool", "enable-lni-at-device-index",
-                                "ipv6-cidr-block-association.association-id",
-                                "ipv6-cidr-block-association.ipv6-cidr-block",
-                                "ipv6-cidr-block-association.state"});
+    add_none<View>(getters, {"customer-owned-ipv4-pool", "enable-lni-at-device-index",
+                             "ipv6-cidr-block-association.association-id",
+                             "ipv6-cidr-block-association.ipv6-cidr-block",
+                             "ipv6-cidr-block-association.state"});
     return FilterTable<View>(tags_of<View>, std::move(getters));
 }
 
@@ -189,9 +191,9 @@ FilterTable<InterfaceView> make_interface_table() {
     getters["addresses.association.owner-id"] = getters.at("addresses.association.ip-owner-id");
     // There are no addresses of one's own, names of public ones, IPv6, and other services that ask
     // for interfaces.
-    add_of_none<View>(getters, {"association.allocation-id", "association.association-id",
-                                "association.public-dns-name", "ipv6-addresses.ipv6-address",
-                                "operator.principal", "requester-id"});
+    add_none<View>(getters, {"association.allocation-id", "association.association-id",
+                             "association.public-dns-name", "ipv6-addresses.ipv6-address",
+                             "operator.principal", "requester-id"});
     return FilterTable<View>(tags_of<View>, std::move(getters));
 }
 
@@ -207,10 +209,15 @@ void add_interface_filters(InstanceGetters& getters) {
     for (const char* name : {"group-name", "instance.group-name", "network-interface.group-name"}) {
         getters[name] = group_names;
     }
-    add_fact<InstanceView>(
-        getters, "private-dns-name",
-        [](const InstanceView& view) -> const Instance& { return view.instance; },
-        [](const Instance& i) { return private_dns_name(i); });
+    const auto instance_of = [](const InstanceView& view) -> const Instance& {
+        return view.instance;
+    };
+    const auto fact = [&](const std::string& name, auto value_of) {
+        add_fact<InstanceView>(getters, name, instance_of, value_of);
+    };
+    fact("private-dns-name", [](const Instance& i) { return private_dns_name(i); });
+    fact("network-interface.deny-all-igw-traffic", [](const Instance&) { return boolean(false); });
+    fact("network-interface.ipv6-native", [](const Instance&) { return boolean(false); });
     for (const char* name : {"subnet-id", "vpc-id"}) {
         getters[name] = getters.at(std::string("network-interface.") + name);
     }

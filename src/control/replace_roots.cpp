@@ -23,8 +23,7 @@ namespace kiln::control {
 namespace {
 
 constexpr char kAction[] = "CreateReplaceRootVolumeTask";
-constexpr PageLimits kLimits{1, 50};         // PAG-2
-constexpr std::size_t kMaxClientToken = 64;  // IDM-1
+constexpr PageLimits kLimits{1, 50};  // PAG-2
 
 catalog::Cursor cursor_of(const model::ReplaceRootTask& task) {
     return {task.created, task.id.str()};
@@ -289,6 +288,9 @@ Result<ReplaceRootView> ReplaceRoots::create_in(catalog::Transaction& tx, const 
         if (!task) {
             return replace_root_task_not_found(model::ReplaceRootTaskId(*known));
         }
+        if (input.dry_run) {
+            return errors::dry_run();  // WIRE-8
+        }
         view.task = std::move(*task);
         TRY_ASSIGN(auto tags, tx.tags().of(caller.account, {*known}));
         view.tags = tags[*known];
@@ -336,11 +338,7 @@ Result<ReplaceRootView> ReplaceRoots::create(const Caller& caller, const Replace
             "VolumeInitializationRate may not be given with VolumeId, which is a volume that is "
             "there already.");
     }
-    if (input.client_token.size() > kMaxClientToken) {
-        return Error::api(
-            Code::invalid_argument, "InvalidClientToken",
-            fmt::format("The client token is longer than {} characters.", kMaxClientToken));
-    }
+    TRY(check_client_token(input.client_token));
     auto view =
         parts_.store.run([&](catalog::Transaction& tx) { return create_in(tx, caller, input); });
     work_added_();

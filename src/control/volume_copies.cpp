@@ -19,7 +19,6 @@ namespace kiln::control {
 namespace {
 
 constexpr char kAction[] = "CopyVolumes";
-constexpr std::size_t kMaxClientToken = 64;  // IDM-1
 // Whoever cuts wakes the job; this is for what a crash or a hanging cut left.
 constexpr std::int64_t kLookAgainMs = 1'000;
 
@@ -140,11 +139,7 @@ Status VolumeCopies::take_back(catalog::Transaction& tx, const Caller& caller,
 
 Result<VolumeView> VolumeCopies::copy(const Caller& caller, const CopyVolumeInput& input) {
     TRY(check_tag_specifications(input.tags, {"volume"}));
-    if (input.client_token.size() > kMaxClientToken) {
-        return Error::api(
-            Code::invalid_argument, "InvalidClientToken",
-            fmt::format("The client token is longer than {} characters.", kMaxClientToken));
-    }
+    TRY(check_client_token(input.client_token));
     std::optional<VolumeView> before;
     TRY(parts_.store.read([&](catalog::Transaction& tx) -> Status {
         TRY_ASSIGN(before, known(tx, caller, input));
@@ -153,12 +148,14 @@ Result<VolumeView> VolumeCopies::copy(const Caller& caller, const CopyVolumeInpu
         }
         return ok();
     }));
-    if (before) {
-        return std::move(*before);
+    if (!before) {
+        TRY(check_space(parts_.space, SpaceFor::data, "a copy"));  // SPC-1
     }
-    TRY(check_space(parts_.space, SpaceFor::data, "a copy"));  // SPC-1
     if (input.dry_run) {
         return errors::dry_run();
+    }
+    if (before) {
+        return std::move(*before);
     }
     std::optional<Plan> planned;
     model::Volume made;

@@ -15,19 +15,10 @@ using block::VolumeLimits;
 constexpr std::uint64_t kMiB = 1ULL << 20;
 constexpr std::uint64_t kTiBInGiB = 1024;
 
-std::uint64_t between(std::uint64_t least, std::uint64_t value, std::uint64_t most) {
-    return std::clamp(value, least, most);
-}
-
-std::uint64_t gp2_baseline(std::uint64_t size_gib) {
-    return between(100, 3 * size_gib, 16'000);
-}
-
 // 3 operations a second for each GiB, and up to 3000 while there are credits: half an hour's worth.
-VolumeLimits gp2(std::uint64_t size_gib) {
+VolumeLimits gp2(std::uint64_t size_gib, std::uint64_t rate) {
     constexpr std::uint64_t kBurst = 3000;
     constexpr std::uint64_t kCredits = 5'400'000;
-    const std::uint64_t rate = gp2_baseline(size_gib);
     VolumeLimits limits;
     limits.operations.rate = rate;
     if (rate < kBurst) {
@@ -40,8 +31,8 @@ VolumeLimits gp2(std::uint64_t size_gib) {
 
 VolumeLimits gp3(const model::VolumeShape& shape) {
     VolumeLimits limits;
-    limits.operations.rate = shape.iops.value_or(kGp3Iops);
-    limits.bytes.rate = shape.throughput_mibps.value_or(kGp3ThroughputMibps) * kMiB;
+    limits.operations.rate = *shape.iops;
+    limits.bytes.rate = *shape.throughput_mibps * kMiB;
     return limits;
 }
 
@@ -79,10 +70,23 @@ VolumeLimits magnetic() {
 
 }  // namespace
 
-VolumeLimits limits_of(const model::VolumeShape& shape) {
+model::VolumeShape with_type_figures(model::VolumeShape shape) {
+    if (shape.type == model::VolumeType::gp2) {
+        constexpr std::uint32_t kLeast = 100;
+        constexpr std::uint32_t kMost = 16'000;
+        shape.iops = std::clamp(3 * shape.size_gib, kLeast, kMost);
+    } else if (shape.type == model::VolumeType::gp3) {
+        shape.iops = shape.iops.value_or(kGp3Iops);
+        shape.throughput_mibps = shape.throughput_mibps.value_or(kGp3ThroughputMibps);
+    }
+    return shape;
+}
+
+VolumeLimits limits_of(const model::VolumeShape& said) {
+    const model::VolumeShape shape = with_type_figures(said);
     switch (shape.type) {
         case model::VolumeType::gp2:
-            return gp2(shape.size_gib);
+            return gp2(shape.size_gib, *shape.iops);
         case model::VolumeType::gp3:
             return gp3(shape);
         case model::VolumeType::io1:
@@ -97,16 +101,6 @@ VolumeLimits limits_of(const model::VolumeShape& shape) {
             break;
     }
     return magnetic();
-}
-
-model::VolumeShape shown_shape(model::VolumeShape shape) {
-    if (shape.type == model::VolumeType::gp2) {
-        shape.iops = static_cast<std::uint32_t>(gp2_baseline(shape.size_gib));
-    } else if (shape.type == model::VolumeType::gp3) {
-        shape.iops = shape.iops.value_or(kGp3Iops);
-        shape.throughput_mibps = shape.throughput_mibps.value_or(kGp3ThroughputMibps);
-    }
-    return shape;
 }
 
 }  // namespace kiln::control

@@ -8,10 +8,11 @@
 
 namespace kiln::control {
 
-block::VolumeLimits limits_of(const model::VolumeShape& shape);
+// VOL-20: with the figures that its type gives a volume of which none was said, as volumes are
+// described: gp2 by its size, which is kept nowhere; gp3 of an older version, which did not note
+// them.
+model::VolumeShape with_type_figures(model::VolumeShape shape);
 
-// VOL-20: as Describe operations show it. A gp2 volume has the IOPS of its size, which are kept
-// nowhere; one of gp3 that an older version made has its type's, which it did not note.
-model::VolumeShape shown_shape(model::VolumeShape shape);
+block::VolumeLimits limits_of(const model::VolumeShape& said);
 
 }  // namespace kiln::control

@@ -274,11 +274,12 @@ const FilterTable<model::Volume>& modification_filters() {
                 return Values{std::string(model::to_string(((*v.modification).*shape).type))};
             };
             getters[prefix + "-iops"] = [shape](const model::Volume& v) {
-                const auto iops = shown_shape((*v.modification).*shape).iops;
+                const auto iops = with_type_figures((*v.modification).*shape).iops;
                 return iops ? Values{std::to_string(*iops)} : Values{};
             };
             getters[prefix + "-throughput"] = [shape](const model::Volume& v) {
-                const auto throughput = shown_shape((*v.modification).*shape).throughput_mibps;
+                const auto throughput =
+                    with_type_figures((*v.modification).*shape).throughput_mibps;
                 return throughput ? Values{std::to_string(*throughput)} : Values{};
             };
             // EC2's own spelling is the second, in which no other filter of it is.

@@ -18,7 +18,7 @@
 namespace kiln::control {
 namespace {
 
-constexpr PageLimits kLimits{5, 500};  // PAG-2
+constexpr PageLimits kLimits{5, 1000};  // PAG-2
 constexpr std::chrono::seconds kCloseTime{30};
 
 catalog::Cursor cursor_of(const model::Volume& volume) {
@@ -92,6 +92,9 @@ Result<VolumeView> Volumes::create(const Caller& caller, const CreateVolumeInput
         TRY_ASSIGN(const auto known, find_result(tx, caller, token));
         if (known) {
             TRY_ASSIGN(auto volume, find_volume(tx, caller, model::VolumeId(*known)));
+            if (input.dry_run) {
+                return errors::dry_run();  // WIRE-8
+            }
             TRY_ASSIGN(auto views, load_views(tx, parts_.topology, caller, {std::move(volume)}));
             return std::move(views.front());
         }

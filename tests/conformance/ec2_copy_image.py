@@ -157,7 +157,8 @@ def test_CP_2_only_who_may_read_the_bytes_copies_them(kiln):
 def test_CP_1_a_token_copies_once(kiln):
     ec2 = kiln.client("ec2", THERE)
     source = register(kiln, "once")
-    request = {"Name": "once", "SourceImageId": source, "SourceRegion": HERE, "ClientToken": "token"}
+    request = {"Name": "once", "SourceImageId": source, "SourceRegion": HERE, "ClientToken": "t" * 128}  # IDM-1
+    expect("InvalidClientToken", ec2.copy_image, **(request | {"ClientToken": "t" * 129}))
     assert ec2.copy_image(**request)["ImageId"] == ec2.copy_image(**request)["ImageId"]
     expect("IdempotentParameterMismatch", ec2.copy_image, **(request | {"Name": "twice"}))
     expect("InvalidAMIName.Duplicate", ec2.copy_image, **(request | {"ClientToken": "other"}))

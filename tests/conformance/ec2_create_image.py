@@ -202,8 +202,13 @@ def test_CI_2_CI_15_mistakes_change_nothing(service):
     create = ec2.create_image
     assert refusal(create, InstanceId="i-0123456789abcdef0", Name="any")[0] == "InvalidInstanceID.NotFound"
     assert refusal(create, InstanceId=instance, Name="x")[0] == "InvalidAMIName.Malformed"
+    assert refusal(create, InstanceId="i-0123456789abcdef0", Name="x")[0] == "InvalidAMIName.Malformed", "WIRE-9"
     assert refusal(create, InstanceId=instance, Name="base")[0] == "InvalidAMIName.Duplicate"
     assert refusal(create, InstanceId=instance, Name="dry", DryRun=True)[0] == "DryRunOperation"
+    (root,) = ec2.describe_volumes(Filters=[{"Name": "attachment.instance-id", "Values": [instance]}])["Volumes"]
+    ebs = {"VolumeSize": root["Size"], "VolumeType": root["VolumeType"], "Iops": root["Iops"]}  # CI-9: said as it is
+    mapping = [{"DeviceName": root["Attachments"][0]["Device"], "Ebs": ebs}]
+    assert refusal(create, InstanceId=instance, Name="dry", BlockDeviceMappings=mapping, DryRun=True)[0] == "DryRunOperation"
     snapshots = ec2.describe_snapshots(OwnerIds=["self"])["Snapshots"]
     ec2.terminate_instances(InstanceIds=[instance])
     wait_for(ec2, instance, "terminated")

@@ -192,6 +192,8 @@ def test_AN_3_the_owner_learns_how_many_others_use_an_image(kiln):
     report = report_of(kiln, image, "ec2:Instance", "ec2:LaunchTemplate", ClientToken="once")
     assert report.startswith("amiur-")
     assert report_of(kiln, image, "ec2:Instance", "ec2:LaunchTemplate", ClientToken="once") == report
+    again = {"ImageId": image, "ResourceType__1__ResourceType": "ec2:Instance", "ResourceType__2__ResourceType": "ec2:LaunchTemplate", "ClientToken": "once"}
+    refused("DryRunOperation", kiln, "CreateImageUsageReport", DryRun="true", **again)
     refused("IdempotentParameterMismatch", kiln, "CreateImageUsageReport", ImageId=image, ResourceType__1__ResourceType="ec2:Instance", ClientToken="once")
     counted = sorted([("ec2:Instance", kiln.friend.id, 3), ("ec2:Instance", kiln.stranger.id, 1), ("ec2:LaunchTemplate", kiln.friend.id, 1)])
     assert usage(kiln, report) == counted
@@ -252,6 +254,13 @@ def test_AN_3_a_report_is_its_owners_and_is_tagged(kiln):
     bad("InvalidParameterValue", ResourceType__1__ResourceType="ec2:Volume")
     bad("InvalidParameterValue", ResourceType__2__ResourceType="ec2:Instance")
     bad("InvalidUserID.Malformed", AccountId__1="12")
+    bad("InvalidParameterValue", **{f"AccountId__{number}": f"{number:012}" for number in range(1, 202)})
+    bad("InvalidClientToken", ClientToken="t" * 129)
+    for action in ("DescribeImageUsageReports", "DescribeImageUsageReportEntries"):
+        refused("InvalidParameterValue", kiln, action, **{f"ImageId__{number}": f"ami-{number:017x}" for number in range(1, 202)})
+    (shown,) = fine(kiln, "DescribeImageUsageReports", ReportId__1=reports[0]).texts(item + "creationTime")
+    found = fine(kiln, "DescribeImageUsageReports", Filter__1__Name="creation-time", Filter__1__Value__1=shown).texts(item + "reportId")
+    assert reports[0] in found, ("FLT-4", shown, found)
     bad("InvalidAMIID.Malformed", ImageId="ami-x")
     bad("InvalidAMIID.NotFound", ImageId=UNKNOWN)
     bad("DryRunOperation", DryRun="true")
@@ -289,6 +298,7 @@ def test_AN_4_instances_say_what_there_is_to_say_of_their_images(kiln):
     assert first not in metadata(kiln) and set(metadata(kiln, account, InstanceId__1=second)) == {second}
     answer = fine(kiln, "DescribeInstanceImageMetadata", account, InstanceId__1=first)
     assert answer.texts(ITEM + "instanceType") == ["t3.micro"] and answer.texts(ITEM + "instanceOwnerId") + answer.texts(ITEM + "ownerId") == [account.id]
+    assert answer.texts(ITEM + "operator/managed") == ["false"], answer.body
     assert answer.texts(ITEM + "tagSet/item/value") == ["web"] and answer.texts(ITEM + "zoneId") == ["use1-az1"], answer.body
     for name, value, wanted in (("tag:role", "web", {first}), ("owner-id", kiln.number, {first, second}), ("owner-id", account.id, set()), ("instance-type", "t3.*", {first, second}), ("availability-zone", HERE + "b", set()), ("instance-id", second, {second}), ("image-allowed", "true", {first, second})):
         assert set(metadata(kiln, account, Filter__1__Name=name, Filter__1__Value__1=value)) == wanted, name

@@ -163,6 +163,59 @@ def test_FLT_filters_select_by_any_attribute(service):
     end(ec2, [one, two])
 
 
+def test_INS_6_FLT_10_options_are_found_and_what_no_instance_has_finds_none(service):
+    ec2 = service.client("ec2")
+    strict = launch(ec2, service.image, MetadataOptions={"HttpTokens": "required", "HttpPutResponseHopLimit": 3})["Instances"][0]
+    loose = launch(ec2, service.image, MetadataOptions={"HttpTokens": "optional", "HttpEndpoint": "disabled", "InstanceMetadataTags": "enabled"})
+    one, two = strict["InstanceId"], loose["Instances"][0]["InstanceId"]
+    wait_for(ec2, [one, two], "running")
+
+    def found(name, *values):
+        return {i["InstanceId"] for i in instances(ec2, Filters=[{"Name": name, "Values": list(values)}])} & {one, two}
+
+    for name, value, ids in (
+        ("metadata-options.http-tokens", "required", {one}),
+        ("metadata-options.http-tokens", "optional", {two}),
+        ("metadata-options.http-put-response-hop-limit", "3", {one}),
+        ("metadata-options.http-endpoint", "disabled", {two}),
+        ("metadata-options.http-protocol-ipv4", "enabled", {one, two}),
+        ("metadata-options.http-protocol-ipv6", "disabled", {one, two}),
+        ("metadata-options.instance-metadata-tags", "enabled", {two}),
+        ("metadata-options.state", "applied", {one, two}),
+        ("enclave-options.enabled", "false", {one, two}),
+        ("hibernation-options.configured", "true", set()),
+        ("operator.managed", "false", {one, two}),
+        ("network-interface.operator.managed", "false", {one, two}),
+        ("network-interface.attachment.network-card-index", "0", {one, two}),
+        ("network-interface.addresses.private-dns-name", strict["PrivateDnsName"], {one}),
+        ("private-dns-name-options.hostname-type", "ip-name", {one, two}),
+        ("private-dns-name-options.enable-resource-name-dns-a-record", "false", {one, two}),
+        ("usage-operation-update-time", "20*T*Z", {one, two}),
+    ):
+        assert found(name, value) == ids, name
+    for name in (
+        "affinity", "host-id", "instance-lifecycle", "ipv6-address", "kernel-id", "network-interface.ipv6-addresses.ipv6-address",
+        "network-interface.requester-id", "operator.principal", "outpost-arn", "placement-group-name", "product-code", "product-code.type",
+        "ramdisk-id", "requester-id", "spot-instance-request-id", "tpm-support",
+    ):  # fmt: skip
+        assert found(name, "*") == set(), name
+    # What EC2 says of every instance.
+    (shown,) = instances(ec2, InstanceIds=[one])
+    assert shown["ProductCodes"] == [], shown
+    names = {"HostnameType": "ip-name", "EnableResourceNameDnsARecord": False, "EnableResourceNameDnsAAAARecord": False}
+    assert shown["PrivateDnsNameOptions"] == names, shown
+    answer = query(service, "DescribeInstances", {"InstanceId.1": one})
+    assert answer.texts("reservationSet/item/instancesSet/item/operator/managed") == ["false"], answer.body
+
+    def statuses(name, value):
+        wanted = {"InstanceId.1": one, "Filter.1.Name": name, "Filter.1.Value.1": value}
+        return query(service, "DescribeInstanceStatus", wanted).texts("instanceStatusSet/item/instanceId")
+
+    assert statuses("operator.managed", "false") == [one]
+    assert statuses("event.code", "*") == statuses("attached-ebs-status.status", "ok") == []
+    end(ec2, [one, two])
+
+
 def test_PAG_pages_neither_repeat_nor_drop_and_tokens_are_bound(service):
     ec2 = service.client("ec2")
     ids = {launch(ec2, service.image)["Instances"][0]["InstanceId"] for _ in range(12)}

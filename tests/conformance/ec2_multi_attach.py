@@ -230,8 +230,9 @@ def test_VOL_8_VOL_9_multi_attach_is_enabled_and_disabled(service):
     assert (done["OriginalMultiAttachEnabled"], done["TargetMultiAttachEnabled"]) == (False, True), done
     assert one(ec2, volume)["MultiAttachEnabled"] is True
     for name, value, found in (("original", "false", 1), ("original", "true", 0), ("target", "true", 1), ("target", "false", 0)):
-        filters = [{"Name": f"{name}-multi-attach-enabled", "Values": [value]}, {"Name": "volume-id", "Values": [volume]}]
-        assert len(ec2.describe_volumes_modifications(Filters=filters)["VolumesModifications"]) == found, (name, value)
+        for written in ("-multi-attach-enabled", "MultiAttachEnabled"):  # EC2's reference has the second
+            filters = [{"Name": name + written, "Values": [value]}, {"Name": "volume-id", "Values": [volume]}]
+            assert len(ec2.describe_volumes_modifications(Filters=filters)["VolumesModifications"]) == found, (name, value)
     attach(ec2, volume, second)
     check_shared(service, volume, [first, second], "enabled")
     code, text = refusal(ec2.modify_volume, VolumeId=volume, MultiAttachEnabled=False)

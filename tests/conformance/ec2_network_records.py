@@ -107,10 +107,21 @@ def test_FLT_IDL_PAG_records_are_found_and_paged(service):
         ("association.main", "false", 0),
     ):
         assert len(ec2.describe_route_tables(Filters=filtered(name, value))["RouteTables"]) == count, name
-    for name, value, count in (("entry.rule-action", "deny", 4), ("entry.rule-number", "101", 0), ("association.subnet-id", "*", 1)):
+    for name, value, count in (("entry.egress", "true", 4), ("entry.rule-action", "deny", 4), ("entry.rule-number", "101", 0), ("association.subnet-id", "*", 1)):
         assert len(ec2.describe_network_acls(Filters=filtered(name, value))["NetworkAcls"]) == count, name
     assert len(ec2.describe_dhcp_options(Filters=filtered("key", "domain-name"))["DhcpOptions"]) == 4
     assert ec2.describe_dhcp_options(Filters=filtered("value", "example.com"))["DhcpOptions"] == []
+    names = "private-dns-name-options-on-launch."
+    all_of_them = len(ec2.describe_subnets()["Subnets"])
+    for name, value, count in (
+        (names + "hostname-type", "ip-name", all_of_them),
+        (names + "enable-resource-name-dns-a-record", "true", 0),
+        ("outpost-arn", "*", 0),
+        ("ipv6-cidr-block-association.state", "*", 0),  # FLT-10
+    ):
+        assert len(ec2.describe_subnets(Filters=filtered(name, value))["Subnets"]) == count, name
+    assert ec2.describe_vpcs(Filters=filtered("ipv6-cidr-block-association.ipv6-pool", "*"))["Vpcs"] == []
+    assert ec2.describe_network_interfaces(Filters=filtered("association.allocation-id", "*"))["NetworkInterfaces"] == []
     ec2.create_vpc(CidrBlock="10.3.0.0/16")
     ids = [table["RouteTableId"] for table in ec2.describe_route_tables()["RouteTables"]]
     assert len(ids) == 5 == len(ec2.describe_route_tables(MaxResults=5)["RouteTables"])

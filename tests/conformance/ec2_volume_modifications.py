@@ -75,6 +75,7 @@ def test_VOL_8_an_available_volume_grows_and_changes_its_type(service):
     volume = make(ec2)
     done = modify(ec2, volume, Size=100)
     assert (done["OriginalSize"], done["TargetSize"], done["Progress"]) == (1, 100, 100), done
+    assert (done["OriginalIops"], done["TargetIops"]) == (100, 300) and "TargetThroughput" not in done, done
     assert done["OriginalVolumeType"] == done["TargetVolumeType"] == "gp2" and done["EndTime"] >= done["StartTime"]
     assert one(ec2, volume)["Size"] == 100 and one(ec2, volume)["State"] == "available"
     done = modify(ec2, volume, VolumeType="gp3")

@@ -44,8 +44,12 @@ def test_VOL_2_a_volume_is_made_empty_or_from_a_snapshot(service):
     seen = one(ec2, made["VolumeId"])
     assert seen["State"] == "available" and seen["SnapshotId"] == "" and seen["Tags"] == tags[0]["Tags"], seen
     assert seen["AvailabilityZone"] == ZONE and not seen["Encrypted"] and seen["VolumeType"] == "gp3"
+    assert (seen["Iops"], seen["Throughput"]) == (made["Iops"], made["Throughput"]) == (3000, 125), seen
     cloned = service.aws("ec2", "create-volume", "--availability-zone", ZONE, "--snapshot-id", service.snapshot)
     assert cloned["SnapshotId"] == service.snapshot and cloned["Size"] == 1 and cloned["VolumeType"] == "gp2"
+    assert cloned["Iops"] == 100 and "Throughput" not in cloned, cloned
+    assert ec2.create_volume(AvailabilityZone=ZONE, Size=200)["Iops"] == 600
+    assert "Iops" not in ec2.create_volume(AvailabilityZone=ZONE, Size=1, VolumeType="standard")
 
 
 def test_VOL_20_a_volume_shows_the_performance_its_type_gives_it(service):
@@ -126,6 +130,15 @@ def test_IDM_a_client_token_makes_one_volume(service):
     assert ec2.create_volume(AvailabilityZone=ZONE, Size=2, ClientToken="once")["VolumeId"] == first
     other = refusal(ec2.create_volume, AvailabilityZone=ZONE, Size=4, ClientToken="once")
     assert other[0] == "IdempotentParameterMismatch"
+
+
+def test_VOL_10_FLT_10_no_volume_is_managed_by_somebody_else(service):
+    ec2 = service.client("ec2")
+    volume = ec2.create_volume(AvailabilityZone=ZONE, Size=1)["VolumeId"]
+    for name, value, found in (("operator.managed", "false", [volume]), ("operator.managed", "true", []), ("operator.principal", "*", [])):
+        filters = [{"Name": name, "Values": [value]}, {"Name": "volume-id", "Values": [volume]}]
+        assert [v["VolumeId"] for v in ec2.describe_volumes(Filters=filters)["Volumes"]] == found, name
+    assert query(service, "DescribeVolumes", {"VolumeId.1": volume}).texts("volumeSet/item/operator/managed") == ["false"]
 
 
 def test_VOL_4_VOL_5_a_running_instance_takes_a_volume_and_lets_it_go(service):

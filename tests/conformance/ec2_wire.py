@@ -115,6 +115,59 @@ def test_WIRE_8_a_dry_run_comes_after_keys_syntax_and_ids_and_changes_nothing(se
     assert state() == before
 
 
+FILTERED = (
+    "DescribeAvailabilityZones", "DescribeDhcpOptions", "DescribeFastSnapshotRestores", "DescribeImages", "DescribeImageUsageReportEntries",
+    "DescribeImageUsageReports", "DescribeInstanceCreditSpecifications", "DescribeInstanceImageMetadata", "DescribeInstanceStatus",
+    "DescribeInstanceTopology", "DescribeInstanceTypeOfferings", "DescribeInstanceTypes", "DescribeInstances", "DescribeInternetGateways",
+    "DescribeKeyPairs", "DescribeLaunchTemplates", "DescribeNetworkAcls", "DescribeNetworkInterfaces", "DescribeRegions",
+    "DescribeReplaceRootVolumeTasks", "DescribeRouteTables", "DescribeSecurityGroupRules", "DescribeSecurityGroups", "DescribeSnapshots",
+    "DescribeSubnets", "DescribeTags", "DescribeVolumeStatus", "DescribeVolumes", "DescribeVolumesModifications", "DescribeVpcs",
+)  # fmt: skip
+
+
+def test_WIRE_8_a_dry_description_is_refused_as_the_description_is(service):
+    for action in FILTERED:
+        wrong = {"Filter.1.Name": "colour", "Filter.1.Value.1": "red"}
+        answer = query(service, action, {"DryRun": "true", **wrong})
+        assert (answer.code, answer.message) == ("InvalidParameterValue", "The filter 'colour' is invalid"), (action, answer.body)
+    for action, parameters, code in (
+        ("DescribeImages", {"ImageId.1": "ami-0123456789abcdef0"}, "InvalidAMIID.NotFound"),
+        ("DescribeImages", {"Owner.1": "amazonia"}, "InvalidUserID.Malformed"),
+        ("DescribeImages", {"MaxResults": "0"}, "InvalidParameterValue"),
+        ("DescribeSnapshots", {"SnapshotId.1": "snap-0123456789abcdef0"}, "InvalidSnapshot.NotFound"),
+        ("DescribeSnapshots", {"MaxResults": "4"}, "InvalidParameterValue"),
+        ("DescribeVolumes", {"VolumeId.1": "vol-0123456789abcdef0"}, "InvalidVolume.NotFound"),
+        ("DescribeInstances", {"InstanceId.1": "i-0123456789abcdef0"}, "InvalidInstanceID.NotFound"),
+        ("DescribeInstances", {"NextToken": "none"}, "InvalidNextToken"),
+        ("DescribeInstanceImageMetadata", {"InstanceId.1": "i-0123456789abcdef0"}, "InvalidInstanceID.NotFound"),
+        ("DescribeTags", {"NextToken": "none"}, "InvalidNextToken"),
+        ("DescribeKeyPairs", {"KeyName.1": "nobody's"}, "InvalidKeyPair.NotFound"),
+    ):
+        assert query(service, action, parameters).code == code, action
+        assert query(service, action, {"DryRun": "true", **parameters}).code == code, action
+        assert query(service, action, {"DryRun": "true"}).code == "DryRunOperation", action
+
+
+def test_WIRE_8_IDM_2_a_dry_run_is_one_also_with_a_token_that_is_known(service):
+    template = {"LaunchTemplateName": "dry", "LaunchTemplateData.InstanceType": "t2.nano"}
+    for action, parameters, change in (
+        ("RunInstances", {"ImageId": service.image, "MinCount": "1", "MaxCount": "1", "InstanceType": "t2.nano"}, {"EbsOptimized": "true"}),
+        ("CreateVolume", {"AvailabilityZone": "us-east-1a", "Size": "1"}, {"Size": "2"}),
+        ("CopyVolumes", {"SourceVolumeId": service.things["vol"]}, {"Size": "2"}),
+        ("CopyImage", {"Name": "dry", "SourceImageId": service.image, "SourceRegion": "us-east-1"}, {"Description": "other"}),
+        ("CreateLaunchTemplate", template, {"VersionDescription": "other"}),
+        ("CreateLaunchTemplateVersion", template, {"VersionDescription": "other"}),
+        ("ModifyLaunchTemplate", {"LaunchTemplateName": "dry", "SetDefaultVersion": "1"}, {"SetDefaultVersion": "2"}),
+    ):
+        known = {**parameters, "ClientToken": "known"}
+        first = query(service, action, known)
+        assert first.status == 200, (action, first.body)
+        assert query(service, action, known).status == 200, action
+        dry = query(service, action, {**known, "DryRun": "true"})
+        assert (dry.status, dry.code) == (412, "DryRunOperation"), (action, dry.body)
+        assert query(service, action, {**known, **change, "DryRun": "true"}).code == "IdempotentParameterMismatch", action
+
+
 def test_WIRE_10_lists_come_by_time_then_id(service):
     ec2 = service.client("ec2")
     volumes = [ec2.create_volume(AvailabilityZone="us-east-1b", Size=1)["VolumeId"] for _ in range(8)]

@@ -30,10 +30,11 @@ export function ModifyVolumeDialog({ volume }: { volume: Volume }): ReactNode {
     const { client, perform } = useSession();
     const [size, setSize] = useState(String(volume.Size ?? ""));
     const [type, setType] = useState<string>(volume.VolumeType ?? "gp2");
-    // What gp2 shows comes of its size and would be too few for a type with a choice.
-    const [iops, setIops] = useState(takesIops(volume.VolumeType ?? "") ? (volume.Iops?.toString() ?? "") : "");
+    // What the size gives a gp2 volume was not chosen, and is not asked of a new type.
+    const chosen = takesIops(volume.VolumeType ?? "") ? volume.Iops : undefined;
+    const [iops, setIops] = useState(chosen?.toString() ?? "");
     const isNewType = type !== volume.VolumeType;
-    const isNewIops = takesIops(type) && iops !== "" && (isNewType || Number(iops) !== volume.Iops);
+    const isNewIops = takesIops(type) && iops !== "" && (isNewType || Number(iops) !== chosen);
     const changes = {
         ...(size !== "" && Number(size) !== volume.Size && { Size: Number(size) }),
         ...(isNewType && { VolumeType: type as VolumeType }),

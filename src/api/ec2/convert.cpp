@@ -148,6 +148,11 @@ void fill_machine(const model::Instance& from, Instance& to) {
     if (from.boot_mode) {
         to.boot_mode = text_of(*from.boot_mode);
     }
+    if (from.tpm_v2) {
+        to.tpm_support = "v2.0";
+    }
+    to.product_codes = from_product_codes(from.product_codes);
+    to.product_codes.give();
     to.current_instance_boot_mode = text_of(from.current_boot_mode);
     to.platform_details = from.platform_details;
     to.usage_operation = from.usage_operation;
@@ -155,7 +160,6 @@ void fill_machine(const model::Instance& from, Instance& to) {
     to.platform = unless_empty(from.platform);
     to.kernel_id = unless_empty(from.kernel_id.str());
     to.ramdisk_id = unless_empty(from.ramdisk_id.str());
-    to.product_codes.give();  // no instance has any
     to.monitoring.emplace().state = from.detailed_monitoring ? "enabled" : "disabled";
 }
 
@@ -258,6 +262,16 @@ OperatorResponse unmanaged() {
     OperatorResponse out;
     out.managed = false;
     return out;
+}
+
+List<ProductCode> from_product_codes(const std::vector<model::ProductCode>& codes) {
+    List<ProductCode> list;
+    for (const model::ProductCode& code : codes) {
+        ProductCode& out = list.emplace_back();
+        out.product_code_id = code.id;
+        out.product_code_type = code.type;
+    }
+    return list;
 }
 
 InstanceState from_state(model::InstanceState state) {

@@ -39,6 +39,7 @@ std::vector<control::TagSpecification> to_tags(const List<TagSpecification>& lis
 std::vector<control::Filter> to_filters(const List<Filter>& list);
 List<Tag> from_tags(const std::vector<model::Tag>& tags);
 OperatorResponse unmanaged();  // INS-4: no other service manages anything here
+List<ProductCode> from_product_codes(const std::vector<model::ProductCode>& codes);
 Reservation from_reservation(const control::ReservationView& view);
 InstanceState from_state(model::InstanceState state);
 List<InstanceStateChange> from_changes(const std::vector<control::StateChange>& changes);  // INS-2

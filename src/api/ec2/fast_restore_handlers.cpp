@@ -90,10 +90,10 @@ Result<DescribeFastSnapshotRestoresResult> describe(
     control::DescribeFastRestoresInput input;
     input.filters = to_filters(request.filters);
     input.page = page_of(context, request);
+    TRY_ASSIGN(const auto page, services.fast_restores.describe(context.caller, input));
     if (request.dry_run.value_or(false)) {
         return control::errors::dry_run();
     }
-    TRY_ASSIGN(const auto page, services.fast_restores.describe(context.caller, input));
     DescribeFastSnapshotRestoresResult result;
     result.fast_snapshot_restores.give();
     for (const control::FastRestoreView& view : page.items) {

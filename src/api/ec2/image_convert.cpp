@@ -112,16 +112,6 @@ std::optional<InstanceTypeSpecification> from_instance_types(
     return to;
 }
 
-List<ProductCode> from_product_codes(const model::Image& image) {
-    List<ProductCode> list;
-    for (const model::ProductCode& code : image.product_codes) {
-        ProductCode& out = list.emplace_back();
-        out.product_code_id = code.id;
-        out.product_code_type = code.type;
-    }
-    return list;
-}
-
 List<LaunchPermission> from_permissions(const model::Sharing& permissions) {
     List<LaunchPermission> list;
     if (permissions.everybody) {
@@ -156,7 +146,7 @@ Image from_image(const control::ImageView& view) {
     to.public_ = from.launch_permissions.everybody;
     fill_state(view, to);
     fill_machine(from, to);
-    to.product_codes = from_product_codes(from);
+    to.product_codes = from_product_codes(from.product_codes);
     to.instance_type_specification = from_instance_types(from.instance_types);
     to.source_instance_id = unless_empty(from.source_instance_id.str());
     to.source_image_id = unless_empty(from.source_image_id.str());
@@ -187,7 +177,7 @@ ec2::ImageAttribute from_attribute(const control::ImageView& view,
             to.launch_permissions.give();
             break;
         case A::product_codes:
-            to.product_codes = from_product_codes(view.image);
+            to.product_codes = from_product_codes(view.image.product_codes);
             to.product_codes.give();
             break;
         case A::block_device_mapping:

@@ -82,10 +82,10 @@ Result<DescribeImagesResult> describe(const Services& services, const Context& c
     }
     input.page.next_token = request.next_token.value_or("");
     input.page.binding = context.request_hash;
+    TRY_ASSIGN(const auto page, services.images.describe(context.caller, input));
     if (request.dry_run.value_or(false)) {
         return control::errors::dry_run();
     }
-    TRY_ASSIGN(const auto page, services.images.describe(context.caller, input));
     DescribeImagesResult result;
     result.images.give();
     for (const control::ImageView& image : page.items) {

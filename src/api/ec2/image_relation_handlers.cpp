@@ -130,6 +130,7 @@ Result<DescribeInstanceImageMetadataResult> instance_images(
         to.state = from_state(item.instance.state);
         to.owner_id = item.instance.owner_id.str();
         to.tags = from_tags(item.tags);
+        to.operator_ = unmanaged();
         to.image_metadata = from_metadata(item);
     }
     set_token(result.next_token, page.next_token);

@@ -25,10 +25,10 @@ Result<DescribeInstancesResult> describe(const Services& services, const Context
     }
     input.page.next_token = request.next_token.value_or("");
     input.page.binding = context.request_hash;
+    TRY_ASSIGN(const auto page, services.instances.describe(context.caller, input));
     if (request.dry_run.value_or(false)) {
         return control::errors::dry_run();
     }
-    TRY_ASSIGN(const auto page, services.instances.describe(context.caller, input));
     DescribeInstancesResult result;
     result.reservations.give();
     for (const control::ReservationView& reservation : page.reservations) {

@@ -74,10 +74,10 @@ Result<DescribeInstanceStatusResult> describe_status(const Services& services,
     }
     input.page.next_token = request.next_token.value_or("");
     input.page.binding = context.request_hash;
+    TRY_ASSIGN(const auto page, services.statuses.describe(context.caller, input));
     if (request.dry_run.value_or(false)) {
         return control::errors::dry_run();
     }
-    TRY_ASSIGN(const auto page, services.statuses.describe(context.caller, input));
     DescribeInstanceStatusResult result;
     result.instance_statuses.give();
     for (const control::InstanceStatusView& view : page.items) {

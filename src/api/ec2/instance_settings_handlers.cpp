@@ -79,10 +79,10 @@ Result<DescribeInstanceCreditSpecificationsResult> credits(
     }
     input.filters = to_filters(request.filters);
     input.page = page_of(context, request);
+    TRY_ASSIGN(const auto page, services.instance_settings.describe_credits(context.caller, input));
     if (request.dry_run.value_or(false)) {
         return control::errors::dry_run();
     }
-    TRY_ASSIGN(const auto page, services.instance_settings.describe_credits(context.caller, input));
     DescribeInstanceCreditSpecificationsResult result;
     result.instance_credit_specifications.give();
     for (const control::CreditView& view : page.items) {

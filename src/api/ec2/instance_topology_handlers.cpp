@@ -22,10 +22,10 @@ Result<DescribeInstanceTopologyResult> describe(const Services& services, const 
     input.groups = request.group_names.items();
     input.filters = to_filters(request.filters);
     input.page = page_of(context, request);
+    TRY_ASSIGN(const auto page, services.instance_topologies.describe(context.caller, input));
     if (request.dry_run.value_or(false)) {
         return control::errors::dry_run();
     }
-    TRY_ASSIGN(const auto page, services.instance_topologies.describe(context.caller, input));
     DescribeInstanceTopologyResult result;
     result.instances.give();
     for (const control::InstanceTopologyView& view : page.items) {

@@ -123,10 +123,10 @@ Result<DescribeInstanceTypesResult> describe_types(const Context& context,
     input.names = request.instance_types.items();
     input.filters = to_filters(request.filters);
     input.page = page_of(context, request);
+    TRY_ASSIGN(const auto page, control::describe_instance_types(context.caller, input));
     if (request.dry_run.value_or(false)) {
         return control::errors::dry_run();
     }
-    TRY_ASSIGN(const auto page, control::describe_instance_types(context.caller, input));
     DescribeInstanceTypesResult result;
     result.instance_types.give();
     for (const control::InstanceType* type : page.items) {
@@ -143,11 +143,11 @@ Result<DescribeInstanceTypeOfferingsResult> describe_offers(
     input.location_type = request.location_type.value_or("");
     input.filters = to_filters(request.filters);
     input.page = page_of(context, request);
+    TRY_ASSIGN(const control::Region region, services.zones.region(context.caller));
+    TRY_ASSIGN(const auto page, control::describe_type_offers(region, context.caller, input));
     if (request.dry_run.value_or(false)) {
         return control::errors::dry_run();
     }
-    TRY_ASSIGN(const control::Region region, services.zones.region(context.caller));
-    TRY_ASSIGN(const auto page, control::describe_type_offers(region, context.caller, input));
     DescribeInstanceTypeOfferingsResult result;
     result.instance_type_offerings.give();
     for (const control::TypeOffer& offer : page.items) {

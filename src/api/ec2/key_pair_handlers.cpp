@@ -57,10 +57,10 @@ Result<DescribeKeyPairsResult> describe(const Services& services, const Context&
         TRY_ASSIGN(input.ids.emplace_back(), model::parse_key_pair_id(id));
     }
     input.filters = to_filters(request.filters);
+    TRY_ASSIGN(const auto views, services.key_pairs.describe(context.caller, input));
     if (request.dry_run.value_or(false)) {
         return control::errors::dry_run();
     }
-    TRY_ASSIGN(const auto views, services.key_pairs.describe(context.caller, input));
     DescribeKeyPairsResult result;
     result.key_pairs.give();
     for (const control::KeyPairView& view : views) {

@@ -162,6 +162,7 @@ Result<control::ReservationView> launch(const Services& services, const Context&
     }
     // Before the template is looked at: it may have changed, or gone, since the first request.
     control::RunInstancesInput token;
+    token.dry_run = request.dry_run.value_or(false);
     TRY(take_token(context, request, token));
     TRY_ASSIGN(auto known, services.instances.find_launched(context.caller, token));
     if (known) {

@@ -120,10 +120,10 @@ Result<DescribeLaunchTemplatesResult> describe(const Services& services, const C
     input.names = request.launch_template_names.items();
     input.filters = to_filters(request.filters);
     input.page = page_of(context, request);
+    TRY_ASSIGN(const auto page, services.templates.describe(context.caller, input));
     if (request.dry_run.value_or(false)) {
         return control::errors::dry_run();
     }
-    TRY_ASSIGN(const auto page, services.templates.describe(context.caller, input));
     DescribeLaunchTemplatesResult result;
     result.launch_templates.give();
     for (const control::LaunchTemplateView& view : page.items) {
@@ -143,10 +143,10 @@ Result<DescribeLaunchTemplateVersionsResult> describe_versions(
     input.max_version = request.max_version.value_or("");
     input.filters = to_filters(request.filters);
     input.page = page_of(context, request);
+    TRY_ASSIGN(const auto page, services.templates.describe_versions(context.caller, input));
     if (request.dry_run.value_or(false)) {
         return control::errors::dry_run();
     }
-    TRY_ASSIGN(const auto page, services.templates.describe_versions(context.caller, input));
     DescribeLaunchTemplateVersionsResult result;
     result.launch_template_versions.give();
     for (const control::TemplateVersionView& view : page.items) {

@@ -20,10 +20,10 @@ Result<DescribeVpcsResult> describe_vpcs(const Services& services, const Context
     TRY_ASSIGN(input.ids, to_ids<model::VpcId>(request.vpc_ids, model::parse_vpc_id));
     input.filters = to_filters(request.filters);
     input.page = page_of(context, request);
+    TRY_ASSIGN(const auto page, services.networks.describe_vpcs(context.caller, input));
     if (request.dry_run.value_or(false)) {
         return control::errors::dry_run();
     }
-    TRY_ASSIGN(const auto page, services.networks.describe_vpcs(context.caller, input));
     DescribeVpcsResult result;
     result.vpcs.give();
     for (const control::VpcView& view : page.items) {
@@ -39,10 +39,10 @@ Result<DescribeSubnetsResult> describe_subnets(const Services& services, const C
     TRY_ASSIGN(input.ids, to_ids<model::SubnetId>(request.subnet_ids, model::parse_subnet_id));
     input.filters = to_filters(request.filters);
     input.page = page_of(context, request);
+    TRY_ASSIGN(const auto page, services.networks.describe_subnets(context.caller, input));
     if (request.dry_run.value_or(false)) {
         return control::errors::dry_run();
     }
-    TRY_ASSIGN(const auto page, services.networks.describe_subnets(context.caller, input));
     DescribeSubnetsResult result;
     result.subnets.give();
     for (const control::SubnetView& view : page.items) {
@@ -60,10 +60,10 @@ Result<DescribeNetworkInterfacesResult> describe_interfaces(
                                                             model::parse_network_interface_id));
     input.filters = to_filters(request.filters);
     input.page = page_of(context, request);
+    TRY_ASSIGN(const auto page, services.networks.describe_interfaces(context.caller, input));
     if (request.dry_run.value_or(false)) {
         return control::errors::dry_run();
     }
-    TRY_ASSIGN(const auto page, services.networks.describe_interfaces(context.caller, input));
     DescribeNetworkInterfacesResult result;
     result.network_interfaces.give();
     for (const control::InterfaceView& view : page.items) {
@@ -105,11 +105,11 @@ Result<DescribeVpcAttributeResult> describe_vpc_attribute(
 Result<DescribeAccountAttributesResult> describe_attributes(
     const Services& services, const Context& context,
     const DescribeAccountAttributesRequest& request) {
+    TRY_ASSIGN(const auto attributes, services.networks.account_attributes(
+                                          context.caller, request.attribute_names.items()));
     if (request.dry_run.value_or(false)) {
         return control::errors::dry_run();
     }
-    TRY_ASSIGN(const auto attributes, services.networks.account_attributes(
-                                          context.caller, request.attribute_names.items()));
     DescribeAccountAttributesResult result;
     result.account_attributes.give();
     for (const control::AccountAttribute& attribute : attributes) {

@@ -81,10 +81,10 @@ Result<DescribeReplaceRootVolumeTasksResult> describe(
     }
     input.filters = to_filters(request.filters);
     input.page = page_of(context, request);
+    TRY_ASSIGN(const auto page, services.replace_roots.describe(context.caller, input));
     if (request.dry_run.value_or(false)) {
         return control::errors::dry_run();
     }
-    TRY_ASSIGN(const auto page, services.replace_roots.describe(context.caller, input));
     DescribeReplaceRootVolumeTasksResult result;
     result.replace_root_volume_tasks.give();
     for (const control::ReplaceRootView& view : page.items) {

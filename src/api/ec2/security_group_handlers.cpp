@@ -184,10 +184,10 @@ Result<DescribeSecurityGroupsResult> describe(const Services& services, const Co
     input.names = request.group_names.items();
     input.filters = to_filters(request.filters);
     input.page = page_of(context, request);
+    TRY_ASSIGN(const auto page, services.security_groups.describe(context.caller, input));
     if (request.dry_run.value_or(false)) {
         return control::errors::dry_run();
     }
-    TRY_ASSIGN(const auto page, services.security_groups.describe(context.caller, input));
     DescribeSecurityGroupsResult result;
     result.security_groups.give();
     for (const control::SecurityGroupView& view : page.items) {
@@ -205,10 +205,10 @@ Result<DescribeSecurityGroupRulesResult> describe_rules(
                                                              model::parse_security_group_rule_id));
     input.filters = to_filters(request.filters);
     input.page = page_of(context, request);
+    TRY_ASSIGN(const auto page, services.security_groups.describe_rules(context.caller, input));
     if (request.dry_run.value_or(false)) {
         return control::errors::dry_run();
     }
-    TRY_ASSIGN(const auto page, services.security_groups.describe_rules(context.caller, input));
     DescribeSecurityGroupRulesResult result;
     result.security_group_rules.give();
     for (const control::RuleView& view : page.items) {

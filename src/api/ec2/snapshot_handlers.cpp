@@ -141,10 +141,10 @@ Result<DescribeSnapshotsResult> describe(const Services& services, const Context
     }
     input.page.next_token = request.next_token.value_or("");
     input.page.binding = context.request_hash;
+    TRY_ASSIGN(const auto page, services.snapshots.describe(context.caller, input));
     if (request.dry_run.value_or(false)) {
         return control::errors::dry_run();
     }
-    TRY_ASSIGN(const auto page, services.snapshots.describe(context.caller, input));
     DescribeSnapshotsResult result;
     result.snapshots.give();
     for (const control::SnapshotView& view : page.items) {

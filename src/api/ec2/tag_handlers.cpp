@@ -43,10 +43,10 @@ Result<DescribeTagsResult> describe(const Services& services, const Context& con
     }
     input.page.next_token = request.next_token.value_or("");
     input.page.binding = context.request_hash;
+    TRY_ASSIGN(const auto page, services.tags.describe(context.caller, input));
     if (request.dry_run.value_or(false)) {
         return control::errors::dry_run();
     }
-    TRY_ASSIGN(const auto page, services.tags.describe(context.caller, input));
     DescribeTagsResult result;
     result.tags.give();
     for (const catalog::TagRecord& record : page.items) {

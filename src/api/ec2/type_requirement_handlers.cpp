@@ -145,10 +145,10 @@ Result<GetInstanceTypesFromInstanceRequirementsResult> get(
     control::FindTypesInput input;
     TRY_ASSIGN(input.requirements, to_requirements(request));
     input.page = page_of(context, request);
+    TRY_ASSIGN(const auto page, control::find_instance_types(context.caller, input));
     if (request.dry_run.value_or(false)) {
         return control::errors::dry_run();
     }
-    TRY_ASSIGN(const auto page, control::find_instance_types(context.caller, input));
     GetInstanceTypesFromInstanceRequirementsResult result;
     result.instance_types.give();
     for (const control::InstanceType* type : page.items) {

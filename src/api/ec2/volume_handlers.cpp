@@ -44,7 +44,7 @@ Volume from_volume(const control::VolumeView& view) {
     out.state = std::string(model::to_string(volume.state));
     out.create_time = volume.created;
     out.volume_type = std::string(model::to_string(volume.type));
-    const model::VolumeShape shape = control::shown_shape(model::shape_of(volume));  // VOL-20
+    const model::VolumeShape shape = control::with_type_figures(model::shape_of(volume));  // VOL-20
     if (shape.iops) {
         out.iops = static_cast<std::int32_t>(*shape.iops);
     }
@@ -159,10 +159,10 @@ Result<DescribeVolumesResult> describe(const Services& services, const Context& 
     }
     input.page.next_token = request.next_token.value_or("");
     input.page.binding = context.request_hash;
+    TRY_ASSIGN(const auto page, services.volumes.describe(context.caller, input));
     if (request.dry_run.value_or(false)) {
         return control::errors::dry_run();
     }
-    TRY_ASSIGN(const auto page, services.volumes.describe(context.caller, input));
     DescribeVolumesResult result;
     result.volumes.give();
     for (const control::VolumeView& view : page.items) {

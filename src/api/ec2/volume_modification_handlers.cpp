@@ -24,7 +24,7 @@ VolumeModification from_modification(const model::Volume& volume) {
     }
     const auto put = [](const model::VolumeShape& kept, auto& size, auto& type, auto& iops,
                         auto& throughput, auto& multi_attach) {
-        const model::VolumeShape shape = control::shown_shape(kept);  // VOL-20
+        const model::VolumeShape shape = control::with_type_figures(kept);  // VOL-20
         size = static_cast<std::int32_t>(shape.size_gib);
         type = std::string(model::to_string(shape.type));
         if (shape.iops) {
@@ -87,10 +87,10 @@ Result<DescribeVolumesModificationsResult> describe(
     }
     input.page.next_token = request.next_token.value_or("");
     input.page.binding = context.request_hash;
+    TRY_ASSIGN(const auto page, services.modifications.describe(context.caller, input));
     if (request.dry_run.value_or(false)) {
         return control::errors::dry_run();
     }
-    TRY_ASSIGN(const auto page, services.modifications.describe(context.caller, input));
     DescribeVolumesModificationsResult result;
     result.volumes_modifications.give();
     for (const model::Volume& volume : page.items) {

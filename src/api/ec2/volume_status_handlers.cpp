@@ -78,10 +78,10 @@ Result<DescribeVolumeStatusResult> describe(const Services& services, const Cont
     }
     input.filters = to_filters(request.filters);
     input.page = page_of(context, request);
+    TRY_ASSIGN(const auto page, services.volume_health.describe(context.caller, input));
     if (request.dry_run.value_or(false)) {
         return control::errors::dry_run();
     }
-    TRY_ASSIGN(const auto page, services.volume_health.describe(context.caller, input));
     DescribeVolumeStatusResult result;
     result.volume_statuses.give();
     for (const control::VolumeStatusView& view : page.items) {

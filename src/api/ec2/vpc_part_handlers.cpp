@@ -25,10 +25,11 @@ Result<control::Page<VpcPartView>> describe(const Services& services, const Cont
     input.ids = ids.items();
     input.filters = to_filters(request.filters);
     input.page = page_of(context, request);
+    TRY_ASSIGN(auto page, services.vpc_parts.describe(context.caller, part, input));
     if (request.dry_run.value_or(false)) {
         return control::errors::dry_run();
     }
-    return services.vpc_parts.describe(context.caller, part, input);
+    return page;
 }
 
 // In the order of the page; every list is shown, also an empty one.

@@ -65,6 +65,12 @@ TEST_CASE("FLT-6 FLT-7 FLT-8: an unknown, empty or oversized filter is refused")
     CHECK(filters.check(std::vector<Filter>(51, {"name", {"x"}})).error().api_code() ==
           "FilterLimitExceeded");
     CHECK_FALSE(filters.check({{"name", {std::string(256, 'x')}}}));
+    std::string umlauts;  // characters count, not bytes
+    for (int i = 0; i < 255; ++i) {
+        umlauts += "\xC3\xBC";
+    }
+    CHECK(filters.check({{"name", {umlauts}}}));
+    CHECK_FALSE(filters.check({{"name", {umlauts + 'x'}}}));
 }
 
 TEST_CASE("FLT-3: the start of a pattern that has no wildcard is known, escapes resolved") {

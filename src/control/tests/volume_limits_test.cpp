@@ -53,7 +53,7 @@ TEST_CASE("VOL-20: gp2 shows the IOPS of its size, gp3 what it has unless more w
     const auto shown = [](std::uint32_t size_gib, VolumeType type,
                           std::optional<std::uint32_t> iops = std::nullopt,
                           std::optional<std::uint32_t> throughput = std::nullopt) {
-        const model::VolumeShape shape = shown_shape({size_gib, type, iops, throughput});
+        const model::VolumeShape shape = with_type_figures({size_gib, type, iops, throughput});
         return std::pair(shape.iops.value_or(0), shape.throughput_mibps.value_or(0));
     };
     CHECK(shown(8, VolumeType::gp2) == std::pair(100U, 0U));
