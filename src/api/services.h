@@ -9,6 +9,7 @@
 #include "control/create_image.h"
 #include "control/disk_diffs.h"
 #include "control/disk_exports.h"
+#include "control/fast_launches.h"
 #include "control/fast_restores.h"
 #include "control/gc.h"
 #include "control/image_copies.h"
@@ -91,6 +92,7 @@ struct Services {
     control::Snapshots& snapshots;
     control::SnapshotSharing& snapshot_sharing;
     control::FastRestores& fast_restores;
+    control::FastLaunches& fast_launches;
     control::SnapshotCopies& snapshot_copies;
     control::RegionChoices& region_choices;
     control::Gc& gc;

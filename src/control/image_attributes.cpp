@@ -5,6 +5,7 @@
 #include <set>
 
 #include "control/api_errors.h"
+#include "control/fast_launch_pool.h"
 #include "control/images.h"
 #include "control/quotas.h"
 #include "control/region_settings.h"
@@ -183,15 +184,28 @@ Result<ImageView> Images::describe_attribute(const Caller& caller, const ImageRe
 
 Status Images::change(const Caller& caller, const ImageRef& ref, model::ImageEvent event,
                       const Edit& edit) {
-    return store_.run([&](catalog::Transaction& tx) -> Status {
+    const Status changed = store_.run([&](catalog::Transaction& tx) -> Status {
         TRY_ASSIGN(model::Image image, find_own_image(tx, caller, ref.id));
         TRY_ASSIGN(image.state, model::next(image.state, event, ref.id));
         TRY(edit(tx, image));
         if (ref.dry_run) {
             return errors::dry_run();  // rolls everything back
         }
-        return tx.images().update(image);
+        return save(tx, image);
     });
+    woke_jobs();
+    return changed;
+}
+
+Status Images::save(catalog::Transaction& tx, model::Image& image) {
+    TRY(end_lost_fast_launches(tx, image, clock_.now()));
+    return tx.images().update(image);
+}
+
+void Images::woke_jobs() const {
+    if (work_added_) {
+        work_added_();
+    }
 }
 
 Status Images::modify(const Caller& caller, const ImageRef& ref, const ImageChange& change) {
@@ -225,7 +239,7 @@ Status Images::reset_launch_permission(const Caller& caller, const ImageRef& ref
 }
 
 Status Images::cancel_launch_permission(const Caller& caller, const ImageRef& ref) {
-    return store_.run([&](catalog::Transaction& tx) -> Status {
+    const Status cancelled = store_.run([&](catalog::Transaction& tx) -> Status {
         TRY_ASSIGN(auto image, tx.images().find(ref.id));
         if (!image || image->region != caller.region || !may_use(*image, caller)) {
             return errors::images_not_found({ref.id.str()});
@@ -241,8 +255,10 @@ Status Images::cancel_launch_permission(const Caller& caller, const ImageRef& re
         if (ref.dry_run) {
             return errors::dry_run();
         }
-        return tx.images().update(*image);
+        return save(tx, *image);
     });
+    woke_jobs();
+    return cancelled;
 }
 
 }  // namespace kiln::control

@@ -82,8 +82,11 @@ class Images {
     Images(catalog::Store& store, io::Clock& clock, io::Rng& rng, block::SpaceReserve& space,
            const Quotas& quotas)
         : store_(store), clock_(clock), rng_(rng), space_(space), quotas_(quotas) {}
-    explicit Images(const Parts& parts)
-        : Images(parts.store, parts.clock, parts.rng, parts.space, parts.settings.quotas) {}
+    // `work_added` is called after a transaction that woke a job.
+    explicit Images(const Parts& parts, std::function<void()> work_added = {})
+        : Images(parts.store, parts.clock, parts.rng, parts.space, parts.settings.quotas) {
+        work_added_ = std::move(work_added);
+    }
 
     // RI-1 .. RI-15, the EBS form.
     Result<model::ImageId> register_image(const Caller& caller, const RegisterImageInput& input);
@@ -139,6 +142,9 @@ class Images {
     Result<model::BlockDeviceMappings> resolve_mappings(catalog::Transaction& tx,
                                                         const Caller& caller,
                                                         const RegisterImageInput& input);
+    // Writes the image as it is now; FLN-6.
+    Status save(catalog::Transaction& tx, model::Image& image);
+    void woke_jobs() const;
     // Lets `edit` change the caller's image, if its state allows `event`.
     Status change(const Caller& caller, const ImageRef& image, model::ImageEvent event,
                   const Edit& edit);
@@ -148,6 +154,7 @@ class Images {
     io::Rng& rng_;
     block::SpaceReserve& space_;
     const Quotas& quotas_;
+    std::function<void()> work_added_;
 };
 
 // The caller's own image, deregistered ones not; else the error that operations for owners answer

@@ -60,6 +60,7 @@ struct RunInstancesInput {
     std::string client_token;
     TokenPlace token_place;
     std::string request_hash;  // of the other parameters (IDM-2)
+    bool prepares = false;     // FLN-3: its root is of the image alone, whatever is prepared
     bool dry_run = false;
 };
 

@@ -6,6 +6,7 @@
 #include "control/api_errors.h"
 #include "control/capacity.h"
 #include "control/device_mappings.h"
+#include "control/fast_launch_pool.h"
 #include "control/image_rules.h"
 #include "control/images.h"
 #include "control/instance_worker.h"
@@ -268,7 +269,16 @@ Result<std::vector<model::Instance>> Launch::run(catalog::Transaction& tx) {
         instance.id = model::make_id<model::InstanceId>(parts_.rng);
         instance.launch_index = static_cast<std::uint32_t>(i);
         join_network(instance, network, i, parts_.rng);
-        TRY(insert_instance(tx, instance, volumes));
+        std::vector<VolumePlan> own = volumes;
+        std::optional<model::Snapshot> prepared;
+        if (!input_.prepares && !own.empty()) {  // FLN-4
+            TRY_ASSIGN(prepared, take_prepared(tx, parts_, caller_, image,
+                                               instance.availability_zone, own.front()));
+        }
+        TRY(insert_instance(tx, instance, own));
+        if (prepared) {
+            TRY(drop_prepared(tx, parts_, *prepared));
+        }
         made.push_back(instance);
     }
     image.last_launched = instance.created;  // RUN-12

@@ -161,6 +161,25 @@ model::Snapshot draft_snapshot(const Parts& parts, const Caller& caller,
     return snapshot;
 }
 
+Result<std::optional<model::Image>> image_using(catalog::Transaction& tx,
+                                                const model::SnapshotId& id) {
+    catalog::ImageQuery users;
+    users.uses_snapshot = id;
+    users.states = {model::ImageState::pending, model::ImageState::available,
+                    model::ImageState::invalid, model::ImageState::transient,
+                    model::ImageState::error,   model::ImageState::disabled};
+    users.page.limit = 1;
+    TRY_ASSIGN(auto images, tx.images().list(users));
+    return images.empty() ? std::nullopt : std::optional(std::move(images.front()));
+}
+
+Status erase_snapshot(catalog::Transaction& tx, const Parts& parts,
+                      const model::Snapshot& snapshot) {
+    TRY(tx.tags().erase_resource(snapshot.id.str()));
+    TRY(tx.snapshots().erase(snapshot.id));
+    return release_content(tx, parts, snapshot.content);
+}
+
 Result<std::vector<model::Snapshot>> Snapshots::draft(catalog::Transaction& tx,
                                                       const Caller& caller,
                                                       const std::vector<model::Volume>& volumes,
@@ -249,27 +268,20 @@ Status Snapshots::remove(const Caller& caller, const model::SnapshotId& id, bool
         TRY_ASSIGN(auto snapshot, find_own_snapshot(tx, caller, id));
         const model::SnapshotState before = snapshot.state;
         TRY_ASSIGN(snapshot.state, model::next(before, model::SnapshotEvent::remove, id));
-        catalog::ImageQuery users;  // SNP-20, RACE-3
-        users.uses_snapshot = id;
-        users.states = {model::ImageState::pending, model::ImageState::available,
-                        model::ImageState::invalid, model::ImageState::transient,
-                        model::ImageState::error,   model::ImageState::disabled};
-        users.page.limit = 1;
-        TRY_ASSIGN(const auto images, tx.images().list(users));
-        if (!images.empty()) {
-            return in_use(caller, id, images.front());
+        TRY_ASSIGN(const auto user, image_using(tx, id));  // SNP-20, RACE-3
+        if (user) {
+            return in_use(caller, id, *user);
         }
         if (dry_run) {
             return errors::dry_run();
         }
-        TRY(tx.tags().erase_resource(id.str()));
         if (before == model::SnapshotState::pending) {  // SNP-22: whoever cuts it finishes it
+            TRY(tx.tags().erase_resource(id.str()));
             TRY(tx.snapshots().update(snapshot));
             TRY(tx.jobs().wake(id.str(), parts_.clock.now()));  // or uploads it
             return complete_waiting_sets(tx, parts_);
         }
-        TRY(tx.snapshots().erase(id));
-        return release_content(tx, parts_, snapshot.content);
+        return erase_snapshot(tx, parts_, snapshot);
     });
     work_added_();
     return removed;

@@ -4,6 +4,7 @@
 // blocking.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -46,6 +47,13 @@ Status check_cuttable(catalog::Transaction& tx, const Parts& parts, const model:
 model::Snapshot draft_snapshot(const Parts& parts, const Caller& caller,
                                const model::Volume& volume, std::string description,
                                UnixMillis now);
+
+// SNP-20: an image that is not gone and names it, if there is one.
+Result<std::optional<model::Image>> image_using(catalog::Transaction& tx,
+                                                const model::SnapshotId& id);
+// The row of one that is not pending, and its tags; its content, if nothing else names that.
+Status erase_snapshot(catalog::Transaction& tx, const Parts& parts,
+                      const model::Snapshot& snapshot);
 
 class Snapshots {
   public:

@@ -138,6 +138,7 @@ class Server {
     std::unique_ptr<control::SnapshotCopies> snapshot_copies_;
     std::unique_ptr<control::SnapshotSharing> snapshot_sharing_;
     std::unique_ptr<control::FastRestores> fast_restores_;
+    std::unique_ptr<control::FastLaunches> fast_launches_;
     std::unique_ptr<control::RegionChoices> region_choices_;
     std::unique_ptr<control::Zones> zones_;
     std::unique_ptr<control::InstancePower> power_;

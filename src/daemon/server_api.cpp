@@ -80,6 +80,7 @@ Status Server::open_api() {
                                  .snapshots = *snapshots_,
                                  .snapshot_sharing = *snapshot_sharing_,
                                  .fast_restores = *fast_restores_,
+                                 .fast_launches = *fast_launches_,
                                  .snapshot_copies = *snapshot_copies_,
                                  .region_choices = *region_choices_,
                                  .gc = *gc_,
@@ -128,6 +129,7 @@ Status Server::open_api() {
     api::add_snapshot_handlers(registry_, services);
     api::add_snapshot_sharing_handlers(registry_, services);
     api::add_fast_restore_handlers(registry_, services);
+    api::add_fast_launch_handlers(registry_, services);
     api::add_public_access_handlers(registry_, services);
     api::add_block_handlers(registry_, services);
     api::add_upload_handlers(registry_, services);

@@ -46,7 +46,7 @@ void Server::make_use_cases() {
     watch_->set_workers(*worker_, *attachments_, *space_watch_);
     memory_watch_ = std::make_unique<control::MemoryWatch>(*hypervisor_);
     accounts_ = std::make_unique<control::Accounts>(*store_, *clock_, *rng_);
-    images_ = std::make_unique<control::Images>(*parts_);
+    images_ = std::make_unique<control::Images>(*parts_, poke);
     tags_ = std::make_unique<control::ResourceTags>(*store_);
     instances_ = std::make_unique<control::Instances>(*parts_, *instance_networks_, poke);
     power_ = std::make_unique<control::InstancePower>(*parts_, poke);
@@ -82,6 +82,9 @@ void Server::make_use_cases() {
     image_usage_ = std::make_unique<control::ImageUsage>(*store_, *clock_, *rng_);
     templates_ =
         std::make_unique<control::LaunchTemplates>(*store_, *clock_, *rng_, settings_.quotas);
+    fast_launches_ =
+        std::make_unique<control::FastLaunches>(*parts_, *cuts_, *snapshots_, *templates_, poke);
+    fast_launches_->install(*jobs_);
     key_pairs_ = std::make_unique<control::KeyPairs>(*store_, *clock_, *rng_, settings_.quotas);
     // Without it file systems are not looked into, and all the rest is as ever.
     disk_inspections_ = std::make_unique<control::DiskInspections>(

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "model/block_device.h"
+#include "model/fast_launch.h"
 #include "model/ids.h"
 #include "model/machine.h"
 #include "model/names.h"
@@ -133,6 +134,7 @@ struct Image {
     ImageId source_image_id;
     std::string source_image_region;
     std::string public_parameter;  // PAR-1: the SSM parameter that offers it; the provider's alone
+    std::vector<FastLaunch> fast_launches{};
     friend bool operator==(const Image&, const Image&) = default;
 };
 

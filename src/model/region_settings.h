@@ -53,6 +53,8 @@ struct RegionSettings {
     std::vector<std::string> zone_groups{};  // REG-4: those that were opted in to, sorted
     // FS-1: the snapshots in whose records of fast restores the account may stand, sorted.
     std::vector<SnapshotId> fast_restored{};
+    // FLN-1: the images with whose fast launches the account may stand, sorted.
+    std::vector<ImageId> fast_launched{};
     RegionSettingsId id() const { return RegionSettingsId(account.str() + "/" + region); }
     friend bool operator==(const RegionSettings&, const RegionSettings&) = default;
 };

@@ -57,7 +57,7 @@ def crowd():
         daemon.wait_stored(daemon.snapshot)
         daemon.clients = {service: daemon.client(service) for service in SERVICES}
         daemon.made = types.SimpleNamespace()
-        for fill in (fill_disks, fill_networks, fill_identities, fill_instances, fill_others):
+        for fill in (fill_disks, fill_networks, fill_identities, fill_instances, fill_fast_launches, fill_others):
             fill(daemon, daemon.clients, daemon.made)
         yield daemon
 
@@ -122,6 +122,15 @@ def fill_instances(kiln, clients, made):
     wait_until(lambda: len(ec2.describe_volumes(Filters=in_use)["Volumes"]) == len(ec2.describe_volumes()["Volumes"]), 30, "the volumes are quiet")
 
 
+def fill_fast_launches(kiln, clients, _made):
+    ec2 = clients["ec2"]
+    for number in range(3):
+        image = json.loads(kiln.run("import", kiln.raw, "--name", f"windows-{number}", "--platform", "windows", "--json").stdout)["imageId"]
+        ec2.enable_fast_launch(ImageId=image, SnapshotConfiguration={"TargetResourceCount": 1})
+    launched = [{"Name": "tag:CreatedBy", "Values": ["EC2 Fast Launch"]}, {"Name": "instance-state-name", "Values": ["running"]}]
+    wait_until(lambda: len(ec2.describe_instances(Filters=launched)["Reservations"]) == 3, 30, "a machine runs for each, and nothing changes any more")
+
+
 def fill_others(kiln, clients, made):
     ec2 = clients["ec2"]
     other = kiln.account("user")
@@ -148,6 +157,7 @@ ANY_TYPE = {"ArchitectureTypes": ["x86_64"], "VirtualizationTypes": ["hvm"], "In
 FIVE = "an account has five VPCs, and a page has five"
 PAGES = {
     ("ec2", "DescribeDhcpOptions"): Pages(few=FIVE),
+    ("ec2", "DescribeFastLaunchImages"): Pages(size=1),
     ("ec2", "DescribeFastSnapshotRestores"): Pages(),
     ("ec2", "DescribeIamInstanceProfileAssociations"): Pages(),
     ("ec2", "DescribeImageReferences"): Pages(lambda made: {"ImageIds": [made.image], "IncludeAllResourceTypes": True}),

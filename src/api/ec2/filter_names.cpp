@@ -3,6 +3,7 @@
 
 #include <map>
 
+#include "control/fast_launches.h"
 #include "control/fast_restores.h"
 #include "control/image_relations.h"
 #include "control/image_usage.h"
@@ -40,6 +41,7 @@ const std::map<std::string_view, Names (*)()>& tables() {
     static const std::map<std::string_view, Names (*)()> tables = {
         {"DescribeAvailabilityZones", zone_filter_names},
         {"DescribeDhcpOptions", names_of<dhcp_options_filters>},
+        {"DescribeFastLaunchImages", names_of<fast_launch_filters>},
         {"DescribeFastSnapshotRestores", names_of<fast_restore_filters>},
         {"DescribeIamInstanceProfileAssociations", names_of<association_filters>},
         {"DescribeImageUsageReportEntries", names_of<usage_entry_filters>},

@@ -37,6 +37,7 @@ void add_launch_template_data_handler(Registry& registry, Services services);
 void add_snapshot_handlers(Registry& registry, Services services);
 void add_snapshot_sharing_handlers(Registry& registry, Services services);
 void add_fast_restore_handlers(Registry& registry, Services services);
+void add_fast_launch_handlers(Registry& registry, Services services);
 void add_public_access_handlers(Registry& registry, Services services);
 void add_image_relation_handlers(Registry& registry, Services services);
 void add_image_usage_handlers(Registry& registry, Services services);

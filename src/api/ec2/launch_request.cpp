@@ -109,8 +109,10 @@ std::vector<std::string> overridden(const RunInstancesRequest& request) {
 }
 
 Result<control::ReservationView> launch_plain(const Services& services, const Context& context,
-                                              const RunInstancesRequest& request) {
+                                              const RunInstancesRequest& request,
+                                              LaunchFor purpose) {
     TRY_ASSIGN(auto input, to_launch_input(context, request));
+    input.prepares = purpose == LaunchFor::preparing;
     TRY(take_image(services, context, request, input));
     TRY(take_token(context, request, input));
     return services.instances.run(context.caller, input);
@@ -156,9 +158,9 @@ Result<control::RunInstancesInput> to_launch_input(const Context& context,
 }
 
 Result<control::ReservationView> launch(const Services& services, const Context& context,
-                                        const RunInstancesRequest& request) {
+                                        const RunInstancesRequest& request, LaunchFor purpose) {
     if (!request.launch_template) {
-        return launch_plain(services, context, request);
+        return launch_plain(services, context, request, purpose);
     }
     // Before the template is looked at: it may have changed, or gone, since the first request.
     control::RunInstancesInput token;
@@ -181,6 +183,7 @@ Result<control::ReservationView> launch(const Services& services, const Context&
     input.client_token = std::move(token.client_token);
     input.token_place = std::move(token.token_place);
     input.launch_template = {found.of.id, found.version.number, overridden(request)};
+    input.prepares = purpose == LaunchFor::preparing;
     return services.instances.run(context.caller, input);
 }
 

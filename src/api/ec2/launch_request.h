@@ -14,9 +14,13 @@ namespace kiln::api::ec2 {
 Result<control::RunInstancesInput> to_launch_input(const Context& context,
                                                    const RunInstancesRequest& request);
 
+// What is launched: something for somebody, or a machine that prepares a snapshot (FLN-3).
+enum class LaunchFor { use, preparing };
+
 // LT-6, LT-12: the reservation of a repeated request, else that of a new launch with the
 // template's parameters below the request's own.
 Result<control::ReservationView> launch(const Services& services, const Context& context,
-                                        const RunInstancesRequest& request);
+                                        const RunInstancesRequest& request,
+                                        LaunchFor purpose = LaunchFor::use);
 
 }  // namespace kiln::api::ec2

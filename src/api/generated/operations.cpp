@@ -44,6 +44,7 @@
 #include "api/generated/ec2/describe_aggregate_id_format.h"
 #include "api/generated/ec2/describe_availability_zones.h"
 #include "api/generated/ec2/describe_dhcp_options.h"
+#include "api/generated/ec2/describe_fast_launch_images.h"
 #include "api/generated/ec2/describe_fast_snapshot_restores.h"
 #include "api/generated/ec2/describe_iam_instance_profile_associations.h"
 #include "api/generated/ec2/describe_id_format.h"
@@ -82,6 +83,7 @@
 #include "api/generated/ec2/describe_vpc_attribute.h"
 #include "api/generated/ec2/describe_vpcs.h"
 #include "api/generated/ec2/detach_volume.h"
+#include "api/generated/ec2/disable_fast_launch.h"
 #include "api/generated/ec2/disable_fast_snapshot_restores.h"
 #include "api/generated/ec2/disable_image.h"
 #include "api/generated/ec2/disable_image_block_public_access.h"
@@ -89,6 +91,7 @@
 #include "api/generated/ec2/disable_image_deregistration_protection.h"
 #include "api/generated/ec2/disable_snapshot_block_public_access.h"
 #include "api/generated/ec2/disassociate_iam_instance_profile.h"
+#include "api/generated/ec2/enable_fast_launch.h"
 #include "api/generated/ec2/enable_fast_snapshot_restores.h"
 #include "api/generated/ec2/enable_image.h"
 #include "api/generated/ec2/enable_image_block_public_access.h"
@@ -531,7 +534,7 @@ constexpr OperationInfo kEc2Operations[] = {
     {&kEc2Service, "DescribeElasticGpus", 0, "", nullptr, nullptr},
     {&kEc2Service, "DescribeExportImageTasks", 2, "instance", nullptr, nullptr},
     {&kEc2Service, "DescribeExportTasks", 3, "instance", nullptr, nullptr},
-    {&kEc2Service, "DescribeFastLaunchImages", 2, "image", nullptr, nullptr},
+    {&kEc2Service, "DescribeFastLaunchImages", 2, "image", &ec2::tables::kDescribeFastLaunchImagesRequest, &ec2::tables::kDescribeFastLaunchImagesResult},
     {&kEc2Service, "DescribeFastSnapshotRestores", 2, "snapshot", &ec2::tables::kDescribeFastSnapshotRestoresRequest, &ec2::tables::kDescribeFastSnapshotRestoresResult},
     {&kEc2Service, "DescribeFleetHistory", 0, "", nullptr, nullptr},
     {&kEc2Service, "DescribeFleetInstances", 2, "instance", nullptr, nullptr},
@@ -700,7 +703,7 @@ constexpr OperationInfo kEc2Operations[] = {
     {&kEc2Service, "DisableAwsNetworkPerformanceMetricSubscription", 0, "", nullptr, nullptr},
     {&kEc2Service, "DisableCapacityManager", 0, "", nullptr, nullptr},
     {&kEc2Service, "DisableEbsEncryptionByDefault", 1, "encryption", nullptr, nullptr},
-    {&kEc2Service, "DisableFastLaunch", 2, "image", nullptr, nullptr},
+    {&kEc2Service, "DisableFastLaunch", 2, "image", &ec2::tables::kDisableFastLaunchRequest, &ec2::tables::kDisableFastLaunchResult},
     {&kEc2Service, "DisableFastSnapshotRestores", 2, "snapshot", &ec2::tables::kDisableFastSnapshotRestoresRequest, &ec2::tables::kDisableFastSnapshotRestoresResult},
     {&kEc2Service, "DisableImage", 2, "image", &ec2::tables::kDisableImageRequest, &ec2::tables::kDisableImageResult},
     {&kEc2Service, "DisableImageBlockPublicAccess", 1, "image", &ec2::tables::kDisableImageBlockPublicAccessRequest, &ec2::tables::kDisableImageBlockPublicAccessResult},
@@ -743,7 +746,7 @@ constexpr OperationInfo kEc2Operations[] = {
     {&kEc2Service, "EnableAwsNetworkPerformanceMetricSubscription", 0, "", nullptr, nullptr},
     {&kEc2Service, "EnableCapacityManager", 0, "", nullptr, nullptr},
     {&kEc2Service, "EnableEbsEncryptionByDefault", 1, "encryption", nullptr, nullptr},
-    {&kEc2Service, "EnableFastLaunch", 2, "image", nullptr, nullptr},
+    {&kEc2Service, "EnableFastLaunch", 2, "image", &ec2::tables::kEnableFastLaunchRequest, &ec2::tables::kEnableFastLaunchResult},
     {&kEc2Service, "EnableFastSnapshotRestores", 2, "snapshot", &ec2::tables::kEnableFastSnapshotRestoresRequest, &ec2::tables::kEnableFastSnapshotRestoresResult},
     {&kEc2Service, "EnableImage", 2, "image", &ec2::tables::kEnableImageRequest, &ec2::tables::kEnableImageResult},
     {&kEc2Service, "EnableImageBlockPublicAccess", 1, "image", &ec2::tables::kEnableImageBlockPublicAccessRequest, &ec2::tables::kEnableImageBlockPublicAccessResult},
@@ -1529,6 +1532,9 @@ const OperationInfo& ec2::ops::DescribeAvailabilityZones::info() {
 const OperationInfo& ec2::ops::DescribeDhcpOptions::info() {
     return kEc2Operations[325];
 }
+const OperationInfo& ec2::ops::DescribeFastLaunchImages::info() {
+    return kEc2Operations[330];
+}
 const OperationInfo& ec2::ops::DescribeFastSnapshotRestores::info() {
     return kEc2Operations[331];
 }
@@ -1643,6 +1649,9 @@ const OperationInfo& ec2::ops::DescribeVpcs::info() {
 const OperationInfo& ec2::ops::DetachVolume::info() {
     return kEc2Operations[491];
 }
+const OperationInfo& ec2::ops::DisableFastLaunch::info() {
+    return kEc2Operations[499];
+}
 const OperationInfo& ec2::ops::DisableFastSnapshotRestores::info() {
     return kEc2Operations[500];
 }
@@ -1663,6 +1672,9 @@ const OperationInfo& ec2::ops::DisableSnapshotBlockPublicAccess::info() {
 }
 const OperationInfo& ec2::ops::DisassociateIamInstanceProfile::info() {
     return kEc2Operations[520];
+}
+const OperationInfo& ec2::ops::EnableFastLaunch::info() {
+    return kEc2Operations[542];
 }
 const OperationInfo& ec2::ops::EnableFastSnapshotRestores::info() {
     return kEc2Operations[543];

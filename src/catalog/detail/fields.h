@@ -114,6 +114,7 @@ void fields(V& v, T& x) {
     v.field("source_image", x.source_image_id);
     v.field("source_image_region", x.source_image_region);
     v.field("public_parameter", x.public_parameter);
+    v.field("fast_launches", x.fast_launches);
     image_machine(v, x);
     if constexpr (V::kWrites) {
         for (const auto& mapping : x.block_device_mappings) {

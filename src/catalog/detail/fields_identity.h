@@ -63,6 +63,7 @@ void fields(V& v, T& x) {
     v.field("no_default_vpc", x.no_default_vpc);
     v.field("zone_groups", x.zone_groups);
     v.field("fast_restored", x.fast_restored);
+    v.field("fast_launched", x.fast_launched);
 }
 
 template <class V, Is<model::KeyPair> T>

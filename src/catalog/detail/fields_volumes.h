@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The fields of volumes, and of what is done to them; fields.h says how to read them. Thread model:
+// The fields of volumes, and of what is done to them and to make them; fields.h says how to read
+// them. Thread model:
 // pure functions.
 #pragma once
 
@@ -100,6 +101,33 @@ void fields(V& v, T& x) {
     v.field("switched", x.switched);
     v.field("failure", x.failure);
     v.field("completed", x.completed);
+}
+
+template <class V, Is<model::PreparingMachine> T>
+void fields(V& v, T& x) {
+    v.field("token", x.token);
+    v.field("instance", x.instance_id);
+    v.field("snapshot", x.snapshot_id);
+    v.field("cuts", x.cuts);
+    v.field("begun", x.begun);
+    v.field("given_up", x.given_up);
+}
+
+template <class V, Is<model::FastLaunch> T>
+void fields(V& v, T& x) {
+    v.field("account", x.account);
+    v.field("begun", x.begun);
+    v.field("state", x.state);
+    v.field("reason", x.reason);
+    v.field("changed", x.changed);
+    v.field("target", x.target);
+    v.field("parallel", x.parallel);
+    v.field("template", x.template_id);
+    v.field("template_name", x.template_name);
+    v.field("template_version", x.template_version);
+    v.field("force", x.force);
+    v.field("ready", x.ready);
+    v.field("machines", x.machines);
 }
 
 template <>

@@ -95,6 +95,22 @@ Image full_image() {
     image.source_image_id = ImageId(id_of("ami", 1));
     image.source_image_region = "eu-west-1";
     image.public_parameter = "/aws/service/kiln/tiny-linux/latest/x86_64";
+    model::FastLaunch fast;
+    fast.account = kBob;
+    fast.begun = UnixMillis{8};
+    fast.state = model::FastLaunchState::disabling_failed;
+    fast.reason = "Client.UserInitiated";
+    fast.changed = UnixMillis{9};
+    fast.target = 5;
+    fast.parallel = 6;
+    fast.template_id = LaunchTemplateId(id_of("lt", 1));
+    fast.template_name = "web";
+    fast.template_version = "3";
+    fast.force = true;
+    fast.ready = {SnapshotId(id_of("snap", 1)), SnapshotId(id_of("snap", 2))};
+    fast.machines = {{"token", InstanceId(id_of("i", 1)), SnapshotId(id_of("snap", 3)), 2,
+                      UnixMillis{10}, true}};
+    image.fast_launches = {fast};
     return image;
 }
 
@@ -367,7 +383,8 @@ RegionSettings full_region_settings() {
             UnixMillis{17},
             true,
             {"us-east-1-bos-1"},
-            {SnapshotId(id_of("snap", 1)), SnapshotId(id_of("snap", 2))}};
+            {SnapshotId(id_of("snap", 1)), SnapshotId(id_of("snap", 2))},
+            {ImageId(id_of("ami", 1))}};
 }
 
 Vpc full_vpc() {

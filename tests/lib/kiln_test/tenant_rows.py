@@ -99,6 +99,11 @@ IMAGES = [
     ec2("DescribeImageUsageReports", ReportId_1="{report}"),
     ec2("DescribeImageUsageReportEntries", ReportId_1="{report}"),
     ec2("DeleteImageUsageReport", ReportId="{report}"),
+    # The image is of no Windows; of one that is: ec2_fast_launch.py.
+    ec2("EnableFastLaunch", ImageId="{image}", _owner="InvalidRequest", _shared="InvalidRequest", _public="InvalidRequest", _stranger=REFUSED),
+    ec2("DisableFastLaunch", ImageId="{image}", _owner="InvalidRequest", _shared="InvalidRequest", _public="InvalidRequest", _stranger=REFUSED),
+    own("DescribeFastLaunchImages"),
+    usable("DescribeFastLaunchImages", ImageId_1="{image}"),
     own("GetImageBlockPublicAccessState"),
     own("EnableImageBlockPublicAccess", ImageBlockPublicAccessState="block-new-sharing"),
     own("DisableImageBlockPublicAccess"),

@@ -503,6 +503,8 @@ constinit const ListInfo kExcludedInstanceTypeSetList = list_info<std::string>("
 
 constinit const ListInfo kExecutableByStringListList = list_info<std::string>("ExecutableBy", {.kind = Kind::string});
 
+constinit const ListInfo kFastLaunchImageIdListList = list_info<std::string>("ImageId", {.kind = Kind::string});
+
 constinit const ListInfo kGroupIdStringListList = list_info<std::string>("groupId", {.kind = Kind::string});
 
 constinit const ListInfo kGroupNameStringListList = list_info<std::string>("GroupName", {.kind = Kind::string});

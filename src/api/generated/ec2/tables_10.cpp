@@ -8,23 +8,30 @@
 #include "api/generated/ec2/describe_image_usage_report_entries.h"
 #include "api/generated/ec2/describe_image_usage_reports.h"
 #include "api/generated/ec2/describe_images.h"
-#include "api/generated/ec2/describe_instance_attribute.h"
-#include "api/generated/ec2/describe_instance_credit_specifications.h"
 #include "api/generated/ec2/describe_instance_image_metadata.h"
 #include "api/generated/ec2/describe_instance_types.h"
 #include "api/generated/ec2/describe_network_acls.h"
-#include "api/generated/ec2/describe_volume_status.h"
 #include "api/generated/ec2/get_image_ancestry.h"
+#include "api/generated/ec2/get_password_data.h"
+#include "api/generated/ec2/get_snapshot_block_public_access_state.h"
+#include "api/generated/ec2/group_identifier.h"
+#include "api/generated/ec2/iam_instance_profile.h"
+#include "api/generated/ec2/iam_instance_profile_association.h"
 #include "api/generated/ec2/iam_instance_profile_specification.h"
 #include "api/generated/ec2/id_format.h"
 #include "api/generated/ec2/image_watermark.h"
 #include "api/generated/ec2/import_key_pair.h"
-#include "api/generated/ec2/instance_block_device_mapping.h"
-#include "api/generated/ec2/modify_instance_attribute.h"
 #include "api/generated/ec2/reservation.h"
+#include "api/generated/ec2/run_instances.h"
 #include "api/generated/ec2/tables.h"
 
 namespace kiln::api::ec2::tables {
+
+constinit const ListInfo kGpuDeviceInfoListList = list_info<GpuDeviceInfo>("item", {.kind = Kind::structure, .structure = &kGpuDeviceInfo});
+
+constinit const ListInfo kGroupIdentifierListList = list_info<GroupIdentifier>("item", {.kind = Kind::structure, .structure = &kGroupIdentifier});
+
+constinit const ListInfo kIamInstanceProfileAssociationSetList = list_info<IamInstanceProfileAssociation>("item", {.kind = Kind::structure, .structure = &kIamInstanceProfileAssociation});
 
 constinit const ListInfo kIdFormatListList = list_info<IdFormat>("item", {.kind = Kind::structure, .structure = &kIdFormat});
 
@@ -50,17 +57,76 @@ constinit const ListInfo kImageWatermarkListList = list_info<ImageWatermark>("it
 
 constinit const ListInfo kInferenceDeviceInfoListList = list_info<InferenceDeviceInfo>("item", {.kind = Kind::structure, .structure = &kInferenceDeviceInfo});
 
-constinit const ListInfo kInstanceBlockDeviceMappingListList = list_info<InstanceBlockDeviceMapping>("item", {.kind = Kind::structure, .structure = &kInstanceBlockDeviceMapping});
+constexpr MemberInfo kGetPasswordDataResultMembers[] = {
+    {"InstanceId", "InstanceId", "instanceId", {.kind = Kind::string}, offsetof(GetPasswordDataResult, instance_id), false, false},
+    {"Timestamp", "Timestamp", "timestamp", {.kind = Kind::timestamp}, offsetof(GetPasswordDataResult, timestamp), false, false},
+    {"PasswordData", "PasswordData", "passwordData", {.kind = Kind::string}, offsetof(GetPasswordDataResult, password_data), false, true},
+};
+constinit const StructInfo kGetPasswordDataResult = struct_info<GetPasswordDataResult, Roles{.root = true}>("GetPasswordDataResult", kGetPasswordDataResultMembers);
 
-constinit const ListInfo kInstanceBlockDeviceMappingSpecificationListList = list_info<InstanceBlockDeviceMappingSpecification>("item", {.kind = Kind::structure, .structure = &kInstanceBlockDeviceMappingSpecification});
+constexpr MemberInfo kGetSnapshotBlockPublicAccessStateRequestMembers[] = {
+    {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(GetSnapshotBlockPublicAccessStateRequest, dry_run), false, false},
+};
+constinit const StructInfo kGetSnapshotBlockPublicAccessStateRequest = struct_info<GetSnapshotBlockPublicAccessStateRequest, Roles{.root = true}>("GetSnapshotBlockPublicAccessStateRequest", kGetSnapshotBlockPublicAccessStateRequestMembers);
 
-constinit const ListInfo kInstanceCreditSpecificationListList = list_info<InstanceCreditSpecification>("item", {.kind = Kind::structure, .structure = &kInstanceCreditSpecification});
+constexpr MemberInfo kGetSnapshotBlockPublicAccessStateResultMembers[] = {
+    {"State", "State", "state", {.kind = Kind::string, .values = &kSnapshotBlockPublicAccessStateEnum}, offsetof(GetSnapshotBlockPublicAccessStateResult, state), false, false},
+    {"ManagedBy", "ManagedBy", "managedBy", {.kind = Kind::string}, offsetof(GetSnapshotBlockPublicAccessStateResult, managed_by), false, false},
+};
+constinit const StructInfo kGetSnapshotBlockPublicAccessStateResult = struct_info<GetSnapshotBlockPublicAccessStateResult, Roles{.root = true}>("GetSnapshotBlockPublicAccessStateResult", kGetSnapshotBlockPublicAccessStateResultMembers);
 
-constinit const ListInfo kInstanceImageMetadataListList = list_info<InstanceImageMetadata>("item", {.kind = Kind::structure, .structure = &kInstanceImageMetadata});
+constexpr MemberInfo kGpuDeviceInfoMembers[] = {
+    {"Name", "Name", "name", {.kind = Kind::string}, offsetof(GpuDeviceInfo, name), false, false},
+    {"Manufacturer", "Manufacturer", "manufacturer", {.kind = Kind::string}, offsetof(GpuDeviceInfo, manufacturer), false, false},
+    {"Count", "Count", "count", {.kind = Kind::integer}, offsetof(GpuDeviceInfo, count), false, false},
+    {"LogicalGpuCount", "LogicalGpuCount", "logicalGpuCount", {.kind = Kind::integer}, offsetof(GpuDeviceInfo, logical_gpu_count), false, false},
+    {"GpuPartitionSize", "GpuPartitionSize", "gpuPartitionSize", {.kind = Kind::double_}, offsetof(GpuDeviceInfo, gpu_partition_size), false, false},
+    {"Workloads", "WorkloadSet", "workloadSet", {.kind = Kind::list, .list = &kWorkloadsListList}, offsetof(GpuDeviceInfo, workloads), false, false},
+    {"MemoryInfo", "MemoryInfo", "memoryInfo", {.kind = Kind::structure, .structure = &kGpuDeviceMemoryInfo}, offsetof(GpuDeviceInfo, memory_info), false, false},
+};
+constinit const StructInfo kGpuDeviceInfo = struct_info<GpuDeviceInfo, Roles{}>("GpuDeviceInfo", kGpuDeviceInfoMembers);
 
-constinit const ListInfo kInstanceIpv4PrefixListList = list_info<InstanceIpv4Prefix>("item", {.kind = Kind::structure, .structure = &kInstanceIpv4Prefix});
+constexpr MemberInfo kGpuDeviceMemoryInfoMembers[] = {
+    {"SizeInMiB", "SizeInMiB", "sizeInMiB", {.kind = Kind::integer}, offsetof(GpuDeviceMemoryInfo, size_in_mi_b), false, false},
+};
+constinit const StructInfo kGpuDeviceMemoryInfo = struct_info<GpuDeviceMemoryInfo, Roles{.member = true}>("GpuDeviceMemoryInfo", kGpuDeviceMemoryInfoMembers);
 
-constinit const ListInfo kInstanceListList = list_info<Instance>("item", {.kind = Kind::structure, .structure = &kInstance});
+constexpr MemberInfo kGpuInfoMembers[] = {
+    {"Gpus", "Gpus", "gpus", {.kind = Kind::list, .list = &kGpuDeviceInfoListList}, offsetof(GpuInfo, gpus), false, false},
+    {"TotalGpuMemoryInMiB", "TotalGpuMemoryInMiB", "totalGpuMemoryInMiB", {.kind = Kind::integer}, offsetof(GpuInfo, total_gpu_memory_in_mi_b), false, false},
+};
+constinit const StructInfo kGpuInfo = struct_info<GpuInfo, Roles{.member = true}>("GpuInfo", kGpuInfoMembers);
+
+constexpr MemberInfo kGroupIdentifierMembers[] = {
+    {"GroupId", "GroupId", "groupId", {.kind = Kind::string}, offsetof(GroupIdentifier, group_id), false, false},
+    {"GroupName", "GroupName", "groupName", {.kind = Kind::string}, offsetof(GroupIdentifier, group_name), false, false},
+};
+constinit const StructInfo kGroupIdentifier = struct_info<GroupIdentifier, Roles{}>("GroupIdentifier", kGroupIdentifierMembers);
+
+constexpr MemberInfo kHibernationOptionsMembers[] = {
+    {"Configured", "Configured", "configured", {.kind = Kind::boolean}, offsetof(HibernationOptions, configured), false, false},
+};
+constinit const StructInfo kHibernationOptions = struct_info<HibernationOptions, Roles{.member = true}>("HibernationOptions", kHibernationOptionsMembers);
+
+constexpr MemberInfo kHibernationOptionsRequestMembers[] = {
+    {"Configured", "Configured", "Configured", {.kind = Kind::boolean}, offsetof(HibernationOptionsRequest, configured), false, false},
+};
+constinit const StructInfo kHibernationOptionsRequest = struct_info<HibernationOptionsRequest, Roles{.member = true}>("HibernationOptionsRequest", kHibernationOptionsRequestMembers);
+
+constexpr MemberInfo kIamInstanceProfileMembers[] = {
+    {"Arn", "Arn", "arn", {.kind = Kind::string}, offsetof(IamInstanceProfile, arn), false, false},
+    {"Id", "Id", "id", {.kind = Kind::string}, offsetof(IamInstanceProfile, id), false, false},
+};
+constinit const StructInfo kIamInstanceProfile = struct_info<IamInstanceProfile, Roles{.member = true}>("IamInstanceProfile", kIamInstanceProfileMembers);
+
+constexpr MemberInfo kIamInstanceProfileAssociationMembers[] = {
+    {"AssociationId", "AssociationId", "associationId", {.kind = Kind::string}, offsetof(IamInstanceProfileAssociation, association_id), false, false},
+    {"InstanceId", "InstanceId", "instanceId", {.kind = Kind::string}, offsetof(IamInstanceProfileAssociation, instance_id), false, false},
+    {"IamInstanceProfile", "IamInstanceProfile", "iamInstanceProfile", {.kind = Kind::structure, .structure = &kIamInstanceProfile}, offsetof(IamInstanceProfileAssociation, iam_instance_profile), false, false},
+    {"State", "State", "state", {.kind = Kind::string}, offsetof(IamInstanceProfileAssociation, state), false, false},
+    {"Timestamp", "Timestamp", "timestamp", {.kind = Kind::timestamp}, offsetof(IamInstanceProfileAssociation, timestamp), false, false},
+};
+constinit const StructInfo kIamInstanceProfileAssociation = struct_info<IamInstanceProfileAssociation, Roles{.member = true}>("IamInstanceProfileAssociation", kIamInstanceProfileAssociationMembers);
 
 constexpr MemberInfo kIamInstanceProfileSpecificationMembers[] = {
     {"Arn", "Arn", "arn", {.kind = Kind::string}, offsetof(IamInstanceProfileSpecification, arn), false, false},
@@ -259,153 +325,5 @@ constexpr MemberInfo kInferenceDeviceInfoMembers[] = {
     {"MemoryInfo", "MemoryInfo", "memoryInfo", {.kind = Kind::structure, .structure = &kInferenceDeviceMemoryInfo}, offsetof(InferenceDeviceInfo, memory_info), false, false},
 };
 constinit const StructInfo kInferenceDeviceInfo = struct_info<InferenceDeviceInfo, Roles{}>("InferenceDeviceInfo", kInferenceDeviceInfoMembers);
-
-constexpr MemberInfo kInferenceDeviceMemoryInfoMembers[] = {
-    {"SizeInMiB", "SizeInMiB", "sizeInMiB", {.kind = Kind::integer}, offsetof(InferenceDeviceMemoryInfo, size_in_mi_b), false, false},
-};
-constinit const StructInfo kInferenceDeviceMemoryInfo = struct_info<InferenceDeviceMemoryInfo, Roles{.member = true}>("InferenceDeviceMemoryInfo", kInferenceDeviceMemoryInfoMembers);
-
-constexpr MemberInfo kInitializationStatusDetailsMembers[] = {
-    {"InitializationType", "InitializationType", "initializationType", {.kind = Kind::string}, offsetof(InitializationStatusDetails, initialization_type), false, false},
-    {"Progress", "Progress", "progress", {.kind = Kind::long_}, offsetof(InitializationStatusDetails, progress), false, false},
-    {"EstimatedTimeToCompleteInSeconds", "EstimatedTimeToCompleteInSeconds", "estimatedTimeToCompleteInSeconds", {.kind = Kind::long_}, offsetof(InitializationStatusDetails, estimated_time_to_complete_in_seconds), false, false},
-};
-constinit const StructInfo kInitializationStatusDetails = struct_info<InitializationStatusDetails, Roles{.member = true}>("InitializationStatusDetails", kInitializationStatusDetailsMembers);
-
-constexpr MemberInfo kInstanceMembers[] = {
-    {"Architecture", "Architecture", "architecture", {.kind = Kind::string, .values = &kArchitectureValuesEnum}, offsetof(Instance, architecture), false, false},
-    {"BlockDeviceMappings", "BlockDeviceMapping", "blockDeviceMapping", {.kind = Kind::list, .list = &kInstanceBlockDeviceMappingListList}, offsetof(Instance, block_device_mappings), false, false},
-    {"ClientToken", "ClientToken", "clientToken", {.kind = Kind::string}, offsetof(Instance, client_token), false, false},
-    {"EbsOptimized", "EbsOptimized", "ebsOptimized", {.kind = Kind::boolean}, offsetof(Instance, ebs_optimized), false, false},
-    {"EnaSupport", "EnaSupport", "enaSupport", {.kind = Kind::boolean}, offsetof(Instance, ena_support), false, false},
-    {"Hypervisor", "Hypervisor", "hypervisor", {.kind = Kind::string}, offsetof(Instance, hypervisor), false, false},
-    {"IamInstanceProfile", "IamInstanceProfile", "iamInstanceProfile", {.kind = Kind::structure, .structure = &kIamInstanceProfile}, offsetof(Instance, iam_instance_profile), false, false},
-    {"InstanceLifecycle", "InstanceLifecycle", "instanceLifecycle", {.kind = Kind::string}, offsetof(Instance, instance_lifecycle), false, false},
-    {"ElasticGpuAssociations", "ElasticGpuAssociationSet", "elasticGpuAssociationSet", {.kind = Kind::list, .list = &kElasticGpuAssociationListList}, offsetof(Instance, elastic_gpu_associations), false, false},
-    {"ElasticInferenceAcceleratorAssociations", "ElasticInferenceAcceleratorAssociationSet", "elasticInferenceAcceleratorAssociationSet", {.kind = Kind::list, .list = &kElasticInferenceAcceleratorAssociationListList}, offsetof(Instance, elastic_inference_accelerator_associations), false, false},
-    {"NetworkInterfaces", "NetworkInterfaceSet", "networkInterfaceSet", {.kind = Kind::list, .list = &kInstanceNetworkInterfaceListList}, offsetof(Instance, network_interfaces), false, false},
-    {"OutpostArn", "OutpostArn", "outpostArn", {.kind = Kind::string}, offsetof(Instance, outpost_arn), false, false},
-    {"RootDeviceName", "RootDeviceName", "rootDeviceName", {.kind = Kind::string}, offsetof(Instance, root_device_name), false, false},
-    {"RootDeviceType", "RootDeviceType", "rootDeviceType", {.kind = Kind::string}, offsetof(Instance, root_device_type), false, false},
-    {"SecurityGroups", "GroupSet", "groupSet", {.kind = Kind::list, .list = &kGroupIdentifierListList}, offsetof(Instance, security_groups), false, false},
-    {"SourceDestCheck", "SourceDestCheck", "sourceDestCheck", {.kind = Kind::boolean}, offsetof(Instance, source_dest_check), false, false},
-    {"SpotInstanceRequestId", "SpotInstanceRequestId", "spotInstanceRequestId", {.kind = Kind::string}, offsetof(Instance, spot_instance_request_id), false, false},
-    {"SriovNetSupport", "SriovNetSupport", "sriovNetSupport", {.kind = Kind::string}, offsetof(Instance, sriov_net_support), false, false},
-    {"StateReason", "StateReason", "stateReason", {.kind = Kind::structure, .structure = &kStateReason}, offsetof(Instance, state_reason), false, false},
-    {"Tags", "TagSet", "tagSet", {.kind = Kind::list, .list = &kTagListList}, offsetof(Instance, tags), false, false},
-    {"VirtualizationType", "VirtualizationType", "virtualizationType", {.kind = Kind::string, .values = &kVirtualizationTypeEnum}, offsetof(Instance, virtualization_type), false, false},
-    {"CpuOptions", "CpuOptions", "cpuOptions", {.kind = Kind::structure, .structure = &kCpuOptions}, offsetof(Instance, cpu_options), false, false},
-    {"CapacityBlockId", "CapacityBlockId", "capacityBlockId", {.kind = Kind::string}, offsetof(Instance, capacity_block_id), false, false},
-    {"CapacityReservationId", "CapacityReservationId", "capacityReservationId", {.kind = Kind::string}, offsetof(Instance, capacity_reservation_id), false, false},
-    {"CapacityReservationSpecification", "CapacityReservationSpecification", "capacityReservationSpecification", {.kind = Kind::structure, .structure = &kCapacityReservationSpecificationResponse}, offsetof(Instance, capacity_reservation_specification), false, false},
-    {"HibernationOptions", "HibernationOptions", "hibernationOptions", {.kind = Kind::structure, .structure = &kHibernationOptions}, offsetof(Instance, hibernation_options), false, false},
-    {"Licenses", "LicenseSet", "licenseSet", {.kind = Kind::list, .list = &kLicenseListList}, offsetof(Instance, licenses), false, false},
-    {"MetadataOptions", "MetadataOptions", "metadataOptions", {.kind = Kind::structure, .structure = &kInstanceMetadataOptionsResponse}, offsetof(Instance, metadata_options), false, false},
-    {"EnclaveOptions", "EnclaveOptions", "enclaveOptions", {.kind = Kind::structure, .structure = &kEnclaveOptions}, offsetof(Instance, enclave_options), false, false},
-    {"BootMode", "BootMode", "bootMode", {.kind = Kind::string, .values = &kBootModeValuesEnum}, offsetof(Instance, boot_mode), false, false},
-    {"PlatformDetails", "PlatformDetails", "platformDetails", {.kind = Kind::string}, offsetof(Instance, platform_details), false, false},
-    {"UsageOperation", "UsageOperation", "usageOperation", {.kind = Kind::string}, offsetof(Instance, usage_operation), false, false},
-    {"UsageOperationUpdateTime", "UsageOperationUpdateTime", "usageOperationUpdateTime", {.kind = Kind::timestamp}, offsetof(Instance, usage_operation_update_time), false, false},
-    {"PrivateDnsNameOptions", "PrivateDnsNameOptions", "privateDnsNameOptions", {.kind = Kind::structure, .structure = &kPrivateDnsNameOptionsResponse}, offsetof(Instance, private_dns_name_options), false, false},
-    {"Ipv6Address", "Ipv6Address", "ipv6Address", {.kind = Kind::string}, offsetof(Instance, ipv6_address), false, false},
-    {"TpmSupport", "TpmSupport", "tpmSupport", {.kind = Kind::string}, offsetof(Instance, tpm_support), false, false},
-    {"MaintenanceOptions", "MaintenanceOptions", "maintenanceOptions", {.kind = Kind::structure, .structure = &kInstanceMaintenanceOptions}, offsetof(Instance, maintenance_options), false, false},
-    {"CurrentInstanceBootMode", "CurrentInstanceBootMode", "currentInstanceBootMode", {.kind = Kind::string}, offsetof(Instance, current_instance_boot_mode), false, false},
-    {"NetworkPerformanceOptions", "NetworkPerformanceOptions", "networkPerformanceOptions", {.kind = Kind::structure, .structure = &kInstanceNetworkPerformanceOptions}, offsetof(Instance, network_performance_options), false, false},
-    {"Operator", "Operator", "operator", {.kind = Kind::structure, .structure = &kOperatorResponse}, offsetof(Instance, operator_), false, false},
-    {"SecondaryInterfaces", "SecondaryInterfaceSet", "secondaryInterfaceSet", {.kind = Kind::list, .list = &kInstanceSecondaryInterfaceListList}, offsetof(Instance, secondary_interfaces), false, false},
-    {"InstanceId", "InstanceId", "instanceId", {.kind = Kind::string}, offsetof(Instance, instance_id), false, false},
-    {"ImageId", "ImageId", "imageId", {.kind = Kind::string}, offsetof(Instance, image_id), false, false},
-    {"State", "InstanceState", "instanceState", {.kind = Kind::structure, .structure = &kInstanceState}, offsetof(Instance, state), false, false},
-    {"PrivateDnsName", "PrivateDnsName", "privateDnsName", {.kind = Kind::string}, offsetof(Instance, private_dns_name), false, false},
-    {"PublicDnsName", "DnsName", "dnsName", {.kind = Kind::string}, offsetof(Instance, public_dns_name), false, false},
-    {"StateTransitionReason", "Reason", "reason", {.kind = Kind::string}, offsetof(Instance, state_transition_reason), false, false},
-    {"KeyName", "KeyName", "keyName", {.kind = Kind::string}, offsetof(Instance, key_name), false, false},
-    {"AmiLaunchIndex", "AmiLaunchIndex", "amiLaunchIndex", {.kind = Kind::integer}, offsetof(Instance, ami_launch_index), false, false},
-    {"ProductCodes", "ProductCodes", "productCodes", {.kind = Kind::list, .list = &kProductCodeListList}, offsetof(Instance, product_codes), false, false},
-    {"InstanceType", "InstanceType", "instanceType", {.kind = Kind::string}, offsetof(Instance, instance_type), false, false},
-    {"LaunchTime", "LaunchTime", "launchTime", {.kind = Kind::timestamp}, offsetof(Instance, launch_time), false, false},
-    {"Placement", "Placement", "placement", {.kind = Kind::structure, .structure = &kPlacement}, offsetof(Instance, placement), false, false},
-    {"KernelId", "KernelId", "kernelId", {.kind = Kind::string}, offsetof(Instance, kernel_id), false, false},
-    {"RamdiskId", "RamdiskId", "ramdiskId", {.kind = Kind::string}, offsetof(Instance, ramdisk_id), false, false},
-    {"Platform", "Platform", "platform", {.kind = Kind::string}, offsetof(Instance, platform), false, false},
-    {"Monitoring", "Monitoring", "monitoring", {.kind = Kind::structure, .structure = &kMonitoring}, offsetof(Instance, monitoring), false, false},
-    {"SubnetId", "SubnetId", "subnetId", {.kind = Kind::string}, offsetof(Instance, subnet_id), false, false},
-    {"VpcId", "VpcId", "vpcId", {.kind = Kind::string}, offsetof(Instance, vpc_id), false, false},
-    {"PrivateIpAddress", "PrivateIpAddress", "privateIpAddress", {.kind = Kind::string}, offsetof(Instance, private_ip_address), false, false},
-    {"PublicIpAddress", "IpAddress", "ipAddress", {.kind = Kind::string}, offsetof(Instance, public_ip_address), false, false},
-};
-constinit const StructInfo kInstance = struct_info<Instance, Roles{}>("Instance", kInstanceMembers);
-
-constexpr MemberInfo kInstanceAttachmentEnaSrdSpecificationMembers[] = {
-    {"EnaSrdEnabled", "EnaSrdEnabled", "enaSrdEnabled", {.kind = Kind::boolean}, offsetof(InstanceAttachmentEnaSrdSpecification, ena_srd_enabled), false, false},
-    {"EnaSrdUdpSpecification", "EnaSrdUdpSpecification", "enaSrdUdpSpecification", {.kind = Kind::structure, .structure = &kInstanceAttachmentEnaSrdUdpSpecification}, offsetof(InstanceAttachmentEnaSrdSpecification, ena_srd_udp_specification), false, false},
-};
-constinit const StructInfo kInstanceAttachmentEnaSrdSpecification = struct_info<InstanceAttachmentEnaSrdSpecification, Roles{.member = true}>("InstanceAttachmentEnaSrdSpecification", kInstanceAttachmentEnaSrdSpecificationMembers);
-
-constexpr MemberInfo kInstanceAttachmentEnaSrdUdpSpecificationMembers[] = {
-    {"EnaSrdUdpEnabled", "EnaSrdUdpEnabled", "enaSrdUdpEnabled", {.kind = Kind::boolean}, offsetof(InstanceAttachmentEnaSrdUdpSpecification, ena_srd_udp_enabled), false, false},
-};
-constinit const StructInfo kInstanceAttachmentEnaSrdUdpSpecification = struct_info<InstanceAttachmentEnaSrdUdpSpecification, Roles{.member = true}>("InstanceAttachmentEnaSrdUdpSpecification", kInstanceAttachmentEnaSrdUdpSpecificationMembers);
-
-constexpr MemberInfo kInstanceAttributeMembers[] = {
-    {"BlockDeviceMappings", "BlockDeviceMapping", "blockDeviceMapping", {.kind = Kind::list, .list = &kInstanceBlockDeviceMappingListList}, offsetof(InstanceAttribute, block_device_mappings), false, false},
-    {"DisableApiTermination", "DisableApiTermination", "disableApiTermination", {.kind = Kind::structure, .structure = &kAttributeBooleanValue}, offsetof(InstanceAttribute, disable_api_termination), false, false},
-    {"EnaSupport", "EnaSupport", "enaSupport", {.kind = Kind::structure, .structure = &kAttributeBooleanValue}, offsetof(InstanceAttribute, ena_support), false, false},
-    {"EnclaveOptions", "EnclaveOptions", "enclaveOptions", {.kind = Kind::structure, .structure = &kEnclaveOptions}, offsetof(InstanceAttribute, enclave_options), false, false},
-    {"EbsOptimized", "EbsOptimized", "ebsOptimized", {.kind = Kind::structure, .structure = &kAttributeBooleanValue}, offsetof(InstanceAttribute, ebs_optimized), false, false},
-    {"InstanceId", "InstanceId", "instanceId", {.kind = Kind::string}, offsetof(InstanceAttribute, instance_id), false, false},
-    {"InstanceInitiatedShutdownBehavior", "InstanceInitiatedShutdownBehavior", "instanceInitiatedShutdownBehavior", {.kind = Kind::structure, .structure = &kAttributeValue}, offsetof(InstanceAttribute, instance_initiated_shutdown_behavior), false, false},
-    {"InstanceType", "InstanceType", "instanceType", {.kind = Kind::structure, .structure = &kAttributeValue}, offsetof(InstanceAttribute, instance_type), false, false},
-    {"KernelId", "Kernel", "kernel", {.kind = Kind::structure, .structure = &kAttributeValue}, offsetof(InstanceAttribute, kernel_id), false, false},
-    {"ProductCodes", "ProductCodes", "productCodes", {.kind = Kind::list, .list = &kProductCodeListList}, offsetof(InstanceAttribute, product_codes), false, false},
-    {"RamdiskId", "Ramdisk", "ramdisk", {.kind = Kind::structure, .structure = &kAttributeValue}, offsetof(InstanceAttribute, ramdisk_id), false, false},
-    {"RootDeviceName", "RootDeviceName", "rootDeviceName", {.kind = Kind::structure, .structure = &kAttributeValue}, offsetof(InstanceAttribute, root_device_name), false, false},
-    {"SourceDestCheck", "SourceDestCheck", "sourceDestCheck", {.kind = Kind::structure, .structure = &kAttributeBooleanValue}, offsetof(InstanceAttribute, source_dest_check), false, false},
-    {"SriovNetSupport", "SriovNetSupport", "sriovNetSupport", {.kind = Kind::structure, .structure = &kAttributeValue}, offsetof(InstanceAttribute, sriov_net_support), false, false},
-    {"UserData", "UserData", "userData", {.kind = Kind::structure, .structure = &kAttributeValue}, offsetof(InstanceAttribute, user_data), false, false},
-    {"DisableApiStop", "DisableApiStop", "disableApiStop", {.kind = Kind::structure, .structure = &kAttributeBooleanValue}, offsetof(InstanceAttribute, disable_api_stop), false, false},
-    {"Groups", "GroupSet", "groupSet", {.kind = Kind::list, .list = &kGroupIdentifierListList}, offsetof(InstanceAttribute, groups), false, false},
-};
-constinit const StructInfo kInstanceAttribute = struct_info<InstanceAttribute, Roles{.root = true}>("InstanceAttribute", kInstanceAttributeMembers);
-
-constexpr MemberInfo kInstanceBlockDeviceMappingMembers[] = {
-    {"DeviceName", "DeviceName", "deviceName", {.kind = Kind::string}, offsetof(InstanceBlockDeviceMapping, device_name), false, false},
-    {"Ebs", "Ebs", "ebs", {.kind = Kind::structure, .structure = &kEbsInstanceBlockDevice}, offsetof(InstanceBlockDeviceMapping, ebs), false, false},
-};
-constinit const StructInfo kInstanceBlockDeviceMapping = struct_info<InstanceBlockDeviceMapping, Roles{}>("InstanceBlockDeviceMapping", kInstanceBlockDeviceMappingMembers);
-
-constexpr MemberInfo kInstanceBlockDeviceMappingSpecificationMembers[] = {
-    {"DeviceName", "DeviceName", "deviceName", {.kind = Kind::string}, offsetof(InstanceBlockDeviceMappingSpecification, device_name), false, false},
-    {"Ebs", "Ebs", "ebs", {.kind = Kind::structure, .structure = &kEbsInstanceBlockDeviceSpecification}, offsetof(InstanceBlockDeviceMappingSpecification, ebs), false, false},
-    {"VirtualName", "VirtualName", "virtualName", {.kind = Kind::string}, offsetof(InstanceBlockDeviceMappingSpecification, virtual_name), false, false},
-    {"NoDevice", "NoDevice", "noDevice", {.kind = Kind::string}, offsetof(InstanceBlockDeviceMappingSpecification, no_device), false, false},
-};
-constinit const StructInfo kInstanceBlockDeviceMappingSpecification = struct_info<InstanceBlockDeviceMappingSpecification, Roles{}>("InstanceBlockDeviceMappingSpecification", kInstanceBlockDeviceMappingSpecificationMembers);
-
-constexpr MemberInfo kInstanceCreditSpecificationMembers[] = {
-    {"InstanceId", "InstanceId", "instanceId", {.kind = Kind::string}, offsetof(InstanceCreditSpecification, instance_id), false, false},
-    {"CpuCredits", "CpuCredits", "cpuCredits", {.kind = Kind::string}, offsetof(InstanceCreditSpecification, cpu_credits), false, false},
-};
-constinit const StructInfo kInstanceCreditSpecification = struct_info<InstanceCreditSpecification, Roles{}>("InstanceCreditSpecification", kInstanceCreditSpecificationMembers);
-
-constexpr MemberInfo kInstanceImageMetadataMembers[] = {
-    {"InstanceId", "InstanceId", "instanceId", {.kind = Kind::string}, offsetof(InstanceImageMetadata, instance_id), false, false},
-    {"InstanceType", "InstanceType", "instanceType", {.kind = Kind::string}, offsetof(InstanceImageMetadata, instance_type), false, false},
-    {"LaunchTime", "LaunchTime", "launchTime", {.kind = Kind::timestamp}, offsetof(InstanceImageMetadata, launch_time), false, false},
-    {"AvailabilityZone", "AvailabilityZone", "availabilityZone", {.kind = Kind::string}, offsetof(InstanceImageMetadata, availability_zone), false, false},
-    {"ZoneId", "ZoneId", "zoneId", {.kind = Kind::string}, offsetof(InstanceImageMetadata, zone_id), false, false},
-    {"State", "InstanceState", "instanceState", {.kind = Kind::structure, .structure = &kInstanceState}, offsetof(InstanceImageMetadata, state), false, false},
-    {"OwnerId", "InstanceOwnerId", "instanceOwnerId", {.kind = Kind::string}, offsetof(InstanceImageMetadata, owner_id), false, false},
-    {"Tags", "TagSet", "tagSet", {.kind = Kind::list, .list = &kTagListList}, offsetof(InstanceImageMetadata, tags), false, false},
-    {"ImageMetadata", "ImageMetadata", "imageMetadata", {.kind = Kind::structure, .structure = &kImageMetadata}, offsetof(InstanceImageMetadata, image_metadata), false, false},
-    {"Operator", "Operator", "operator", {.kind = Kind::structure, .structure = &kOperatorResponse}, offsetof(InstanceImageMetadata, operator_), false, false},
-};
-constinit const StructInfo kInstanceImageMetadata = struct_info<InstanceImageMetadata, Roles{}>("InstanceImageMetadata", kInstanceImageMetadataMembers);
-
-constexpr MemberInfo kInstanceIpv4PrefixMembers[] = {
-    {"Ipv4Prefix", "Ipv4Prefix", "ipv4Prefix", {.kind = Kind::string}, offsetof(InstanceIpv4Prefix, ipv4_prefix), false, false},
-};
-constinit const StructInfo kInstanceIpv4Prefix = struct_info<InstanceIpv4Prefix, Roles{}>("InstanceIpv4Prefix", kInstanceIpv4PrefixMembers);
 
 }  // namespace kiln::api::ec2::tables

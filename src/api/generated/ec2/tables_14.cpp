@@ -5,13 +5,6 @@
 #include "api/generated/ec2/describe_instance_types.h"
 #include "api/generated/ec2/instance_requirements_request.h"
 #include "api/generated/ec2/launch_template_version.h"
-#include "api/generated/ec2/modify_availability_zone_group.h"
-#include "api/generated/ec2/modify_image_attribute.h"
-#include "api/generated/ec2/modify_instance_attribute.h"
-#include "api/generated/ec2/modify_instance_metadata_defaults.h"
-#include "api/generated/ec2/modify_instance_metadata_options.h"
-#include "api/generated/ec2/modify_launch_template.h"
-#include "api/generated/ec2/modify_network_interface_attribute.h"
 #include "api/generated/ec2/request_launch_template_data.h"
 #include "api/generated/ec2/reservation.h"
 #include "api/generated/ec2/response_launch_template_data.h"
@@ -19,6 +12,18 @@
 #include "api/generated/ec2/tables.h"
 
 namespace kiln::api::ec2::tables {
+
+constinit const ListInfo kLaunchTemplateInstanceNetworkInterfaceSpecificationListList = list_info<LaunchTemplateInstanceNetworkInterfaceSpecification>("item", {.kind = Kind::structure, .structure = &kLaunchTemplateInstanceNetworkInterfaceSpecification});
+
+constinit const ListInfo kLaunchTemplateInstanceNetworkInterfaceSpecificationRequestListList = list_info<LaunchTemplateInstanceNetworkInterfaceSpecificationRequest>("InstanceNetworkInterfaceSpecification", {.kind = Kind::structure, .structure = &kLaunchTemplateInstanceNetworkInterfaceSpecificationRequest});
+
+constinit const ListInfo kLaunchTemplateInstanceSecondaryInterfaceSpecificationListList = list_info<LaunchTemplateInstanceSecondaryInterfaceSpecification>("item", {.kind = Kind::structure, .structure = &kLaunchTemplateInstanceSecondaryInterfaceSpecification});
+
+constinit const ListInfo kLaunchTemplateInstanceSecondaryInterfaceSpecificationRequestListList = list_info<LaunchTemplateInstanceSecondaryInterfaceSpecificationRequest>("InstanceSecondaryInterfaceSpecification", {.kind = Kind::structure, .structure = &kLaunchTemplateInstanceSecondaryInterfaceSpecificationRequest});
+
+constinit const ListInfo kLaunchTemplateLicenseListList = list_info<LaunchTemplateLicenseConfiguration>("item", {.kind = Kind::structure, .structure = &kLaunchTemplateLicenseConfiguration});
+
+constinit const ListInfo kLaunchTemplateLicenseSpecificationListRequestList = list_info<LaunchTemplateLicenseConfigurationRequest>("item", {.kind = Kind::structure, .structure = &kLaunchTemplateLicenseConfigurationRequest});
 
 constinit const ListInfo kLaunchTemplateTagSpecificationListList = list_info<LaunchTemplateTagSpecification>("item", {.kind = Kind::structure, .structure = &kLaunchTemplateTagSpecification});
 
@@ -31,6 +36,137 @@ constinit const ListInfo kLicenseListList = list_info<LicenseConfiguration>("ite
 constinit const ListInfo kLicenseSpecificationListRequestList = list_info<LicenseConfigurationRequest>("item", {.kind = Kind::structure, .structure = &kLicenseConfigurationRequest});
 
 constinit const ListInfo kMediaDeviceInfoListList = list_info<MediaDeviceInfo>("item", {.kind = Kind::structure, .structure = &kMediaDeviceInfo});
+
+constexpr MemberInfo kLaunchTemplateInstanceNetworkInterfaceSpecificationMembers[] = {
+    {"AssociateCarrierIpAddress", "AssociateCarrierIpAddress", "associateCarrierIpAddress", {.kind = Kind::boolean}, offsetof(LaunchTemplateInstanceNetworkInterfaceSpecification, associate_carrier_ip_address), false, false},
+    {"AssociatePublicIpAddress", "AssociatePublicIpAddress", "associatePublicIpAddress", {.kind = Kind::boolean}, offsetof(LaunchTemplateInstanceNetworkInterfaceSpecification, associate_public_ip_address), false, false},
+    {"DeleteOnTermination", "DeleteOnTermination", "deleteOnTermination", {.kind = Kind::boolean}, offsetof(LaunchTemplateInstanceNetworkInterfaceSpecification, delete_on_termination), false, false},
+    {"Description", "Description", "description", {.kind = Kind::string}, offsetof(LaunchTemplateInstanceNetworkInterfaceSpecification, description), false, false},
+    {"DeviceIndex", "DeviceIndex", "deviceIndex", {.kind = Kind::integer}, offsetof(LaunchTemplateInstanceNetworkInterfaceSpecification, device_index), false, false},
+    {"Groups", "GroupSet", "groupSet", {.kind = Kind::list, .list = &kGroupIdStringListList}, offsetof(LaunchTemplateInstanceNetworkInterfaceSpecification, groups), false, false},
+    {"InterfaceType", "InterfaceType", "interfaceType", {.kind = Kind::string}, offsetof(LaunchTemplateInstanceNetworkInterfaceSpecification, interface_type), false, false},
+    {"Ipv6AddressCount", "Ipv6AddressCount", "ipv6AddressCount", {.kind = Kind::integer}, offsetof(LaunchTemplateInstanceNetworkInterfaceSpecification, ipv6_address_count), false, false},
+    {"Ipv6Addresses", "Ipv6AddressesSet", "ipv6AddressesSet", {.kind = Kind::list, .list = &kInstanceIpv6AddressListList}, offsetof(LaunchTemplateInstanceNetworkInterfaceSpecification, ipv6_addresses), false, false},
+    {"NetworkInterfaceId", "NetworkInterfaceId", "networkInterfaceId", {.kind = Kind::string}, offsetof(LaunchTemplateInstanceNetworkInterfaceSpecification, network_interface_id), false, false},
+    {"PrivateIpAddress", "PrivateIpAddress", "privateIpAddress", {.kind = Kind::string}, offsetof(LaunchTemplateInstanceNetworkInterfaceSpecification, private_ip_address), false, false},
+    {"PrivateIpAddresses", "PrivateIpAddressesSet", "privateIpAddressesSet", {.kind = Kind::list, .list = &kPrivateIpAddressSpecificationListList}, offsetof(LaunchTemplateInstanceNetworkInterfaceSpecification, private_ip_addresses), false, false},
+    {"SecondaryPrivateIpAddressCount", "SecondaryPrivateIpAddressCount", "secondaryPrivateIpAddressCount", {.kind = Kind::integer}, offsetof(LaunchTemplateInstanceNetworkInterfaceSpecification, secondary_private_ip_address_count), false, false},
+    {"SubnetId", "SubnetId", "subnetId", {.kind = Kind::string}, offsetof(LaunchTemplateInstanceNetworkInterfaceSpecification, subnet_id), false, false},
+    {"NetworkCardIndex", "NetworkCardIndex", "networkCardIndex", {.kind = Kind::integer}, offsetof(LaunchTemplateInstanceNetworkInterfaceSpecification, network_card_index), false, false},
+    {"Ipv4Prefixes", "Ipv4PrefixSet", "ipv4PrefixSet", {.kind = Kind::list, .list = &kIpv4PrefixListResponseList}, offsetof(LaunchTemplateInstanceNetworkInterfaceSpecification, ipv4_prefixes), false, false},
+    {"Ipv4PrefixCount", "Ipv4PrefixCount", "ipv4PrefixCount", {.kind = Kind::integer}, offsetof(LaunchTemplateInstanceNetworkInterfaceSpecification, ipv4_prefix_count), false, false},
+    {"Ipv6Prefixes", "Ipv6PrefixSet", "ipv6PrefixSet", {.kind = Kind::list, .list = &kIpv6PrefixListResponseList}, offsetof(LaunchTemplateInstanceNetworkInterfaceSpecification, ipv6_prefixes), false, false},
+    {"Ipv6PrefixCount", "Ipv6PrefixCount", "ipv6PrefixCount", {.kind = Kind::integer}, offsetof(LaunchTemplateInstanceNetworkInterfaceSpecification, ipv6_prefix_count), false, false},
+    {"PrimaryIpv6", "PrimaryIpv6", "primaryIpv6", {.kind = Kind::boolean}, offsetof(LaunchTemplateInstanceNetworkInterfaceSpecification, primary_ipv6), false, false},
+    {"EnaSrdSpecification", "EnaSrdSpecification", "enaSrdSpecification", {.kind = Kind::structure, .structure = &kLaunchTemplateEnaSrdSpecification}, offsetof(LaunchTemplateInstanceNetworkInterfaceSpecification, ena_srd_specification), false, false},
+    {"ConnectionTrackingSpecification", "ConnectionTrackingSpecification", "connectionTrackingSpecification", {.kind = Kind::structure, .structure = &kConnectionTrackingSpecification}, offsetof(LaunchTemplateInstanceNetworkInterfaceSpecification, connection_tracking_specification), false, false},
+    {"EnaQueueCount", "EnaQueueCount", "enaQueueCount", {.kind = Kind::integer}, offsetof(LaunchTemplateInstanceNetworkInterfaceSpecification, ena_queue_count), false, false},
+};
+constinit const StructInfo kLaunchTemplateInstanceNetworkInterfaceSpecification = struct_info<LaunchTemplateInstanceNetworkInterfaceSpecification, Roles{}>("LaunchTemplateInstanceNetworkInterfaceSpecification", kLaunchTemplateInstanceNetworkInterfaceSpecificationMembers);
+
+constexpr MemberInfo kLaunchTemplateInstanceNetworkInterfaceSpecificationRequestMembers[] = {
+    {"AssociateCarrierIpAddress", "AssociateCarrierIpAddress", "AssociateCarrierIpAddress", {.kind = Kind::boolean}, offsetof(LaunchTemplateInstanceNetworkInterfaceSpecificationRequest, associate_carrier_ip_address), false, false},
+    {"AssociatePublicIpAddress", "AssociatePublicIpAddress", "AssociatePublicIpAddress", {.kind = Kind::boolean}, offsetof(LaunchTemplateInstanceNetworkInterfaceSpecificationRequest, associate_public_ip_address), false, false},
+    {"DeleteOnTermination", "DeleteOnTermination", "DeleteOnTermination", {.kind = Kind::boolean}, offsetof(LaunchTemplateInstanceNetworkInterfaceSpecificationRequest, delete_on_termination), false, false},
+    {"Description", "Description", "Description", {.kind = Kind::string}, offsetof(LaunchTemplateInstanceNetworkInterfaceSpecificationRequest, description), false, false},
+    {"DeviceIndex", "DeviceIndex", "DeviceIndex", {.kind = Kind::integer}, offsetof(LaunchTemplateInstanceNetworkInterfaceSpecificationRequest, device_index), false, false},
+    {"Groups", "SecurityGroupId", "SecurityGroupId", {.kind = Kind::list, .list = &kSecurityGroupIdStringListList}, offsetof(LaunchTemplateInstanceNetworkInterfaceSpecificationRequest, groups), false, false},
+    {"InterfaceType", "InterfaceType", "InterfaceType", {.kind = Kind::string}, offsetof(LaunchTemplateInstanceNetworkInterfaceSpecificationRequest, interface_type), false, false},
+    {"Ipv6AddressCount", "Ipv6AddressCount", "Ipv6AddressCount", {.kind = Kind::integer}, offsetof(LaunchTemplateInstanceNetworkInterfaceSpecificationRequest, ipv6_address_count), false, false},
+    {"Ipv6Addresses", "Ipv6Addresses", "Ipv6Addresses", {.kind = Kind::list, .list = &kInstanceIpv6AddressListRequestList}, offsetof(LaunchTemplateInstanceNetworkInterfaceSpecificationRequest, ipv6_addresses), false, false},
+    {"NetworkInterfaceId", "NetworkInterfaceId", "NetworkInterfaceId", {.kind = Kind::string}, offsetof(LaunchTemplateInstanceNetworkInterfaceSpecificationRequest, network_interface_id), false, false},
+    {"PrivateIpAddress", "PrivateIpAddress", "PrivateIpAddress", {.kind = Kind::string}, offsetof(LaunchTemplateInstanceNetworkInterfaceSpecificationRequest, private_ip_address), false, false},
+    {"PrivateIpAddresses", "PrivateIpAddresses", "PrivateIpAddresses", {.kind = Kind::list, .list = &kPrivateIpAddressSpecificationListList}, offsetof(LaunchTemplateInstanceNetworkInterfaceSpecificationRequest, private_ip_addresses), false, false},
+    {"SecondaryPrivateIpAddressCount", "SecondaryPrivateIpAddressCount", "SecondaryPrivateIpAddressCount", {.kind = Kind::integer}, offsetof(LaunchTemplateInstanceNetworkInterfaceSpecificationRequest, secondary_private_ip_address_count), false, false},
+    {"SubnetId", "SubnetId", "SubnetId", {.kind = Kind::string}, offsetof(LaunchTemplateInstanceNetworkInterfaceSpecificationRequest, subnet_id), false, false},
+    {"NetworkCardIndex", "NetworkCardIndex", "NetworkCardIndex", {.kind = Kind::integer}, offsetof(LaunchTemplateInstanceNetworkInterfaceSpecificationRequest, network_card_index), false, false},
+    {"Ipv4Prefixes", "Ipv4Prefix", "Ipv4Prefix", {.kind = Kind::list, .list = &kIpv4PrefixListList}, offsetof(LaunchTemplateInstanceNetworkInterfaceSpecificationRequest, ipv4_prefixes), false, false},
+    {"Ipv4PrefixCount", "Ipv4PrefixCount", "Ipv4PrefixCount", {.kind = Kind::integer}, offsetof(LaunchTemplateInstanceNetworkInterfaceSpecificationRequest, ipv4_prefix_count), false, false},
+    {"Ipv6Prefixes", "Ipv6Prefix", "Ipv6Prefix", {.kind = Kind::list, .list = &kIpv6PrefixListList}, offsetof(LaunchTemplateInstanceNetworkInterfaceSpecificationRequest, ipv6_prefixes), false, false},
+    {"Ipv6PrefixCount", "Ipv6PrefixCount", "Ipv6PrefixCount", {.kind = Kind::integer}, offsetof(LaunchTemplateInstanceNetworkInterfaceSpecificationRequest, ipv6_prefix_count), false, false},
+    {"PrimaryIpv6", "PrimaryIpv6", "PrimaryIpv6", {.kind = Kind::boolean}, offsetof(LaunchTemplateInstanceNetworkInterfaceSpecificationRequest, primary_ipv6), false, false},
+    {"EnaSrdSpecification", "EnaSrdSpecification", "EnaSrdSpecification", {.kind = Kind::structure, .structure = &kEnaSrdSpecificationRequest}, offsetof(LaunchTemplateInstanceNetworkInterfaceSpecificationRequest, ena_srd_specification), false, false},
+    {"ConnectionTrackingSpecification", "ConnectionTrackingSpecification", "ConnectionTrackingSpecification", {.kind = Kind::structure, .structure = &kConnectionTrackingSpecificationRequest}, offsetof(LaunchTemplateInstanceNetworkInterfaceSpecificationRequest, connection_tracking_specification), false, false},
+    {"EnaQueueCount", "EnaQueueCount", "EnaQueueCount", {.kind = Kind::integer}, offsetof(LaunchTemplateInstanceNetworkInterfaceSpecificationRequest, ena_queue_count), false, false},
+};
+constinit const StructInfo kLaunchTemplateInstanceNetworkInterfaceSpecificationRequest = struct_info<LaunchTemplateInstanceNetworkInterfaceSpecificationRequest, Roles{}>("LaunchTemplateInstanceNetworkInterfaceSpecificationRequest", kLaunchTemplateInstanceNetworkInterfaceSpecificationRequestMembers);
+
+constexpr MemberInfo kLaunchTemplateInstanceSecondaryInterfaceSpecificationMembers[] = {
+    {"DeleteOnTermination", "DeleteOnTermination", "deleteOnTermination", {.kind = Kind::boolean}, offsetof(LaunchTemplateInstanceSecondaryInterfaceSpecification, delete_on_termination), false, false},
+    {"DeviceIndex", "DeviceIndex", "deviceIndex", {.kind = Kind::integer}, offsetof(LaunchTemplateInstanceSecondaryInterfaceSpecification, device_index), false, false},
+    {"PrivateIpAddresses", "PrivateIpAddressesSet", "privateIpAddressesSet", {.kind = Kind::list, .list = &kSecondaryInterfacePrivateIpAddressSpecificationListList}, offsetof(LaunchTemplateInstanceSecondaryInterfaceSpecification, private_ip_addresses), false, false},
+    {"PrivateIpAddressCount", "PrivateIpAddressCount", "privateIpAddressCount", {.kind = Kind::integer}, offsetof(LaunchTemplateInstanceSecondaryInterfaceSpecification, private_ip_address_count), false, false},
+    {"SecondarySubnetId", "SecondarySubnetId", "secondarySubnetId", {.kind = Kind::string}, offsetof(LaunchTemplateInstanceSecondaryInterfaceSpecification, secondary_subnet_id), false, false},
+    {"InterfaceType", "InterfaceType", "interfaceType", {.kind = Kind::string, .values = &kSecondaryInterfaceTypeEnum}, offsetof(LaunchTemplateInstanceSecondaryInterfaceSpecification, interface_type), false, false},
+    {"NetworkCardIndex", "NetworkCardIndex", "networkCardIndex", {.kind = Kind::integer}, offsetof(LaunchTemplateInstanceSecondaryInterfaceSpecification, network_card_index), false, false},
+};
+constinit const StructInfo kLaunchTemplateInstanceSecondaryInterfaceSpecification = struct_info<LaunchTemplateInstanceSecondaryInterfaceSpecification, Roles{}>("LaunchTemplateInstanceSecondaryInterfaceSpecification", kLaunchTemplateInstanceSecondaryInterfaceSpecificationMembers);
+
+constexpr MemberInfo kLaunchTemplateInstanceSecondaryInterfaceSpecificationRequestMembers[] = {
+    {"DeleteOnTermination", "DeleteOnTermination", "DeleteOnTermination", {.kind = Kind::boolean}, offsetof(LaunchTemplateInstanceSecondaryInterfaceSpecificationRequest, delete_on_termination), false, false},
+    {"DeviceIndex", "DeviceIndex", "DeviceIndex", {.kind = Kind::integer}, offsetof(LaunchTemplateInstanceSecondaryInterfaceSpecificationRequest, device_index), false, false},
+    {"PrivateIpAddresses", "PrivateIpAddress", "PrivateIpAddress", {.kind = Kind::list, .list = &kSecondaryInterfacePrivateIpAddressSpecificationListRequestList}, offsetof(LaunchTemplateInstanceSecondaryInterfaceSpecificationRequest, private_ip_addresses), false, false},
+    {"PrivateIpAddressCount", "PrivateIpAddressCount", "PrivateIpAddressCount", {.kind = Kind::integer}, offsetof(LaunchTemplateInstanceSecondaryInterfaceSpecificationRequest, private_ip_address_count), false, false},
+    {"SecondarySubnetId", "SecondarySubnetId", "SecondarySubnetId", {.kind = Kind::string}, offsetof(LaunchTemplateInstanceSecondaryInterfaceSpecificationRequest, secondary_subnet_id), false, false},
+    {"InterfaceType", "InterfaceType", "InterfaceType", {.kind = Kind::string, .values = &kSecondaryInterfaceTypeEnum}, offsetof(LaunchTemplateInstanceSecondaryInterfaceSpecificationRequest, interface_type), false, false},
+    {"NetworkCardIndex", "NetworkCardIndex", "NetworkCardIndex", {.kind = Kind::integer}, offsetof(LaunchTemplateInstanceSecondaryInterfaceSpecificationRequest, network_card_index), false, false},
+};
+constinit const StructInfo kLaunchTemplateInstanceSecondaryInterfaceSpecificationRequest = struct_info<LaunchTemplateInstanceSecondaryInterfaceSpecificationRequest, Roles{}>("LaunchTemplateInstanceSecondaryInterfaceSpecificationRequest", kLaunchTemplateInstanceSecondaryInterfaceSpecificationRequestMembers);
+
+constexpr MemberInfo kLaunchTemplateLicenseConfigurationMembers[] = {
+    {"LicenseConfigurationArn", "LicenseConfigurationArn", "licenseConfigurationArn", {.kind = Kind::string}, offsetof(LaunchTemplateLicenseConfiguration, license_configuration_arn), false, false},
+};
+constinit const StructInfo kLaunchTemplateLicenseConfiguration = struct_info<LaunchTemplateLicenseConfiguration, Roles{}>("LaunchTemplateLicenseConfiguration", kLaunchTemplateLicenseConfigurationMembers);
+
+constexpr MemberInfo kLaunchTemplateLicenseConfigurationRequestMembers[] = {
+    {"LicenseConfigurationArn", "LicenseConfigurationArn", "LicenseConfigurationArn", {.kind = Kind::string}, offsetof(LaunchTemplateLicenseConfigurationRequest, license_configuration_arn), false, false},
+};
+constinit const StructInfo kLaunchTemplateLicenseConfigurationRequest = struct_info<LaunchTemplateLicenseConfigurationRequest, Roles{}>("LaunchTemplateLicenseConfigurationRequest", kLaunchTemplateLicenseConfigurationRequestMembers);
+
+constexpr MemberInfo kLaunchTemplateNetworkPerformanceOptionsMembers[] = {
+    {"BandwidthWeighting", "BandwidthWeighting", "bandwidthWeighting", {.kind = Kind::string, .values = &kInstanceBandwidthWeightingEnum}, offsetof(LaunchTemplateNetworkPerformanceOptions, bandwidth_weighting), false, false},
+};
+constinit const StructInfo kLaunchTemplateNetworkPerformanceOptions = struct_info<LaunchTemplateNetworkPerformanceOptions, Roles{.member = true}>("LaunchTemplateNetworkPerformanceOptions", kLaunchTemplateNetworkPerformanceOptionsMembers);
+
+constexpr MemberInfo kLaunchTemplateNetworkPerformanceOptionsRequestMembers[] = {
+    {"BandwidthWeighting", "BandwidthWeighting", "BandwidthWeighting", {.kind = Kind::string, .values = &kInstanceBandwidthWeightingEnum}, offsetof(LaunchTemplateNetworkPerformanceOptionsRequest, bandwidth_weighting), false, false},
+};
+constinit const StructInfo kLaunchTemplateNetworkPerformanceOptionsRequest = struct_info<LaunchTemplateNetworkPerformanceOptionsRequest, Roles{.member = true}>("LaunchTemplateNetworkPerformanceOptionsRequest", kLaunchTemplateNetworkPerformanceOptionsRequestMembers);
+
+constexpr MemberInfo kLaunchTemplatePlacementMembers[] = {
+    {"AvailabilityZone", "AvailabilityZone", "availabilityZone", {.kind = Kind::string}, offsetof(LaunchTemplatePlacement, availability_zone), false, false},
+    {"AvailabilityZoneId", "AvailabilityZoneId", "availabilityZoneId", {.kind = Kind::string}, offsetof(LaunchTemplatePlacement, availability_zone_id), false, false},
+    {"Affinity", "Affinity", "affinity", {.kind = Kind::string}, offsetof(LaunchTemplatePlacement, affinity), false, false},
+    {"GroupName", "GroupName", "groupName", {.kind = Kind::string}, offsetof(LaunchTemplatePlacement, group_name), false, false},
+    {"HostId", "HostId", "hostId", {.kind = Kind::string}, offsetof(LaunchTemplatePlacement, host_id), false, false},
+    {"Tenancy", "Tenancy", "tenancy", {.kind = Kind::string, .values = &kTenancyEnum}, offsetof(LaunchTemplatePlacement, tenancy), false, false},
+    {"SpreadDomain", "SpreadDomain", "spreadDomain", {.kind = Kind::string}, offsetof(LaunchTemplatePlacement, spread_domain), false, false},
+    {"HostResourceGroupArn", "HostResourceGroupArn", "hostResourceGroupArn", {.kind = Kind::string}, offsetof(LaunchTemplatePlacement, host_resource_group_arn), false, false},
+    {"PartitionNumber", "PartitionNumber", "partitionNumber", {.kind = Kind::integer}, offsetof(LaunchTemplatePlacement, partition_number), false, false},
+    {"GroupId", "GroupId", "groupId", {.kind = Kind::string}, offsetof(LaunchTemplatePlacement, group_id), false, false},
+};
+constinit const StructInfo kLaunchTemplatePlacement = struct_info<LaunchTemplatePlacement, Roles{.member = true}>("LaunchTemplatePlacement", kLaunchTemplatePlacementMembers);
+
+constexpr MemberInfo kLaunchTemplatePlacementRequestMembers[] = {
+    {"AvailabilityZone", "AvailabilityZone", "AvailabilityZone", {.kind = Kind::string}, offsetof(LaunchTemplatePlacementRequest, availability_zone), false, false},
+    {"AvailabilityZoneId", "AvailabilityZoneId", "AvailabilityZoneId", {.kind = Kind::string}, offsetof(LaunchTemplatePlacementRequest, availability_zone_id), false, false},
+    {"Affinity", "Affinity", "Affinity", {.kind = Kind::string}, offsetof(LaunchTemplatePlacementRequest, affinity), false, false},
+    {"GroupName", "GroupName", "GroupName", {.kind = Kind::string}, offsetof(LaunchTemplatePlacementRequest, group_name), false, false},
+    {"HostId", "HostId", "HostId", {.kind = Kind::string}, offsetof(LaunchTemplatePlacementRequest, host_id), false, false},
+    {"Tenancy", "Tenancy", "Tenancy", {.kind = Kind::string, .values = &kTenancyEnum}, offsetof(LaunchTemplatePlacementRequest, tenancy), false, false},
+    {"SpreadDomain", "SpreadDomain", "SpreadDomain", {.kind = Kind::string}, offsetof(LaunchTemplatePlacementRequest, spread_domain), false, false},
+    {"HostResourceGroupArn", "HostResourceGroupArn", "HostResourceGroupArn", {.kind = Kind::string}, offsetof(LaunchTemplatePlacementRequest, host_resource_group_arn), false, false},
+    {"PartitionNumber", "PartitionNumber", "PartitionNumber", {.kind = Kind::integer}, offsetof(LaunchTemplatePlacementRequest, partition_number), false, false},
+    {"GroupId", "GroupId", "GroupId", {.kind = Kind::string}, offsetof(LaunchTemplatePlacementRequest, group_id), false, false},
+};
+constinit const StructInfo kLaunchTemplatePlacementRequest = struct_info<LaunchTemplatePlacementRequest, Roles{.member = true}>("LaunchTemplatePlacementRequest", kLaunchTemplatePlacementRequestMembers);
+
+constexpr MemberInfo kLaunchTemplatePrivateDnsNameOptionsMembers[] = {
+    {"HostnameType", "HostnameType", "hostnameType", {.kind = Kind::string, .values = &kHostnameTypeEnum}, offsetof(LaunchTemplatePrivateDnsNameOptions, hostname_type), false, false},
+    {"EnableResourceNameDnsARecord", "EnableResourceNameDnsARecord", "enableResourceNameDnsARecord", {.kind = Kind::boolean}, offsetof(LaunchTemplatePrivateDnsNameOptions, enable_resource_name_dns_a_record), false, false},
+    {"EnableResourceNameDnsAAAARecord", "EnableResourceNameDnsAAAARecord", "enableResourceNameDnsAAAARecord", {.kind = Kind::boolean}, offsetof(LaunchTemplatePrivateDnsNameOptions, enable_resource_name_dns_aaaa_record), false, false},
+};
+constinit const StructInfo kLaunchTemplatePrivateDnsNameOptions = struct_info<LaunchTemplatePrivateDnsNameOptions, Roles{.member = true}>("LaunchTemplatePrivateDnsNameOptions", kLaunchTemplatePrivateDnsNameOptionsMembers);
 
 constexpr MemberInfo kLaunchTemplatePrivateDnsNameOptionsRequestMembers[] = {
     {"HostnameType", "HostnameType", "HostnameType", {.kind = Kind::string, .values = &kHostnameTypeEnum}, offsetof(LaunchTemplatePrivateDnsNameOptionsRequest, hostname_type), false, false},
@@ -158,117 +294,5 @@ constexpr MemberInfo kMemoryMiBRequestMembers[] = {
     {"Max", "Max", "Max", {.kind = Kind::integer}, offsetof(MemoryMiBRequest, max), false, false},
 };
 constinit const StructInfo kMemoryMiBRequest = struct_info<MemoryMiBRequest, Roles{.member = true}>("MemoryMiBRequest", kMemoryMiBRequestMembers);
-
-constexpr MemberInfo kModifyAvailabilityZoneGroupRequestMembers[] = {
-    {"GroupName", "GroupName", "GroupName", {.kind = Kind::string}, offsetof(ModifyAvailabilityZoneGroupRequest, group_name), true, false},
-    {"OptInStatus", "OptInStatus", "OptInStatus", {.kind = Kind::string, .values = &kModifyAvailabilityZoneOptInStatusEnum}, offsetof(ModifyAvailabilityZoneGroupRequest, opt_in_status), true, false},
-    {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(ModifyAvailabilityZoneGroupRequest, dry_run), false, false},
-};
-constinit const StructInfo kModifyAvailabilityZoneGroupRequest = struct_info<ModifyAvailabilityZoneGroupRequest, Roles{.root = true}>("ModifyAvailabilityZoneGroupRequest", kModifyAvailabilityZoneGroupRequestMembers);
-
-constexpr MemberInfo kModifyAvailabilityZoneGroupResultMembers[] = {
-    {"Return", "Return", "return", {.kind = Kind::boolean}, offsetof(ModifyAvailabilityZoneGroupResult, return_), false, false},
-};
-constinit const StructInfo kModifyAvailabilityZoneGroupResult = struct_info<ModifyAvailabilityZoneGroupResult, Roles{.root = true}>("ModifyAvailabilityZoneGroupResult", kModifyAvailabilityZoneGroupResultMembers);
-
-constexpr MemberInfo kModifyImageAttributeRequestMembers[] = {
-    {"Attribute", "Attribute", "Attribute", {.kind = Kind::string}, offsetof(ModifyImageAttributeRequest, attribute), false, false},
-    {"Description", "Description", "Description", {.kind = Kind::structure, .structure = &kAttributeValue}, offsetof(ModifyImageAttributeRequest, description), false, false},
-    {"ImageId", "ImageId", "ImageId", {.kind = Kind::string}, offsetof(ModifyImageAttributeRequest, image_id), true, false},
-    {"LaunchPermission", "LaunchPermission", "LaunchPermission", {.kind = Kind::structure, .structure = &kLaunchPermissionModifications}, offsetof(ModifyImageAttributeRequest, launch_permission), false, false},
-    {"OperationType", "OperationType", "OperationType", {.kind = Kind::string, .values = &kOperationTypeEnum}, offsetof(ModifyImageAttributeRequest, operation_type), false, false},
-    {"ProductCodes", "ProductCode", "ProductCode", {.kind = Kind::list, .list = &kProductCodeStringListList}, offsetof(ModifyImageAttributeRequest, product_codes), false, false},
-    {"UserGroups", "UserGroup", "UserGroup", {.kind = Kind::list, .list = &kUserGroupStringListList}, offsetof(ModifyImageAttributeRequest, user_groups), false, false},
-    {"UserIds", "UserId", "UserId", {.kind = Kind::list, .list = &kUserIdStringListList}, offsetof(ModifyImageAttributeRequest, user_ids), false, false},
-    {"Value", "Value", "Value", {.kind = Kind::string}, offsetof(ModifyImageAttributeRequest, value), false, false},
-    {"OrganizationArns", "OrganizationArn", "OrganizationArn", {.kind = Kind::list, .list = &kOrganizationArnStringListList}, offsetof(ModifyImageAttributeRequest, organization_arns), false, false},
-    {"OrganizationalUnitArns", "OrganizationalUnitArn", "OrganizationalUnitArn", {.kind = Kind::list, .list = &kOrganizationalUnitArnStringListList}, offsetof(ModifyImageAttributeRequest, organizational_unit_arns), false, false},
-    {"ImdsSupport", "ImdsSupport", "ImdsSupport", {.kind = Kind::structure, .structure = &kAttributeValue}, offsetof(ModifyImageAttributeRequest, imds_support), false, false},
-    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(ModifyImageAttributeRequest, dry_run), false, false},
-};
-constinit const StructInfo kModifyImageAttributeRequest = struct_info<ModifyImageAttributeRequest, Roles{.root = true}>("ModifyImageAttributeRequest", kModifyImageAttributeRequestMembers);
-
-constexpr MemberInfo kModifyInstanceAttributeRequestMembers[] = {
-    {"SourceDestCheck", "SourceDestCheck", "SourceDestCheck", {.kind = Kind::structure, .structure = &kAttributeBooleanValue}, offsetof(ModifyInstanceAttributeRequest, source_dest_check), false, false},
-    {"EnclaveOptions", "EnclaveOptions", "EnclaveOptions", {.kind = Kind::structure, .structure = &kEnclaveOptionsRequest}, offsetof(ModifyInstanceAttributeRequest, enclave_options), false, false},
-    {"DisableApiStop", "DisableApiStop", "DisableApiStop", {.kind = Kind::structure, .structure = &kAttributeBooleanValue}, offsetof(ModifyInstanceAttributeRequest, disable_api_stop), false, false},
-    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(ModifyInstanceAttributeRequest, dry_run), false, false},
-    {"InstanceId", "InstanceId", "instanceId", {.kind = Kind::string}, offsetof(ModifyInstanceAttributeRequest, instance_id), true, false},
-    {"Attribute", "Attribute", "attribute", {.kind = Kind::string, .values = &kInstanceAttributeNameEnum}, offsetof(ModifyInstanceAttributeRequest, attribute), false, false},
-    {"Value", "Value", "value", {.kind = Kind::string}, offsetof(ModifyInstanceAttributeRequest, value), false, true},
-    {"BlockDeviceMappings", "BlockDeviceMapping", "blockDeviceMapping", {.kind = Kind::list, .list = &kInstanceBlockDeviceMappingSpecificationListList}, offsetof(ModifyInstanceAttributeRequest, block_device_mappings), false, false},
-    {"DisableApiTermination", "DisableApiTermination", "disableApiTermination", {.kind = Kind::structure, .structure = &kAttributeBooleanValue}, offsetof(ModifyInstanceAttributeRequest, disable_api_termination), false, false},
-    {"InstanceType", "InstanceType", "instanceType", {.kind = Kind::structure, .structure = &kAttributeValue}, offsetof(ModifyInstanceAttributeRequest, instance_type), false, false},
-    {"Kernel", "Kernel", "kernel", {.kind = Kind::structure, .structure = &kAttributeValue}, offsetof(ModifyInstanceAttributeRequest, kernel), false, false},
-    {"Ramdisk", "Ramdisk", "ramdisk", {.kind = Kind::structure, .structure = &kAttributeValue}, offsetof(ModifyInstanceAttributeRequest, ramdisk), false, false},
-    {"UserData", "UserData", "userData", {.kind = Kind::structure, .structure = &kSecureBlobAttributeValue}, offsetof(ModifyInstanceAttributeRequest, user_data), false, false},
-    {"InstanceInitiatedShutdownBehavior", "InstanceInitiatedShutdownBehavior", "instanceInitiatedShutdownBehavior", {.kind = Kind::structure, .structure = &kAttributeValue}, offsetof(ModifyInstanceAttributeRequest, instance_initiated_shutdown_behavior), false, false},
-    {"Groups", "GroupId", "GroupId", {.kind = Kind::list, .list = &kGroupIdStringListList}, offsetof(ModifyInstanceAttributeRequest, groups), false, false},
-    {"EbsOptimized", "EbsOptimized", "ebsOptimized", {.kind = Kind::structure, .structure = &kAttributeBooleanValue}, offsetof(ModifyInstanceAttributeRequest, ebs_optimized), false, false},
-    {"SriovNetSupport", "SriovNetSupport", "sriovNetSupport", {.kind = Kind::structure, .structure = &kAttributeValue}, offsetof(ModifyInstanceAttributeRequest, sriov_net_support), false, false},
-    {"EnaSupport", "EnaSupport", "enaSupport", {.kind = Kind::structure, .structure = &kAttributeBooleanValue}, offsetof(ModifyInstanceAttributeRequest, ena_support), false, false},
-};
-constinit const StructInfo kModifyInstanceAttributeRequest = struct_info<ModifyInstanceAttributeRequest, Roles{.root = true}>("ModifyInstanceAttributeRequest", kModifyInstanceAttributeRequestMembers);
-
-constexpr MemberInfo kModifyInstanceMetadataDefaultsRequestMembers[] = {
-    {"HttpTokens", "HttpTokens", "HttpTokens", {.kind = Kind::string, .values = &kMetadataDefaultHttpTokensStateEnum}, offsetof(ModifyInstanceMetadataDefaultsRequest, http_tokens), false, false},
-    {"HttpPutResponseHopLimit", "HttpPutResponseHopLimit", "HttpPutResponseHopLimit", {.kind = Kind::integer}, offsetof(ModifyInstanceMetadataDefaultsRequest, http_put_response_hop_limit), false, false},
-    {"HttpEndpoint", "HttpEndpoint", "HttpEndpoint", {.kind = Kind::string, .values = &kDefaultInstanceMetadataEndpointStateEnum}, offsetof(ModifyInstanceMetadataDefaultsRequest, http_endpoint), false, false},
-    {"InstanceMetadataTags", "InstanceMetadataTags", "InstanceMetadataTags", {.kind = Kind::string, .values = &kDefaultInstanceMetadataTagsStateEnum}, offsetof(ModifyInstanceMetadataDefaultsRequest, instance_metadata_tags), false, false},
-    {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(ModifyInstanceMetadataDefaultsRequest, dry_run), false, false},
-    {"HttpTokensEnforced", "HttpTokensEnforced", "HttpTokensEnforced", {.kind = Kind::string, .values = &kDefaultHttpTokensEnforcedStateEnum}, offsetof(ModifyInstanceMetadataDefaultsRequest, http_tokens_enforced), false, false},
-};
-constinit const StructInfo kModifyInstanceMetadataDefaultsRequest = struct_info<ModifyInstanceMetadataDefaultsRequest, Roles{.root = true}>("ModifyInstanceMetadataDefaultsRequest", kModifyInstanceMetadataDefaultsRequestMembers);
-
-constexpr MemberInfo kModifyInstanceMetadataDefaultsResultMembers[] = {
-    {"Return", "Return", "return", {.kind = Kind::boolean}, offsetof(ModifyInstanceMetadataDefaultsResult, return_), false, false},
-};
-constinit const StructInfo kModifyInstanceMetadataDefaultsResult = struct_info<ModifyInstanceMetadataDefaultsResult, Roles{.root = true}>("ModifyInstanceMetadataDefaultsResult", kModifyInstanceMetadataDefaultsResultMembers);
-
-constexpr MemberInfo kModifyInstanceMetadataOptionsRequestMembers[] = {
-    {"InstanceId", "InstanceId", "InstanceId", {.kind = Kind::string}, offsetof(ModifyInstanceMetadataOptionsRequest, instance_id), true, false},
-    {"HttpTokens", "HttpTokens", "HttpTokens", {.kind = Kind::string, .values = &kHttpTokensStateEnum}, offsetof(ModifyInstanceMetadataOptionsRequest, http_tokens), false, false},
-    {"HttpPutResponseHopLimit", "HttpPutResponseHopLimit", "HttpPutResponseHopLimit", {.kind = Kind::integer}, offsetof(ModifyInstanceMetadataOptionsRequest, http_put_response_hop_limit), false, false},
-    {"HttpEndpoint", "HttpEndpoint", "HttpEndpoint", {.kind = Kind::string, .values = &kInstanceMetadataEndpointStateEnum}, offsetof(ModifyInstanceMetadataOptionsRequest, http_endpoint), false, false},
-    {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(ModifyInstanceMetadataOptionsRequest, dry_run), false, false},
-    {"HttpProtocolIpv6", "HttpProtocolIpv6", "HttpProtocolIpv6", {.kind = Kind::string, .values = &kInstanceMetadataProtocolStateEnum}, offsetof(ModifyInstanceMetadataOptionsRequest, http_protocol_ipv6), false, false},
-    {"InstanceMetadataTags", "InstanceMetadataTags", "InstanceMetadataTags", {.kind = Kind::string, .values = &kInstanceMetadataTagsStateEnum}, offsetof(ModifyInstanceMetadataOptionsRequest, instance_metadata_tags), false, false},
-};
-constinit const StructInfo kModifyInstanceMetadataOptionsRequest = struct_info<ModifyInstanceMetadataOptionsRequest, Roles{.root = true}>("ModifyInstanceMetadataOptionsRequest", kModifyInstanceMetadataOptionsRequestMembers);
-
-constexpr MemberInfo kModifyInstanceMetadataOptionsResultMembers[] = {
-    {"InstanceId", "InstanceId", "instanceId", {.kind = Kind::string}, offsetof(ModifyInstanceMetadataOptionsResult, instance_id), false, false},
-    {"InstanceMetadataOptions", "InstanceMetadataOptions", "instanceMetadataOptions", {.kind = Kind::structure, .structure = &kInstanceMetadataOptionsResponse}, offsetof(ModifyInstanceMetadataOptionsResult, instance_metadata_options), false, false},
-};
-constinit const StructInfo kModifyInstanceMetadataOptionsResult = struct_info<ModifyInstanceMetadataOptionsResult, Roles{.root = true}>("ModifyInstanceMetadataOptionsResult", kModifyInstanceMetadataOptionsResultMembers);
-
-constexpr MemberInfo kModifyLaunchTemplateRequestMembers[] = {
-    {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(ModifyLaunchTemplateRequest, dry_run), false, false},
-    {"ClientToken", "ClientToken", "ClientToken", {.kind = Kind::string}, offsetof(ModifyLaunchTemplateRequest, client_token), false, false},
-    {"LaunchTemplateId", "LaunchTemplateId", "LaunchTemplateId", {.kind = Kind::string}, offsetof(ModifyLaunchTemplateRequest, launch_template_id), false, false},
-    {"LaunchTemplateName", "LaunchTemplateName", "LaunchTemplateName", {.kind = Kind::string}, offsetof(ModifyLaunchTemplateRequest, launch_template_name), false, false},
-    {"DefaultVersion", "SetDefaultVersion", "SetDefaultVersion", {.kind = Kind::string}, offsetof(ModifyLaunchTemplateRequest, default_version), false, false},
-};
-constinit const StructInfo kModifyLaunchTemplateRequest = struct_info<ModifyLaunchTemplateRequest, Roles{.root = true}>("ModifyLaunchTemplateRequest", kModifyLaunchTemplateRequestMembers);
-
-constexpr MemberInfo kModifyLaunchTemplateResultMembers[] = {
-    {"LaunchTemplate", "LaunchTemplate", "launchTemplate", {.kind = Kind::structure, .structure = &kLaunchTemplate}, offsetof(ModifyLaunchTemplateResult, launch_template), false, false},
-};
-constinit const StructInfo kModifyLaunchTemplateResult = struct_info<ModifyLaunchTemplateResult, Roles{.root = true}>("ModifyLaunchTemplateResult", kModifyLaunchTemplateResultMembers);
-
-constexpr MemberInfo kModifyNetworkInterfaceAttributeRequestMembers[] = {
-    {"EnaSrdSpecification", "EnaSrdSpecification", "EnaSrdSpecification", {.kind = Kind::structure, .structure = &kEnaSrdSpecification}, offsetof(ModifyNetworkInterfaceAttributeRequest, ena_srd_specification), false, false},
-    {"EnablePrimaryIpv6", "EnablePrimaryIpv6", "EnablePrimaryIpv6", {.kind = Kind::boolean}, offsetof(ModifyNetworkInterfaceAttributeRequest, enable_primary_ipv6), false, false},
-    {"ConnectionTrackingSpecification", "ConnectionTrackingSpecification", "ConnectionTrackingSpecification", {.kind = Kind::structure, .structure = &kConnectionTrackingSpecificationRequest}, offsetof(ModifyNetworkInterfaceAttributeRequest, connection_tracking_specification), false, false},
-    {"AssociatePublicIpAddress", "AssociatePublicIpAddress", "AssociatePublicIpAddress", {.kind = Kind::boolean}, offsetof(ModifyNetworkInterfaceAttributeRequest, associate_public_ip_address), false, false},
-    {"AssociatedSubnetIds", "AssociatedSubnetId", "AssociatedSubnetId", {.kind = Kind::list, .list = &kSubnetIdListList}, offsetof(ModifyNetworkInterfaceAttributeRequest, associated_subnet_ids), false, false},
-    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(ModifyNetworkInterfaceAttributeRequest, dry_run), false, false},
-    {"NetworkInterfaceId", "NetworkInterfaceId", "networkInterfaceId", {.kind = Kind::string}, offsetof(ModifyNetworkInterfaceAttributeRequest, network_interface_id), true, false},
-    {"Description", "Description", "description", {.kind = Kind::structure, .structure = &kAttributeValue}, offsetof(ModifyNetworkInterfaceAttributeRequest, description), false, false},
-    {"SourceDestCheck", "SourceDestCheck", "sourceDestCheck", {.kind = Kind::structure, .structure = &kAttributeBooleanValue}, offsetof(ModifyNetworkInterfaceAttributeRequest, source_dest_check), false, false},
-    {"Groups", "SecurityGroupId", "SecurityGroupId", {.kind = Kind::list, .list = &kSecurityGroupIdStringListList}, offsetof(ModifyNetworkInterfaceAttributeRequest, groups), false, false},
-    {"Attachment", "Attachment", "attachment", {.kind = Kind::structure, .structure = &kNetworkInterfaceAttachmentChanges}, offsetof(ModifyNetworkInterfaceAttributeRequest, attachment), false, false},
-};
-constinit const StructInfo kModifyNetworkInterfaceAttributeRequest = struct_info<ModifyNetworkInterfaceAttributeRequest, Roles{.root = true}>("ModifyNetworkInterfaceAttributeRequest", kModifyNetworkInterfaceAttributeRequestMembers);
 
 }  // namespace kiln::api::ec2::tables

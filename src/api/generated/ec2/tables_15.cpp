@@ -6,6 +6,12 @@
 #include "api/generated/ec2/describe_network_acls.h"
 #include "api/generated/ec2/describe_network_interfaces.h"
 #include "api/generated/ec2/instance_requirements_request.h"
+#include "api/generated/ec2/modify_availability_zone_group.h"
+#include "api/generated/ec2/modify_image_attribute.h"
+#include "api/generated/ec2/modify_instance_attribute.h"
+#include "api/generated/ec2/modify_instance_metadata_defaults.h"
+#include "api/generated/ec2/modify_instance_metadata_options.h"
+#include "api/generated/ec2/modify_launch_template.h"
 #include "api/generated/ec2/modify_network_interface_attribute.h"
 #include "api/generated/ec2/modify_security_group_rules.h"
 #include "api/generated/ec2/modify_snapshot_attribute.h"
@@ -28,13 +34,119 @@ constinit const ListInfo kNetworkAclListList = list_info<NetworkAcl>("item", {.k
 
 constinit const ListInfo kNetworkCardInfoListList = list_info<NetworkCardInfo>("item", {.kind = Kind::structure, .structure = &kNetworkCardInfo});
 
-constinit const ListInfo kNetworkInterfaceIpv6AddressesListList = list_info<NetworkInterfaceIpv6Address>("item", {.kind = Kind::structure, .structure = &kNetworkInterfaceIpv6Address});
-
 constinit const ListInfo kNetworkInterfaceListList = list_info<NetworkInterface>("item", {.kind = Kind::structure, .structure = &kNetworkInterface});
 
-constinit const ListInfo kNetworkInterfacePrivateIpAddressListList = list_info<NetworkInterfacePrivateIpAddress>("item", {.kind = Kind::structure, .structure = &kNetworkInterfacePrivateIpAddress});
+constexpr MemberInfo kModifyAvailabilityZoneGroupRequestMembers[] = {
+    {"GroupName", "GroupName", "GroupName", {.kind = Kind::string}, offsetof(ModifyAvailabilityZoneGroupRequest, group_name), true, false},
+    {"OptInStatus", "OptInStatus", "OptInStatus", {.kind = Kind::string, .values = &kModifyAvailabilityZoneOptInStatusEnum}, offsetof(ModifyAvailabilityZoneGroupRequest, opt_in_status), true, false},
+    {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(ModifyAvailabilityZoneGroupRequest, dry_run), false, false},
+};
+constinit const StructInfo kModifyAvailabilityZoneGroupRequest = struct_info<ModifyAvailabilityZoneGroupRequest, Roles{.root = true}>("ModifyAvailabilityZoneGroupRequest", kModifyAvailabilityZoneGroupRequestMembers);
 
-constinit const ListInfo kNeuronDeviceInfoListList = list_info<NeuronDeviceInfo>("item", {.kind = Kind::structure, .structure = &kNeuronDeviceInfo});
+constexpr MemberInfo kModifyAvailabilityZoneGroupResultMembers[] = {
+    {"Return", "Return", "return", {.kind = Kind::boolean}, offsetof(ModifyAvailabilityZoneGroupResult, return_), false, false},
+};
+constinit const StructInfo kModifyAvailabilityZoneGroupResult = struct_info<ModifyAvailabilityZoneGroupResult, Roles{.root = true}>("ModifyAvailabilityZoneGroupResult", kModifyAvailabilityZoneGroupResultMembers);
+
+constexpr MemberInfo kModifyImageAttributeRequestMembers[] = {
+    {"Attribute", "Attribute", "Attribute", {.kind = Kind::string}, offsetof(ModifyImageAttributeRequest, attribute), false, false},
+    {"Description", "Description", "Description", {.kind = Kind::structure, .structure = &kAttributeValue}, offsetof(ModifyImageAttributeRequest, description), false, false},
+    {"ImageId", "ImageId", "ImageId", {.kind = Kind::string}, offsetof(ModifyImageAttributeRequest, image_id), true, false},
+    {"LaunchPermission", "LaunchPermission", "LaunchPermission", {.kind = Kind::structure, .structure = &kLaunchPermissionModifications}, offsetof(ModifyImageAttributeRequest, launch_permission), false, false},
+    {"OperationType", "OperationType", "OperationType", {.kind = Kind::string, .values = &kOperationTypeEnum}, offsetof(ModifyImageAttributeRequest, operation_type), false, false},
+    {"ProductCodes", "ProductCode", "ProductCode", {.kind = Kind::list, .list = &kProductCodeStringListList}, offsetof(ModifyImageAttributeRequest, product_codes), false, false},
+    {"UserGroups", "UserGroup", "UserGroup", {.kind = Kind::list, .list = &kUserGroupStringListList}, offsetof(ModifyImageAttributeRequest, user_groups), false, false},
+    {"UserIds", "UserId", "UserId", {.kind = Kind::list, .list = &kUserIdStringListList}, offsetof(ModifyImageAttributeRequest, user_ids), false, false},
+    {"Value", "Value", "Value", {.kind = Kind::string}, offsetof(ModifyImageAttributeRequest, value), false, false},
+    {"OrganizationArns", "OrganizationArn", "OrganizationArn", {.kind = Kind::list, .list = &kOrganizationArnStringListList}, offsetof(ModifyImageAttributeRequest, organization_arns), false, false},
+    {"OrganizationalUnitArns", "OrganizationalUnitArn", "OrganizationalUnitArn", {.kind = Kind::list, .list = &kOrganizationalUnitArnStringListList}, offsetof(ModifyImageAttributeRequest, organizational_unit_arns), false, false},
+    {"ImdsSupport", "ImdsSupport", "ImdsSupport", {.kind = Kind::structure, .structure = &kAttributeValue}, offsetof(ModifyImageAttributeRequest, imds_support), false, false},
+    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(ModifyImageAttributeRequest, dry_run), false, false},
+};
+constinit const StructInfo kModifyImageAttributeRequest = struct_info<ModifyImageAttributeRequest, Roles{.root = true}>("ModifyImageAttributeRequest", kModifyImageAttributeRequestMembers);
+
+constexpr MemberInfo kModifyInstanceAttributeRequestMembers[] = {
+    {"SourceDestCheck", "SourceDestCheck", "SourceDestCheck", {.kind = Kind::structure, .structure = &kAttributeBooleanValue}, offsetof(ModifyInstanceAttributeRequest, source_dest_check), false, false},
+    {"EnclaveOptions", "EnclaveOptions", "EnclaveOptions", {.kind = Kind::structure, .structure = &kEnclaveOptionsRequest}, offsetof(ModifyInstanceAttributeRequest, enclave_options), false, false},
+    {"DisableApiStop", "DisableApiStop", "DisableApiStop", {.kind = Kind::structure, .structure = &kAttributeBooleanValue}, offsetof(ModifyInstanceAttributeRequest, disable_api_stop), false, false},
+    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(ModifyInstanceAttributeRequest, dry_run), false, false},
+    {"InstanceId", "InstanceId", "instanceId", {.kind = Kind::string}, offsetof(ModifyInstanceAttributeRequest, instance_id), true, false},
+    {"Attribute", "Attribute", "attribute", {.kind = Kind::string, .values = &kInstanceAttributeNameEnum}, offsetof(ModifyInstanceAttributeRequest, attribute), false, false},
+    {"Value", "Value", "value", {.kind = Kind::string}, offsetof(ModifyInstanceAttributeRequest, value), false, true},
+    {"BlockDeviceMappings", "BlockDeviceMapping", "blockDeviceMapping", {.kind = Kind::list, .list = &kInstanceBlockDeviceMappingSpecificationListList}, offsetof(ModifyInstanceAttributeRequest, block_device_mappings), false, false},
+    {"DisableApiTermination", "DisableApiTermination", "disableApiTermination", {.kind = Kind::structure, .structure = &kAttributeBooleanValue}, offsetof(ModifyInstanceAttributeRequest, disable_api_termination), false, false},
+    {"InstanceType", "InstanceType", "instanceType", {.kind = Kind::structure, .structure = &kAttributeValue}, offsetof(ModifyInstanceAttributeRequest, instance_type), false, false},
+    {"Kernel", "Kernel", "kernel", {.kind = Kind::structure, .structure = &kAttributeValue}, offsetof(ModifyInstanceAttributeRequest, kernel), false, false},
+    {"Ramdisk", "Ramdisk", "ramdisk", {.kind = Kind::structure, .structure = &kAttributeValue}, offsetof(ModifyInstanceAttributeRequest, ramdisk), false, false},
+    {"UserData", "UserData", "userData", {.kind = Kind::structure, .structure = &kSecureBlobAttributeValue}, offsetof(ModifyInstanceAttributeRequest, user_data), false, false},
+    {"InstanceInitiatedShutdownBehavior", "InstanceInitiatedShutdownBehavior", "instanceInitiatedShutdownBehavior", {.kind = Kind::structure, .structure = &kAttributeValue}, offsetof(ModifyInstanceAttributeRequest, instance_initiated_shutdown_behavior), false, false},
+    {"Groups", "GroupId", "GroupId", {.kind = Kind::list, .list = &kGroupIdStringListList}, offsetof(ModifyInstanceAttributeRequest, groups), false, false},
+    {"EbsOptimized", "EbsOptimized", "ebsOptimized", {.kind = Kind::structure, .structure = &kAttributeBooleanValue}, offsetof(ModifyInstanceAttributeRequest, ebs_optimized), false, false},
+    {"SriovNetSupport", "SriovNetSupport", "sriovNetSupport", {.kind = Kind::structure, .structure = &kAttributeValue}, offsetof(ModifyInstanceAttributeRequest, sriov_net_support), false, false},
+    {"EnaSupport", "EnaSupport", "enaSupport", {.kind = Kind::structure, .structure = &kAttributeBooleanValue}, offsetof(ModifyInstanceAttributeRequest, ena_support), false, false},
+};
+constinit const StructInfo kModifyInstanceAttributeRequest = struct_info<ModifyInstanceAttributeRequest, Roles{.root = true}>("ModifyInstanceAttributeRequest", kModifyInstanceAttributeRequestMembers);
+
+constexpr MemberInfo kModifyInstanceMetadataDefaultsRequestMembers[] = {
+    {"HttpTokens", "HttpTokens", "HttpTokens", {.kind = Kind::string, .values = &kMetadataDefaultHttpTokensStateEnum}, offsetof(ModifyInstanceMetadataDefaultsRequest, http_tokens), false, false},
+    {"HttpPutResponseHopLimit", "HttpPutResponseHopLimit", "HttpPutResponseHopLimit", {.kind = Kind::integer}, offsetof(ModifyInstanceMetadataDefaultsRequest, http_put_response_hop_limit), false, false},
+    {"HttpEndpoint", "HttpEndpoint", "HttpEndpoint", {.kind = Kind::string, .values = &kDefaultInstanceMetadataEndpointStateEnum}, offsetof(ModifyInstanceMetadataDefaultsRequest, http_endpoint), false, false},
+    {"InstanceMetadataTags", "InstanceMetadataTags", "InstanceMetadataTags", {.kind = Kind::string, .values = &kDefaultInstanceMetadataTagsStateEnum}, offsetof(ModifyInstanceMetadataDefaultsRequest, instance_metadata_tags), false, false},
+    {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(ModifyInstanceMetadataDefaultsRequest, dry_run), false, false},
+    {"HttpTokensEnforced", "HttpTokensEnforced", "HttpTokensEnforced", {.kind = Kind::string, .values = &kDefaultHttpTokensEnforcedStateEnum}, offsetof(ModifyInstanceMetadataDefaultsRequest, http_tokens_enforced), false, false},
+};
+constinit const StructInfo kModifyInstanceMetadataDefaultsRequest = struct_info<ModifyInstanceMetadataDefaultsRequest, Roles{.root = true}>("ModifyInstanceMetadataDefaultsRequest", kModifyInstanceMetadataDefaultsRequestMembers);
+
+constexpr MemberInfo kModifyInstanceMetadataDefaultsResultMembers[] = {
+    {"Return", "Return", "return", {.kind = Kind::boolean}, offsetof(ModifyInstanceMetadataDefaultsResult, return_), false, false},
+};
+constinit const StructInfo kModifyInstanceMetadataDefaultsResult = struct_info<ModifyInstanceMetadataDefaultsResult, Roles{.root = true}>("ModifyInstanceMetadataDefaultsResult", kModifyInstanceMetadataDefaultsResultMembers);
+
+constexpr MemberInfo kModifyInstanceMetadataOptionsRequestMembers[] = {
+    {"InstanceId", "InstanceId", "InstanceId", {.kind = Kind::string}, offsetof(ModifyInstanceMetadataOptionsRequest, instance_id), true, false},
+    {"HttpTokens", "HttpTokens", "HttpTokens", {.kind = Kind::string, .values = &kHttpTokensStateEnum}, offsetof(ModifyInstanceMetadataOptionsRequest, http_tokens), false, false},
+    {"HttpPutResponseHopLimit", "HttpPutResponseHopLimit", "HttpPutResponseHopLimit", {.kind = Kind::integer}, offsetof(ModifyInstanceMetadataOptionsRequest, http_put_response_hop_limit), false, false},
+    {"HttpEndpoint", "HttpEndpoint", "HttpEndpoint", {.kind = Kind::string, .values = &kInstanceMetadataEndpointStateEnum}, offsetof(ModifyInstanceMetadataOptionsRequest, http_endpoint), false, false},
+    {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(ModifyInstanceMetadataOptionsRequest, dry_run), false, false},
+    {"HttpProtocolIpv6", "HttpProtocolIpv6", "HttpProtocolIpv6", {.kind = Kind::string, .values = &kInstanceMetadataProtocolStateEnum}, offsetof(ModifyInstanceMetadataOptionsRequest, http_protocol_ipv6), false, false},
+    {"InstanceMetadataTags", "InstanceMetadataTags", "InstanceMetadataTags", {.kind = Kind::string, .values = &kInstanceMetadataTagsStateEnum}, offsetof(ModifyInstanceMetadataOptionsRequest, instance_metadata_tags), false, false},
+};
+constinit const StructInfo kModifyInstanceMetadataOptionsRequest = struct_info<ModifyInstanceMetadataOptionsRequest, Roles{.root = true}>("ModifyInstanceMetadataOptionsRequest", kModifyInstanceMetadataOptionsRequestMembers);
+
+constexpr MemberInfo kModifyInstanceMetadataOptionsResultMembers[] = {
+    {"InstanceId", "InstanceId", "instanceId", {.kind = Kind::string}, offsetof(ModifyInstanceMetadataOptionsResult, instance_id), false, false},
+    {"InstanceMetadataOptions", "InstanceMetadataOptions", "instanceMetadataOptions", {.kind = Kind::structure, .structure = &kInstanceMetadataOptionsResponse}, offsetof(ModifyInstanceMetadataOptionsResult, instance_metadata_options), false, false},
+};
+constinit const StructInfo kModifyInstanceMetadataOptionsResult = struct_info<ModifyInstanceMetadataOptionsResult, Roles{.root = true}>("ModifyInstanceMetadataOptionsResult", kModifyInstanceMetadataOptionsResultMembers);
+
+constexpr MemberInfo kModifyLaunchTemplateRequestMembers[] = {
+    {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(ModifyLaunchTemplateRequest, dry_run), false, false},
+    {"ClientToken", "ClientToken", "ClientToken", {.kind = Kind::string}, offsetof(ModifyLaunchTemplateRequest, client_token), false, false},
+    {"LaunchTemplateId", "LaunchTemplateId", "LaunchTemplateId", {.kind = Kind::string}, offsetof(ModifyLaunchTemplateRequest, launch_template_id), false, false},
+    {"LaunchTemplateName", "LaunchTemplateName", "LaunchTemplateName", {.kind = Kind::string}, offsetof(ModifyLaunchTemplateRequest, launch_template_name), false, false},
+    {"DefaultVersion", "SetDefaultVersion", "SetDefaultVersion", {.kind = Kind::string}, offsetof(ModifyLaunchTemplateRequest, default_version), false, false},
+};
+constinit const StructInfo kModifyLaunchTemplateRequest = struct_info<ModifyLaunchTemplateRequest, Roles{.root = true}>("ModifyLaunchTemplateRequest", kModifyLaunchTemplateRequestMembers);
+
+constexpr MemberInfo kModifyLaunchTemplateResultMembers[] = {
+    {"LaunchTemplate", "LaunchTemplate", "launchTemplate", {.kind = Kind::structure, .structure = &kLaunchTemplate}, offsetof(ModifyLaunchTemplateResult, launch_template), false, false},
+};
+constinit const StructInfo kModifyLaunchTemplateResult = struct_info<ModifyLaunchTemplateResult, Roles{.root = true}>("ModifyLaunchTemplateResult", kModifyLaunchTemplateResultMembers);
+
+constexpr MemberInfo kModifyNetworkInterfaceAttributeRequestMembers[] = {
+    {"EnaSrdSpecification", "EnaSrdSpecification", "EnaSrdSpecification", {.kind = Kind::structure, .structure = &kEnaSrdSpecification}, offsetof(ModifyNetworkInterfaceAttributeRequest, ena_srd_specification), false, false},
+    {"EnablePrimaryIpv6", "EnablePrimaryIpv6", "EnablePrimaryIpv6", {.kind = Kind::boolean}, offsetof(ModifyNetworkInterfaceAttributeRequest, enable_primary_ipv6), false, false},
+    {"ConnectionTrackingSpecification", "ConnectionTrackingSpecification", "ConnectionTrackingSpecification", {.kind = Kind::structure, .structure = &kConnectionTrackingSpecificationRequest}, offsetof(ModifyNetworkInterfaceAttributeRequest, connection_tracking_specification), false, false},
+    {"AssociatePublicIpAddress", "AssociatePublicIpAddress", "AssociatePublicIpAddress", {.kind = Kind::boolean}, offsetof(ModifyNetworkInterfaceAttributeRequest, associate_public_ip_address), false, false},
+    {"AssociatedSubnetIds", "AssociatedSubnetId", "AssociatedSubnetId", {.kind = Kind::list, .list = &kSubnetIdListList}, offsetof(ModifyNetworkInterfaceAttributeRequest, associated_subnet_ids), false, false},
+    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(ModifyNetworkInterfaceAttributeRequest, dry_run), false, false},
+    {"NetworkInterfaceId", "NetworkInterfaceId", "networkInterfaceId", {.kind = Kind::string}, offsetof(ModifyNetworkInterfaceAttributeRequest, network_interface_id), true, false},
+    {"Description", "Description", "description", {.kind = Kind::structure, .structure = &kAttributeValue}, offsetof(ModifyNetworkInterfaceAttributeRequest, description), false, false},
+    {"SourceDestCheck", "SourceDestCheck", "sourceDestCheck", {.kind = Kind::structure, .structure = &kAttributeBooleanValue}, offsetof(ModifyNetworkInterfaceAttributeRequest, source_dest_check), false, false},
+    {"Groups", "SecurityGroupId", "SecurityGroupId", {.kind = Kind::list, .list = &kSecurityGroupIdStringListList}, offsetof(ModifyNetworkInterfaceAttributeRequest, groups), false, false},
+    {"Attachment", "Attachment", "attachment", {.kind = Kind::structure, .structure = &kNetworkInterfaceAttachmentChanges}, offsetof(ModifyNetworkInterfaceAttributeRequest, attachment), false, false},
+};
+constinit const StructInfo kModifyNetworkInterfaceAttributeRequest = struct_info<ModifyNetworkInterfaceAttributeRequest, Roles{.root = true}>("ModifyNetworkInterfaceAttributeRequest", kModifyNetworkInterfaceAttributeRequestMembers);
 
 constexpr MemberInfo kModifySecurityGroupRulesRequestMembers[] = {
     {"GroupId", "GroupId", "GroupId", {.kind = Kind::string}, offsetof(ModifySecurityGroupRulesRequest, group_id), true, false},
@@ -237,90 +349,5 @@ constexpr MemberInfo kNetworkInterfaceMembers[] = {
     {"AvailabilityZoneId", "AvailabilityZoneId", "availabilityZoneId", {.kind = Kind::string}, offsetof(NetworkInterface, availability_zone_id), false, false},
 };
 constinit const StructInfo kNetworkInterface = struct_info<NetworkInterface, Roles{}>("NetworkInterface", kNetworkInterfaceMembers);
-
-constexpr MemberInfo kNetworkInterfaceAssociationMembers[] = {
-    {"AllocationId", "AllocationId", "allocationId", {.kind = Kind::string}, offsetof(NetworkInterfaceAssociation, allocation_id), false, false},
-    {"AssociationId", "AssociationId", "associationId", {.kind = Kind::string}, offsetof(NetworkInterfaceAssociation, association_id), false, false},
-    {"IpOwnerId", "IpOwnerId", "ipOwnerId", {.kind = Kind::string}, offsetof(NetworkInterfaceAssociation, ip_owner_id), false, false},
-    {"PublicDnsName", "PublicDnsName", "publicDnsName", {.kind = Kind::string}, offsetof(NetworkInterfaceAssociation, public_dns_name), false, false},
-    {"PublicIp", "PublicIp", "publicIp", {.kind = Kind::string}, offsetof(NetworkInterfaceAssociation, public_ip), false, false},
-    {"CustomerOwnedIp", "CustomerOwnedIp", "customerOwnedIp", {.kind = Kind::string}, offsetof(NetworkInterfaceAssociation, customer_owned_ip), false, false},
-    {"CarrierIp", "CarrierIp", "carrierIp", {.kind = Kind::string}, offsetof(NetworkInterfaceAssociation, carrier_ip), false, false},
-};
-constinit const StructInfo kNetworkInterfaceAssociation = struct_info<NetworkInterfaceAssociation, Roles{.member = true}>("NetworkInterfaceAssociation", kNetworkInterfaceAssociationMembers);
-
-constexpr MemberInfo kNetworkInterfaceAttachmentMembers[] = {
-    {"AttachTime", "AttachTime", "attachTime", {.kind = Kind::timestamp}, offsetof(NetworkInterfaceAttachment, attach_time), false, false},
-    {"AttachmentId", "AttachmentId", "attachmentId", {.kind = Kind::string}, offsetof(NetworkInterfaceAttachment, attachment_id), false, false},
-    {"DeleteOnTermination", "DeleteOnTermination", "deleteOnTermination", {.kind = Kind::boolean}, offsetof(NetworkInterfaceAttachment, delete_on_termination), false, false},
-    {"DeviceIndex", "DeviceIndex", "deviceIndex", {.kind = Kind::integer}, offsetof(NetworkInterfaceAttachment, device_index), false, false},
-    {"NetworkCardIndex", "NetworkCardIndex", "networkCardIndex", {.kind = Kind::integer}, offsetof(NetworkInterfaceAttachment, network_card_index), false, false},
-    {"InstanceId", "InstanceId", "instanceId", {.kind = Kind::string}, offsetof(NetworkInterfaceAttachment, instance_id), false, false},
-    {"InstanceOwnerId", "InstanceOwnerId", "instanceOwnerId", {.kind = Kind::string}, offsetof(NetworkInterfaceAttachment, instance_owner_id), false, false},
-    {"Status", "Status", "status", {.kind = Kind::string}, offsetof(NetworkInterfaceAttachment, status), false, false},
-    {"EnaSrdSpecification", "EnaSrdSpecification", "enaSrdSpecification", {.kind = Kind::structure, .structure = &kAttachmentEnaSrdSpecification}, offsetof(NetworkInterfaceAttachment, ena_srd_specification), false, false},
-    {"EnaQueueCount", "EnaQueueCount", "enaQueueCount", {.kind = Kind::integer}, offsetof(NetworkInterfaceAttachment, ena_queue_count), false, false},
-};
-constinit const StructInfo kNetworkInterfaceAttachment = struct_info<NetworkInterfaceAttachment, Roles{.member = true}>("NetworkInterfaceAttachment", kNetworkInterfaceAttachmentMembers);
-
-constexpr MemberInfo kNetworkInterfaceAttachmentChangesMembers[] = {
-    {"DefaultEnaQueueCount", "DefaultEnaQueueCount", "DefaultEnaQueueCount", {.kind = Kind::boolean}, offsetof(NetworkInterfaceAttachmentChanges, default_ena_queue_count), false, false},
-    {"EnaQueueCount", "EnaQueueCount", "EnaQueueCount", {.kind = Kind::integer}, offsetof(NetworkInterfaceAttachmentChanges, ena_queue_count), false, false},
-    {"AttachmentId", "AttachmentId", "attachmentId", {.kind = Kind::string}, offsetof(NetworkInterfaceAttachmentChanges, attachment_id), false, false},
-    {"DeleteOnTermination", "DeleteOnTermination", "deleteOnTermination", {.kind = Kind::boolean}, offsetof(NetworkInterfaceAttachmentChanges, delete_on_termination), false, false},
-};
-constinit const StructInfo kNetworkInterfaceAttachmentChanges = struct_info<NetworkInterfaceAttachmentChanges, Roles{.member = true}>("NetworkInterfaceAttachmentChanges", kNetworkInterfaceAttachmentChangesMembers);
-
-constexpr MemberInfo kNetworkInterfaceCountMembers[] = {
-    {"Min", "Min", "min", {.kind = Kind::integer}, offsetof(NetworkInterfaceCount, min), false, false},
-    {"Max", "Max", "max", {.kind = Kind::integer}, offsetof(NetworkInterfaceCount, max), false, false},
-};
-constinit const StructInfo kNetworkInterfaceCount = struct_info<NetworkInterfaceCount, Roles{.member = true}>("NetworkInterfaceCount", kNetworkInterfaceCountMembers);
-
-constexpr MemberInfo kNetworkInterfaceCountRequestMembers[] = {
-    {"Min", "Min", "Min", {.kind = Kind::integer}, offsetof(NetworkInterfaceCountRequest, min), false, false},
-    {"Max", "Max", "Max", {.kind = Kind::integer}, offsetof(NetworkInterfaceCountRequest, max), false, false},
-};
-constinit const StructInfo kNetworkInterfaceCountRequest = struct_info<NetworkInterfaceCountRequest, Roles{.member = true}>("NetworkInterfaceCountRequest", kNetworkInterfaceCountRequestMembers);
-
-constexpr MemberInfo kNetworkInterfaceIpv6AddressMembers[] = {
-    {"Ipv6Address", "Ipv6Address", "ipv6Address", {.kind = Kind::string}, offsetof(NetworkInterfaceIpv6Address, ipv6_address), false, false},
-    {"PublicIpv6DnsName", "PublicIpv6DnsName", "publicIpv6DnsName", {.kind = Kind::string}, offsetof(NetworkInterfaceIpv6Address, public_ipv6_dns_name), false, false},
-    {"IsPrimaryIpv6", "IsPrimaryIpv6", "isPrimaryIpv6", {.kind = Kind::boolean}, offsetof(NetworkInterfaceIpv6Address, is_primary_ipv6), false, false},
-};
-constinit const StructInfo kNetworkInterfaceIpv6Address = struct_info<NetworkInterfaceIpv6Address, Roles{}>("NetworkInterfaceIpv6Address", kNetworkInterfaceIpv6AddressMembers);
-
-constexpr MemberInfo kNetworkInterfacePrivateIpAddressMembers[] = {
-    {"Association", "Association", "association", {.kind = Kind::structure, .structure = &kNetworkInterfaceAssociation}, offsetof(NetworkInterfacePrivateIpAddress, association), false, false},
-    {"Primary", "Primary", "primary", {.kind = Kind::boolean}, offsetof(NetworkInterfacePrivateIpAddress, primary), false, false},
-    {"PrivateDnsName", "PrivateDnsName", "privateDnsName", {.kind = Kind::string}, offsetof(NetworkInterfacePrivateIpAddress, private_dns_name), false, false},
-    {"PrivateIpAddress", "PrivateIpAddress", "privateIpAddress", {.kind = Kind::string}, offsetof(NetworkInterfacePrivateIpAddress, private_ip_address), false, false},
-};
-constinit const StructInfo kNetworkInterfacePrivateIpAddress = struct_info<NetworkInterfacePrivateIpAddress, Roles{}>("NetworkInterfacePrivateIpAddress", kNetworkInterfacePrivateIpAddressMembers);
-
-constexpr MemberInfo kNeuronDeviceCoreInfoMembers[] = {
-    {"Count", "Count", "count", {.kind = Kind::integer}, offsetof(NeuronDeviceCoreInfo, count), false, false},
-    {"Version", "Version", "version", {.kind = Kind::integer}, offsetof(NeuronDeviceCoreInfo, version), false, false},
-};
-constinit const StructInfo kNeuronDeviceCoreInfo = struct_info<NeuronDeviceCoreInfo, Roles{.member = true}>("NeuronDeviceCoreInfo", kNeuronDeviceCoreInfoMembers);
-
-constexpr MemberInfo kNeuronDeviceInfoMembers[] = {
-    {"Count", "Count", "count", {.kind = Kind::integer}, offsetof(NeuronDeviceInfo, count), false, false},
-    {"Name", "Name", "name", {.kind = Kind::string}, offsetof(NeuronDeviceInfo, name), false, false},
-    {"CoreInfo", "CoreInfo", "coreInfo", {.kind = Kind::structure, .structure = &kNeuronDeviceCoreInfo}, offsetof(NeuronDeviceInfo, core_info), false, false},
-    {"MemoryInfo", "MemoryInfo", "memoryInfo", {.kind = Kind::structure, .structure = &kNeuronDeviceMemoryInfo}, offsetof(NeuronDeviceInfo, memory_info), false, false},
-};
-constinit const StructInfo kNeuronDeviceInfo = struct_info<NeuronDeviceInfo, Roles{}>("NeuronDeviceInfo", kNeuronDeviceInfoMembers);
-
-constexpr MemberInfo kNeuronDeviceMemoryInfoMembers[] = {
-    {"SizeInMiB", "SizeInMiB", "sizeInMiB", {.kind = Kind::integer}, offsetof(NeuronDeviceMemoryInfo, size_in_mi_b), false, false},
-};
-constinit const StructInfo kNeuronDeviceMemoryInfo = struct_info<NeuronDeviceMemoryInfo, Roles{.member = true}>("NeuronDeviceMemoryInfo", kNeuronDeviceMemoryInfoMembers);
-
-constexpr MemberInfo kNeuronInfoMembers[] = {
-    {"NeuronDevices", "NeuronDevices", "neuronDevices", {.kind = Kind::list, .list = &kNeuronDeviceInfoListList}, offsetof(NeuronInfo, neuron_devices), false, false},
-    {"TotalNeuronDeviceMemoryInMiB", "TotalNeuronDeviceMemoryInMiB", "totalNeuronDeviceMemoryInMiB", {.kind = Kind::integer}, offsetof(NeuronInfo, total_neuron_device_memory_in_mi_b), false, false},
-};
-constinit const StructInfo kNeuronInfo = struct_info<NeuronInfo, Roles{.member = true}>("NeuronInfo", kNeuronInfoMembers);
 
 }  // namespace kiln::api::ec2::tables

@@ -6,29 +6,29 @@
 #include "api/generated/ec2/describe_instance_types.h"
 #include "api/generated/ec2/describe_network_acls.h"
 #include "api/generated/ec2/describe_network_interfaces.h"
-#include "api/generated/ec2/describe_regions.h"
 #include "api/generated/ec2/describe_route_tables.h"
 #include "api/generated/ec2/instance_requirements_request.h"
 #include "api/generated/ec2/ip_permission.h"
+#include "api/generated/ec2/modify_network_interface_attribute.h"
 #include "api/generated/ec2/operator_request.h"
 #include "api/generated/ec2/operator_response.h"
 #include "api/generated/ec2/placement.h"
 #include "api/generated/ec2/private_ip_address_specification.h"
 #include "api/generated/ec2/product_code.h"
 #include "api/generated/ec2/reboot_instances.h"
-#include "api/generated/ec2/register_image.h"
-#include "api/generated/ec2/replace_iam_instance_profile_association.h"
-#include "api/generated/ec2/replace_image_instance_type_specification.h"
-#include "api/generated/ec2/replace_root_volume_task.h"
-#include "api/generated/ec2/request_launch_template_data.h"
 #include "api/generated/ec2/reservation.h"
 #include "api/generated/ec2/response_launch_template_data.h"
 #include "api/generated/ec2/run_instances.h"
-#include "api/generated/ec2/security_group_rule.h"
 #include "api/generated/ec2/subnet.h"
 #include "api/generated/ec2/tables.h"
 
 namespace kiln::api::ec2::tables {
+
+constinit const ListInfo kNetworkInterfaceIpv6AddressesListList = list_info<NetworkInterfaceIpv6Address>("item", {.kind = Kind::structure, .structure = &kNetworkInterfaceIpv6Address});
+
+constinit const ListInfo kNetworkInterfacePrivateIpAddressListList = list_info<NetworkInterfacePrivateIpAddress>("item", {.kind = Kind::structure, .structure = &kNetworkInterfacePrivateIpAddress});
+
+constinit const ListInfo kNeuronDeviceInfoListList = list_info<NeuronDeviceInfo>("item", {.kind = Kind::structure, .structure = &kNeuronDeviceInfo});
 
 constinit const ListInfo kPerformanceFactorReferenceSetList = list_info<PerformanceFactorReference>("item", {.kind = Kind::structure, .structure = &kPerformanceFactorReference});
 
@@ -42,11 +42,90 @@ constinit const ListInfo kProductCodeListList = list_info<ProductCode>("item", {
 
 constinit const ListInfo kPropagatingVgwListList = list_info<PropagatingVgw>("item", {.kind = Kind::structure, .structure = &kPropagatingVgw});
 
-constinit const ListInfo kRegionGeographyListList = list_info<RegionGeography>("item", {.kind = Kind::structure, .structure = &kRegionGeography});
+constexpr MemberInfo kNetworkInterfaceAssociationMembers[] = {
+    {"AllocationId", "AllocationId", "allocationId", {.kind = Kind::string}, offsetof(NetworkInterfaceAssociation, allocation_id), false, false},
+    {"AssociationId", "AssociationId", "associationId", {.kind = Kind::string}, offsetof(NetworkInterfaceAssociation, association_id), false, false},
+    {"IpOwnerId", "IpOwnerId", "ipOwnerId", {.kind = Kind::string}, offsetof(NetworkInterfaceAssociation, ip_owner_id), false, false},
+    {"PublicDnsName", "PublicDnsName", "publicDnsName", {.kind = Kind::string}, offsetof(NetworkInterfaceAssociation, public_dns_name), false, false},
+    {"PublicIp", "PublicIp", "publicIp", {.kind = Kind::string}, offsetof(NetworkInterfaceAssociation, public_ip), false, false},
+    {"CustomerOwnedIp", "CustomerOwnedIp", "customerOwnedIp", {.kind = Kind::string}, offsetof(NetworkInterfaceAssociation, customer_owned_ip), false, false},
+    {"CarrierIp", "CarrierIp", "carrierIp", {.kind = Kind::string}, offsetof(NetworkInterfaceAssociation, carrier_ip), false, false},
+};
+constinit const StructInfo kNetworkInterfaceAssociation = struct_info<NetworkInterfaceAssociation, Roles{.member = true}>("NetworkInterfaceAssociation", kNetworkInterfaceAssociationMembers);
 
-constinit const ListInfo kRegionListList = list_info<Region>("item", {.kind = Kind::structure, .structure = &kRegion});
+constexpr MemberInfo kNetworkInterfaceAttachmentMembers[] = {
+    {"AttachTime", "AttachTime", "attachTime", {.kind = Kind::timestamp}, offsetof(NetworkInterfaceAttachment, attach_time), false, false},
+    {"AttachmentId", "AttachmentId", "attachmentId", {.kind = Kind::string}, offsetof(NetworkInterfaceAttachment, attachment_id), false, false},
+    {"DeleteOnTermination", "DeleteOnTermination", "deleteOnTermination", {.kind = Kind::boolean}, offsetof(NetworkInterfaceAttachment, delete_on_termination), false, false},
+    {"DeviceIndex", "DeviceIndex", "deviceIndex", {.kind = Kind::integer}, offsetof(NetworkInterfaceAttachment, device_index), false, false},
+    {"NetworkCardIndex", "NetworkCardIndex", "networkCardIndex", {.kind = Kind::integer}, offsetof(NetworkInterfaceAttachment, network_card_index), false, false},
+    {"InstanceId", "InstanceId", "instanceId", {.kind = Kind::string}, offsetof(NetworkInterfaceAttachment, instance_id), false, false},
+    {"InstanceOwnerId", "InstanceOwnerId", "instanceOwnerId", {.kind = Kind::string}, offsetof(NetworkInterfaceAttachment, instance_owner_id), false, false},
+    {"Status", "Status", "status", {.kind = Kind::string}, offsetof(NetworkInterfaceAttachment, status), false, false},
+    {"EnaSrdSpecification", "EnaSrdSpecification", "enaSrdSpecification", {.kind = Kind::structure, .structure = &kAttachmentEnaSrdSpecification}, offsetof(NetworkInterfaceAttachment, ena_srd_specification), false, false},
+    {"EnaQueueCount", "EnaQueueCount", "enaQueueCount", {.kind = Kind::integer}, offsetof(NetworkInterfaceAttachment, ena_queue_count), false, false},
+};
+constinit const StructInfo kNetworkInterfaceAttachment = struct_info<NetworkInterfaceAttachment, Roles{.member = true}>("NetworkInterfaceAttachment", kNetworkInterfaceAttachmentMembers);
 
-constinit const ListInfo kReplaceRootVolumeTasksList = list_info<ReplaceRootVolumeTask>("item", {.kind = Kind::structure, .structure = &kReplaceRootVolumeTask});
+constexpr MemberInfo kNetworkInterfaceAttachmentChangesMembers[] = {
+    {"DefaultEnaQueueCount", "DefaultEnaQueueCount", "DefaultEnaQueueCount", {.kind = Kind::boolean}, offsetof(NetworkInterfaceAttachmentChanges, default_ena_queue_count), false, false},
+    {"EnaQueueCount", "EnaQueueCount", "EnaQueueCount", {.kind = Kind::integer}, offsetof(NetworkInterfaceAttachmentChanges, ena_queue_count), false, false},
+    {"AttachmentId", "AttachmentId", "attachmentId", {.kind = Kind::string}, offsetof(NetworkInterfaceAttachmentChanges, attachment_id), false, false},
+    {"DeleteOnTermination", "DeleteOnTermination", "deleteOnTermination", {.kind = Kind::boolean}, offsetof(NetworkInterfaceAttachmentChanges, delete_on_termination), false, false},
+};
+constinit const StructInfo kNetworkInterfaceAttachmentChanges = struct_info<NetworkInterfaceAttachmentChanges, Roles{.member = true}>("NetworkInterfaceAttachmentChanges", kNetworkInterfaceAttachmentChangesMembers);
+
+constexpr MemberInfo kNetworkInterfaceCountMembers[] = {
+    {"Min", "Min", "min", {.kind = Kind::integer}, offsetof(NetworkInterfaceCount, min), false, false},
+    {"Max", "Max", "max", {.kind = Kind::integer}, offsetof(NetworkInterfaceCount, max), false, false},
+};
+constinit const StructInfo kNetworkInterfaceCount = struct_info<NetworkInterfaceCount, Roles{.member = true}>("NetworkInterfaceCount", kNetworkInterfaceCountMembers);
+
+constexpr MemberInfo kNetworkInterfaceCountRequestMembers[] = {
+    {"Min", "Min", "Min", {.kind = Kind::integer}, offsetof(NetworkInterfaceCountRequest, min), false, false},
+    {"Max", "Max", "Max", {.kind = Kind::integer}, offsetof(NetworkInterfaceCountRequest, max), false, false},
+};
+constinit const StructInfo kNetworkInterfaceCountRequest = struct_info<NetworkInterfaceCountRequest, Roles{.member = true}>("NetworkInterfaceCountRequest", kNetworkInterfaceCountRequestMembers);
+
+constexpr MemberInfo kNetworkInterfaceIpv6AddressMembers[] = {
+    {"Ipv6Address", "Ipv6Address", "ipv6Address", {.kind = Kind::string}, offsetof(NetworkInterfaceIpv6Address, ipv6_address), false, false},
+    {"PublicIpv6DnsName", "PublicIpv6DnsName", "publicIpv6DnsName", {.kind = Kind::string}, offsetof(NetworkInterfaceIpv6Address, public_ipv6_dns_name), false, false},
+    {"IsPrimaryIpv6", "IsPrimaryIpv6", "isPrimaryIpv6", {.kind = Kind::boolean}, offsetof(NetworkInterfaceIpv6Address, is_primary_ipv6), false, false},
+};
+constinit const StructInfo kNetworkInterfaceIpv6Address = struct_info<NetworkInterfaceIpv6Address, Roles{}>("NetworkInterfaceIpv6Address", kNetworkInterfaceIpv6AddressMembers);
+
+constexpr MemberInfo kNetworkInterfacePrivateIpAddressMembers[] = {
+    {"Association", "Association", "association", {.kind = Kind::structure, .structure = &kNetworkInterfaceAssociation}, offsetof(NetworkInterfacePrivateIpAddress, association), false, false},
+    {"Primary", "Primary", "primary", {.kind = Kind::boolean}, offsetof(NetworkInterfacePrivateIpAddress, primary), false, false},
+    {"PrivateDnsName", "PrivateDnsName", "privateDnsName", {.kind = Kind::string}, offsetof(NetworkInterfacePrivateIpAddress, private_dns_name), false, false},
+    {"PrivateIpAddress", "PrivateIpAddress", "privateIpAddress", {.kind = Kind::string}, offsetof(NetworkInterfacePrivateIpAddress, private_ip_address), false, false},
+};
+constinit const StructInfo kNetworkInterfacePrivateIpAddress = struct_info<NetworkInterfacePrivateIpAddress, Roles{}>("NetworkInterfacePrivateIpAddress", kNetworkInterfacePrivateIpAddressMembers);
+
+constexpr MemberInfo kNeuronDeviceCoreInfoMembers[] = {
+    {"Count", "Count", "count", {.kind = Kind::integer}, offsetof(NeuronDeviceCoreInfo, count), false, false},
+    {"Version", "Version", "version", {.kind = Kind::integer}, offsetof(NeuronDeviceCoreInfo, version), false, false},
+};
+constinit const StructInfo kNeuronDeviceCoreInfo = struct_info<NeuronDeviceCoreInfo, Roles{.member = true}>("NeuronDeviceCoreInfo", kNeuronDeviceCoreInfoMembers);
+
+constexpr MemberInfo kNeuronDeviceInfoMembers[] = {
+    {"Count", "Count", "count", {.kind = Kind::integer}, offsetof(NeuronDeviceInfo, count), false, false},
+    {"Name", "Name", "name", {.kind = Kind::string}, offsetof(NeuronDeviceInfo, name), false, false},
+    {"CoreInfo", "CoreInfo", "coreInfo", {.kind = Kind::structure, .structure = &kNeuronDeviceCoreInfo}, offsetof(NeuronDeviceInfo, core_info), false, false},
+    {"MemoryInfo", "MemoryInfo", "memoryInfo", {.kind = Kind::structure, .structure = &kNeuronDeviceMemoryInfo}, offsetof(NeuronDeviceInfo, memory_info), false, false},
+};
+constinit const StructInfo kNeuronDeviceInfo = struct_info<NeuronDeviceInfo, Roles{}>("NeuronDeviceInfo", kNeuronDeviceInfoMembers);
+
+constexpr MemberInfo kNeuronDeviceMemoryInfoMembers[] = {
+    {"SizeInMiB", "SizeInMiB", "sizeInMiB", {.kind = Kind::integer}, offsetof(NeuronDeviceMemoryInfo, size_in_mi_b), false, false},
+};
+constinit const StructInfo kNeuronDeviceMemoryInfo = struct_info<NeuronDeviceMemoryInfo, Roles{.member = true}>("NeuronDeviceMemoryInfo", kNeuronDeviceMemoryInfoMembers);
+
+constexpr MemberInfo kNeuronInfoMembers[] = {
+    {"NeuronDevices", "NeuronDevices", "neuronDevices", {.kind = Kind::list, .list = &kNeuronDeviceInfoListList}, offsetof(NeuronInfo, neuron_devices), false, false},
+    {"TotalNeuronDeviceMemoryInMiB", "TotalNeuronDeviceMemoryInMiB", "totalNeuronDeviceMemoryInMiB", {.kind = Kind::integer}, offsetof(NeuronInfo, total_neuron_device_memory_in_mi_b), false, false},
+};
+constinit const StructInfo kNeuronInfo = struct_info<NeuronInfo, Roles{.member = true}>("NeuronInfo", kNeuronInfoMembers);
 
 constexpr MemberInfo kNitroTpmInfoMembers[] = {
     {"SupportedVersions", "SupportedVersions", "supportedVersions", {.kind = Kind::list, .list = &kNitroTpmSupportedVersionsListList}, offsetof(NitroTpmInfo, supported_versions), false, false},
@@ -172,128 +251,5 @@ constexpr MemberInfo kRebootInstancesRequestMembers[] = {
     {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(RebootInstancesRequest, dry_run), false, false},
 };
 constinit const StructInfo kRebootInstancesRequest = struct_info<RebootInstancesRequest, Roles{.root = true}>("RebootInstancesRequest", kRebootInstancesRequestMembers);
-
-constexpr MemberInfo kReferencedSecurityGroupMembers[] = {
-    {"GroupId", "GroupId", "groupId", {.kind = Kind::string}, offsetof(ReferencedSecurityGroup, group_id), false, false},
-    {"PeeringStatus", "PeeringStatus", "peeringStatus", {.kind = Kind::string}, offsetof(ReferencedSecurityGroup, peering_status), false, false},
-    {"UserId", "UserId", "userId", {.kind = Kind::string}, offsetof(ReferencedSecurityGroup, user_id), false, false},
-    {"VpcId", "VpcId", "vpcId", {.kind = Kind::string}, offsetof(ReferencedSecurityGroup, vpc_id), false, false},
-    {"VpcPeeringConnectionId", "VpcPeeringConnectionId", "vpcPeeringConnectionId", {.kind = Kind::string}, offsetof(ReferencedSecurityGroup, vpc_peering_connection_id), false, false},
-};
-constinit const StructInfo kReferencedSecurityGroup = struct_info<ReferencedSecurityGroup, Roles{.member = true}>("ReferencedSecurityGroup", kReferencedSecurityGroupMembers);
-
-constexpr MemberInfo kRegionMembers[] = {
-    {"OptInStatus", "OptInStatus", "optInStatus", {.kind = Kind::string}, offsetof(Region, opt_in_status), false, false},
-    {"Geography", "GeographySet", "geographySet", {.kind = Kind::list, .list = &kRegionGeographyListList}, offsetof(Region, geography), false, false},
-    {"RegionName", "RegionName", "regionName", {.kind = Kind::string}, offsetof(Region, region_name), false, false},
-    {"Endpoint", "RegionEndpoint", "regionEndpoint", {.kind = Kind::string}, offsetof(Region, endpoint), false, false},
-};
-constinit const StructInfo kRegion = struct_info<Region, Roles{}>("Region", kRegionMembers);
-
-constexpr MemberInfo kRegionGeographyMembers[] = {
-    {"Name", "Name", "name", {.kind = Kind::string}, offsetof(RegionGeography, name), false, false},
-};
-constinit const StructInfo kRegionGeography = struct_info<RegionGeography, Roles{}>("RegionGeography", kRegionGeographyMembers);
-
-constexpr MemberInfo kRegisterImageRequestMembers[] = {
-    {"ImageLocation", "ImageLocation", "ImageLocation", {.kind = Kind::string}, offsetof(RegisterImageRequest, image_location), false, false},
-    {"BillingProducts", "BillingProduct", "BillingProduct", {.kind = Kind::list, .list = &kBillingProductListList}, offsetof(RegisterImageRequest, billing_products), false, false},
-    {"BootMode", "BootMode", "BootMode", {.kind = Kind::string, .values = &kBootModeValuesEnum}, offsetof(RegisterImageRequest, boot_mode), false, false},
-    {"TpmSupport", "TpmSupport", "TpmSupport", {.kind = Kind::string, .values = &kTpmSupportValuesEnum}, offsetof(RegisterImageRequest, tpm_support), false, false},
-    {"UefiData", "UefiData", "UefiData", {.kind = Kind::string}, offsetof(RegisterImageRequest, uefi_data), false, true},
-    {"ImdsSupport", "ImdsSupport", "ImdsSupport", {.kind = Kind::string, .values = &kImdsSupportValuesEnum}, offsetof(RegisterImageRequest, imds_support), false, false},
-    {"TagSpecifications", "TagSpecification", "TagSpecification", {.kind = Kind::list, .list = &kTagSpecificationListList}, offsetof(RegisterImageRequest, tag_specifications), false, false},
-    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(RegisterImageRequest, dry_run), false, false},
-    {"Name", "Name", "name", {.kind = Kind::string}, offsetof(RegisterImageRequest, name), true, false},
-    {"Description", "Description", "description", {.kind = Kind::string}, offsetof(RegisterImageRequest, description), false, false},
-    {"Architecture", "Architecture", "architecture", {.kind = Kind::string, .values = &kArchitectureValuesEnum}, offsetof(RegisterImageRequest, architecture), false, false},
-    {"KernelId", "KernelId", "kernelId", {.kind = Kind::string}, offsetof(RegisterImageRequest, kernel_id), false, false},
-    {"RamdiskId", "RamdiskId", "ramdiskId", {.kind = Kind::string}, offsetof(RegisterImageRequest, ramdisk_id), false, false},
-    {"RootDeviceName", "RootDeviceName", "rootDeviceName", {.kind = Kind::string}, offsetof(RegisterImageRequest, root_device_name), false, false},
-    {"BlockDeviceMappings", "BlockDeviceMapping", "BlockDeviceMapping", {.kind = Kind::list, .list = &kBlockDeviceMappingRequestListList}, offsetof(RegisterImageRequest, block_device_mappings), false, false},
-    {"VirtualizationType", "VirtualizationType", "virtualizationType", {.kind = Kind::string}, offsetof(RegisterImageRequest, virtualization_type), false, false},
-    {"SriovNetSupport", "SriovNetSupport", "sriovNetSupport", {.kind = Kind::string}, offsetof(RegisterImageRequest, sriov_net_support), false, false},
-    {"EnaSupport", "EnaSupport", "enaSupport", {.kind = Kind::boolean}, offsetof(RegisterImageRequest, ena_support), false, false},
-};
-constinit const StructInfo kRegisterImageRequest = struct_info<RegisterImageRequest, Roles{.root = true}>("RegisterImageRequest", kRegisterImageRequestMembers);
-
-constexpr MemberInfo kRegisterImageResultMembers[] = {
-    {"ImageId", "ImageId", "imageId", {.kind = Kind::string}, offsetof(RegisterImageResult, image_id), false, false},
-};
-constinit const StructInfo kRegisterImageResult = struct_info<RegisterImageResult, Roles{.root = true}>("RegisterImageResult", kRegisterImageResultMembers);
-
-constexpr MemberInfo kReplaceIamInstanceProfileAssociationRequestMembers[] = {
-    {"IamInstanceProfile", "IamInstanceProfile", "IamInstanceProfile", {.kind = Kind::structure, .structure = &kIamInstanceProfileSpecification}, offsetof(ReplaceIamInstanceProfileAssociationRequest, iam_instance_profile), true, false},
-    {"AssociationId", "AssociationId", "AssociationId", {.kind = Kind::string}, offsetof(ReplaceIamInstanceProfileAssociationRequest, association_id), true, false},
-};
-constinit const StructInfo kReplaceIamInstanceProfileAssociationRequest = struct_info<ReplaceIamInstanceProfileAssociationRequest, Roles{.root = true}>("ReplaceIamInstanceProfileAssociationRequest", kReplaceIamInstanceProfileAssociationRequestMembers);
-
-constexpr MemberInfo kReplaceIamInstanceProfileAssociationResultMembers[] = {
-    {"IamInstanceProfileAssociation", "IamInstanceProfileAssociation", "iamInstanceProfileAssociation", {.kind = Kind::structure, .structure = &kIamInstanceProfileAssociation}, offsetof(ReplaceIamInstanceProfileAssociationResult, iam_instance_profile_association), false, false},
-};
-constinit const StructInfo kReplaceIamInstanceProfileAssociationResult = struct_info<ReplaceIamInstanceProfileAssociationResult, Roles{.root = true}>("ReplaceIamInstanceProfileAssociationResult", kReplaceIamInstanceProfileAssociationResultMembers);
-
-constexpr MemberInfo kReplaceImageInstanceTypeSpecificationRequestMembers[] = {
-    {"ImageId", "ImageId", "ImageId", {.kind = Kind::string}, offsetof(ReplaceImageInstanceTypeSpecificationRequest, image_id), true, false},
-    {"InstanceTypeSpecification", "InstanceTypeSpecification", "InstanceTypeSpecification", {.kind = Kind::structure, .structure = &kInstanceTypeSpecificationRequest}, offsetof(ReplaceImageInstanceTypeSpecificationRequest, instance_type_specification), false, false},
-    {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(ReplaceImageInstanceTypeSpecificationRequest, dry_run), false, false},
-};
-constinit const StructInfo kReplaceImageInstanceTypeSpecificationRequest = struct_info<ReplaceImageInstanceTypeSpecificationRequest, Roles{.root = true}>("ReplaceImageInstanceTypeSpecificationRequest", kReplaceImageInstanceTypeSpecificationRequestMembers);
-
-constexpr MemberInfo kReplaceImageInstanceTypeSpecificationResultMembers[] = {
-    {"ReturnValue", "ReturnValue", "returnValue", {.kind = Kind::boolean}, offsetof(ReplaceImageInstanceTypeSpecificationResult, return_value), false, false},
-};
-constinit const StructInfo kReplaceImageInstanceTypeSpecificationResult = struct_info<ReplaceImageInstanceTypeSpecificationResult, Roles{.root = true}>("ReplaceImageInstanceTypeSpecificationResult", kReplaceImageInstanceTypeSpecificationResultMembers);
-
-constexpr MemberInfo kReplaceRootVolumeTaskMembers[] = {
-    {"ReplaceRootVolumeTaskId", "ReplaceRootVolumeTaskId", "replaceRootVolumeTaskId", {.kind = Kind::string}, offsetof(ReplaceRootVolumeTask, replace_root_volume_task_id), false, false},
-    {"InstanceId", "InstanceId", "instanceId", {.kind = Kind::string}, offsetof(ReplaceRootVolumeTask, instance_id), false, false},
-    {"TaskState", "TaskState", "taskState", {.kind = Kind::string}, offsetof(ReplaceRootVolumeTask, task_state), false, false},
-    {"StartTime", "StartTime", "startTime", {.kind = Kind::string}, offsetof(ReplaceRootVolumeTask, start_time), false, false},
-    {"CompleteTime", "CompleteTime", "completeTime", {.kind = Kind::string}, offsetof(ReplaceRootVolumeTask, complete_time), false, false},
-    {"Tags", "TagSet", "tagSet", {.kind = Kind::list, .list = &kTagListList}, offsetof(ReplaceRootVolumeTask, tags), false, false},
-    {"ImageId", "ImageId", "imageId", {.kind = Kind::string}, offsetof(ReplaceRootVolumeTask, image_id), false, false},
-    {"SnapshotId", "SnapshotId", "snapshotId", {.kind = Kind::string}, offsetof(ReplaceRootVolumeTask, snapshot_id), false, false},
-    {"DeleteReplacedRootVolume", "DeleteReplacedRootVolume", "deleteReplacedRootVolume", {.kind = Kind::boolean}, offsetof(ReplaceRootVolumeTask, delete_replaced_root_volume), false, false},
-};
-constinit const StructInfo kReplaceRootVolumeTask = struct_info<ReplaceRootVolumeTask, Roles{.member = true}>("ReplaceRootVolumeTask", kReplaceRootVolumeTaskMembers);
-
-constexpr MemberInfo kRequestLaunchTemplateDataMembers[] = {
-    {"KernelId", "KernelId", "KernelId", {.kind = Kind::string}, offsetof(RequestLaunchTemplateData, kernel_id), false, false},
-    {"EbsOptimized", "EbsOptimized", "EbsOptimized", {.kind = Kind::boolean}, offsetof(RequestLaunchTemplateData, ebs_optimized), false, false},
-    {"IamInstanceProfile", "IamInstanceProfile", "IamInstanceProfile", {.kind = Kind::structure, .structure = &kLaunchTemplateIamInstanceProfileSpecificationRequest}, offsetof(RequestLaunchTemplateData, iam_instance_profile), false, false},
-    {"BlockDeviceMappings", "BlockDeviceMapping", "BlockDeviceMapping", {.kind = Kind::list, .list = &kLaunchTemplateBlockDeviceMappingRequestListList}, offsetof(RequestLaunchTemplateData, block_device_mappings), false, false},
-    {"NetworkInterfaces", "NetworkInterface", "NetworkInterface", {.kind = Kind::list, .list = &kLaunchTemplateInstanceNetworkInterfaceSpecificationRequestListList}, offsetof(RequestLaunchTemplateData, network_interfaces), false, false},
-    {"ImageId", "ImageId", "ImageId", {.kind = Kind::string}, offsetof(RequestLaunchTemplateData, image_id), false, false},
-    {"InstanceType", "InstanceType", "InstanceType", {.kind = Kind::string}, offsetof(RequestLaunchTemplateData, instance_type), false, false},
-    {"KeyName", "KeyName", "KeyName", {.kind = Kind::string}, offsetof(RequestLaunchTemplateData, key_name), false, false},
-    {"Monitoring", "Monitoring", "Monitoring", {.kind = Kind::structure, .structure = &kLaunchTemplatesMonitoringRequest}, offsetof(RequestLaunchTemplateData, monitoring), false, false},
-    {"Placement", "Placement", "Placement", {.kind = Kind::structure, .structure = &kLaunchTemplatePlacementRequest}, offsetof(RequestLaunchTemplateData, placement), false, false},
-    {"RamDiskId", "RamDiskId", "RamDiskId", {.kind = Kind::string}, offsetof(RequestLaunchTemplateData, ram_disk_id), false, false},
-    {"DisableApiTermination", "DisableApiTermination", "DisableApiTermination", {.kind = Kind::boolean}, offsetof(RequestLaunchTemplateData, disable_api_termination), false, false},
-    {"InstanceInitiatedShutdownBehavior", "InstanceInitiatedShutdownBehavior", "InstanceInitiatedShutdownBehavior", {.kind = Kind::string, .values = &kShutdownBehaviorEnum}, offsetof(RequestLaunchTemplateData, instance_initiated_shutdown_behavior), false, false},
-    {"UserData", "UserData", "UserData", {.kind = Kind::string}, offsetof(RequestLaunchTemplateData, user_data), false, true},
-    {"TagSpecifications", "TagSpecification", "TagSpecification", {.kind = Kind::list, .list = &kLaunchTemplateTagSpecificationRequestListList}, offsetof(RequestLaunchTemplateData, tag_specifications), false, false},
-    {"ElasticGpuSpecifications", "ElasticGpuSpecification", "ElasticGpuSpecification", {.kind = Kind::list, .list = &kElasticGpuSpecificationListList}, offsetof(RequestLaunchTemplateData, elastic_gpu_specifications), false, false},
-    {"ElasticInferenceAccelerators", "ElasticInferenceAccelerator", "ElasticInferenceAccelerator", {.kind = Kind::list, .list = &kLaunchTemplateElasticInferenceAcceleratorListList}, offsetof(RequestLaunchTemplateData, elastic_inference_accelerators), false, false},
-    {"SecurityGroupIds", "SecurityGroupId", "SecurityGroupId", {.kind = Kind::list, .list = &kSecurityGroupIdStringListList}, offsetof(RequestLaunchTemplateData, security_group_ids), false, false},
-    {"SecurityGroups", "SecurityGroup", "SecurityGroup", {.kind = Kind::list, .list = &kSecurityGroupStringListList}, offsetof(RequestLaunchTemplateData, security_groups), false, false},
-    {"InstanceMarketOptions", "InstanceMarketOptions", "InstanceMarketOptions", {.kind = Kind::structure, .structure = &kLaunchTemplateInstanceMarketOptionsRequest}, offsetof(RequestLaunchTemplateData, instance_market_options), false, false},
-    {"CreditSpecification", "CreditSpecification", "CreditSpecification", {.kind = Kind::structure, .structure = &kCreditSpecificationRequest}, offsetof(RequestLaunchTemplateData, credit_specification), false, false},
-    {"CpuOptions", "CpuOptions", "CpuOptions", {.kind = Kind::structure, .structure = &kLaunchTemplateCpuOptionsRequest}, offsetof(RequestLaunchTemplateData, cpu_options), false, false},
-    {"CapacityReservationSpecification", "CapacityReservationSpecification", "CapacityReservationSpecification", {.kind = Kind::structure, .structure = &kLaunchTemplateCapacityReservationSpecificationRequest}, offsetof(RequestLaunchTemplateData, capacity_reservation_specification), false, false},
-    {"LicenseSpecifications", "LicenseSpecification", "LicenseSpecification", {.kind = Kind::list, .list = &kLaunchTemplateLicenseSpecificationListRequestList}, offsetof(RequestLaunchTemplateData, license_specifications), false, false},
-    {"HibernationOptions", "HibernationOptions", "HibernationOptions", {.kind = Kind::structure, .structure = &kLaunchTemplateHibernationOptionsRequest}, offsetof(RequestLaunchTemplateData, hibernation_options), false, false},
-    {"MetadataOptions", "MetadataOptions", "MetadataOptions", {.kind = Kind::structure, .structure = &kLaunchTemplateInstanceMetadataOptionsRequest}, offsetof(RequestLaunchTemplateData, metadata_options), false, false},
-    {"EnclaveOptions", "EnclaveOptions", "EnclaveOptions", {.kind = Kind::structure, .structure = &kLaunchTemplateEnclaveOptionsRequest}, offsetof(RequestLaunchTemplateData, enclave_options), false, false},
-    {"InstanceRequirements", "InstanceRequirements", "InstanceRequirements", {.kind = Kind::structure, .structure = &kInstanceRequirementsRequest}, offsetof(RequestLaunchTemplateData, instance_requirements), false, false},
-    {"PrivateDnsNameOptions", "PrivateDnsNameOptions", "PrivateDnsNameOptions", {.kind = Kind::structure, .structure = &kLaunchTemplatePrivateDnsNameOptionsRequest}, offsetof(RequestLaunchTemplateData, private_dns_name_options), false, false},
-    {"MaintenanceOptions", "MaintenanceOptions", "MaintenanceOptions", {.kind = Kind::structure, .structure = &kLaunchTemplateInstanceMaintenanceOptionsRequest}, offsetof(RequestLaunchTemplateData, maintenance_options), false, false},
-    {"DisableApiStop", "DisableApiStop", "DisableApiStop", {.kind = Kind::boolean}, offsetof(RequestLaunchTemplateData, disable_api_stop), false, false},
-    {"Operator", "Operator", "Operator", {.kind = Kind::structure, .structure = &kOperatorRequest}, offsetof(RequestLaunchTemplateData, operator_), false, false},
-    {"NetworkPerformanceOptions", "NetworkPerformanceOptions", "NetworkPerformanceOptions", {.kind = Kind::structure, .structure = &kLaunchTemplateNetworkPerformanceOptionsRequest}, offsetof(RequestLaunchTemplateData, network_performance_options), false, false},
-    {"SecondaryInterfaces", "SecondaryInterface", "SecondaryInterface", {.kind = Kind::list, .list = &kLaunchTemplateInstanceSecondaryInterfaceSpecificationRequestListList}, offsetof(RequestLaunchTemplateData, secondary_interfaces), false, false},
-};
-constinit const StructInfo kRequestLaunchTemplateData = struct_info<RequestLaunchTemplateData, Roles{.member = true}>("RequestLaunchTemplateData", kRequestLaunchTemplateDataMembers);
 
 }  // namespace kiln::api::ec2::tables

@@ -3,11 +3,33 @@
 #include <cstddef>
 
 #include "api/generated/ec2/create_vpc.h"
+#include "api/generated/ec2/describe_instance_types.h"
 #include "api/generated/ec2/describe_volume_status.h"
+#include "api/generated/ec2/instance_requirements_request.h"
 #include "api/generated/ec2/tables.h"
+#include "api/generated/ec2/validation_warning.h"
+#include "api/generated/ec2/volume.h"
+#include "api/generated/ec2/volume_attachment.h"
+#include "api/generated/ec2/volume_modification.h"
 #include "api/generated/ec2/vpc.h"
 
 namespace kiln::api::ec2::tables {
+
+constinit const ListInfo kErrorSetList = list_info<ValidationError>("item", {.kind = Kind::structure, .structure = &kValidationError});
+
+constinit const ListInfo kVolumeAttachmentListList = list_info<VolumeAttachment>("item", {.kind = Kind::structure, .structure = &kVolumeAttachment});
+
+constinit const ListInfo kVolumeListList = list_info<Volume>("item", {.kind = Kind::structure, .structure = &kVolume});
+
+constinit const ListInfo kVolumeModificationListList = list_info<VolumeModification>("item", {.kind = Kind::structure, .structure = &kVolumeModification});
+
+constinit const ListInfo kVolumeStatusActionsListList = list_info<VolumeStatusAction>("item", {.kind = Kind::structure, .structure = &kVolumeStatusAction});
+
+constinit const ListInfo kVolumeStatusAttachmentStatusListList = list_info<VolumeStatusAttachmentStatus>("item", {.kind = Kind::structure, .structure = &kVolumeStatusAttachmentStatus});
+
+constinit const ListInfo kVolumeStatusDetailsListList = list_info<VolumeStatusDetails>("item", {.kind = Kind::structure, .structure = &kVolumeStatusDetails});
+
+constinit const ListInfo kVolumeStatusEventsListList = list_info<VolumeStatusEvent>("item", {.kind = Kind::structure, .structure = &kVolumeStatusEvent});
 
 constinit const ListInfo kVolumeStatusListList = list_info<VolumeStatusItem>("item", {.kind = Kind::structure, .structure = &kVolumeStatusItem});
 
@@ -16,6 +38,123 @@ constinit const ListInfo kVpcCidrBlockAssociationSetList = list_info<VpcCidrBloc
 constinit const ListInfo kVpcIpv6CidrBlockAssociationSetList = list_info<VpcIpv6CidrBlockAssociation>("item", {.kind = Kind::structure, .structure = &kVpcIpv6CidrBlockAssociation});
 
 constinit const ListInfo kVpcListList = list_info<Vpc>("item", {.kind = Kind::structure, .structure = &kVpc});
+
+constexpr MemberInfo kVCpuCountRangeRequestMembers[] = {
+    {"Min", "Min", "Min", {.kind = Kind::integer}, offsetof(VCpuCountRangeRequest, min), true, false},
+    {"Max", "Max", "Max", {.kind = Kind::integer}, offsetof(VCpuCountRangeRequest, max), false, false},
+};
+constinit const StructInfo kVCpuCountRangeRequest = struct_info<VCpuCountRangeRequest, Roles{.member = true}>("VCpuCountRangeRequest", kVCpuCountRangeRequestMembers);
+
+constexpr MemberInfo kVCpuInfoMembers[] = {
+    {"DefaultVCpus", "DefaultVCpus", "defaultVCpus", {.kind = Kind::integer}, offsetof(VCpuInfo, default_v_cpus), false, false},
+    {"DefaultCores", "DefaultCores", "defaultCores", {.kind = Kind::integer}, offsetof(VCpuInfo, default_cores), false, false},
+    {"DefaultThreadsPerCore", "DefaultThreadsPerCore", "defaultThreadsPerCore", {.kind = Kind::integer}, offsetof(VCpuInfo, default_threads_per_core), false, false},
+    {"ValidCores", "ValidCores", "validCores", {.kind = Kind::list, .list = &kCoreCountListList}, offsetof(VCpuInfo, valid_cores), false, false},
+    {"ValidThreadsPerCore", "ValidThreadsPerCore", "validThreadsPerCore", {.kind = Kind::list, .list = &kThreadsPerCoreListList}, offsetof(VCpuInfo, valid_threads_per_core), false, false},
+};
+constinit const StructInfo kVCpuInfo = struct_info<VCpuInfo, Roles{.member = true}>("VCpuInfo", kVCpuInfoMembers);
+
+constexpr MemberInfo kValidationErrorMembers[] = {
+    {"Code", "Code", "code", {.kind = Kind::string}, offsetof(ValidationError, code), false, false},
+    {"Message", "Message", "message", {.kind = Kind::string}, offsetof(ValidationError, message), false, false},
+};
+constinit const StructInfo kValidationError = struct_info<ValidationError, Roles{}>("ValidationError", kValidationErrorMembers);
+
+constexpr MemberInfo kValidationWarningMembers[] = {
+    {"Errors", "ErrorSet", "errorSet", {.kind = Kind::list, .list = &kErrorSetList}, offsetof(ValidationWarning, errors), false, false},
+};
+constinit const StructInfo kValidationWarning = struct_info<ValidationWarning, Roles{.member = true}>("ValidationWarning", kValidationWarningMembers);
+
+constexpr MemberInfo kVolumeMembers[] = {
+    {"AvailabilityZoneId", "AvailabilityZoneId", "availabilityZoneId", {.kind = Kind::string}, offsetof(Volume, availability_zone_id), false, false},
+    {"OutpostArn", "OutpostArn", "outpostArn", {.kind = Kind::string}, offsetof(Volume, outpost_arn), false, false},
+    {"SourceVolumeId", "SourceVolumeId", "sourceVolumeId", {.kind = Kind::string}, offsetof(Volume, source_volume_id), false, false},
+    {"Iops", "Iops", "iops", {.kind = Kind::integer}, offsetof(Volume, iops), false, false},
+    {"Tags", "TagSet", "tagSet", {.kind = Kind::list, .list = &kTagListList}, offsetof(Volume, tags), false, false},
+    {"VolumeType", "VolumeType", "volumeType", {.kind = Kind::string}, offsetof(Volume, volume_type), false, false},
+    {"FastRestored", "FastRestored", "fastRestored", {.kind = Kind::boolean}, offsetof(Volume, fast_restored), false, false},
+    {"MultiAttachEnabled", "MultiAttachEnabled", "multiAttachEnabled", {.kind = Kind::boolean}, offsetof(Volume, multi_attach_enabled), false, false},
+    {"Throughput", "Throughput", "throughput", {.kind = Kind::integer}, offsetof(Volume, throughput), false, false},
+    {"SseType", "SseType", "sseType", {.kind = Kind::string}, offsetof(Volume, sse_type), false, false},
+    {"Operator", "Operator", "operator", {.kind = Kind::structure, .structure = &kOperatorResponse}, offsetof(Volume, operator_), false, false},
+    {"VolumeInitializationRate", "VolumeInitializationRate", "volumeInitializationRate", {.kind = Kind::integer}, offsetof(Volume, volume_initialization_rate), false, false},
+    {"VolumeArn", "VolumeArn", "volumeArn", {.kind = Kind::string}, offsetof(Volume, volume_arn), false, false},
+    {"OwnerId", "OwnerId", "ownerId", {.kind = Kind::string}, offsetof(Volume, owner_id), false, false},
+    {"VolumeId", "VolumeId", "volumeId", {.kind = Kind::string}, offsetof(Volume, volume_id), false, false},
+    {"Size", "Size", "size", {.kind = Kind::integer}, offsetof(Volume, size), false, false},
+    {"SnapshotId", "SnapshotId", "snapshotId", {.kind = Kind::string}, offsetof(Volume, snapshot_id), false, false},
+    {"AvailabilityZone", "AvailabilityZone", "availabilityZone", {.kind = Kind::string}, offsetof(Volume, availability_zone), false, false},
+    {"State", "Status", "status", {.kind = Kind::string}, offsetof(Volume, state), false, false},
+    {"CreateTime", "CreateTime", "createTime", {.kind = Kind::timestamp}, offsetof(Volume, create_time), false, false},
+    {"Attachments", "AttachmentSet", "attachmentSet", {.kind = Kind::list, .list = &kVolumeAttachmentListList}, offsetof(Volume, attachments), false, false},
+    {"Encrypted", "Encrypted", "encrypted", {.kind = Kind::boolean}, offsetof(Volume, encrypted), false, false},
+    {"KmsKeyId", "KmsKeyId", "kmsKeyId", {.kind = Kind::string}, offsetof(Volume, kms_key_id), false, false},
+};
+constinit const StructInfo kVolume = struct_info<Volume, Roles{.root = true}>("Volume", kVolumeMembers);
+
+constexpr MemberInfo kVolumeAttachmentMembers[] = {
+    {"DeleteOnTermination", "DeleteOnTermination", "deleteOnTermination", {.kind = Kind::boolean}, offsetof(VolumeAttachment, delete_on_termination), false, false},
+    {"AssociatedResource", "AssociatedResource", "associatedResource", {.kind = Kind::string}, offsetof(VolumeAttachment, associated_resource), false, false},
+    {"InstanceOwningService", "InstanceOwningService", "instanceOwningService", {.kind = Kind::string}, offsetof(VolumeAttachment, instance_owning_service), false, false},
+    {"EbsCardIndex", "EbsCardIndex", "ebsCardIndex", {.kind = Kind::integer}, offsetof(VolumeAttachment, ebs_card_index), false, false},
+    {"VolumeId", "VolumeId", "volumeId", {.kind = Kind::string}, offsetof(VolumeAttachment, volume_id), false, false},
+    {"InstanceId", "InstanceId", "instanceId", {.kind = Kind::string}, offsetof(VolumeAttachment, instance_id), false, false},
+    {"Device", "Device", "device", {.kind = Kind::string}, offsetof(VolumeAttachment, device), false, false},
+    {"State", "Status", "status", {.kind = Kind::string}, offsetof(VolumeAttachment, state), false, false},
+    {"AttachTime", "AttachTime", "attachTime", {.kind = Kind::timestamp}, offsetof(VolumeAttachment, attach_time), false, false},
+};
+constinit const StructInfo kVolumeAttachment = struct_info<VolumeAttachment, Roles{.root = true}>("VolumeAttachment", kVolumeAttachmentMembers);
+
+constexpr MemberInfo kVolumeModificationMembers[] = {
+    {"VolumeId", "VolumeId", "volumeId", {.kind = Kind::string}, offsetof(VolumeModification, volume_id), false, false},
+    {"ModificationState", "ModificationState", "modificationState", {.kind = Kind::string}, offsetof(VolumeModification, modification_state), false, false},
+    {"StatusMessage", "StatusMessage", "statusMessage", {.kind = Kind::string}, offsetof(VolumeModification, status_message), false, false},
+    {"TargetSize", "TargetSize", "targetSize", {.kind = Kind::integer}, offsetof(VolumeModification, target_size), false, false},
+    {"TargetIops", "TargetIops", "targetIops", {.kind = Kind::integer}, offsetof(VolumeModification, target_iops), false, false},
+    {"TargetVolumeType", "TargetVolumeType", "targetVolumeType", {.kind = Kind::string}, offsetof(VolumeModification, target_volume_type), false, false},
+    {"TargetThroughput", "TargetThroughput", "targetThroughput", {.kind = Kind::integer}, offsetof(VolumeModification, target_throughput), false, false},
+    {"TargetMultiAttachEnabled", "TargetMultiAttachEnabled", "targetMultiAttachEnabled", {.kind = Kind::boolean}, offsetof(VolumeModification, target_multi_attach_enabled), false, false},
+    {"OriginalSize", "OriginalSize", "originalSize", {.kind = Kind::integer}, offsetof(VolumeModification, original_size), false, false},
+    {"OriginalIops", "OriginalIops", "originalIops", {.kind = Kind::integer}, offsetof(VolumeModification, original_iops), false, false},
+    {"OriginalVolumeType", "OriginalVolumeType", "originalVolumeType", {.kind = Kind::string}, offsetof(VolumeModification, original_volume_type), false, false},
+    {"OriginalThroughput", "OriginalThroughput", "originalThroughput", {.kind = Kind::integer}, offsetof(VolumeModification, original_throughput), false, false},
+    {"OriginalMultiAttachEnabled", "OriginalMultiAttachEnabled", "originalMultiAttachEnabled", {.kind = Kind::boolean}, offsetof(VolumeModification, original_multi_attach_enabled), false, false},
+    {"Progress", "Progress", "progress", {.kind = Kind::long_}, offsetof(VolumeModification, progress), false, false},
+    {"StartTime", "StartTime", "startTime", {.kind = Kind::timestamp}, offsetof(VolumeModification, start_time), false, false},
+    {"EndTime", "EndTime", "endTime", {.kind = Kind::timestamp}, offsetof(VolumeModification, end_time), false, false},
+    {"Operator", "Operator", "operator", {.kind = Kind::structure, .structure = &kOperatorResponse}, offsetof(VolumeModification, operator_), false, false},
+};
+constinit const StructInfo kVolumeModification = struct_info<VolumeModification, Roles{.member = true}>("VolumeModification", kVolumeModificationMembers);
+
+constexpr MemberInfo kVolumeStatusActionMembers[] = {
+    {"Code", "Code", "code", {.kind = Kind::string}, offsetof(VolumeStatusAction, code), false, false},
+    {"Description", "Description", "description", {.kind = Kind::string}, offsetof(VolumeStatusAction, description), false, false},
+    {"EventId", "EventId", "eventId", {.kind = Kind::string}, offsetof(VolumeStatusAction, event_id), false, false},
+    {"EventType", "EventType", "eventType", {.kind = Kind::string}, offsetof(VolumeStatusAction, event_type), false, false},
+};
+constinit const StructInfo kVolumeStatusAction = struct_info<VolumeStatusAction, Roles{}>("VolumeStatusAction", kVolumeStatusActionMembers);
+
+constexpr MemberInfo kVolumeStatusAttachmentStatusMembers[] = {
+    {"IoPerformance", "IoPerformance", "ioPerformance", {.kind = Kind::string}, offsetof(VolumeStatusAttachmentStatus, io_performance), false, false},
+    {"InstanceId", "InstanceId", "instanceId", {.kind = Kind::string}, offsetof(VolumeStatusAttachmentStatus, instance_id), false, false},
+};
+constinit const StructInfo kVolumeStatusAttachmentStatus = struct_info<VolumeStatusAttachmentStatus, Roles{}>("VolumeStatusAttachmentStatus", kVolumeStatusAttachmentStatusMembers);
+
+constexpr MemberInfo kVolumeStatusDetailsMembers[] = {
+    {"Name", "Name", "name", {.kind = Kind::string}, offsetof(VolumeStatusDetails, name), false, false},
+    {"Status", "Status", "status", {.kind = Kind::string}, offsetof(VolumeStatusDetails, status), false, false},
+};
+constinit const StructInfo kVolumeStatusDetails = struct_info<VolumeStatusDetails, Roles{}>("VolumeStatusDetails", kVolumeStatusDetailsMembers);
+
+constexpr MemberInfo kVolumeStatusEventMembers[] = {
+    {"Description", "Description", "description", {.kind = Kind::string}, offsetof(VolumeStatusEvent, description), false, false},
+    {"EventId", "EventId", "eventId", {.kind = Kind::string}, offsetof(VolumeStatusEvent, event_id), false, false},
+    {"EventType", "EventType", "eventType", {.kind = Kind::string}, offsetof(VolumeStatusEvent, event_type), false, false},
+    {"NotAfter", "NotAfter", "notAfter", {.kind = Kind::timestamp}, offsetof(VolumeStatusEvent, not_after), false, false},
+    {"NotBefore", "NotBefore", "notBefore", {.kind = Kind::timestamp}, offsetof(VolumeStatusEvent, not_before), false, false},
+    {"InstanceId", "InstanceId", "instanceId", {.kind = Kind::string}, offsetof(VolumeStatusEvent, instance_id), false, false},
+};
+constinit const StructInfo kVolumeStatusEvent = struct_info<VolumeStatusEvent, Roles{}>("VolumeStatusEvent", kVolumeStatusEventMembers);
 
 constexpr MemberInfo kVolumeStatusInfoMembers[] = {
     {"Details", "Details", "details", {.kind = Kind::list, .list = &kVolumeStatusDetailsListList}, offsetof(VolumeStatusInfo, details), false, false},

@@ -12,18 +12,20 @@
 #include "api/generated/ec2/describe_aggregate_id_format.h"
 #include "api/generated/ec2/describe_availability_zones.h"
 #include "api/generated/ec2/describe_dhcp_options.h"
+#include "api/generated/ec2/describe_fast_launch_images.h"
 #include "api/generated/ec2/describe_fast_snapshot_restores.h"
 #include "api/generated/ec2/describe_iam_instance_profile_associations.h"
 #include "api/generated/ec2/describe_id_format.h"
 #include "api/generated/ec2/describe_image_attribute.h"
 #include "api/generated/ec2/describe_image_references.h"
 #include "api/generated/ec2/describe_image_usage_report_entries.h"
-#include "api/generated/ec2/describe_image_usage_reports.h"
 #include "api/generated/ec2/tables.h"
 
 namespace kiln::api::ec2::tables {
 
 constinit const ListInfo kDeleteSnapshotResultSetList = list_info<DeleteSnapshotReturnCode>("item", {.kind = Kind::structure, .structure = &kDeleteSnapshotReturnCode});
+
+constinit const ListInfo kDescribeFastLaunchImagesSuccessSetList = list_info<DescribeFastLaunchImagesSuccessItem>("item", {.kind = Kind::structure, .structure = &kDescribeFastLaunchImagesSuccessItem});
 
 constinit const ListInfo kDescribeFastSnapshotRestoreSuccessSetList = list_info<DescribeFastSnapshotRestoreSuccessItem>("item", {.kind = Kind::structure, .structure = &kDescribeFastSnapshotRestoreSuccessItem});
 
@@ -128,6 +130,34 @@ constexpr MemberInfo kDescribeDhcpOptionsResultMembers[] = {
 };
 constinit const StructInfo kDescribeDhcpOptionsResult = struct_info<DescribeDhcpOptionsResult, Roles{.root = true}>("DescribeDhcpOptionsResult", kDescribeDhcpOptionsResultMembers);
 
+constexpr MemberInfo kDescribeFastLaunchImagesRequestMembers[] = {
+    {"ImageIds", "ImageId", "ImageId", {.kind = Kind::list, .list = &kFastLaunchImageIdListList}, offsetof(DescribeFastLaunchImagesRequest, image_ids), false, false},
+    {"Filters", "Filter", "Filter", {.kind = Kind::list, .list = &kFilterListList}, offsetof(DescribeFastLaunchImagesRequest, filters), false, false},
+    {"MaxResults", "MaxResults", "MaxResults", {.kind = Kind::integer}, offsetof(DescribeFastLaunchImagesRequest, max_results), false, false},
+    {"NextToken", "NextToken", "NextToken", {.kind = Kind::string}, offsetof(DescribeFastLaunchImagesRequest, next_token), false, false},
+    {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(DescribeFastLaunchImagesRequest, dry_run), false, false},
+};
+constinit const StructInfo kDescribeFastLaunchImagesRequest = struct_info<DescribeFastLaunchImagesRequest, Roles{.root = true}>("DescribeFastLaunchImagesRequest", kDescribeFastLaunchImagesRequestMembers);
+
+constexpr MemberInfo kDescribeFastLaunchImagesResultMembers[] = {
+    {"FastLaunchImages", "FastLaunchImageSet", "fastLaunchImageSet", {.kind = Kind::list, .list = &kDescribeFastLaunchImagesSuccessSetList}, offsetof(DescribeFastLaunchImagesResult, fast_launch_images), false, false},
+    {"NextToken", "NextToken", "nextToken", {.kind = Kind::string}, offsetof(DescribeFastLaunchImagesResult, next_token), false, false},
+};
+constinit const StructInfo kDescribeFastLaunchImagesResult = struct_info<DescribeFastLaunchImagesResult, Roles{.root = true}>("DescribeFastLaunchImagesResult", kDescribeFastLaunchImagesResultMembers);
+
+constexpr MemberInfo kDescribeFastLaunchImagesSuccessItemMembers[] = {
+    {"ImageId", "ImageId", "imageId", {.kind = Kind::string}, offsetof(DescribeFastLaunchImagesSuccessItem, image_id), false, false},
+    {"ResourceType", "ResourceType", "resourceType", {.kind = Kind::string}, offsetof(DescribeFastLaunchImagesSuccessItem, resource_type), false, false},
+    {"SnapshotConfiguration", "SnapshotConfiguration", "snapshotConfiguration", {.kind = Kind::structure, .structure = &kFastLaunchSnapshotConfigurationResponse}, offsetof(DescribeFastLaunchImagesSuccessItem, snapshot_configuration), false, false},
+    {"LaunchTemplate", "LaunchTemplate", "launchTemplate", {.kind = Kind::structure, .structure = &kFastLaunchLaunchTemplateSpecificationResponse}, offsetof(DescribeFastLaunchImagesSuccessItem, launch_template), false, false},
+    {"MaxParallelLaunches", "MaxParallelLaunches", "maxParallelLaunches", {.kind = Kind::integer}, offsetof(DescribeFastLaunchImagesSuccessItem, max_parallel_launches), false, false},
+    {"OwnerId", "OwnerId", "ownerId", {.kind = Kind::string}, offsetof(DescribeFastLaunchImagesSuccessItem, owner_id), false, false},
+    {"State", "State", "state", {.kind = Kind::string}, offsetof(DescribeFastLaunchImagesSuccessItem, state), false, false},
+    {"StateTransitionReason", "StateTransitionReason", "stateTransitionReason", {.kind = Kind::string}, offsetof(DescribeFastLaunchImagesSuccessItem, state_transition_reason), false, false},
+    {"StateTransitionTime", "StateTransitionTime", "stateTransitionTime", {.kind = Kind::timestamp}, offsetof(DescribeFastLaunchImagesSuccessItem, state_transition_time), false, false},
+};
+constinit const StructInfo kDescribeFastLaunchImagesSuccessItem = struct_info<DescribeFastLaunchImagesSuccessItem, Roles{}>("DescribeFastLaunchImagesSuccessItem", kDescribeFastLaunchImagesSuccessItemMembers);
+
 constexpr MemberInfo kDescribeFastSnapshotRestoreSuccessItemMembers[] = {
     {"SnapshotId", "SnapshotId", "snapshotId", {.kind = Kind::string}, offsetof(DescribeFastSnapshotRestoreSuccessItem, snapshot_id), false, false},
     {"AvailabilityZone", "AvailabilityZone", "availabilityZone", {.kind = Kind::string}, offsetof(DescribeFastSnapshotRestoreSuccessItem, availability_zone), false, false},
@@ -214,27 +244,5 @@ constexpr MemberInfo kDescribeImageUsageReportEntriesRequestMembers[] = {
     {"MaxResults", "MaxResults", "MaxResults", {.kind = Kind::integer}, offsetof(DescribeImageUsageReportEntriesRequest, max_results), false, false},
 };
 constinit const StructInfo kDescribeImageUsageReportEntriesRequest = struct_info<DescribeImageUsageReportEntriesRequest, Roles{.root = true}>("DescribeImageUsageReportEntriesRequest", kDescribeImageUsageReportEntriesRequestMembers);
-
-constexpr MemberInfo kDescribeImageUsageReportEntriesResultMembers[] = {
-    {"NextToken", "NextToken", "nextToken", {.kind = Kind::string}, offsetof(DescribeImageUsageReportEntriesResult, next_token), false, false},
-    {"ImageUsageReportEntries", "ImageUsageReportEntrySet", "imageUsageReportEntrySet", {.kind = Kind::list, .list = &kImageUsageReportEntryListList}, offsetof(DescribeImageUsageReportEntriesResult, image_usage_report_entries), false, false},
-};
-constinit const StructInfo kDescribeImageUsageReportEntriesResult = struct_info<DescribeImageUsageReportEntriesResult, Roles{.root = true}>("DescribeImageUsageReportEntriesResult", kDescribeImageUsageReportEntriesResultMembers);
-
-constexpr MemberInfo kDescribeImageUsageReportsRequestMembers[] = {
-    {"ImageIds", "ImageId", "ImageId", {.kind = Kind::list, .list = &kDescribeImageUsageReportsImageIdStringListList}, offsetof(DescribeImageUsageReportsRequest, image_ids), false, false},
-    {"ReportIds", "ReportId", "ReportId", {.kind = Kind::list, .list = &kImageUsageReportIdStringListList}, offsetof(DescribeImageUsageReportsRequest, report_ids), false, false},
-    {"NextToken", "NextToken", "NextToken", {.kind = Kind::string}, offsetof(DescribeImageUsageReportsRequest, next_token), false, false},
-    {"Filters", "Filter", "Filter", {.kind = Kind::list, .list = &kFilterListList}, offsetof(DescribeImageUsageReportsRequest, filters), false, false},
-    {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(DescribeImageUsageReportsRequest, dry_run), false, false},
-    {"MaxResults", "MaxResults", "MaxResults", {.kind = Kind::integer}, offsetof(DescribeImageUsageReportsRequest, max_results), false, false},
-};
-constinit const StructInfo kDescribeImageUsageReportsRequest = struct_info<DescribeImageUsageReportsRequest, Roles{.root = true}>("DescribeImageUsageReportsRequest", kDescribeImageUsageReportsRequestMembers);
-
-constexpr MemberInfo kDescribeImageUsageReportsResultMembers[] = {
-    {"NextToken", "NextToken", "nextToken", {.kind = Kind::string}, offsetof(DescribeImageUsageReportsResult, next_token), false, false},
-    {"ImageUsageReports", "ImageUsageReportSet", "imageUsageReportSet", {.kind = Kind::list, .list = &kImageUsageReportListList}, offsetof(DescribeImageUsageReportsResult, image_usage_reports), false, false},
-};
-constinit const StructInfo kDescribeImageUsageReportsResult = struct_info<DescribeImageUsageReportsResult, Roles{.root = true}>("DescribeImageUsageReportsResult", kDescribeImageUsageReportsResultMembers);
 
 }  // namespace kiln::api::ec2::tables

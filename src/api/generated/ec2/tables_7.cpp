@@ -4,8 +4,10 @@
 
 #include "api/generated/ec2/block_device_mapping.h"
 #include "api/generated/ec2/describe_dhcp_options.h"
-#include "api/generated/ec2/describe_instance_status.h"
 #include "api/generated/ec2/describe_instance_types.h"
+#include "api/generated/ec2/describe_vpcs.h"
+#include "api/generated/ec2/detach_volume.h"
+#include "api/generated/ec2/disable_fast_launch.h"
 #include "api/generated/ec2/disable_fast_snapshot_restores.h"
 #include "api/generated/ec2/disable_image.h"
 #include "api/generated/ec2/disable_image_block_public_access.h"
@@ -14,7 +16,6 @@
 #include "api/generated/ec2/disable_snapshot_block_public_access.h"
 #include "api/generated/ec2/disassociate_iam_instance_profile.h"
 #include "api/generated/ec2/instance_block_device_mapping.h"
-#include "api/generated/ec2/modify_instance_attribute.h"
 #include "api/generated/ec2/tables.h"
 
 namespace kiln::api::ec2::tables {
@@ -33,7 +34,29 @@ constinit const ListInfo kDiskInfoListList = list_info<DiskInfo>("item", {.kind 
 
 constinit const ListInfo kEbsCardInfoListList = list_info<EbsCardInfo>("item", {.kind = Kind::structure, .structure = &kEbsCardInfo});
 
-constinit const ListInfo kEbsStatusDetailsListList = list_info<EbsStatusDetails>("item", {.kind = Kind::structure, .structure = &kEbsStatusDetails});
+constexpr MemberInfo kDescribeVpcsRequestMembers[] = {
+    {"Filters", "Filter", "Filter", {.kind = Kind::list, .list = &kFilterListList}, offsetof(DescribeVpcsRequest, filters), false, false},
+    {"VpcIds", "VpcId", "VpcId", {.kind = Kind::list, .list = &kVpcIdStringListList}, offsetof(DescribeVpcsRequest, vpc_ids), false, false},
+    {"NextToken", "NextToken", "NextToken", {.kind = Kind::string}, offsetof(DescribeVpcsRequest, next_token), false, false},
+    {"MaxResults", "MaxResults", "MaxResults", {.kind = Kind::integer}, offsetof(DescribeVpcsRequest, max_results), false, false},
+    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(DescribeVpcsRequest, dry_run), false, false},
+};
+constinit const StructInfo kDescribeVpcsRequest = struct_info<DescribeVpcsRequest, Roles{.root = true}>("DescribeVpcsRequest", kDescribeVpcsRequestMembers);
+
+constexpr MemberInfo kDescribeVpcsResultMembers[] = {
+    {"NextToken", "NextToken", "nextToken", {.kind = Kind::string}, offsetof(DescribeVpcsResult, next_token), false, false},
+    {"Vpcs", "VpcSet", "vpcSet", {.kind = Kind::list, .list = &kVpcListList}, offsetof(DescribeVpcsResult, vpcs), false, false},
+};
+constinit const StructInfo kDescribeVpcsResult = struct_info<DescribeVpcsResult, Roles{.root = true}>("DescribeVpcsResult", kDescribeVpcsResultMembers);
+
+constexpr MemberInfo kDetachVolumeRequestMembers[] = {
+    {"Device", "Device", "Device", {.kind = Kind::string}, offsetof(DetachVolumeRequest, device), false, false},
+    {"Force", "Force", "Force", {.kind = Kind::boolean}, offsetof(DetachVolumeRequest, force), false, false},
+    {"InstanceId", "InstanceId", "InstanceId", {.kind = Kind::string}, offsetof(DetachVolumeRequest, instance_id), false, false},
+    {"VolumeId", "VolumeId", "VolumeId", {.kind = Kind::string}, offsetof(DetachVolumeRequest, volume_id), true, false},
+    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(DetachVolumeRequest, dry_run), false, false},
+};
+constinit const StructInfo kDetachVolumeRequest = struct_info<DetachVolumeRequest, Roles{.root = true}>("DetachVolumeRequest", kDetachVolumeRequestMembers);
 
 constexpr MemberInfo kDhcpConfigurationMembers[] = {
     {"Key", "Key", "key", {.kind = Kind::string}, offsetof(DhcpConfiguration, key), false, false},
@@ -48,6 +71,26 @@ constexpr MemberInfo kDhcpOptionsMembers[] = {
     {"DhcpConfigurations", "DhcpConfigurationSet", "dhcpConfigurationSet", {.kind = Kind::list, .list = &kDhcpConfigurationListList}, offsetof(DhcpOptions, dhcp_configurations), false, false},
 };
 constinit const StructInfo kDhcpOptions = struct_info<DhcpOptions, Roles{}>("DhcpOptions", kDhcpOptionsMembers);
+
+constexpr MemberInfo kDisableFastLaunchRequestMembers[] = {
+    {"ImageId", "ImageId", "ImageId", {.kind = Kind::string}, offsetof(DisableFastLaunchRequest, image_id), true, false},
+    {"Force", "Force", "Force", {.kind = Kind::boolean}, offsetof(DisableFastLaunchRequest, force), false, false},
+    {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(DisableFastLaunchRequest, dry_run), false, false},
+};
+constinit const StructInfo kDisableFastLaunchRequest = struct_info<DisableFastLaunchRequest, Roles{.root = true}>("DisableFastLaunchRequest", kDisableFastLaunchRequestMembers);
+
+constexpr MemberInfo kDisableFastLaunchResultMembers[] = {
+    {"ImageId", "ImageId", "imageId", {.kind = Kind::string}, offsetof(DisableFastLaunchResult, image_id), false, false},
+    {"ResourceType", "ResourceType", "resourceType", {.kind = Kind::string}, offsetof(DisableFastLaunchResult, resource_type), false, false},
+    {"SnapshotConfiguration", "SnapshotConfiguration", "snapshotConfiguration", {.kind = Kind::structure, .structure = &kFastLaunchSnapshotConfigurationResponse}, offsetof(DisableFastLaunchResult, snapshot_configuration), false, false},
+    {"LaunchTemplate", "LaunchTemplate", "launchTemplate", {.kind = Kind::structure, .structure = &kFastLaunchLaunchTemplateSpecificationResponse}, offsetof(DisableFastLaunchResult, launch_template), false, false},
+    {"MaxParallelLaunches", "MaxParallelLaunches", "maxParallelLaunches", {.kind = Kind::integer}, offsetof(DisableFastLaunchResult, max_parallel_launches), false, false},
+    {"OwnerId", "OwnerId", "ownerId", {.kind = Kind::string}, offsetof(DisableFastLaunchResult, owner_id), false, false},
+    {"State", "State", "state", {.kind = Kind::string}, offsetof(DisableFastLaunchResult, state), false, false},
+    {"StateTransitionReason", "StateTransitionReason", "stateTransitionReason", {.kind = Kind::string}, offsetof(DisableFastLaunchResult, state_transition_reason), false, false},
+    {"StateTransitionTime", "StateTransitionTime", "stateTransitionTime", {.kind = Kind::timestamp}, offsetof(DisableFastLaunchResult, state_transition_time), false, false},
+};
+constinit const StructInfo kDisableFastLaunchResult = struct_info<DisableFastLaunchResult, Roles{.root = true}>("DisableFastLaunchResult", kDisableFastLaunchResultMembers);
 
 constexpr MemberInfo kDisableFastSnapshotRestoreErrorItemMembers[] = {
     {"SnapshotId", "SnapshotId", "snapshotId", {.kind = Kind::string}, offsetof(DisableFastSnapshotRestoreErrorItem, snapshot_id), false, false},
@@ -219,39 +262,5 @@ constexpr MemberInfo kEbsInstanceBlockDeviceMembers[] = {
     {"EbsCardIndex", "EbsCardIndex", "ebsCardIndex", {.kind = Kind::integer}, offsetof(EbsInstanceBlockDevice, ebs_card_index), false, false},
 };
 constinit const StructInfo kEbsInstanceBlockDevice = struct_info<EbsInstanceBlockDevice, Roles{.member = true}>("EbsInstanceBlockDevice", kEbsInstanceBlockDeviceMembers);
-
-constexpr MemberInfo kEbsInstanceBlockDeviceSpecificationMembers[] = {
-    {"VolumeId", "VolumeId", "volumeId", {.kind = Kind::string}, offsetof(EbsInstanceBlockDeviceSpecification, volume_id), false, false},
-    {"DeleteOnTermination", "DeleteOnTermination", "deleteOnTermination", {.kind = Kind::boolean}, offsetof(EbsInstanceBlockDeviceSpecification, delete_on_termination), false, false},
-};
-constinit const StructInfo kEbsInstanceBlockDeviceSpecification = struct_info<EbsInstanceBlockDeviceSpecification, Roles{.member = true}>("EbsInstanceBlockDeviceSpecification", kEbsInstanceBlockDeviceSpecificationMembers);
-
-constexpr MemberInfo kEbsOptimizedInfoMembers[] = {
-    {"BaselineBandwidthInMbps", "BaselineBandwidthInMbps", "baselineBandwidthInMbps", {.kind = Kind::integer}, offsetof(EbsOptimizedInfo, baseline_bandwidth_in_mbps), false, false},
-    {"BaselineThroughputInMBps", "BaselineThroughputInMBps", "baselineThroughputInMBps", {.kind = Kind::double_}, offsetof(EbsOptimizedInfo, baseline_throughput_in_m_bps), false, false},
-    {"BaselineIops", "BaselineIops", "baselineIops", {.kind = Kind::integer}, offsetof(EbsOptimizedInfo, baseline_iops), false, false},
-    {"MaximumBandwidthInMbps", "MaximumBandwidthInMbps", "maximumBandwidthInMbps", {.kind = Kind::integer}, offsetof(EbsOptimizedInfo, maximum_bandwidth_in_mbps), false, false},
-    {"MaximumThroughputInMBps", "MaximumThroughputInMBps", "maximumThroughputInMBps", {.kind = Kind::double_}, offsetof(EbsOptimizedInfo, maximum_throughput_in_m_bps), false, false},
-    {"MaximumIops", "MaximumIops", "maximumIops", {.kind = Kind::integer}, offsetof(EbsOptimizedInfo, maximum_iops), false, false},
-};
-constinit const StructInfo kEbsOptimizedInfo = struct_info<EbsOptimizedInfo, Roles{.member = true}>("EbsOptimizedInfo", kEbsOptimizedInfoMembers);
-
-constexpr MemberInfo kEbsStatusDetailsMembers[] = {
-    {"ImpairedSince", "ImpairedSince", "impairedSince", {.kind = Kind::timestamp}, offsetof(EbsStatusDetails, impaired_since), false, false},
-    {"Name", "Name", "name", {.kind = Kind::string}, offsetof(EbsStatusDetails, name), false, false},
-    {"Status", "Status", "status", {.kind = Kind::string}, offsetof(EbsStatusDetails, status), false, false},
-};
-constinit const StructInfo kEbsStatusDetails = struct_info<EbsStatusDetails, Roles{}>("EbsStatusDetails", kEbsStatusDetailsMembers);
-
-constexpr MemberInfo kEbsStatusSummaryMembers[] = {
-    {"Details", "Details", "details", {.kind = Kind::list, .list = &kEbsStatusDetailsListList}, offsetof(EbsStatusSummary, details), false, false},
-    {"Status", "Status", "status", {.kind = Kind::string}, offsetof(EbsStatusSummary, status), false, false},
-};
-constinit const StructInfo kEbsStatusSummary = struct_info<EbsStatusSummary, Roles{.member = true}>("EbsStatusSummary", kEbsStatusSummaryMembers);
-
-constexpr MemberInfo kEfaInfoMembers[] = {
-    {"MaximumEfaInterfaces", "MaximumEfaInterfaces", "maximumEfaInterfaces", {.kind = Kind::integer}, offsetof(EfaInfo, maximum_efa_interfaces), false, false},
-};
-constinit const StructInfo kEfaInfo = struct_info<EfaInfo, Roles{.member = true}>("EfaInfo", kEfaInfoMembers);
 
 }  // namespace kiln::api::ec2::tables

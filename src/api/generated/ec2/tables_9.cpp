@@ -3,6 +3,14 @@
 #include <cstddef>
 
 #include "api/generated/ec2/describe_instance_types.h"
+#include "api/generated/ec2/enable_fast_launch.h"
+#include "api/generated/ec2/enable_snapshot_block_public_access.h"
+#include "api/generated/ec2/enable_volume_io.h"
+#include "api/generated/ec2/enclave_options.h"
+#include "api/generated/ec2/enclave_options_request.h"
+#include "api/generated/ec2/fast_launch_launch_template_specification_response.h"
+#include "api/generated/ec2/fast_launch_snapshot_configuration_response.h"
+#include "api/generated/ec2/filter.h"
 #include "api/generated/ec2/get_console_output.h"
 #include "api/generated/ec2/get_console_screenshot.h"
 #include "api/generated/ec2/get_image_ancestry.h"
@@ -12,21 +20,78 @@
 #include "api/generated/ec2/get_instance_uefi_data.h"
 #include "api/generated/ec2/get_launch_template_data.h"
 #include "api/generated/ec2/get_password_data.h"
-#include "api/generated/ec2/get_snapshot_block_public_access_state.h"
-#include "api/generated/ec2/group_identifier.h"
-#include "api/generated/ec2/iam_instance_profile.h"
-#include "api/generated/ec2/iam_instance_profile_association.h"
-#include "api/generated/ec2/reservation.h"
-#include "api/generated/ec2/run_instances.h"
 #include "api/generated/ec2/tables.h"
 
 namespace kiln::api::ec2::tables {
 
-constinit const ListInfo kGpuDeviceInfoListList = list_info<GpuDeviceInfo>("item", {.kind = Kind::structure, .structure = &kGpuDeviceInfo});
+constinit const ListInfo kFilterListList = list_info<Filter>("Filter", {.kind = Kind::structure, .structure = &kFilter});
 
-constinit const ListInfo kGroupIdentifierListList = list_info<GroupIdentifier>("item", {.kind = Kind::structure, .structure = &kGroupIdentifier});
+constinit const ListInfo kFpgaDeviceInfoListList = list_info<FpgaDeviceInfo>("item", {.kind = Kind::structure, .structure = &kFpgaDeviceInfo});
 
-constinit const ListInfo kIamInstanceProfileAssociationSetList = list_info<IamInstanceProfileAssociation>("item", {.kind = Kind::structure, .structure = &kIamInstanceProfileAssociation});
+constexpr MemberInfo kEnableSnapshotBlockPublicAccessRequestMembers[] = {
+    {"State", "State", "State", {.kind = Kind::string, .values = &kSnapshotBlockPublicAccessStateEnum}, offsetof(EnableSnapshotBlockPublicAccessRequest, state), true, false},
+    {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(EnableSnapshotBlockPublicAccessRequest, dry_run), false, false},
+};
+constinit const StructInfo kEnableSnapshotBlockPublicAccessRequest = struct_info<EnableSnapshotBlockPublicAccessRequest, Roles{.root = true}>("EnableSnapshotBlockPublicAccessRequest", kEnableSnapshotBlockPublicAccessRequestMembers);
+
+constexpr MemberInfo kEnableSnapshotBlockPublicAccessResultMembers[] = {
+    {"State", "State", "state", {.kind = Kind::string, .values = &kSnapshotBlockPublicAccessStateEnum}, offsetof(EnableSnapshotBlockPublicAccessResult, state), false, false},
+};
+constinit const StructInfo kEnableSnapshotBlockPublicAccessResult = struct_info<EnableSnapshotBlockPublicAccessResult, Roles{.root = true}>("EnableSnapshotBlockPublicAccessResult", kEnableSnapshotBlockPublicAccessResultMembers);
+
+constexpr MemberInfo kEnableVolumeIORequestMembers[] = {
+    {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(EnableVolumeIORequest, dry_run), false, false},
+    {"VolumeId", "VolumeId", "volumeId", {.kind = Kind::string}, offsetof(EnableVolumeIORequest, volume_id), true, false},
+};
+constinit const StructInfo kEnableVolumeIORequest = struct_info<EnableVolumeIORequest, Roles{.root = true}>("EnableVolumeIORequest", kEnableVolumeIORequestMembers);
+
+constexpr MemberInfo kEnclaveOptionsMembers[] = {
+    {"Enabled", "Enabled", "enabled", {.kind = Kind::boolean}, offsetof(EnclaveOptions, enabled), false, false},
+};
+constinit const StructInfo kEnclaveOptions = struct_info<EnclaveOptions, Roles{.member = true}>("EnclaveOptions", kEnclaveOptionsMembers);
+
+constexpr MemberInfo kEnclaveOptionsRequestMembers[] = {
+    {"Enabled", "Enabled", "Enabled", {.kind = Kind::boolean}, offsetof(EnclaveOptionsRequest, enabled), false, false},
+};
+constinit const StructInfo kEnclaveOptionsRequest = struct_info<EnclaveOptionsRequest, Roles{.member = true}>("EnclaveOptionsRequest", kEnclaveOptionsRequestMembers);
+
+constexpr MemberInfo kFastLaunchLaunchTemplateSpecificationRequestMembers[] = {
+    {"LaunchTemplateId", "LaunchTemplateId", "LaunchTemplateId", {.kind = Kind::string}, offsetof(FastLaunchLaunchTemplateSpecificationRequest, launch_template_id), false, false},
+    {"LaunchTemplateName", "LaunchTemplateName", "LaunchTemplateName", {.kind = Kind::string}, offsetof(FastLaunchLaunchTemplateSpecificationRequest, launch_template_name), false, false},
+    {"Version", "Version", "Version", {.kind = Kind::string}, offsetof(FastLaunchLaunchTemplateSpecificationRequest, version), true, false},
+};
+constinit const StructInfo kFastLaunchLaunchTemplateSpecificationRequest = struct_info<FastLaunchLaunchTemplateSpecificationRequest, Roles{.member = true}>("FastLaunchLaunchTemplateSpecificationRequest", kFastLaunchLaunchTemplateSpecificationRequestMembers);
+
+constexpr MemberInfo kFastLaunchLaunchTemplateSpecificationResponseMembers[] = {
+    {"LaunchTemplateId", "LaunchTemplateId", "launchTemplateId", {.kind = Kind::string}, offsetof(FastLaunchLaunchTemplateSpecificationResponse, launch_template_id), false, false},
+    {"LaunchTemplateName", "LaunchTemplateName", "launchTemplateName", {.kind = Kind::string}, offsetof(FastLaunchLaunchTemplateSpecificationResponse, launch_template_name), false, false},
+    {"Version", "Version", "version", {.kind = Kind::string}, offsetof(FastLaunchLaunchTemplateSpecificationResponse, version), false, false},
+};
+constinit const StructInfo kFastLaunchLaunchTemplateSpecificationResponse = struct_info<FastLaunchLaunchTemplateSpecificationResponse, Roles{.member = true}>("FastLaunchLaunchTemplateSpecificationResponse", kFastLaunchLaunchTemplateSpecificationResponseMembers);
+
+constexpr MemberInfo kFastLaunchSnapshotConfigurationRequestMembers[] = {
+    {"TargetResourceCount", "TargetResourceCount", "TargetResourceCount", {.kind = Kind::integer}, offsetof(FastLaunchSnapshotConfigurationRequest, target_resource_count), false, false},
+};
+constinit const StructInfo kFastLaunchSnapshotConfigurationRequest = struct_info<FastLaunchSnapshotConfigurationRequest, Roles{.member = true}>("FastLaunchSnapshotConfigurationRequest", kFastLaunchSnapshotConfigurationRequestMembers);
+
+constexpr MemberInfo kFastLaunchSnapshotConfigurationResponseMembers[] = {
+    {"TargetResourceCount", "TargetResourceCount", "targetResourceCount", {.kind = Kind::integer}, offsetof(FastLaunchSnapshotConfigurationResponse, target_resource_count), false, false},
+};
+constinit const StructInfo kFastLaunchSnapshotConfigurationResponse = struct_info<FastLaunchSnapshotConfigurationResponse, Roles{.member = true}>("FastLaunchSnapshotConfigurationResponse", kFastLaunchSnapshotConfigurationResponseMembers);
+
+constexpr MemberInfo kFilterMembers[] = {
+    {"Name", "Name", "Name", {.kind = Kind::string}, offsetof(Filter, name), false, false},
+    {"Values", "Value", "Value", {.kind = Kind::list, .list = &kValueStringListList}, offsetof(Filter, values), false, false},
+};
+constinit const StructInfo kFilter = struct_info<Filter, Roles{}>("Filter", kFilterMembers);
+
+constexpr MemberInfo kFpgaDeviceInfoMembers[] = {
+    {"Name", "Name", "name", {.kind = Kind::string}, offsetof(FpgaDeviceInfo, name), false, false},
+    {"Manufacturer", "Manufacturer", "manufacturer", {.kind = Kind::string}, offsetof(FpgaDeviceInfo, manufacturer), false, false},
+    {"Count", "Count", "count", {.kind = Kind::integer}, offsetof(FpgaDeviceInfo, count), false, false},
+    {"MemoryInfo", "MemoryInfo", "memoryInfo", {.kind = Kind::structure, .structure = &kFpgaDeviceMemoryInfo}, offsetof(FpgaDeviceInfo, memory_info), false, false},
+};
+constinit const StructInfo kFpgaDeviceInfo = struct_info<FpgaDeviceInfo, Roles{}>("FpgaDeviceInfo", kFpgaDeviceInfoMembers);
 
 constexpr MemberInfo kFpgaDeviceMemoryInfoMembers[] = {
     {"SizeInMiB", "SizeInMiB", "sizeInMiB", {.kind = Kind::integer}, offsetof(FpgaDeviceMemoryInfo, size_in_mi_b), false, false},
@@ -143,76 +208,5 @@ constexpr MemberInfo kGetPasswordDataRequestMembers[] = {
     {"DryRun", "DryRun", "dryRun", {.kind = Kind::boolean}, offsetof(GetPasswordDataRequest, dry_run), false, false},
 };
 constinit const StructInfo kGetPasswordDataRequest = struct_info<GetPasswordDataRequest, Roles{.root = true}>("GetPasswordDataRequest", kGetPasswordDataRequestMembers);
-
-constexpr MemberInfo kGetPasswordDataResultMembers[] = {
-    {"InstanceId", "InstanceId", "instanceId", {.kind = Kind::string}, offsetof(GetPasswordDataResult, instance_id), false, false},
-    {"Timestamp", "Timestamp", "timestamp", {.kind = Kind::timestamp}, offsetof(GetPasswordDataResult, timestamp), false, false},
-    {"PasswordData", "PasswordData", "passwordData", {.kind = Kind::string}, offsetof(GetPasswordDataResult, password_data), false, true},
-};
-constinit const StructInfo kGetPasswordDataResult = struct_info<GetPasswordDataResult, Roles{.root = true}>("GetPasswordDataResult", kGetPasswordDataResultMembers);
-
-constexpr MemberInfo kGetSnapshotBlockPublicAccessStateRequestMembers[] = {
-    {"DryRun", "DryRun", "DryRun", {.kind = Kind::boolean}, offsetof(GetSnapshotBlockPublicAccessStateRequest, dry_run), false, false},
-};
-constinit const StructInfo kGetSnapshotBlockPublicAccessStateRequest = struct_info<GetSnapshotBlockPublicAccessStateRequest, Roles{.root = true}>("GetSnapshotBlockPublicAccessStateRequest", kGetSnapshotBlockPublicAccessStateRequestMembers);
-
-constexpr MemberInfo kGetSnapshotBlockPublicAccessStateResultMembers[] = {
-    {"State", "State", "state", {.kind = Kind::string, .values = &kSnapshotBlockPublicAccessStateEnum}, offsetof(GetSnapshotBlockPublicAccessStateResult, state), false, false},
-    {"ManagedBy", "ManagedBy", "managedBy", {.kind = Kind::string}, offsetof(GetSnapshotBlockPublicAccessStateResult, managed_by), false, false},
-};
-constinit const StructInfo kGetSnapshotBlockPublicAccessStateResult = struct_info<GetSnapshotBlockPublicAccessStateResult, Roles{.root = true}>("GetSnapshotBlockPublicAccessStateResult", kGetSnapshotBlockPublicAccessStateResultMembers);
-
-constexpr MemberInfo kGpuDeviceInfoMembers[] = {
-    {"Name", "Name", "name", {.kind = Kind::string}, offsetof(GpuDeviceInfo, name), false, false},
-    {"Manufacturer", "Manufacturer", "manufacturer", {.kind = Kind::string}, offsetof(GpuDeviceInfo, manufacturer), false, false},
-    {"Count", "Count", "count", {.kind = Kind::integer}, offsetof(GpuDeviceInfo, count), false, false},
-    {"LogicalGpuCount", "LogicalGpuCount", "logicalGpuCount", {.kind = Kind::integer}, offsetof(GpuDeviceInfo, logical_gpu_count), false, false},
-    {"GpuPartitionSize", "GpuPartitionSize", "gpuPartitionSize", {.kind = Kind::double_}, offsetof(GpuDeviceInfo, gpu_partition_size), false, false},
-    {"Workloads", "WorkloadSet", "workloadSet", {.kind = Kind::list, .list = &kWorkloadsListList}, offsetof(GpuDeviceInfo, workloads), false, false},
-    {"MemoryInfo", "MemoryInfo", "memoryInfo", {.kind = Kind::structure, .structure = &kGpuDeviceMemoryInfo}, offsetof(GpuDeviceInfo, memory_info), false, false},
-};
-constinit const StructInfo kGpuDeviceInfo = struct_info<GpuDeviceInfo, Roles{}>("GpuDeviceInfo", kGpuDeviceInfoMembers);
-
-constexpr MemberInfo kGpuDeviceMemoryInfoMembers[] = {
-    {"SizeInMiB", "SizeInMiB", "sizeInMiB", {.kind = Kind::integer}, offsetof(GpuDeviceMemoryInfo, size_in_mi_b), false, false},
-};
-constinit const StructInfo kGpuDeviceMemoryInfo = struct_info<GpuDeviceMemoryInfo, Roles{.member = true}>("GpuDeviceMemoryInfo", kGpuDeviceMemoryInfoMembers);
-
-constexpr MemberInfo kGpuInfoMembers[] = {
-    {"Gpus", "Gpus", "gpus", {.kind = Kind::list, .list = &kGpuDeviceInfoListList}, offsetof(GpuInfo, gpus), false, false},
-    {"TotalGpuMemoryInMiB", "TotalGpuMemoryInMiB", "totalGpuMemoryInMiB", {.kind = Kind::integer}, offsetof(GpuInfo, total_gpu_memory_in_mi_b), false, false},
-};
-constinit const StructInfo kGpuInfo = struct_info<GpuInfo, Roles{.member = true}>("GpuInfo", kGpuInfoMembers);
-
-constexpr MemberInfo kGroupIdentifierMembers[] = {
-    {"GroupId", "GroupId", "groupId", {.kind = Kind::string}, offsetof(GroupIdentifier, group_id), false, false},
-    {"GroupName", "GroupName", "groupName", {.kind = Kind::string}, offsetof(GroupIdentifier, group_name), false, false},
-};
-constinit const StructInfo kGroupIdentifier = struct_info<GroupIdentifier, Roles{}>("GroupIdentifier", kGroupIdentifierMembers);
-
-constexpr MemberInfo kHibernationOptionsMembers[] = {
-    {"Configured", "Configured", "configured", {.kind = Kind::boolean}, offsetof(HibernationOptions, configured), false, false},
-};
-constinit const StructInfo kHibernationOptions = struct_info<HibernationOptions, Roles{.member = true}>("HibernationOptions", kHibernationOptionsMembers);
-
-constexpr MemberInfo kHibernationOptionsRequestMembers[] = {
-    {"Configured", "Configured", "Configured", {.kind = Kind::boolean}, offsetof(HibernationOptionsRequest, configured), false, false},
-};
-constinit const StructInfo kHibernationOptionsRequest = struct_info<HibernationOptionsRequest, Roles{.member = true}>("HibernationOptionsRequest", kHibernationOptionsRequestMembers);
-
-constexpr MemberInfo kIamInstanceProfileMembers[] = {
-    {"Arn", "Arn", "arn", {.kind = Kind::string}, offsetof(IamInstanceProfile, arn), false, false},
-    {"Id", "Id", "id", {.kind = Kind::string}, offsetof(IamInstanceProfile, id), false, false},
-};
-constinit const StructInfo kIamInstanceProfile = struct_info<IamInstanceProfile, Roles{.member = true}>("IamInstanceProfile", kIamInstanceProfileMembers);
-
-constexpr MemberInfo kIamInstanceProfileAssociationMembers[] = {
-    {"AssociationId", "AssociationId", "associationId", {.kind = Kind::string}, offsetof(IamInstanceProfileAssociation, association_id), false, false},
-    {"InstanceId", "InstanceId", "instanceId", {.kind = Kind::string}, offsetof(IamInstanceProfileAssociation, instance_id), false, false},
-    {"IamInstanceProfile", "IamInstanceProfile", "iamInstanceProfile", {.kind = Kind::structure, .structure = &kIamInstanceProfile}, offsetof(IamInstanceProfileAssociation, iam_instance_profile), false, false},
-    {"State", "State", "state", {.kind = Kind::string}, offsetof(IamInstanceProfileAssociation, state), false, false},
-    {"Timestamp", "Timestamp", "timestamp", {.kind = Kind::timestamp}, offsetof(IamInstanceProfileAssociation, timestamp), false, false},
-};
-constinit const StructInfo kIamInstanceProfileAssociation = struct_info<IamInstanceProfileAssociation, Roles{.member = true}>("IamInstanceProfileAssociation", kIamInstanceProfileAssociationMembers);
 
 }  // namespace kiln::api::ec2::tables
