@@ -215,6 +215,7 @@ void add_interface_filters(InstanceGetters& getters) {
     const auto fact = [&](const std::string& name, auto value_of) {
         add_fact<InstanceView>(getters, name, instance_of, value_of);
     };
+    fact("private-dns-name", [](const Instance& i) { return private_dns_name(i); });
     fact("network-interface.deny-all-igw-traffic", [](const Instance&) { return boolean(false); });
     fact("network-interface.ipv6-native", [](const Instance&) { return boolean(false); });
     for (const char* name : {"subnet-id", "vpc-id"}) {

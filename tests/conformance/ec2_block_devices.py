@@ -238,10 +238,10 @@ def test_BDM_14_instances_list_ebs_devices_only(service):
     ephemeral = {"DeviceName": "/dev/sdb", "VirtualName": "ephemeral0"}
     (instance,) = launched(service, ephemeral, data("/dev/sdf", VolumeSize=1))
     seen = service.ec2.describe_instances(InstanceIds=[instance["InstanceId"]])["Reservations"][0]["Instances"][0]
-    assert [entry["DeviceName"] for entry in seen["BlockDeviceMappings"]] == ["/dev/sdf", ROOT], seen
+    assert [entry["DeviceName"] for entry in seen["BlockDeviceMappings"]] == [ROOT, "/dev/sdf"], seen  # INS-4: the root first
     assert all(set(entry) == {"DeviceName", "Ebs"} for entry in seen["BlockDeviceMappings"]), seen
     listed = query(service, "DescribeInstanceAttribute", {"InstanceId": instance["InstanceId"], "Attribute": "blockDeviceMapping"})
-    assert listed.texts("blockDeviceMapping/item/deviceName") == ["/dev/sdf", ROOT], listed.body
+    assert listed.texts("blockDeviceMapping/item/deviceName") == [ROOT, "/dev/sdf"], listed.body
     end(service, instance)
 
 

@@ -32,11 +32,8 @@ Result<control::CreateImageInput> to_input(const CreateImageRequest& request) {
     TRY(check_no_outposts(request));
     control::CreateImageInput input;
     TRY_ASSIGN(input.instance_id, model::parse_instance_id(*request.instance_id));
-    if (given(request.boot_mode_override)) {  // CI-18
-        if (*request.boot_mode_override != model::to_string(model::BootMode::uefi)) {
-            return bad_enum(*request.boot_mode_override, "BootModeOverride");
-        }
-        input.boot_mode = model::BootMode::uefi;
+    if (given(request.boot_mode_override)) {
+        input.boot_mode = model::BootMode::uefi;  // CI-18: the only value there is
     }
     input.snapshot_location = request.snapshot_location.value_or("");  // REG-5
     input.name = *request.name;
