@@ -30,6 +30,7 @@ Entry entry_of(const model::Volume& volume, const model::VolumeAttachment& attac
     ebs.volume_type = volume.type;
     ebs.iops = volume.iops;
     ebs.throughput_mibps = volume.throughput_mibps;
+    add_default_performance(ebs);  // VOL-20, of a volume that is older than the rule too
     ebs.encrypted = volume.encrypted;
     ebs.delete_on_termination = attachment.delete_on_termination;
     entry.volume = volume;

@@ -186,6 +186,7 @@ Result<BlockDeviceMappings> Images::resolve_mappings(catalog::Transaction& tx, c
             }
             ebs.volume_type = ebs.volume_type.value_or(model::VolumeType::gp2);  // BDM-7
             TRY(check_volume_limits(*ebs.volume_type, *ebs.volume_size_gib, ebs));
+            add_default_performance(ebs);  // VOL-20
             const bool root = mapping.device_name == input.root_device_name;
             ebs.delete_on_termination = ebs.delete_on_termination.value_or(root);  // RI-8
         }

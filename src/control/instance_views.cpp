@@ -218,6 +218,9 @@ Result<std::vector<InstanceView>> load_views(catalog::Transaction& tx, const Top
     catalog::VolumeQuery attached;
     for (model::Instance& instance : instances) {
         ids.push_back(instance.id.str());
+        if (has_interface(instance)) {
+            ids.push_back(instance.network_interface_id.str());
+        }
         attached.attached_to.push_back(instance.id);
         place[instance.id] = views.size();
         InstanceView& view = views.emplace_back();
@@ -236,6 +239,10 @@ Result<std::vector<InstanceView>> load_views(catalog::Transaction& tx, const Top
         }
     }
     TRY_ASSIGN(const auto tags, tx.tags().of(caller.account, ids));
+    const auto tags_of = [&](const std::string& id) {
+        const auto found = tags.find(id);
+        return found != tags.end() ? found->second : std::vector<model::Tag>();
+    };
     for (InstanceView& view : views) {
         const auto place_of = [&](const model::Volume& volume) {
             const std::string& device = model::attachment_to(volume, view.instance.id).device;
@@ -245,8 +252,9 @@ Result<std::vector<InstanceView>> load_views(catalog::Transaction& tx, const Top
                   [&](const model::Volume& a, const model::Volume& b) {
                       return place_of(a) < place_of(b);
                   });
-        if (const auto found = tags.find(view.instance.id.str()); found != tags.end()) {
-            view.tags = found->second;
+        view.tags = tags_of(view.instance.id.str());
+        if (has_interface(view.instance)) {
+            view.interface_tags = tags_of(view.instance.network_interface_id.str());
         }
     }
     TRY(load_group_names(tx, views));

@@ -21,6 +21,7 @@ struct InstanceView {
     model::Instance instance;
     std::vector<model::Volume> volumes;  // attached: the root, then by device
     std::vector<model::Tag> tags;
+    std::vector<model::Tag> interface_tags;                     // of its network interface
     std::map<model::SecurityGroupId, std::string> group_names;  // of its security groups
     std::string zone_id;  // empty: its zone has left the topology
 };

@@ -11,7 +11,8 @@
 namespace kiln::control {
 namespace {
 
-constexpr PageLimits kLimits{5, 1000};  // PAG-2
+constexpr PageLimits kLimits{5, 1000};         // PAG-2
+constexpr std::size_t kMostTerminated = 1000;  // TRM-1
 
 catalog::Cursor cursor_of(const model::Instance& instance) {
     return {instance.created, instance.id.str()};
@@ -161,6 +162,10 @@ Result<std::vector<StateChange>> Instances::terminate(const Caller& caller,
                                                       const TerminateInput& input) {
     if (input.ids.empty()) {
         return errors::missing_parameter("InstanceId");
+    }
+    if (input.ids.size() > kMostTerminated) {
+        return errors::invalid_parameter_value(
+            fmt::format("At most {} instances may be terminated by one request.", kMostTerminated));
     }
     const EndMode mode = input.skip_os_shutdown ? EndMode::at_once
                          : input.force          ? EndMode::forced

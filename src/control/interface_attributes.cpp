@@ -11,8 +11,6 @@
 namespace kiln::control {
 namespace {
 
-constexpr std::size_t kMaxDescription = 255;
-
 Status check_one(const InterfaceChange& change) {
     const int count = int{change.description.has_value()} +
                       int{change.source_dest_check.has_value()} + int{!change.groups.empty()} +
@@ -46,10 +44,7 @@ Result<model::Instance> find_owner(catalog::Transaction& tx, const Caller& calle
 Status InterfaceAttributes::apply(catalog::Transaction& tx, const Caller& caller,
                                   const InterfaceChange& change, model::Instance& instance) {
     if (change.description) {
-        if (change.description->size() > kMaxDescription) {
-            return errors::invalid_parameter_value(
-                "The description of an interface is limited to 255 bytes.");
-        }
+        TRY(check_interface_description(*change.description));
         instance.interface_description = *change.description;
     }
     if (change.attachment_id &&

@@ -12,6 +12,7 @@
 #include "control/security_groups.h"
 #include "control/zones.h"
 #include "model/cidr.h"
+#include "util/strings.h"
 
 namespace kiln::control {
 namespace {
@@ -138,6 +139,15 @@ Result<std::vector<model::SecurityGroupId>> find_groups(
     return found;
 }
 
+Status check_interface_description(std::string_view description) {
+    constexpr std::size_t kMost = 255;
+    if (character_count(description) > kMost) {
+        return errors::invalid_parameter_value(
+            fmt::format("The description of an interface is limited to {} characters.", kMost));
+    }
+    return ok();
+}
+
 Status check_network(const LaunchNetworkInput& input, std::int64_t max_count) {
     if (!input.private_ip.empty() && max_count > 1) {
         return errors::invalid_parameter_combination(
@@ -147,7 +157,7 @@ Status check_network(const LaunchNetworkInput& input, std::int64_t max_count) {
         return errors::invalid_parameter_combination(
             "The parameter groupName cannot be used with the parameter subnet");
     }
-    return ok();
+    return check_interface_description(input.description);
 }
 
 Result<LaunchNetwork> plan_network(catalog::Transaction& tx, const Parts& parts,
@@ -156,6 +166,7 @@ Result<LaunchNetwork> plan_network(catalog::Transaction& tx, const Parts& parts,
                                    std::size_t max_count) {
     LaunchNetwork plan;
     TRY_ASSIGN(plan.subnet, choose_subnet(tx, parts, caller, input.subnet, zone));
+    plan.description = input.description;
     plan.no_public_ip = !input.public_ip.value_or(plan.subnet.map_public_ip);
     TRY_ASSIGN(plan.groups,
                find_groups(tx, parts, caller, plan.subnet.vpc_id, input.groups, input.group_names));
@@ -191,6 +202,7 @@ void join_network(model::Instance& instance, const LaunchNetwork& network, std::
     instance.subnet_id = network.subnet.id;
     instance.security_groups = network.groups;
     instance.no_public_ip = network.no_public_ip;
+    instance.interface_description = network.description;
     instance.private_ip = network.addresses[index];
     instance.network_interface_id = model::make_id<model::NetworkInterfaceId>(rng);
     instance.mac = random_mac(rng);

@@ -5,6 +5,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "catalog/store.h"
@@ -22,6 +23,7 @@ struct LaunchNetworkInput {
     std::vector<std::string> group_names;        // in the default VPC
     std::string private_ip;                      // empty: any
     std::optional<bool> public_ip;               // nothing: as the subnet says
+    std::string description;                     // of the interface
 };
 
 struct LaunchNetwork {
@@ -29,12 +31,16 @@ struct LaunchNetwork {
     std::vector<model::SecurityGroupId> groups;
     std::vector<std::string> addresses;  // free ones, one per instance
     bool no_public_ip = false;
+    std::string description;
 };
 
 // SG-10: the groups of an interface in `vpc`, each once, in the order given: by id, then by name.
 Result<std::vector<model::SecurityGroupId>> find_groups(
     catalog::Transaction& tx, const Parts& parts, const Caller& caller, const model::VpcId& vpc,
     const std::vector<model::SecurityGroupId>& ids, const std::vector<std::string>& names);
+
+// NET-6: at most 255 characters.
+Status check_interface_description(std::string_view description);
 
 // What can be said without the catalog.
 Status check_network(const LaunchNetworkInput& input, std::int64_t max_count);

@@ -221,6 +221,17 @@ void add_interface_filters(InstanceGetters& getters) {
     for (const char* name : {"subnet-id", "vpc-id"}) {
         getters[name] = getters.at(std::string("network-interface.") + name);
     }
+    const auto tags = [&](const char* name, std::string model::Tag::*part) {
+        getters[name] = [part](const InstanceView& view) {
+            Values values;
+            for (const model::Tag& tag : view.interface_tags) {
+                values.push_back(tag.*part);
+            }
+            return values;
+        };
+    };
+    tags("network-interface.tag-key", &model::Tag::key);
+    tags("network-interface.tag-value", &model::Tag::value);
     getters["dns-name"] = [](const InstanceView&) { return Values{}; };
 }
 

@@ -153,11 +153,12 @@ Result<Page<InterfaceView>> Networks::describe_interfaces(const Caller& caller,
         TRY_ASSIGN(auto owners, load_views(tx, parts_.topology, caller, std::move(instances)));
         std::vector<InterfaceView> views;
         for (InstanceView& owner : owners) {
-            views.push_back({std::move(owner), {}});
+            InterfaceView& view = views.emplace_back();
+            view.tags = std::move(owner.interface_tags);
+            view.owner = std::move(owner);
         }
         TRY(keep_chosen(views, input.ids, id_of, "InvalidNetworkInterfaceID.NotFound",
                         "networkInterface"));
-        TRY(load_tags(tx, caller, views, id_of));
         keep_matching(views, interface_filters(), input.filters, start, cursor_of);
         return cut_page(caller, input.page, start, std::move(views), cursor_of);
     });

@@ -22,8 +22,10 @@ constexpr std::int64_t kMostMinutes = 48 * 60;
 
 Status check_source_region(const Topology& topology, const std::string& region) {
     if (topology.find_enabled(region) == nullptr) {
-        return errors::invalid_parameter_value(fmt::format(
-            "Invalid source region '{}'. DescribeRegions lists the regions there are.", region));
+        return Error::api(
+            Code::invalid_argument, "InvalidRegion",
+            fmt::format("Invalid source region '{}'. DescribeRegions lists the regions there are.",
+                        region));
     }
     return ok();
 }

@@ -173,7 +173,7 @@ def test_CP_6_mistakes_are_told_and_change_nothing(kiln):
     expect("InvalidAMIID.NotFound", ec2.copy_image, **(request | {"SourceImageId": UNKNOWN}))
     expect("InvalidAMIID.NotFound", ec2.copy_image, **(request | {"SourceRegion": THERE}))
     expect("InvalidAMIID.Malformed", ec2.copy_image, **(request | {"SourceImageId": "ami-x"}))
-    assert "moon-1" in expect("InvalidParameterValue", ec2.copy_image, **(request | {"SourceRegion": "moon-1"}))
+    assert "moon-1" in expect("InvalidRegion", ec2.copy_image, **(request | {"SourceRegion": "moon-1"}))
     expect("InvalidAMIName.Malformed", ec2.copy_image, **(request | {"Name": "what?"}))
     expect("InvalidParameterValue", ec2.copy_image, Description="x" * 256, **request)
     expect("UnsupportedOperation", ec2.copy_image, Encrypted=True, **request)

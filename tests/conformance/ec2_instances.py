@@ -295,6 +295,19 @@ def test_TRM_1_protection_holds_for_the_whole_zone(service):
     end(ec2, [beside])
 
 
+def test_TRM_1_a_request_names_up_to_a_thousand_instances(service):
+    ec2 = service.client("ec2")
+    made = launch(ec2, service.image)["Instances"][0]["InstanceId"]
+    wait_for(ec2, [made], "running")
+    unknown = [f"i-{number:017x}" for number in range(1, 1001)]
+    message = expect("InvalidParameterValue", ec2.terminate_instances, InstanceIds=[made, *unknown])
+    assert "1000" in message, message
+    expect("InvalidParameterValue", ec2.terminate_instances, InstanceIds=[made, *unknown], DryRun=True)
+    expect("InvalidInstanceID.NotFound", ec2.terminate_instances, InstanceIds=unknown)
+    wait_for(ec2, [made], "running")
+    end(ec2, [made])
+
+
 def test_VOL_7_a_volume_without_delete_on_termination_outlives_its_instance_and_the_root_goes(service):
     ec2 = service.client("ec2")
     before = layers(service)

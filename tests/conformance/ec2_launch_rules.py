@@ -309,7 +309,11 @@ def test_INS_6_every_filter_finds_an_instance_by_what_it_has(service):
     ec2 = service.client("ec2")
     key = ec2.create_key_pair(KeyName="filters")["KeyName"]
     made = launch(
-        service, KeyName=key, ClientToken="filters", TagSpecifications=[{"ResourceType": "instance", "Tags": [{"Key": "role", "Value": "blue"}]}],
+        service, KeyName=key, ClientToken="filters",
+        TagSpecifications=[
+            {"ResourceType": "instance", "Tags": [{"Key": "role", "Value": "blue"}]},
+            {"ResourceType": "network-interface", "Tags": [{"Key": "side", "Value": "front"}]},
+        ],
         BlockDeviceMappings=[{"DeviceName": "/dev/sdf", "Ebs": {"VolumeSize": 1, "DeleteOnTermination": True}}],
     )["InstanceId"]  # fmt: skip
     wait_for(service, made, "running")
@@ -326,6 +330,7 @@ def test_INS_6_every_filter_finds_an_instance_by_what_it_has(service):
         "network-interface.network-interface-id": interface["NetworkInterfaceId"], "network-interface.mac-address": interface["MacAddress"],
         "network-interface.addresses.private-ip-address": seen["PrivateIpAddress"],
         "network-interface.attachment.attachment-id": interface["Attachment"]["AttachmentId"],
+        "network-interface.tag-key": "side", "network-interface.tag-value": "front",
     }  # fmt: skip
     common = {
         "architecture": "x86_64", "availability-zone": "us-east-1a", "image-id": service.image, "instance-type": "t2.nano",
@@ -356,6 +361,9 @@ def test_INS_6_every_filter_finds_an_instance_by_what_it_has(service):
         "network-interface.association.allocation-id", "network-interface.ipv6-addresses.ipv6-address", "operator.principal",
     ):  # fmt: skip
         assert ec2.describe_instances(Filters=[{"Name": name, "Values": ["*"]}])["Reservations"] == [], name
+    for name in ("network-interface.tag-key", "network-interface.tag-value"):  # the instance's tags are not those of its interface
+        for tag in ("role", "blue"):
+            assert ec2.describe_instances(Filters=[{"Name": name, "Values": [tag]}])["Reservations"] == [], (name, tag)
     ec2.modify_instance_metadata_options(InstanceId=made, HttpTokens="required")
     required = [{"Name": "metadata-options.http-tokens", "Values": ["required"]}, {"Name": "instance-id", "Values": [made, other]}]
     assert [i["InstanceId"] for r in ec2.describe_instances(Filters=required)["Reservations"] for i in r["Instances"]] == [made]

@@ -310,11 +310,15 @@ def test_LT_6_network_interfaces_and_what_may_not_go_together(service):
     ec2 = service.client("ec2")
     subnet = ec2.describe_subnets(Filters=filtered("availability-zone", "us-east-1a"))["Subnets"][0]["SubnetId"]
     group = ec2.create_security_group(GroupName="interface", Description="d")["GroupId"]
-    interface = {"DeviceIndex": 0, "SubnetId": subnet, "Groups": [group], "AssociatePublicIpAddress": False}
+    interface = {"DeviceIndex": 0, "SubnetId": subnet, "Groups": [group], "AssociatePublicIpAddress": False, "Description": "of the template"}
     template = create(ec2, "interface", {"ImageId": service.image, "NetworkInterfaces": [interface]})["LaunchTemplateId"]
     assert version(ec2, template)["LaunchTemplateData"]["NetworkInterfaces"] == [interface]
     made = instance(ec2, launch(ec2, template))
     assert made["SubnetId"] == subnet and [g["GroupId"] for g in made["SecurityGroups"]] == [group]
+    assert made["NetworkInterfaces"][0]["Description"] == "of the template"
+    # A list of the request takes the place of the template's whole list.
+    other = instance(ec2, launch(ec2, template, NetworkInterfaces=[{"DeviceIndex": 0, "Description": "of the request"}]))
+    assert other["NetworkInterfaces"][0]["Description"] == "of the request" and [g["GroupName"] for g in other["SecurityGroups"]] == ["default"]
 
     def refused(code, **more):
         return expect(code, ec2.run_instances, **({"LaunchTemplate": by(template), "MinCount": 1, "MaxCount": 1} | more))

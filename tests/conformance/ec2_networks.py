@@ -270,9 +270,28 @@ def test_SG_10_NET_6_groups_at_launch(service):
         ({"DeviceIndex": 0, "NetworkInterfaceId": front["NetworkInterfaceId"]}, {}, "UnsupportedOperation"),
         ({"DeviceIndex": 0, "Ipv6AddressCount": 1}, {}, "UnsupportedOperation"),
         ({"DeviceIndex": 0, "DeleteOnTermination": False}, {}, "UnsupportedOperation"),
+        ({"DeviceIndex": 0, "Description": "x" * 256}, {}, "InvalidParameterValue"),
     ):
         expect(code, run, **base, NetworkInterfaces=[interface], **more)
     end(ec2, [i["InstanceId"] for i in (one, two, three)])
+
+
+def test_NET_6_an_interface_has_the_description_of_its_launch(service):
+    ec2 = service.client("ec2")
+    longest = "é" * 255  # characters, not bytes
+    made = launch(service, count=2, NetworkInterfaces=[{"DeviceIndex": 0, "Description": longest}])
+    ids = [i["InstanceId"] for i in made]
+    assert [i["NetworkInterfaces"][0]["Description"] for i in made] == [longest] * 2, "every instance of the launch"
+    filters = [{"Name": "attachment.instance-id", "Values": ids}]
+    assert [i["Description"] for i in ec2.describe_network_interfaces(Filters=filters)["NetworkInterfaces"]] == [longest] * 2
+    data = ec2.get_launch_template_data(InstanceId=ids[0])["LaunchTemplateData"]
+    assert data["NetworkInterfaces"][0]["Description"] == longest
+    interface = made[0]["NetworkInterfaces"][0]["NetworkInterfaceId"]
+    ec2.modify_network_interface_attribute(NetworkInterfaceId=interface, Description={"Value": "ü" * 255})
+    expect("InvalidParameterValue", ec2.modify_network_interface_attribute, NetworkInterfaceId=interface, Description={"Value": "ü" * 256})
+    assert instance_of(ec2, ids[0])["NetworkInterfaces"][0]["Description"] == "ü" * 255
+    assert instance_of(ec2, ids[1])["NetworkInterfaces"][0]["Description"] == longest, "the other's is its own"
+    end(ec2, ids)
     expect("InvalidNetworkInterfaceID.NotFound", ec2.describe_network_interfaces, NetworkInterfaceIds=[front["NetworkInterfaceId"]])
 
 

@@ -214,7 +214,7 @@ def test_SNP_15_bad_copies_are_refused(kiln):
 
     refused("InvalidSnapshot.NotFound", SourceSnapshotId=UNKNOWN)
     refused("InvalidSnapshot.NotFound", SourceRegion=THERE)
-    refused("InvalidParameterValue", SourceRegion="nowhere-1")
+    refused("InvalidRegion", SourceRegion="nowhere-1")
     refused("UnsupportedOperation", Encrypted=True)
     refused("InvalidParameterCombination", KmsKeyId="alias/a")
     refused("InvalidParameterValue", Description="x" * 256)

@@ -101,6 +101,52 @@ def test_VOL_20_an_image_takes_the_performance_of_the_volume(service):
     assert "Iops" not in ebs["/dev/xvda"], ebs
 
 
+def test_VOL_20_the_mapping_of_a_registered_image_tells_the_performance_of_gp3(service):
+    ec2 = service.client("ec2")
+
+    def figures(of):
+        return of.get("Iops"), of.get("Throughput")
+
+    def device(name, **ebs):
+        return {"DeviceName": name, "Ebs": ebs}
+
+    image = ec2.register_image(
+        Name="performance", Architecture="x86_64", VirtualizationType="hvm", RootDeviceName="/dev/xvda",
+        BlockDeviceMappings=[
+            device("/dev/xvda", SnapshotId=service.snapshot, VolumeType="gp3"),
+            device("/dev/sdf", VolumeSize=8, VolumeType="gp3", Iops=3500, DeleteOnTermination=True),
+            device("/dev/sdg", VolumeSize=8, VolumeType="gp3", Throughput=200, DeleteOnTermination=True),
+            device("/dev/sdh", VolumeSize=8, DeleteOnTermination=True),
+        ],
+    )["ImageId"]  # fmt: skip
+    expected = {"/dev/xvda": (3000, 125), "/dev/sdf": (3500, 125), "/dev/sdg": (3000, 200), "/dev/sdh": (None, None)}
+    (seen,) = ec2.describe_images(ImageIds=[image])["Images"]
+    assert {m["DeviceName"]: figures(m["Ebs"]) for m in seen["BlockDeviceMappings"]} == expected, seen
+
+    def launched(*devices):
+        made = ec2.run_instances(ImageId=image, InstanceType="t2.nano", MinCount=1, MaxCount=1, BlockDeviceMappings=list(devices))
+        instance = made["Instances"][0]["InstanceId"]
+        wait_until(lambda: instance_state(ec2, instance) == "running", 30, "it runs")
+        volumes = ec2.describe_volumes(Filters=[{"Name": "attachment.instance-id", "Values": [instance]}])["Volumes"]
+        ec2.terminate_instances(InstanceIds=[instance])
+        ec2.get_waiter("instance_terminated").wait(InstanceIds=[instance], WaiterConfig={"Delay": 1, "MaxAttempts": 60})
+        return {v["Attachments"][0]["Device"]: (v["VolumeType"], *figures(v)) for v in volumes}
+
+    as_registered = {name: ("gp3", *of) for name, of in expected.items() if of[0]} | {"/dev/sdh": ("gp2", 100, None)}
+    assert launched() == as_registered
+    # BDM-9: another type takes none of them; what is said of the same one goes over them.
+    assert launched(
+        device("/dev/xvda", VolumeType="gp2"), device("/dev/sdf", VolumeType="standard"), device("/dev/sdg", VolumeType="io1", Iops=100),
+        device("/dev/sdh", VolumeType="gp3"),
+    ) == {
+        "/dev/xvda": ("gp2", 100, None), "/dev/sdf": ("standard", None, None), "/dev/sdg": ("io1", 100, None), "/dev/sdh": ("gp3", 3000, 125),
+    }  # fmt: skip
+    assert launched(device("/dev/xvda", Throughput=300), device("/dev/sdf", VolumeType="gp3", Iops=4000)) == as_registered | {
+        "/dev/xvda": ("gp3", 3000, 300), "/dev/sdf": ("gp3", 4000, 125),
+    }  # fmt: skip
+    ec2.deregister_image(ImageId=image)
+
+
 def test_VOL_10_no_volume_is_managed_by_another_service(service):
     ec2 = service.client("ec2")
     volume = ec2.create_volume(AvailabilityZone=ZONE, Size=1)["VolumeId"]

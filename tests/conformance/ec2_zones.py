@@ -131,7 +131,7 @@ def test_REG_3_regions_say_whether_they_are_opted_in_to(kiln):
     assert expect("InvalidParameterValue", kiln.ec2.describe_regions, RegionNames=["mars-1"]) == "Invalid region names: 'mars-1'"
     # Nothing is done there, nor copied from there.
     expect("AuthFailure", kiln.client("ec2", DARK).describe_images)
-    expect("InvalidParameterValue", kiln.ec2.copy_image, Name="copied", SourceImageId=kiln.image, SourceRegion=DARK)
+    expect("InvalidRegion", kiln.ec2.copy_image, Name="copied", SourceImageId=kiln.image, SourceRegion=DARK)
     assert kiln.client("ec2", OLD).describe_images(Owners=["self"])["Images"] == []
 
 

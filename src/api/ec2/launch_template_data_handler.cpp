@@ -45,6 +45,9 @@ LaunchTemplateInstanceNetworkInterfaceSpecification interface_of(const model::In
         interface.groups.push_back(id.str());
     }
     interface.associate_public_ip_address = !instance.no_public_ip;
+    if (!instance.interface_description.empty()) {
+        interface.description = instance.interface_description;
+    }
     return interface;
 }
 

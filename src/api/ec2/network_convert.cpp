@@ -76,9 +76,6 @@ const char* unbuilt_part(const InstanceNetworkInterfaceSpecification& spec) {
     if (!spec.delete_on_termination.value_or(true)) {
         return "NetworkInterface.DeleteOnTermination=false";
     }
-    if (given(spec.description)) {
-        return "NetworkInterface.Description";
-    }
     if (spec.secondary_private_ip_address_count.value_or(0) != 0) {
         return "NetworkInterface.SecondaryPrivateIpAddressCount";
     }
@@ -157,6 +154,7 @@ Status take_interface(const RunInstancesRequest& request, control::LaunchNetwork
     }
     TRY(take_subnet_and_groups(spec.subnet_id, spec.groups, out));
     TRY_ASSIGN(out.private_ip, address_of(spec));
+    out.description = spec.description.value_or("");
     if (spec.associate_public_ip_address.has_value()) {
         out.public_ip = *spec.associate_public_ip_address;
     }
