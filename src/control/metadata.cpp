@@ -45,8 +45,10 @@ Result<std::unique_ptr<Metadata>> Metadata::create(catalog::Store& store, io::Cl
                                                    io::Rng& rng, const Topology& topology,
                                                    Sessions& sessions, InterfaceLookup interfaces) {
     TRY_ASSIGN(MetadataTokens tokens, MetadataTokens::create(store, clock, rng));
-    return std::unique_ptr<Metadata>(
-        new Metadata(store, clock, std::move(tokens), topology, sessions, std::move(interfaces)));
+    TRY_ASSIGN(MetadataSignatures signatures, MetadataSignatures::create(store, clock));
+    return std::unique_ptr<Metadata>(new Metadata(store, clock, std::move(tokens),
+                                                  std::move(signatures), topology, sessions,
+                                                  std::move(interfaces)));
 }
 
 Result<model::Instance> Metadata::instance(const model::InstanceId& id) {
@@ -80,7 +82,9 @@ Result<MetadataFacts> Metadata::facts(const model::Instance& instance) {
 Result<std::optional<MetadataTree::Found>> Metadata::find(const model::Instance& instance,
                                                           std::span<const std::string> path) {
     TRY_ASSIGN(const MetadataFacts known, facts(instance));
-    return build_metadata_tree(known).find(path);
+    MetadataTree tree = build_metadata_tree(known);
+    signatures_.put(tree, instance);
+    return tree.find(path);
 }
 
 }  // namespace kiln::control

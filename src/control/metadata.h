@@ -11,6 +11,7 @@
 
 #include "catalog/store.h"
 #include "control/metadata_facts.h"
+#include "control/metadata_signatures.h"
 #include "control/metadata_tokens.h"
 #include "control/topology.h"
 
@@ -21,6 +22,7 @@ class Metadata {
     // What the network knows of an instance's interface. Thread-safe; may be empty.
     using InterfaceLookup = std::function<InterfaceFacts(const model::Instance&)>;
 
+    // Makes the store's secrets if it has none yet.
     static Result<std::unique_ptr<Metadata>> create(catalog::Store& store, io::Clock& clock,
                                                     io::Rng& rng, const Topology& topology,
                                                     Sessions& sessions, InterfaceLookup interfaces);
@@ -30,16 +32,19 @@ class Metadata {
     Result<std::optional<MetadataTree::Found>> find(const model::Instance& instance,
                                                     std::span<const std::string> path);
     MetadataTokens& tokens() { return tokens_; }
+    const MetadataSignatures& signatures() const { return signatures_; }
 
     // The lookup over the catalog's own groups, subnets and VPCs.
     static InterfaceLookup catalog_interfaces(catalog::Store& store);
 
   private:
     Metadata(catalog::Store& store, io::Clock& clock, MetadataTokens tokens,
-             const Topology& topology, Sessions& sessions, InterfaceLookup interfaces)
+             MetadataSignatures signatures, const Topology& topology, Sessions& sessions,
+             InterfaceLookup interfaces)
         : store_(store),
           clock_(clock),
           tokens_(std::move(tokens)),
+          signatures_(std::move(signatures)),
           topology_(topology),
           sessions_(sessions),
           interfaces_(std::move(interfaces)) {}
@@ -48,6 +53,7 @@ class Metadata {
     catalog::Store& store_;
     io::Clock& clock_;
     MetadataTokens tokens_;
+    const MetadataSignatures signatures_;
     const Topology& topology_;
     Sessions& sessions_;
     const InterfaceLookup interfaces_;

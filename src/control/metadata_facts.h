@@ -33,7 +33,8 @@ struct MetadataFacts {
     std::optional<IdentityFacts> identity{};
 };
 
-// Of one version: "meta-data/...", "dynamic/...", "user-data".
+// Of one version: "meta-data/...", "dynamic/...", "user-data"; all but the signatures, for which
+// the store's key is needed (metadata_signatures.h).
 MetadataTree build_metadata_tree(const MetadataFacts& facts);
 
 // IMDS-1: the first name of every path. All of them show the same tree.

@@ -16,7 +16,7 @@ constexpr std::size_t kMaxDepth = 16;
 MetadataTree::Node& MetadataTree::at(std::string_view path) {
     Node* node = &root_;
     for (const std::string_view name : split(path, '/')) {
-        INVARIANT(!name.empty() && node->value.empty());
+        INVARIANT(!name.empty() && node->value.empty() && !node->make);
         node = &node->children[std::string(name)];
     }
     return *node;
@@ -24,8 +24,13 @@ MetadataTree::Node& MetadataTree::at(std::string_view path) {
 
 void MetadataTree::put(std::string_view path, std::string value) {
     Node& node = at(path);
-    INVARIANT(node.children.empty() && node.value.empty());
+    INVARIANT(node.children.empty() && node.value.empty() && !node.make);
     node.value = std::move(value);
+}
+
+void MetadataTree::put_made(std::string_view path, std::function<std::string()> make) {
+    put(path, "");
+    at(path).make = std::move(make);
 }
 
 void MetadataTree::put_unless_empty(std::string_view path, const std::string& value) {
@@ -50,7 +55,7 @@ std::optional<MetadataTree::Found> MetadataTree::find(std::span<const std::strin
     if (node == &root_ || !node->children.empty()) {
         return Found{listing(*node, node == &root_), false};
     }
-    return Found{node->value, true};
+    return Found{node->make ? node->make() : node->value, true};
 }
 
 // EC2 ends no line of the topmost listing with a slash.

@@ -6,6 +6,7 @@
 // One owner thread while it is built, then immutable.
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <span>
@@ -28,6 +29,8 @@ class MetadataTree {
     void put(std::string_view path, std::string value);
     // Without a value nothing is put: what does not apply to an instance is absent (IMDS-6).
     void put_unless_empty(std::string_view path, const std::string& value);
+    // A value that is made each time it is read: one that costs more than the rest of the tree.
+    void put_made(std::string_view path, std::function<std::string()> make);
     // The line by which the listing of its parent shows a directory, instead of "name/" (IMDS-7).
     void show_as(std::string_view path, std::string line);
 
@@ -38,6 +41,7 @@ class MetadataTree {
     struct Node {
         std::map<std::string, Node, std::less<>> children;  // none: a leaf
         std::string value;
+        std::function<std::string()> make;  // instead of a value
         std::string line;
     };
     Node& at(std::string_view path);

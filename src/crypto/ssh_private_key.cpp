@@ -19,29 +19,14 @@ namespace kiln::crypto {
 
 namespace {
 
+using detail::Bio;
+using detail::content;
 using detail::Pkey;
+using detail::secure_memory;
 using detail::SshWriter;
 
 constexpr unsigned kRsaBits = 2048;  // what EC2 makes
 constexpr std::size_t kEd25519Bytes = 32;
-
-struct BioDeleter {
-    void operator()(BIO* bio) const { BIO_free(bio); }
-};
-using Bio = std::unique_ptr<BIO, BioDeleter>;
-
-ByteView content(BIO& bio) {
-    char* data = nullptr;
-    const long size = BIO_get_mem_data(&bio, &data);
-    INVARIANT(size > 0);
-    return as_bytes(std::string_view(data, static_cast<std::size_t>(size)));
-}
-
-Bio secure_memory() {
-    Bio bio(BIO_new(BIO_s_secmem()));
-    INVARIANT_MSG(bio != nullptr, "out of memory for a key");
-    return bio;
-}
 
 Bytes ed25519_seed(const EVP_PKEY& key) {
     Bytes seed(kEd25519Bytes);
@@ -108,6 +93,27 @@ std::size_t line_count(std::string_view text) {
 }
 
 }  // namespace
+
+namespace detail {
+
+void BioDeleter::operator()(bio_st* bio) const {
+    BIO_free(bio);
+}
+
+Bio secure_memory() {
+    Bio bio(BIO_new(BIO_s_secmem()));
+    INVARIANT_MSG(bio != nullptr, "out of memory for a key");
+    return bio;
+}
+
+ByteView content(bio_st& bio) {
+    char* data = nullptr;
+    const long size = BIO_get_mem_data(&bio, &data);
+    INVARIANT(size > 0);
+    return as_bytes(std::string_view(data, static_cast<std::size_t>(size)));
+}
+
+}  // namespace detail
 
 struct SshPrivateKey::State {
     SshKeyType type;

@@ -7,9 +7,12 @@
 //   DIR/objects/        the bytes of images and snapshots, in packs
 //   DIR/instances/<id>/ runtime record and serial log of each instance
 //   DIR/credentials, DIR/config   the first account, in the form of AWS clients (profile `kiln`),
-//   mode 0600 DIR/endpoint        the URL the service listens on, while it runs RUNTIME unix
-//   sockets: a short path (107 bytes is all a socket's name may have), the same at every start,
-//                       because guests' sockets live there across restarts of the daemon (D22)
+//                       mode 0600
+//   DIR/endpoint        the URL the service listens on, while it runs
+//   DIR/identity-certificate.pem  by which instance identity documents are verified (IMDS-10)
+//   RUNTIME             unix sockets: a short path (107 bytes is all a socket's name may have), the
+//                       same at every start, because guests' sockets live there across restarts of
+//                       the daemon (D22)
 // Thread model: pure functions over the file system.
 #pragma once
 
@@ -19,6 +22,8 @@
 #include "util/result.h"
 
 namespace kiln::daemon {
+
+inline constexpr char kIdentityCertificate[] = "identity-certificate.pem";
 
 // A socket's name may have 107 bytes; the longest below the runtime directory is "/i-<17
 // digits>/monitor2.sock".

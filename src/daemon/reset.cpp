@@ -138,7 +138,7 @@ Result<std::size_t> remove_contents(const std::string& directory) {
                             [](const std::string& name) { return name.starts_with("i-"); }));
     TRY_ASSIGN(const std::size_t backups,
                empty_folder(directory + "/backup", [](const auto&) { return true; }));
-    for (const char* name : {"credentials", "config", "endpoint"}) {
+    for (const char* name : {"credentials", "config", "endpoint", kIdentityCertificate}) {
         TRY(remove_file(directory + "/" + name));
     }
     return layers + objects + instances + backups;

@@ -281,6 +281,9 @@ Status Server::introduce() {
         first_start_ = true;
         TRY(write_client_files(data_, *first, url_, topology_.regions().front().name));
     }
+    // Made anew from the catalog, which is what a backup holds.
+    TRY(write_file_atomic(data_ + "/" + kIdentityCertificate, metadata_->signatures().certificate(),
+                          0644));
     return write_file_atomic(data_ + "/endpoint", url_ + "\n", 0600);
 }
 

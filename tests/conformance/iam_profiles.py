@@ -3,10 +3,8 @@
 """Roles, their policies and instance profiles with boto3 and aws, and what the keys of a role may do."""
 
 import datetime
-import http.client
 import json
 import os
-import socket
 import sys
 import urllib.error
 import urllib.request
@@ -15,6 +13,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(
 import kiln_test  # noqa: E402
 from botocore import auth, awsrequest, credentials  # noqa: E402
 from kiln_test import AwsError, wait_until  # noqa: E402
+from kiln_test.metadata import read_metadata  # noqa: E402
 from kiln_test.policies import TRUST, name, policy, with_keys  # noqa: E402
 from kiln_test.refusals import expect, openly  # noqa: E402
 
@@ -41,23 +40,8 @@ def make_profile(iam, *actions):
     return role
 
 
-class UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path):
-        super().__init__("169.254.169.254", timeout=10)
-        self.path = path
-
-    def connect(self):
-        self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.connect(self.path)
-
-
 def metadata(kiln, instance, path):
-    """What the instance's metadata service answers, asked as its network process would."""
-    connection = UnixConnection(os.path.join(kiln.home, "run", instance, "metadata.sock"))
-    connection.request("GET", "/latest/meta-data/" + path)
-    answer = connection.getresponse()
-    text = answer.read().decode()
-    return text if answer.status == 200 else None
+    return read_metadata(kiln, instance, "meta-data/" + path)
 
 
 def launch(kiln, profile):

@@ -17,7 +17,7 @@ CHECKED = {
     "layers": "id state created doc",
     "packs": "number id kind digest domain state epoch bytes created trashed",
 }
-SECRET_FACTS = ("authorization_message_secret", "block_token_secret", "metadata_token_secret", "session_secret")
+SECRET_FACTS = ("authorization_message_secret", "block_token_secret", "identity_document_key", "metadata_token_secret", "session_secret")
 
 
 class Catalog:

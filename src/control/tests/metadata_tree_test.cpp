@@ -77,6 +77,20 @@ TEST_CASE("IMDS-5: a directory lists its children, one per line, directories wit
     CHECK_FALSE(find(tree, "B/leaf").has_value());
 }
 
+TEST_CASE("a value that is made is made when it is read, and is listed like any other") {
+    MetadataTree tree;
+    int made = 0;
+    tree.put("a/given", "1");
+    tree.put_made("a/made", [&made] { return std::to_string(++made); });
+    CHECK(text(tree, "a/") == "given\nmade");
+    CHECK(text(tree, "a/given") == "1");
+    CHECK(made == 0);
+    CHECK(text(tree, "a/made/") == "1");
+    CHECK(find(tree, "a/made")->leaf);
+    CHECK(made == 2);
+    CHECK_FALSE(find(tree, "a/made/below").has_value());
+}
+
 TEST_CASE("a path is taken apart without its escapes, and refused when broken or endless") {
     CHECK(*split_metadata_path("/latest/meta%2Ddata/") ==
           std::vector<std::string>{"latest", "meta-data"});

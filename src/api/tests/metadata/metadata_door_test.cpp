@@ -121,7 +121,12 @@ TEST_CASE("IMDS-5 IMDS-9: directories, leaves, user data and what is missing") {
     CHECK(leaf.header("Server") == "EC2ws");
     CHECK(service.get("/latest").body == "dynamic\nmeta-data\nuser-data");
     CHECK(service.get("/latest/meta-data").body == service.get("/latest/meta-data/").body);
-    CHECK(service.get("/latest/dynamic/instance-identity").body == "document");
+    CHECK(service.get("/latest/dynamic/instance-identity").body ==
+          "document\npkcs7\nrsa2048\nsignature");
+    const Reply signature = service.get("/latest/dynamic/instance-identity/signature");
+    CHECK(signature.status == 200);
+    CHECK(signature.header("Content-Type") == "text/plain");
+    CHECK(signature.body.size() == 344 + 4);  // 256 bytes in Base64, in five lines
     const Reply data = service.get("/latest/user-data");
     CHECK(data.body == std::string("#!/bin/sh\n\0\xff", 12));
     CHECK(data.header("Content-Type") == "application/octet-stream");
