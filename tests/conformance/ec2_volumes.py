@@ -75,7 +75,9 @@ def test_VOL_20_a_volume_shows_the_performance_its_type_gives_it(service):
     copied, changed = (ec2.create_volume(AvailabilityZone=ZONE, Size=1)["VolumeId"] for _ in range(2))
     answer = query(service, "CopyVolumes", {"SourceVolumeId": copied, "VolumeType": "gp3"})
     assert answer.texts("volumeSet/item/iops") == ["3000"] and answer.texts("volumeSet/item/throughput") == ["125"], answer.body
-    ec2.delete_volume(VolumeId=answer.texts("volumeSet/item/volumeId")[0])
+    (copy,) = answer.texts("volumeSet/item/volumeId")
+    wait_until(lambda: one(ec2, copy)["State"] == "available", 30, "the copy is available")
+    ec2.delete_volume(VolumeId=copy)
     # Of a modification, too; the filters are by what is shown.
     ec2.modify_volume(VolumeId=changed, Size=40)
     (change,) = ec2.describe_volumes_modifications(VolumeIds=[changed])["VolumesModifications"]
