@@ -274,6 +274,7 @@ def test_SG_10_NET_6_groups_at_launch(service):
     ):
         expect(code, run, **base, NetworkInterfaces=[interface], **more)
     end(ec2, [i["InstanceId"] for i in (one, two, three)])
+    expect("InvalidNetworkInterfaceID.NotFound", ec2.describe_network_interfaces, NetworkInterfaceIds=[front["NetworkInterfaceId"]])
 
 
 def test_NET_6_an_interface_has_the_description_of_its_launch(service):
@@ -292,7 +293,6 @@ def test_NET_6_an_interface_has_the_description_of_its_launch(service):
     assert instance_of(ec2, ids[0])["NetworkInterfaces"][0]["Description"] == "ü" * 255
     assert instance_of(ec2, ids[1])["NetworkInterfaces"][0]["Description"] == longest, "the other's is its own"
     end(ec2, ids)
-    expect("InvalidNetworkInterfaceID.NotFound", ec2.describe_network_interfaces, NetworkInterfaceIds=[front["NetworkInterfaceId"]])
 
 
 def test_TAG_3_network_records_can_be_tagged(service):
