@@ -84,6 +84,26 @@ Status check_entries(const BlockDeviceMappings& mappings) {
     return ok();
 }
 
+// RI-16: what the root's snapshot knows, unless it is an image that is nothing to the caller.
+Status name_source(catalog::Transaction& tx, const Caller& caller, model::Image& image) {
+    for (const BlockDeviceMapping& mapping : image.block_device_mappings) {
+        if (mapping.device_name != image.root_device_name) {
+            continue;
+        }
+        TRY_ASSIGN(const auto snapshot, tx.snapshots().get(mapping.ebs->snapshot_id));
+        if (!snapshot.source_image) {
+            return ok();
+        }
+        TRY_ASSIGN(const auto source, tx.images().find(snapshot.source_image->id));
+        if (source && may_use(*source, caller)) {
+            image.source_image_id = snapshot.source_image->id;
+            image.source_image_region = snapshot.source_image->region;
+        }
+        return ok();
+    }
+    return ok();
+}
+
 Error not_authorized(const model::ImageId& id) {
     return Error::api(Code::permission_denied, "AuthFailure",
                       fmt::format("Not authorized for images: [{}]", id.str()));
@@ -219,6 +239,7 @@ Result<model::Image> Images::insert(catalog::Transaction& tx, const Caller& call
     image.usage_operation = input.windows ? "RunInstances:0002" : "RunInstances";
     image.launch_permissions.everybody = input.everybody;
     image.root_device_name = input.root_device_name;
+    TRY(name_source(tx, caller, image));
     image.ena_support = input.ena_support;
     // RI-10: Terraform sends it for paravirtual images too.
     image.sriov_net_simple =

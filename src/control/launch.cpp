@@ -101,6 +101,9 @@ Result<std::vector<VolumePlan>> Launch::plan_volumes(
             return errors::cold_root(model::to_string(*plan.ebs.volume_type));
         }
         plan.ebs.delete_on_termination = plan.ebs.delete_on_termination.value_or(root);  // BDM-8
+        if (root) {
+            plan.source_image = model::SourceImage{image.id, image.region};
+        }
         plans.push_back(std::move(plan));
     }
     if (plans.size() > kMaxDevices) {

@@ -264,6 +264,10 @@ Result<model::VolumeId> ReplaceRoots::make_root(catalog::Transaction& tx, const 
     TRY(check_initialization_rate(made.ebs));
     made.base = plan.snapshot.content;
     made.lineage = model::lineage_of(plan.snapshot);
+    made.source_image = plan.snapshot.source_image;
+    if (input.snapshot.empty()) {  // of an image, or as it was launched
+        made.source_image = model::SourceImage{plan.after.image, plan.instance.region};
+    }
     made.local_zone = plan.snapshot.local_zone;
     made.fast_restores = !plan.snapshot.fast_restores.empty();
     TRY(authorize(caller, "ec2:CreateReplaceRootVolumeTask",

@@ -51,6 +51,7 @@ model::Snapshot begin_snapshot_copy(const Parts& parts, const Caller& caller,
     copy.progress_percent = 100;
     copy.volume_id = model::VolumeId(std::string(model::kPlaceholderVolumeId));  // SNP-7
     copy.volume_size_gib = source.volume_size_gib;
+    copy.source_image = source.source_image;
     copy.content = source.content;
     copy.encrypted = source.encrypted;
     copy.kms_key_id = source.kms_key_id;

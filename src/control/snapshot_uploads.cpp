@@ -183,6 +183,7 @@ Result<StartedSnapshot> SnapshotUploads::insert(catalog::Transaction& tx, const 
         }
         content.parent = parent->content;
         snapshot.lineage = model::lineage_of(*parent);
+        snapshot.source_image = parent->source_image;
         snapshot.local_zone = parent->local_zone;  // REG-5: it has the parent's bytes
     }
     snapshot.owner_id = caller.account;

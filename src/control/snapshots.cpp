@@ -154,6 +154,7 @@ model::Snapshot draft_snapshot(const Parts& parts, const Caller& caller,
     snapshot.description = std::move(description);
     snapshot.volume_id = volume.id;
     snapshot.lineage = volume.lineage;
+    snapshot.source_image = volume.source_image;
     snapshot.volume_size_gib = volume.size_gib;
     snapshot.encrypted = volume.encrypted;
     snapshot.kms_key_id = volume.kms_key_id;

@@ -98,6 +98,7 @@ Result<model::Volume> VolumeCopies::insert(catalog::Transaction& tx, const Calle
     VolumePlan made;
     made.ebs = plan.ebs;
     made.base = content;
+    made.source_image = plan.source.source_image;
     made.multi_attach = input.multi_attach;
     TRY_ASSIGN(model::Volume volume,
                make_volume(tx, parts_, caller, made, plan.source.availability_zone, now));

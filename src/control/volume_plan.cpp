@@ -76,6 +76,7 @@ Result<VolumePlan> plan_volume(catalog::Transaction& tx, const Caller& caller,
         }
         plan.base = snapshot.content;
         plan.lineage = model::lineage_of(snapshot);
+        plan.source_image = snapshot.source_image;
         plan.local_zone = snapshot.local_zone;
         plan.fast_restores = !snapshot.fast_restores.empty();
     }
@@ -123,6 +124,7 @@ Result<model::Volume> make_volume(catalog::Transaction& tx, const Parts& parts,
                    spend_fast_restore(tx, caller, plan.ebs.snapshot_id, zone, now));
     }
     volume.lineage = plan.lineage;
+    volume.source_image = plan.source_image;
     volume.base_content = plan.base;
     volume.active_layer = layer.id;
     volume.created = now;

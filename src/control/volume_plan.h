@@ -3,6 +3,7 @@
 // (BDM-3, BDM-7, BDM-12, BDM-17), and its rows. Thread model: functions within a transaction.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "control/caller.h"
@@ -14,11 +15,12 @@
 namespace kiln::control {
 
 struct VolumePlan {
-    std::string device;          // of a launch
-    model::EbsBlockDevice ebs;   // size and type are known
-    model::ContentId base;       // empty: zeros
-    std::string lineage;         // of the snapshot; empty without one
-    std::string local_zone;      // of the snapshot; empty: for every zone
+    std::string device;                              // of a launch
+    model::EbsBlockDevice ebs;                       // size and type are known
+    model::ContentId base;                           // empty: zeros
+    std::string lineage;                             // of the snapshot; empty without one
+    std::optional<model::SourceImage> source_image;  // RI-16
+    std::string local_zone;                          // of the snapshot; empty: for every zone
     bool fast_restores = false;  // FS-2: somebody has enabled them for the snapshot
     bool multi_attach = false;   // VOL-11; never of a launch
 };

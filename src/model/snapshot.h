@@ -16,6 +16,7 @@
 #include "model/ids.h"
 #include "model/names.h"
 #include "model/sharing.h"
+#include "model/source_image.h"
 #include "model/transition.h"
 #include "util/time.h"
 
@@ -62,6 +63,7 @@ struct Snapshot {
     std::string owner_alias;
     VolumeId volume_id;   // SNP-7: a placeholder when it was not cut from a volume
     std::string lineage;  // empty: its own; see lineage_of()
+    std::optional<SourceImage> source_image;  // RI-16
     std::uint32_t volume_size_gib = 0;
     ContentId content;
     SnapshotSetId set;  // the cut it belongs to (D7); empty when imported

@@ -16,6 +16,7 @@
 #include "model/block_device.h"
 #include "model/ids.h"
 #include "model/names.h"
+#include "model/source_image.h"
 #include "model/transition.h"
 #include "util/time.h"
 
@@ -158,10 +159,11 @@ struct Volume {
     std::optional<std::uint32_t> throughput_mibps;
     bool encrypted = false;
     std::string kms_key_id;
-    SnapshotId snapshot_id;      // VOL-13: shown even after the snapshot is gone
-    VolumeId source_volume;      // VOL-12: that it was copied from
-    std::string lineage;         // SNP-5: of the snapshot it was made from; empty: a new one
-    bool fast_restored = false;  // FS-2
+    SnapshotId snapshot_id;  // VOL-13: shown even after the snapshot is gone
+    VolumeId source_volume;  // VOL-12: that it was copied from
+    std::string lineage;     // SNP-5: of the snapshot it was made from; empty: a new one
+    std::optional<SourceImage> source_image;                 // RI-16
+    bool fast_restored = false;                              // FS-2
     std::optional<std::uint32_t> initialization_rate_mibps;  // VOL-19: as it was asked for
     ContentId base_content;                                  // empty: over nothing but zeros
     LayerId active_layer;

@@ -156,6 +156,7 @@ void fields(V& v, T& x) {
     v.field("completion_minutes", x.completion_minutes);
     v.field("local_zone", x.local_zone);
     v.field("fast_restores", x.fast_restores);
+    v.field("source_image", x.source_image);
     if constexpr (V::kWrites) {
         for (const auto& account : x.volume_permissions.accounts) {
             v.link("snapshot.volume_account", account.str());

@@ -11,6 +11,12 @@
 
 namespace kiln::catalog::detail {
 
+template <class V, Is<model::SourceImage> T>
+void fields(V& v, T& x) {
+    v.field("id", x.id);
+    v.field("region", x.region);
+}
+
 template <class V, Is<model::VolumeAttachment> T>
 void fields(V& v, T& x) {
     v.field("instance", x.instance_id);
@@ -73,6 +79,7 @@ void fields(V& v, T& x) {
     v.field("kms_key", x.kms_key_id);
     v.field("lineage", x.lineage);
     v.field("source_volume", x.source_volume);
+    v.field("source_image", x.source_image);
     v.field("fast_restored", x.fast_restored);
     v.field("initialization_rate_mibps", x.initialization_rate_mibps);
     v.field("auto_enable_io", x.auto_enable_io);

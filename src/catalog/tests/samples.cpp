@@ -138,6 +138,7 @@ Snapshot full_snapshot() {
     snapshot.transfer_type = SnapshotTransfer::time_based;
     snapshot.completion_minutes = 15;
     snapshot.local_zone = "us-east-1-bos-1a";
+    snapshot.source_image = SourceImage{ImageId(id_of("ami", 3)), "eu-west-1"};
     snapshot.fast_restores = {{kBob, "us-east-1a", UnixMillis{12}, UnixMillis{13}, UnixMillis{14}},
                               {kAlice, "us-east-1b", UnixMillis{15}, {}, UnixMillis{16}}};
     return snapshot;
@@ -175,6 +176,7 @@ Volume full_volume() {
     volume.modified = {UnixMillis{10}, UnixMillis{14}};
     volume.created = UnixMillis{13};
     volume.source_volume = VolumeId(id_of("vol", 2));
+    volume.source_image = SourceImage{ImageId(id_of("ami", 4)), "us-east-1"};
     volume.fast_restored = true;
     volume.initialization_rate_mibps = 150;
     volume.auto_enable_io = true;
