@@ -11,7 +11,6 @@ using Values = std::vector<std::string>;
 constexpr const char* kOfNone[] = {
     "affinity",
     "capacity-reservation-id",
-    "capacity-reservation-specification.capacity-reservation-preference",
     "capacity-reservation-specification.capacity-reservation-target.capacity-reservation-id",
     ("capacity-reservation-specification.capacity-reservation-target.capacity-reservation-resource-"
      "group-arn"),
@@ -125,6 +124,10 @@ void add_option_filters(InstanceGetters& getters) {
     }
     add_metadata_filters(getters);
     add_image_filters(getters);
+    getters["capacity-reservation-specification.capacity-reservation-preference"] =
+        [](const InstanceView& view) {
+            return Values{std::string(model::to_string(view.instance.capacity_preference))};
+        };
     getters["outpost-arn"] = [](const InstanceView& view) {
         return unless_empty(view.instance.outpost_arn);
     };

@@ -51,6 +51,7 @@ struct RunInstancesInput {
     bool ebs_optimized = false;
     bool detailed_monitoring = false;
     std::optional<model::CpuCredits> cpu_credits;
+    model::CapacityPreference capacity_preference = model::CapacityPreference::open;
     std::string key_name;  // empty: none
     InstanceProfileSpec profile;
     Bytes user_data;

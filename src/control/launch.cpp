@@ -176,6 +176,7 @@ model::Instance Launch::draft(const model::Image& image, const InstanceType& typ
     instance.user_data = input_.user_data;
     instance.detailed_monitoring = input_.detailed_monitoring;
     instance.cpu_credits = input_.cpu_credits;
+    instance.capacity_preference = input_.capacity_preference;
     instance.shutdown_behavior = input_.shutdown_behavior;
     instance.disable_api_termination = input_.disable_api_termination;
     instance.disable_api_stop = input_.disable_api_stop;

@@ -109,6 +109,13 @@ constexpr auto enum_names(CpuCredits) {
         {{CpuCredits::standard, "standard"}, {CpuCredits::unlimited, "unlimited"}});
 }
 
+// RUN-16: of which reservations an instance takes its capacity.
+enum class CapacityPreference { open, none };
+constexpr auto enum_names(CapacityPreference) {
+    return std::to_array<EnumName<CapacityPreference>>(
+        {{CapacityPreference::open, "open"}, {CapacityPreference::none, "none"}});
+}
+
 // IMDS-4
 struct MetadataOptions {
     bool tokens_required = false;  // httpTokens required | optional
@@ -165,9 +172,10 @@ struct Instance {
     ShutdownBehavior shutdown_behavior = ShutdownBehavior::stop;
     bool disable_api_termination = false;
     bool disable_api_stop = false;
-    bool detailed_monitoring = false;       // MON-1
-    std::optional<CpuCredits> cpu_credits;  // none: what its type has
-    bool forced_off = false;                // STP-1: somebody would not wait for the guest
+    bool detailed_monitoring = false;                                   // MON-1
+    std::optional<CpuCredits> cpu_credits;                              // none: what its type has
+    CapacityPreference capacity_preference = CapacityPreference::open;  // RUN-16
+    bool forced_off = false;  // STP-1: somebody would not wait for the guest
 
     VpcId vpc_id;
     SubnetId subnet_id;

@@ -72,14 +72,15 @@ def test_RUN_11_INS_5_a_reservation_is_described_at_once_and_whole(service):
     end(ec2, ids)
 
 
+def reservation(preference):
+    return {"CapacityReservationSpecification": {"CapacityReservationPreference": preference}}
+
+
 def test_RUN_15_what_every_instance_has_may_be_asked_for(service):
     ec2 = service.client("ec2")
 
     def asked(**more):
         return ec2.run_instances(ImageId=service.image, MinCount=1, MaxCount=1, **{"InstanceType": "t3.nano", **more})
-
-    def reservation(preference):
-        return {"CapacityReservationSpecification": {"CapacityReservationPreference": preference}}
 
     # As the current Packer launches.
     made = asked(CreditSpecification={"CpuCredits": "standard"}, **reservation("none"))["Instances"]
@@ -94,9 +95,6 @@ def test_RUN_15_what_every_instance_has_may_be_asked_for(service):
         ("UnsupportedOperation", {"MaintenanceOptions": {"AutoRecovery": "disabled"}}),
         ("UnsupportedOperation", {"PrivateDnsNameOptions": {"HostnameType": "resource-name"}}),
         ("UnsupportedOperation", {"PrivateDnsNameOptions": {"EnableResourceNameDnsARecord": True}}),
-        ("UnsupportedOperation", reservation("capacity-reservations-only")),
-        ("InvalidParameterValue", reservation("closed")),
-        ("UnsupportedOperation", {"CapacityReservationSpecification": {"CapacityReservationTarget": {"CapacityReservationId": "cr-01234567890123456"}}}),
         ("InvalidParameterValue", {"CreditSpecification": {"CpuCredits": "free"}}),
         ("InvalidParameterCombination", {"CreditSpecification": {"CpuCredits": "standard"}, "InstanceType": "m5.large"}),
     ):
@@ -116,6 +114,37 @@ def test_RUN_15_what_every_instance_has_may_be_asked_for(service):
         entry = {"BlockDeviceMapping.1.DeviceName": "/dev/sdf", "BlockDeviceMapping.1.Ebs.VolumeSize": "1"}
         answer = query(service, "RunInstances", {**wanted, **entry, f"BlockDeviceMapping.1.Ebs.{name}": "us-east-1a"})
         assert answer.code == "InvalidParameterCombination" and name in answer.message, answer.body
+
+
+def test_RUN_16_an_instance_shows_the_preference_it_was_launched_with(service):
+    ec2 = service.client("ec2")
+    name = "capacity-reservation-specification.capacity-reservation-preference"
+    made = {}
+    for asked, more in (("usual", {}), ("open", reservation("open")), ("none", reservation("none"))):
+        instance = launch(ec2, service.image, **more)["Instances"][0]
+        made[asked] = instance["InstanceId"]
+        shown = reservation("open" if asked == "usual" else asked)["CapacityReservationSpecification"]
+        assert instance["CapacityReservationSpecification"] == shown, instance
+        assert instances(ec2, InstanceIds=[instance["InstanceId"]])[0]["CapacityReservationSpecification"] == shown
+    ids = list(made.values())
+    for values, found in ((["none"], {made["none"]}), (["open"], {made["usual"], made["open"]}), (["*"], set(ids)), (["closed"], set())):
+        seen = instances(ec2, Filters=[{"Name": name, "Values": values}, {"Name": "instance-id", "Values": ids}])
+        assert {instance["InstanceId"] for instance in seen} == found, (values, seen)
+    wait_for(ec2, ids, "running")
+    ec2.stop_instances(InstanceIds=[made["none"]])
+    wait_for(ec2, [made["none"]], "stopped")
+    ec2.start_instances(InstanceIds=[made["none"]])
+    wait_for(ec2, [made["none"]], "running")
+    seen = instances(ec2, InstanceIds=[made["none"]])[0]
+    assert seen["CapacityReservationSpecification"] == reservation("none")["CapacityReservationSpecification"], seen
+    end(ec2, ids)
+    target = {"CapacityReservationTarget": {"CapacityReservationId": "cr-01234567890123456"}}
+    for code, wrong, named in (
+        ("UnsupportedOperation", reservation("capacity-reservations-only"), "CapacityReservationPreference"),
+        ("InvalidParameterValue", reservation("closed"), "CapacityReservationPreference"),
+        ("UnsupportedOperation", {"CapacityReservationSpecification": target}, "CapacityReservationTarget"),
+    ):
+        assert named in expect(code, launch, ec2=ec2, image=service.image, **wrong)
 
 
 def test_INS_2_INS_3_aws_waiters_and_the_cli_work_unmodified(service):
@@ -254,7 +283,8 @@ def test_IDM_a_client_token_launches_once(service):
     again = launch(ec2, service.image, ClientToken=token)
     instance = first["Instances"][0]["InstanceId"]
     assert again["ReservationId"] == first["ReservationId"] and again["Instances"][0]["InstanceId"] == instance
-    for change, code in (({"EbsOptimized": True}, "IdempotentParameterMismatch"), ({}, None)):
+    mismatch = "IdempotentParameterMismatch"
+    for change, code in (({"EbsOptimized": True}, mismatch), (reservation("none"), mismatch), ({}, None)):
         try:
             launch(ec2, service.image, ClientToken=token, **change)
             assert code is None

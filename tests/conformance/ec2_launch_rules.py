@@ -348,6 +348,7 @@ def test_INS_6_every_filter_finds_an_instance_by_what_it_has(service):
         "maintenance-options.auto-recovery": "default", "private-dns-name-options.hostname-type": "ip-name",
         "operator.managed": "false", "network-interface.operator.managed": "false",
         "network-interface.attachment.network-card-index": "0",
+        "capacity-reservation-specification.capacity-reservation-preference": "open",
     }  # fmt: skip
     for expected, filters in (({made}, own), ({made, other}, common)):
         for name, value in filters.items():

@@ -88,7 +88,7 @@ def test_LT_1_LT_5_what_was_given_is_what_is_shown(service):
         "CreditSpecification": {"CpuCredits": "unlimited"}, "CpuOptions": {"CoreCount": 2, "ThreadsPerCore": 1},
         "InstanceMarketOptions": {"MarketType": "spot", "SpotOptions": {"MaxPrice": "0.05"}},
         "HibernationOptions": {"Configured": True}, "LicenseSpecifications": [{"LicenseConfigurationArn": "arn:aws:x"}],
-        "MaintenanceOptions": {"AutoRecovery": "disabled"},
+        "MaintenanceOptions": {"AutoRecovery": "disabled"}, "CapacityReservationSpecification": {"CapacityReservationPreference": "none"},
     }  # fmt: skip
     made = ec2.create_launch_template(
         LaunchTemplateName="everything", LaunchTemplateData=data, VersionDescription="the first",
@@ -262,6 +262,7 @@ def test_LT_6_LT_12_a_template_gives_everything_a_request_does_not(service):
         "InstanceInitiatedShutdownBehavior": "terminate", "Placement": {"AvailabilityZone": "us-east-1b", "Tenancy": "default"},
         "Monitoring": {"Enabled": False}, "CreditSpecification": {"CpuCredits": "standard"},
         "MetadataOptions": {"HttpTokens": "required", "HttpPutResponseHopLimit": 5},
+        "CapacityReservationSpecification": {"CapacityReservationPreference": "none"},
         "BlockDeviceMappings": [
             {"DeviceName": "/dev/xvda", "Ebs": {"VolumeSize": 8, "VolumeType": "gp3", "Iops": 3500}},
             {"DeviceName": "/dev/sdf", "Ebs": {"VolumeSize": 2, "DeleteOnTermination": True}},
@@ -274,6 +275,7 @@ def test_LT_6_LT_12_a_template_gives_everything_a_request_does_not(service):
     assert shown["ImageId"] == service.image and shown["InstanceType"] == "t3.nano" and shown["KeyName"] == "pair" and shown["EbsOptimized"]
     assert [g["GroupId"] for g in shown["SecurityGroups"]] == [group] and shown["Placement"]["AvailabilityZone"] == "us-east-1b"
     assert shown["MetadataOptions"]["HttpTokens"] == "required" and shown["MetadataOptions"]["HttpPutResponseHopLimit"] == 5
+    assert shown["CapacityReservationSpecification"] == {"CapacityReservationPreference": "none"}, shown  # RUN-16
     assert tags_of(ec2, made) == {"Name": "template", "kept": "yes", ID: template, VERSION: "1"}
     assert attribute(ec2, made, "disableApiTermination")["DisableApiTermination"]["Value"] is True
     assert attribute(ec2, made, "disableApiStop")["DisableApiStop"]["Value"] is True
@@ -288,9 +290,11 @@ def test_LT_6_LT_12_a_template_gives_everything_a_request_does_not(service):
         ec2, template, "$Default", InstanceType="t2.nano", DisableApiTermination=False, UserData="echo bye",
         BlockDeviceMappings=[{"DeviceName": "xvda", "Ebs": {"VolumeSize": 9}}, {"DeviceName": "/dev/sdf", "NoDevice": ""}, {"DeviceName": "/dev/sdg", "Ebs": {"VolumeSize": 1}}],
         MetadataOptions={"HttpPutResponseHopLimit": 2}, TagSpecifications=[specification("instance", Name="request", new="1")],
+        CapacityReservationSpecification={"CapacityReservationPreference": "open"},
     )  # fmt: skip
     shown = instance(ec2, other)
     assert shown["InstanceType"] == "t2.nano" and shown["KeyName"] == "pair" and shown["MetadataOptions"]["HttpTokens"] == "optional"
+    assert shown["CapacityReservationSpecification"] == {"CapacityReservationPreference": "open"}, shown
     assert tags_of(ec2, other) == {"Name": "request", "kept": "yes", "new": "1", ID: template, VERSION: "1"}
     assert attribute(ec2, other, "disableApiTermination")["DisableApiTermination"]["Value"] is False
     assert attribute(ec2, other, "disableApiStop")["DisableApiStop"]["Value"] is True
@@ -399,6 +403,7 @@ def test_LT_10_the_data_of_an_instance_launches_one_like_it(service):
     first = ec2.run_instances(
         ImageId=service.image, InstanceType="t3.nano", MinCount=1, MaxCount=1, KeyName="model", UserData="echo", DisableApiStop=True,
         InstanceInitiatedShutdownBehavior="terminate", MetadataOptions={"HttpTokens": "required"}, CreditSpecification={"CpuCredits": "standard"},
+        CapacityReservationSpecification={"CapacityReservationPreference": "none"},
         NetworkInterfaces=[{"DeviceIndex": 0, "SubnetId": own, "AssociatePublicIpAddress": True}],
         BlockDeviceMappings=[{"DeviceName": "/dev/sdf", "Ebs": {"VolumeSize": 8, "VolumeType": "gp3", "Iops": 3200, "DeleteOnTermination": True}}],
         TagSpecifications=[specification("instance", Name="model")],
@@ -411,6 +416,7 @@ def test_LT_10_the_data_of_an_instance_launches_one_like_it(service):
     assert disks["/dev/xvda"]["SnapshotId"] == service.snapshot and disks["/dev/sdf"]["Iops"] == 3200 and disks["/dev/sdf"]["VolumeSize"] == 8
     assert data["TagSpecifications"] == [specification("instance", Name="model")]
     assert data["CreditSpecification"] == {"CpuCredits": "standard"} and data["Placement"]["AvailabilityZone"] == "us-east-1b", data
+    assert data["CapacityReservationSpecification"] == {"CapacityReservationPreference": "none"}, data
     assert data["NetworkInterfaces"][0]["AssociatePublicIpAddress"] is True and data["NetworkInterfaces"][0]["SubnetId"] == own, data
     made = ec2.create_launch_template(LaunchTemplateName="like-it", LaunchTemplateData=data)
     assert "Warning" not in made, made

@@ -113,7 +113,7 @@ void fill_state(const model::Instance& from, Instance& to) {
     }
 }
 
-// What clients read of every instance, though nothing of it can be chosen: processors are those of
+// What clients read of every instance, though little of it can be chosen: processors are those of
 // the type.
 void fill_options(const model::Instance& from, Instance& to) {
     if (const control::InstanceType* type = control::find_instance_type(from.instance_type)) {
@@ -131,6 +131,8 @@ void fill_options(const model::Instance& from, Instance& to) {
     names.hostname_type = "ip-name";  // NET-5
     names.enable_resource_name_dns_a_record = false;
     names.enable_resource_name_dns_aaaa_record = false;
+    to.capacity_reservation_specification.emplace().capacity_reservation_preference =
+        text_of(from.capacity_preference);  // RUN-16
     to.operator_ = unmanaged();
 }
 

@@ -19,23 +19,18 @@ std::string_view type_of(const RunInstancesRequest& request) {
                                         : control::kDefaultInstanceType;
 }
 
-// RUN-15. Current Packer sends `none` with every launch.
+// RUN-16. Current Packer sends `none` with every launch.
 Status check_reservation(const RunInstancesRequest& request) {
     if (!request.capacity_reservation_specification) {
         return ok();
     }
-    constexpr std::string_view kName =
-        "CapacityReservationSpecification.CapacityReservationPreference";
     const auto& wanted = *request.capacity_reservation_specification;
     if (wanted.capacity_reservation_target) {
         return not_built("CapacityReservationSpecification.CapacityReservationTarget");
     }
     const std::string preference = wanted.capacity_reservation_preference.value_or("");
     if (preference == "capacity-reservations-only") {
-        return not_built(fmt::format("{} ({})", kName, preference));
-    }
-    if (preference != "open" && preference != "none") {
-        return bad_enum(preference, kName);
+        return not_built(fmt::format("{} ({})", kPreferenceParameter, preference));
     }
     return ok();
 }

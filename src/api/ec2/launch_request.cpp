@@ -142,6 +142,12 @@ Result<control::RunInstancesInput> to_launch_input(const Context& context,
                    to_enum(request.credit_specification->cpu_credits,
                            "CreditSpecification.CpuCredits", model::CpuCredits::standard));
     }
+    if (request.capacity_reservation_specification) {
+        TRY_ASSIGN(
+            input.capacity_preference,
+            to_enum(request.capacity_reservation_specification->capacity_reservation_preference,
+                    kPreferenceParameter, model::CapacityPreference::open));
+    }
     input.key_name = request.key_name.value_or("");
     if (request.iam_instance_profile) {
         input.profile.arn = request.iam_instance_profile->arn.value_or("");

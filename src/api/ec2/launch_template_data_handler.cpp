@@ -63,6 +63,8 @@ void fill_options(const model::Instance& instance, ResponseLaunchTemplateData& d
         data.credit_specification.emplace().cpu_credits =
             std::string(model::to_string(*instance.cpu_credits));
     }
+    data.capacity_reservation_specification.emplace().capacity_reservation_preference =
+        std::string(model::to_string(instance.capacity_preference));
     data.monitoring.emplace().enabled = instance.detailed_monitoring;
     LaunchTemplatePlacement& placement = data.placement.emplace();
     placement.availability_zone = instance.availability_zone;

@@ -215,6 +215,7 @@ void fields(V& v, T& x) {
     v.field("profile_association", x.profile_association);
     v.field("detailed_monitoring", x.detailed_monitoring);
     v.field("cpu_credits", x.cpu_credits);
+    v.field("capacity_preference", x.capacity_preference);
     v.field("metadata", x.metadata_options);
     v.field("shutdown", x.shutdown_behavior);
     v.field("protect_terminate", x.disable_api_termination);

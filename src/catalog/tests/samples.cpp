@@ -249,6 +249,7 @@ Instance full_instance() {
         ProfileAssociation{ProfileAssociationId(id_of("iip-assoc", 1)), UnixMillis{23}};
     instance.detailed_monitoring = true;
     instance.cpu_credits = CpuCredits::unlimited;
+    instance.capacity_preference = CapacityPreference::none;
     instance.user_data = Bytes{0, 1, 0xff, 0x80};
     instance.metadata_options = {true, 2, false, true, true};
     instance.shutdown_behavior = ShutdownBehavior::terminate;
