@@ -82,6 +82,18 @@ def test_RI_16_an_image_of_a_root_volumes_snapshot_comes_from_what_was_launched(
     volume = ec2.create_volume(SnapshotId=cut, AvailabilityZone=HERE + "a")["VolumeId"]
     wait(ec2, "volume_available", VolumeIds=[volume])
     assert source(kiln, ec2.create_snapshot(VolumeId=volume)["SnapshotId"]) == known
+    copied = query(kiln, "CopyVolumes", {"SourceVolumeId": volume}, region=HERE)
+    assert copied.status == 200, copied.body
+    (copy,) = copied.texts("volumeSet/item/volumeId")
+    wait(ec2, "volume_available", VolumeIds=[copy])
+    assert source(kiln, ec2.create_snapshot(VolumeId=copy)["SnapshotId"]) == known
+
+    # What is written over such a snapshot.
+    ebs = kiln.client("ebs", HERE)
+    for parent, expected in (({"ParentSnapshotId": cut}, known), ({}, [])):
+        written = ebs.start_snapshot(VolumeSize=1, **parent)["SnapshotId"]
+        ebs.complete_snapshot(SnapshotId=written, ChangedBlocksCount=0)
+        assert source(kiln, written) == expected, parent
 
     # What CreateImage makes, and what was launched of that.
     made = ec2.create_image(InstanceId=instance, Name="made", NoReboot=True)["ImageId"]

@@ -44,18 +44,24 @@ std::string describe(const T& value) {
     return text;
 }
 
-Result<model::Volume> read_volume(std::string_view json) {
+// The columns of `full` with this document.
+template <class T>
+Result<T> read_row(const T& full, std::string_view json) {
     detail::RowWriter writer;
-    fields(writer, std::as_const(static_cast<const model::Volume&>(full_volume())));
+    fields(writer, full);
     TRY_ASSIGN(const detail::Document document, detail::from_json(json));
     const detail::SqlRow row = writer.values();
     detail::RowReader reader(row, document);
-    model::Volume volume;
-    fields(reader, volume);
+    T record;
+    fields(reader, record);
     if (!reader.ok()) {
         return Error(Code::data_loss, "not readable");
     }
-    return volume;
+    return record;
+}
+
+Result<model::Volume> read_volume(std::string_view json) {
+    return read_row(full_volume(), json);
 }
 
 }  // namespace
@@ -83,6 +89,10 @@ TEST_CASE("a field that a later program added is skipped, one that is missing ha
     CHECK(volume->type == model::VolumeType::gp3);
     CHECK_FALSE(volume->iops.has_value());
     CHECK(volume->attachments.empty());
+    CHECK_FALSE(volume->source_image.has_value());
+    const auto instance = read_row(full_instance(), R"({"type":"t3.nano"})");
+    REQUIRE(instance.has_value());
+    CHECK(instance->capacity_preference == model::CapacityPreference::open);  // RUN-16
 }
 
 TEST_CASE("a document that is damaged is data loss, not a guess") {
