@@ -66,7 +66,7 @@ inline constexpr std::size_t kRingPiece = 256U << 10;
 // A journal of less than this is replayed in less time than a checkpoint takes: about 2000 records.
 inline constexpr std::uint64_t kShortReplayBytes = 64U << 10;
 // Pages of check sums that each open sealed layer keeps in memory, 4 KiB each; they speak for
-// 2 GiB of data.
+// 2 GiB of data that lie together.
 inline constexpr std::size_t kDataCrcPagesKept = 512;
 // Slots of the map file on their way at a time, 4 KiB each.
 inline constexpr std::size_t kMapBatch = 64;

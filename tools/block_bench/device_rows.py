@@ -89,6 +89,12 @@ def first_touch(workshop, devices, plan):
 
         return figure
 
+    def sparse():
+        served = workshop.qemu_nbd(workshop.raw().path, "raw")
+        result = deep(served)
+        workshop.drop(served)
+        return result
+
     def deep(target):
         return iops("write", target, "--iodepth=32", seconds=plan.seconds)
 
@@ -103,6 +109,7 @@ def first_touch(workshop, devices, plan):
         "kiln": kiln(deep),
         "kiln steady": steady,
         "raw sparse file": lambda: deep(workshop.raw()),
+        "qemu-nbd raw": sparse,
         "qcow2 overlay": overlay([], deep),
         "qcow2 overlay, extended L2": overlay(subclusters, deep),
         CONTROL: lambda: deep(devices.all[CONTROL]),
@@ -111,6 +118,7 @@ def first_touch(workshop, devices, plan):
     what = "4 KiB random writes, 32 in flight, first touch after a snapshot"
     yield row("P3", what, rounds, "kiln", "kiln steady", unit="IOPS", target=0.85, peer_name="itself, steady")
     yield row("P3.raw", what, rounds, "kiln", "raw sparse file", unit="IOPS", target=0.9, peer_name="a new sparse file, no server")
+    yield row("P3.nbd", what, rounds, "kiln", "qemu-nbd raw", unit="IOPS", target=0.9, peer_name="qemu-nbd raw, a new sparse file")
     for name in ("qcow2 overlay", "qcow2 overlay, extended L2"):
         yield row(f"P3/{name}", what, rounds, "kiln", name, unit="IOPS", peer_name=f"qemu-nbd {name}")
     contestants = {

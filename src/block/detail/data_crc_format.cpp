@@ -18,6 +18,10 @@ std::uint32_t crc_of_header(ByteView bytes) {
     return crc32c(bytes.subspan(16), crc32c(zeros, crc32c(bytes.first(12))));
 }
 
+constexpr std::uint64_t place_in_page(std::uint64_t block) {
+    return 4 + block % kDataCrcPageBlocks * 4;
+}
+
 std::uint32_t crc_of_page(ByteView page, std::uint32_t seed, std::uint64_t number) {
     std::uint8_t place[12];
     put_le(&place[0], seed);
@@ -73,11 +77,15 @@ std::uint32_t data_crc_seed(ByteView header) {
 }
 
 void put_data_crc(MutableByteView page, std::uint64_t block, std::uint32_t crc) {
-    put_le(&page[4 + block % kDataCrcPageBlocks * 4], crc);
+    put_le(&page[place_in_page(block)], crc);
 }
 
 std::uint32_t get_data_crc(ByteView page, std::uint64_t block) {
-    return get_le<std::uint32_t>(&page[4 + block % kDataCrcPageBlocks * 4]);
+    return get_le<std::uint32_t>(&page[place_in_page(block)]);
+}
+
+void prefetch_data_crc(const std::uint8_t* page, std::uint64_t block) {
+    __builtin_prefetch(page + place_in_page(block));
 }
 
 void finish_data_crc_page(MutableByteView page, std::uint32_t seed, std::uint64_t number) {

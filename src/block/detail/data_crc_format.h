@@ -47,6 +47,8 @@ constexpr std::uint64_t data_crc_file_bytes(std::uint64_t size_bytes) {
 // `page` has the length of a page in these.
 void put_data_crc(MutableByteView page, std::uint64_t block, std::uint32_t crc);
 std::uint32_t get_data_crc(ByteView page, std::uint64_t block);
+// Brings it into the processor's cache, for a get_data_crc() to come.
+void prefetch_data_crc(const std::uint8_t* page, std::uint64_t block);
 // Puts in the page's own crc.
 void finish_data_crc_page(MutableByteView page, std::uint32_t seed, std::uint64_t number);
 // data_loss if these are not the bytes of that page of that file.

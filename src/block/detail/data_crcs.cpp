@@ -85,14 +85,24 @@ void DataCrcs::opened(Status status) {
     }
 }
 
+// What a warm read pays beside its data: one line of the table, and none of the page, which is on
+// its way to the processor's cache while the device works.
 DataCrcs::PageRef DataCrcs::at_hand(BlockRange range) {
     const std::uint64_t number = data_crc_page_of(range.first);
-    const auto found = kept_.find(number);
-    if (found == kept_.end() || data_crc_page_of(range.end() - 1) != number) {
+    const Kept* const kept = find(number);
+    if (kept == nullptr || data_crc_page_of(range.end() - 1) != number) {
         return nullptr;
     }
-    found->second.used = ++uses_;
-    return found->second.page;
+    prefetch_data_crc(kept->bytes, range.first);
+    return kept->page;
+}
+
+const DataCrcs::Kept* DataCrcs::find(std::uint64_t number) const {
+    if (kept_.empty()) {
+        return nullptr;
+    }
+    const Kept& kept = kept_[number % kept_.size()];
+    return kept.page && kept.number == number ? &kept : nullptr;
 }
 
 void DataCrcs::fetch(BlockRange range, Pages& into, Done done) {
@@ -127,9 +137,8 @@ Status DataCrcs::check(BlockRange range, ByteView bytes, std::span<const PageRef
 }
 
 void DataCrcs::page(std::uint64_t number, io::Callback<Result<PageRef>> done) {
-    if (const auto found = kept_.find(number); found != kept_.end()) {
-        found->second.used = ++uses_;
-        done(found->second.page);
+    if (const Kept* const kept = find(number)) {
+        done(kept->page);
         return;
     }
     auto& waiting = reading_[number];
@@ -180,11 +189,12 @@ void DataCrcs::page_read(std::uint64_t number, Result<PageRef> page) {
 }
 
 void DataCrcs::keep(std::uint64_t number, PageRef page) {
-    if (kept_.size() >= kDataCrcPagesKept) {
-        kept_.erase(std::ranges::min_element(kept_, {},
-                                             [](const auto& entry) { return entry.second.used; }));
+    if (kept_.empty()) {
+        const std::uint64_t blocks = expected_.size_bytes / kBlockBytes;
+        kept_.resize(std::min<std::uint64_t>(data_crc_page_of(blocks) + 1, kDataCrcPagesKept));
     }
-    kept_[number] = {std::move(page), ++uses_};
+    const std::uint8_t* const bytes = page->data();
+    kept_[number % kept_.size()] = {number, bytes, std::move(page)};
 }
 
 void DataCrcs::close(Done done) {

@@ -11,7 +11,6 @@
 #include <map>
 #include <memory>
 #include <span>
-#include <unordered_map>
 #include <vector>
 
 #include "block/detail/data_crc_format.h"
@@ -46,8 +45,9 @@ class DataCrcs {
 
   private:
     struct Kept {
+        std::uint64_t number = 0;
+        const std::uint8_t* bytes = nullptr;  // of the page
         PageRef page;
-        std::uint64_t used = 0;
     };
     void check_size(std::uint64_t bytes);
     void check_header(std::uint64_t got);
@@ -55,6 +55,7 @@ class DataCrcs {
     void page(std::uint64_t number, io::Callback<Result<PageRef>> done);
     void read_page(std::uint64_t number);
     void page_read(std::uint64_t number, Result<PageRef> page);
+    const Kept* find(std::uint64_t number) const;
     void keep(std::uint64_t number, PageRef page);
 
     const LayerContext& context_;
@@ -66,8 +67,7 @@ class DataCrcs {
     io::Buffer header_;  // while it is opened
     std::vector<Done> opening_;
     std::map<std::uint64_t, std::vector<io::Callback<Result<PageRef>>>> reading_;
-    std::unordered_map<std::uint64_t, Kept> kept_;
-    std::uint64_t uses_ = 0;
+    std::vector<Kept> kept_;  // by number modulo its size, from the first page on
 };
 
 }  // namespace kiln::block

@@ -4,6 +4,13 @@
 #include <algorithm>
 
 namespace kiln::block {
+namespace {
+
+std::uint64_t entry_bytes(const PackEntry& entry) {
+    return kEntryHeaderBytes + std::uint64_t{entry.stored_bytes};
+}
+
+}  // namespace
 
 void ChunkStore::fetch(const DomainId& domain, std::vector<ChunkId> ids, EntryType type,
                        AheadMarkPtr ahead, Fetched done) {
@@ -108,18 +115,35 @@ void ChunkStore::located(const ChunkKey& key, const std::optional<ChunkLocation>
 
 void ChunkStore::pump() {
     while (in_flight_ < kGetsInFlight && !waiting_.empty()) {
-        const Get get = waiting_.front();
-        waiting_.pop_front();
         ++in_flight_;
-        start(get);
+        start(next_run());
     }
     while (!behind_.empty() && ahead_may_begin()) {
         Get get = behind_.front();
         behind_.pop_front();
         get.ahead = true;
         ++ahead_in_flight_;
-        start(get);
+        start({get});
     }
+}
+
+// The first that waits, and those behind it that lie behind it.
+ChunkStore::Run ChunkStore::next_run() {
+    Run run;
+    std::uint64_t bytes = 0;
+    do {
+        const Get& get = waiting_.front();
+        bytes += entry_bytes(get.at.entry);
+        run.push_back(get);
+        waiting_.pop_front();
+    } while (!waiting_.empty() && follows(run.back(), waiting_.front()) &&
+             bytes + entry_bytes(waiting_.front().at.entry) <= kRunBytes);
+    return run;
+}
+
+bool ChunkStore::follows(const Get& before, const Get& get) {
+    return !before.alone && !get.alone && get.at.pack == before.at.pack &&
+           get.at.entry.offset == before.at.entry.offset + entry_bytes(before.at.entry);
 }
 
 // One always may: whoever closes a volume waits for what is read ahead for it.
@@ -128,29 +152,57 @@ bool ChunkStore::ahead_may_begin() const {
            (ahead_in_flight_ < kAheadInFlight && waiting_.empty() && in_flight_ < kAheadGivesWay);
 }
 
-void ChunkStore::start(const Get& get) {
-    ++gets_;
-    context_.objects.get(pack_name(context_.store_uuid, get.at.pack), get.at.entry.offset,
-                         kEntryHeaderBytes + std::uint64_t{get.at.entry.stored_bytes},
-                         {.timeout = kObjectTimeout},
-                         [this, get](Result<Bytes> stored) { got(get, std::move(stored)); });
+void ChunkStore::start(Run run) {
+    gets_ += run.size();
+    const ChunkLocation& first = run.front().at;
+    const PackEntry& last = run.back().at.entry;
+    const std::uint64_t length = last.offset + entry_bytes(last) - first.entry.offset;
+    std::string name = pack_name(context_.store_uuid, first.pack);
+    const std::uint64_t offset = first.entry.offset;
+    context_.objects.get(
+        std::move(name), offset, length, {.timeout = kObjectTimeout},
+        [this, run = std::move(run)](Result<Bytes> stored) { got(run, std::move(stored)); });
 }
 
-void ChunkStore::got(const Get& get, Result<Bytes> stored) {
-    if (!get.ahead) {
+void ChunkStore::got(const Run& run, Result<Bytes> stored) {
+    if (!run.front().ahead) {
         --in_flight_;
     } else if (!stored) {
         --ahead_in_flight_;  // else when it is decoded
     }
+    if (!stored && run.size() > 1) {
+        for (auto get = run.rbegin(); get != run.rend(); ++get) {
+            waiting_.push_front(*get);
+            waiting_.front().alone = true;
+        }
+        pump();
+        return;
+    }
     pump();
-    if (!stored && stored.error().code() == Code::not_found) {
-        locate_again(get, std::move(stored.error()));
-    } else if (!stored) {
-        loaded(get.key, std::move(stored.error()));
-    } else if (loads_.at(get.key).ahead && ahead_opening_ >= kAheadOpening) {
-        ripe_.push_back({get, *std::move(stored)});
+    if (!stored) {
+        failed(run.front(), std::move(stored.error()));
+        return;
+    }
+    const auto all = std::make_shared<const Bytes>(*std::move(stored));
+    ByteView rest = *all;
+    for (const Get& get : run) {
+        // One that the pack's end cuts short is noticed when it is opened.
+        const auto bytes = std::min<std::uint64_t>(entry_bytes(get.at.entry), rest.size());
+        Stored part{all, rest.first(bytes)};
+        rest = rest.subspan(bytes);
+        if (loads_.at(get.key).ahead && ahead_opening_ >= kAheadOpening) {
+            ripe_.push_back({get, std::move(part)});
+        } else {
+            open(get, std::move(part));
+        }
+    }
+}
+
+void ChunkStore::failed(const Get& get, Error error) {
+    if (error.code() == Code::not_found) {
+        locate_again(get, std::move(error));
     } else {
-        open(get, *std::move(stored));
+        loaded(get.key, std::move(error));
     }
 }
 
@@ -174,16 +226,16 @@ void ChunkStore::locate_again(const Get& get, Error missing) {
         });
 }
 
-void ChunkStore::open(const Get& get, Bytes stored) {
+void ChunkStore::open(const Get& get, Stored stored) {
     struct Job {
-        Bytes stored;
+        Stored stored;
         PackEntry entry;
         Result<Bytes> plain = Bytes();
     };
     auto job = std::make_shared<Job>(Job{std::move(stored), get.at.entry});
     const bool behind = loads_.at(get.key).ahead != nullptr;
     ahead_opening_ += behind ? 1 : 0;
-    context_.worker.run([job] { job->plain = open_entry(job->entry, job->stored); },
+    context_.worker.run([job] { job->plain = open_entry(job->entry, job->stored.entry); },
                         [this, job, get, behind] {
                             ahead_opening_ -= behind ? 1 : 0;
                             opened(get, std::move(job->plain));

@@ -54,7 +54,7 @@ class ChunkStore {
     void fetch(const DomainId& domain, std::vector<ChunkId> ids, EntryType type, AheadMarkPtr ahead,
                Fetched done);
 
-    // Reads from packs so far, for tests and counters.
+    // Entries read from packs so far, for tests and counters.
     std::uint64_t gets() const { return gets_; }
 
   private:
@@ -79,10 +79,18 @@ class ChunkStore {
         ChunkLocation at;
         unsigned attempt = 1;
         bool ahead = false;  // it counts as one that is read ahead
+        bool alone = false;  // reading it with others failed
+    };
+    // One behind the other in one pack; more than one only for readers.
+    using Run = std::vector<Get>;
+    // An entry's part of what a run read.
+    struct Stored {
+        BytesPtr all;
+        ByteView entry;
     };
     struct Ripe {
         Get get;
-        Bytes stored;
+        Stored stored;
     };
     static void give(const Waiter& waiter, const Result<BytesPtr>& result);
     void join(const ChunkKey& key, Load& load);
@@ -90,10 +98,13 @@ class ChunkStore {
     void located(const ChunkKey& key, const std::optional<ChunkLocation>& at, unsigned attempt);
     void pump();
     bool ahead_may_begin() const;
-    void start(const Get& get);
-    void got(const Get& get, Result<Bytes> stored);
+    Run next_run();
+    static bool follows(const Get& before, const Get& get);
+    void start(Run run);
+    void got(const Run& run, Result<Bytes> stored);
+    void failed(const Get& get, Error error);
     void locate_again(const Get& get, Error missing);
-    void open(const Get& get, Bytes stored);
+    void open(const Get& get, Stored stored);
     void opened(const Get& get, Result<Bytes> plain);
     void loaded(const ChunkKey& key, Result<BytesPtr> result);
 

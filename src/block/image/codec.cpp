@@ -11,6 +11,7 @@ namespace {
 
 struct FreeContext {
     void operator()(ZSTD_CCtx* context) const { ZSTD_freeCCtx(context); }
+    void operator()(ZSTD_DCtx* context) const { ZSTD_freeDCtx(context); }
 };
 using ZstdContext = std::unique_ptr<ZSTD_CCtx, FreeContext>;
 
@@ -23,6 +24,13 @@ ZstdContext zstd_context() {
     ZSTD_CCtx_setParameter(context.get(), ZSTD_c_compressionLevel, 1);
     ZSTD_CCtx_setParameter(context.get(), ZSTD_c_hashLog, 12);
     return context;
+}
+
+// Larger than a chunk and its plain bytes together, so each thread keeps its own.
+ZSTD_DCtx* decoding_context() {
+    thread_local const std::unique_ptr<ZSTD_DCtx, FreeContext> context(ZSTD_createDCtx());
+    INVARIANT_MSG(context != nullptr, "no memory for zstd");
+    return context.get();
 }
 
 }  // namespace
@@ -95,8 +103,8 @@ Result<Bytes> decode(Codec codec, ByteView stored, std::uint32_t plain_bytes) {
             static_cast<int>(stored.size()), static_cast<int>(out.size()));
         length = result < 0 ? 0 : static_cast<std::size_t>(result);
     } else {
-        const std::size_t result =
-            ZSTD_decompress(out.data(), out.size(), stored.data(), stored.size());
+        const std::size_t result = ZSTD_decompressDCtx(decoding_context(), out.data(), out.size(),
+                                                       stored.data(), stored.size());
         length = ZSTD_isError(result) != 0 ? 0 : result;
     }
     if (length != plain_bytes) {

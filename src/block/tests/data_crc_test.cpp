@@ -227,7 +227,7 @@ TEST_CASE("a block whose page is at hand costs one read; a bounded number of pag
         CHECK(reads_of(page * kPage) == 2);
         CHECK(reads_of(page * kPage + 1) == 1);
     }
-    CHECK(reads_of(0) == 2);  // the one that was used longest ago went
+    CHECK(reads_of(0) == 2);  // another came in its place
     CHECK(reads_of((kPages - 1) * kPage) == 1);
     CHECK(sync.close(**layer));
 }
