@@ -5,6 +5,7 @@
 #include <functional>
 
 #include "compute/tests/uefi_samples.h"
+#include "compute/tests/uefi_store_support.h"
 #include "compute/uefi/aws_data.h"
 #include "compute/uefi/certificate_list.h"
 #include "compute/uefi/variable_store.h"
@@ -15,38 +16,10 @@ using namespace kiln::compute::testing;
 
 namespace {
 
-constexpr std::size_t kVolumeHead = 72;  // as OVMF's
-constexpr std::size_t kArea = 100;       // where the variables begin
-constexpr std::size_t kHead = 60;        // of a variable
+constexpr std::size_t kHead = 60;  // of a variable
 
-void sum(Bytes& file) {
-    put_le<std::uint16_t>(file.data() + 50, 0);
-    std::uint16_t all = 0;
-    for (std::size_t at = 0; at < kVolumeHead; at += 2) {
-        all = static_cast<std::uint16_t>(all + get_le<std::uint16_t>(file.data() + at));
-    }
-    put_le(file.data() + 50, static_cast<std::uint16_t>(-all));
-}
-
-// Erased, with room for so many bytes of variables; behind them stands what is no affair of theirs.
 Bytes pristine(std::size_t room = 2048) {
-    constexpr std::string_view kBehind = "fault tolerant writes";
-    Bytes file;
-    ByteWriter writer(file);
-    writer.zeros(16);
-    writer.bytes(value_of(hex_decode("8d2bf1ff96768b4ca9852747075b4f50")));
-    writer.le<std::uint64_t>(kArea + room + kBehind.size());
-    writer.bytes(as_bytes("_FVH")).le<std::uint32_t>(0x4feff).le<std::uint16_t>(kVolumeHead);
-    writer.zeros(5).le<std::uint8_t>(2);
-    writer.le<std::uint32_t>(1).le<std::uint32_t>(4096).zeros(8);
-    writer.bytes(value_of(hex_decode("782cf3aa7b949a43a1802e144ec37792")));
-    writer.le(static_cast<std::uint32_t>(kArea - kVolumeHead + room));
-    writer.le<std::uint8_t>(0x5a).le<std::uint8_t>(0xfe).zeros(6);
-    REQUIRE(file.size() == kArea);
-    file.resize(kArea + room, 0xff);
-    writer.bytes(as_bytes(kBehind));
-    sum(file);
-    return file;
+    return empty_store(room);
 }
 
 Bytes store_of(const UefiVariables& variables) {
