@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The form in which EC2 takes and gives UEFI variables: UefiData of RegisterImage,
-// GetInstanceUefiData and DescribeImageAttribute (docs/formats/uefi-data.md). It is the Base64 of a
+// GetInstanceUefiData and DescribeImageAttribute (docs/uefi.md). It is the Base64 of a
 // magic, a crc32c, a version and a zlib stream, which mostly was packed with EC2's dictionary.
 //
 // What is decoded came from outside: every length is checked, and no more than kMaxUefiEntryBytes
