@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """UEFI variables for tests, read and written by docs/uefi.md alone: in EC2's form, and as the firmware of an instance keeps
-them. Here a variable is its name and data; all are of one vendor and not authenticated."""
+them. What is made here is of one vendor and not authenticated."""
 
 import base64
 import os
@@ -12,6 +12,7 @@ from .paths import ROOT
 
 VENDOR = bytes.fromhex("61dfe48bca93d211aa0d00e098032b8c")
 ATTRIBUTES = 7  # not volatile, for boot services and for the running system
+AUTHENTICATED = 0x20  # by time
 VOLUME = bytes.fromhex("8d2bf1ff96768b4ca9852747075b4f50")
 STORE = bytes.fromhex("782cf3aa7b949a43a1802e144ec37792")
 ROOM = 65536
@@ -42,15 +43,16 @@ def seal(stream, version=0):
     return base64.b64encode(b"AMZNUEFI" + struct.pack("<L", crc32c(summed)) + summed).decode()
 
 
-def encode(variables, zdict=b""):
+def encode(variables, zdict=b"", vendor=VENDOR):
     entries = struct.pack("<Q", len(variables))
     for name, data in variables.items():
-        entries += counted(name.encode()) + counted(data) + VENDOR + struct.pack("<L", ATTRIBUTES)
+        entries += counted(name.encode()) + counted(data) + vendor + struct.pack("<L", ATTRIBUTES)
     packer = zlib.compressobj(9, zdict=zdict) if zdict else zlib.compressobj(9)
     return seal(packer.compress(entries) + packer.flush())
 
 
-def decode(text):
+def entries_of(text):
+    """Every variable as name, data, vendor and attributes."""
     packed = base64.b64decode(text, validate=True)
     crc, version = struct.unpack_from("<LL", packed, 8)
     assert packed[:8] == b"AMZNUEFI" and crc == crc32c(packed[12:]) and version == 0, packed[:16]
@@ -68,13 +70,24 @@ def decode(text):
     def take_counted():
         return take(struct.unpack("<Q", take(8))[0])
 
-    variables = {}
+    found = []
     for _ in range(struct.unpack("<Q", take(8))[0]):
         name, data, vendor = take_counted().decode(), take_counted(), take(16)
         (attributes,) = struct.unpack("<L", take(4))
-        assert vendor == VENDOR and attributes == ATTRIBUTES and name not in variables, (name, vendor, attributes)
-        variables[name] = data
+        if attributes & AUTHENTICATED:
+            take(16)
+            take_counted()
+        found.append((name, data, vendor, attributes))
     assert at == len(entries), (at, len(entries))
+    return found
+
+
+def decode(text):
+    """The variables of one that has no others than those that are made here."""
+    found = entries_of(text)
+    assert all(entry[2:] == (VENDOR, ATTRIBUTES) for entry in found), found
+    variables = {name: data for name, data, _, _ in found}
+    assert len(variables) == len(found), found
     return variables
 
 
