@@ -41,9 +41,6 @@ Result<Bytes> unpack(ByteView packed) {
     stream.avail_in = static_cast<uInt>(packed.size());
     Bytes plain;
     for (int code = Z_OK; code != Z_STREAM_END;) {
-        if (plain.size() > kMaxUefiEntryBytes) {
-            return damaged(fmt::format("unpacks to more than {} bytes", kMaxUefiEntryBytes));
-        }
         const std::size_t at = plain.size();
         plain.resize(at + kUnpackStep);
         stream.next_out = plain.data() + at;
@@ -58,6 +55,9 @@ Result<Bytes> unpack(ByteView packed) {
             }
         }
         plain.resize(at + kUnpackStep - stream.avail_out);
+        if (plain.size() > kMaxUefiEntryBytes) {
+            return damaged(fmt::format("unpacks to more than {} bytes", kMaxUefiEntryBytes));
+        }
         // No progress (Z_BUF_ERROR) means that the stream was cut off.
         if (code != Z_OK && code != Z_STREAM_END) {
             return damaged("is no whole zlib stream behind its header");
