@@ -27,6 +27,7 @@
 
 #include "compute/host_memory.h"
 #include "compute/screen.h"
+#include "compute/uefi/variables.h"
 #include "util/deadline.h"
 #include "util/fs.h"
 #include "util/id.h"
@@ -74,6 +75,9 @@ struct MachineSpec {
     unsigned vcpus = 1;
     std::uint64_t memory_mib = 0;
     Firmware firmware = Firmware::bios;
+    // With UEFI: what the machine's own variables are made with at its first start, instead of
+    // those of the firmware's template. Empty: with those. Later starts do not look at them.
+    UefiVariables uefi_variables;
     std::string uuid;     // SMBIOS system uuid and serial: lower case, begins with "ec2", so that
                           // cloud-init sees EC2
     std::string product;  // SMBIOS product: the instance type

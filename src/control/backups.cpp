@@ -12,6 +12,7 @@
 
 #include "block/image/pack_format.h"
 #include "block/layer_name.h"
+#include "compute/uefi/variable_store.h"
 #include "control/backup_copy.h"
 #include "control/space.h"
 #include "control/sparse_copy.h"
@@ -330,11 +331,12 @@ Status Backups::copy_small_files(Backup& backup) {
     for (const auto& entry :
          std::filesystem::directory_iterator(data_directory_ + "/instances", error)) {
         const std::string instance = "instances/" + entry.path().filename().string();
-        if (!std::filesystem::exists(data_directory_ + "/" + instance + "/uefi-vars.fd", error)) {
+        const std::string variables = instance + "/" + compute::kUefiStoreFile;
+        if (!std::filesystem::exists(data_directory_ + "/" + variables, error)) {
             continue;
         }
         TRY(make_directories(backup.directory_ + "/" + instance, 0700));
-        paths.push_back(instance + "/uefi-vars.fd");
+        paths.push_back(variables);
     }
     for (const std::string& path : paths) {
         const bool copied = std::filesystem::copy_file(data_directory_ + "/" + path,

@@ -13,6 +13,7 @@
 #include "control/quotas.h"
 #include "control/snapshots.h"
 #include "control/space.h"
+#include "control/uefi_variables.h"
 #include "util/log.h"
 
 namespace kiln::control {
@@ -72,6 +73,10 @@ Result<model::Image> CreateImages::insert(catalog::Transaction& tx, const Caller
     if (source) {
         image.imds_v2 = source->imds_v2;
         image.instance_types = source->instance_types;
+        // Until its own are read: of an instance that was never started there are no others.
+        if (checked.instance.instance.current_boot_mode == model::BootMode::uefi) {
+            image.uefi_data = source->uefi_data;
+        }
     }
     TRY(tx.images().insert(image));
     TRY(put_tags(tx, caller, "image", image.id.str(), tags_for(input.tags, "image")));
@@ -82,7 +87,8 @@ Result<std::vector<model::Snapshot>> CreateImages::draft(catalog::Transaction& t
                                                          const Caller& caller, model::Image& image,
                                                          const std::vector<ImagePlan::Cut>& cuts,
                                                          const std::string& location,
-                                                         const std::vector<model::Tag>& tags) {
+                                                         const std::vector<model::Tag>& tags,
+                                                         const Variables& variables) {
     const std::string description = fmt::format("Created by CreateImage({}) for {}",  // CI-11
                                                 image.source_instance_id.str(), image.id.str());
     const UnixMillis now = parts_.clock.now();
@@ -95,8 +101,13 @@ Result<std::vector<model::Snapshot>> CreateImages::draft(catalog::Transaction& t
         image.block_device_mappings[cut.mapping].ebs->snapshot_id = snapshot.id;
         snapshots.push_back(std::move(snapshot));
     }
+    image.uefi_data = variables.value_or(image.uefi_data);
     TRY(tx.images().update(image));
     return snapshots;
+}
+
+Result<CreateImages::Variables> CreateImages::variables_of(const model::Instance& instance) const {
+    return current_uefi_data(instance, instances_.instance_directory(instance.id));
 }
 
 Result<model::ImageId> CreateImages::create(const Caller& caller, const CreateImageInput& input) {
@@ -107,24 +118,25 @@ Result<model::ImageId> CreateImages::create(const Caller& caller, const CreateIm
         return check(tx, caller, input);
     }));
     TRY(check_space(parts_.space, SpaceFor::data, "an image"));  // SPC-1
+    TRY_ASSIGN(const Variables variables, variables_of(checked.instance.instance));
     if (input.dry_run) {
         return errors::dry_run();
     }
     const bool running = checked.instance.instance.state == model::InstanceState::running;
-    return running && !input.no_reboot
-               ? create_after_shutdown(caller, input)
-               : create_now(caller, input, ids_of(checked.plan.cuts), running);
+    return running && !input.no_reboot ? create_after_shutdown(caller, input)
+                                       : create_now(caller, input, checked, variables);
 }
 
 // CI-5, CI-6.
 Result<model::ImageId> CreateImages::create_now(const Caller& caller, const CreateImageInput& input,
-                                                const std::vector<model::VolumeId>& volumes,
-                                                bool running) {
+                                                const Checked& checked,
+                                                const Variables& variables) {
     model::ImageId id;
     std::optional<GuestFreeze> still;
-    if (running) {
+    if (checked.instance.instance.state == model::InstanceState::running) {
         still.emplace(parts_, input.instance_id);
     }
+    const auto volumes = ids_of(checked.plan.cuts);
     const auto cut =
         cuts_.cut(volumes, [&](catalog::Transaction& tx) -> Result<std::vector<model::Snapshot>> {
             TRY_ASSIGN(const Checked now, check(tx, caller, input));
@@ -132,7 +144,7 @@ Result<model::ImageId> CreateImages::create_now(const Caller& caller, const Crea
             id = image.id;
             TRY(tx.jobs().add(make_job(parts_.rng, image.created, kSettleImageJob, id.str(), "")));
             return draft(tx, caller, image, now.plan.cuts, input.snapshot_location,
-                         tags_for(input.tags, "snapshot"));
+                         tags_for(input.tags, "snapshot"), variables);
         });
     still.reset();
     if (!cut && !id.empty()) {

@@ -55,23 +55,28 @@ class CreateImages {
         InstanceView instance;
         ImagePlan plan;
     };
+    // CI-10: the instance's own UEFI variables, in EC2's form.
+    using Variables = std::optional<std::string>;
+    Result<Variables> variables_of(const model::Instance& instance) const;
     Result<Checked> check(catalog::Transaction& tx, const Caller& caller,
                           const CreateImageInput& input);
     Result<model::Image> insert(catalog::Transaction& tx, const Caller& caller,
                                 const CreateImageInput& input, const Checked& checked);
     Result<model::ImageId> create_now(const Caller& caller, const CreateImageInput& input,
-                                      const std::vector<model::VolumeId>& volumes, bool running);
+                                      const Checked& checked, const Variables& variables);
     Result<model::ImageId> create_after_shutdown(const Caller& caller,
                                                  const CreateImageInput& input);
-    // Makes the snapshots' rows, and names them in the image's mapping.
+    // Makes the snapshots' rows, and names them in the image's mapping; gives the image variables.
     Result<std::vector<model::Snapshot>> draft(catalog::Transaction& tx, const Caller& caller,
                                                model::Image& image,
                                                const std::vector<ImagePlan::Cut>& cuts,
                                                const std::string& location,
-                                               const std::vector<model::Tag>& tags);
+                                               const std::vector<model::Tag>& tags,
+                                               const Variables& variables);
 
     Status turn(const model::Job& job);
-    Status cut_and_go_on(const model::Job& job, const model::Image& image);
+    Status cut_and_go_on(const model::Job& job, const model::Image& image,
+                         const model::Instance& instance);
     Status settle(const model::Job& job);
     Status fail_image(const model::ImageId& id, const std::string& code, const std::string& why);
 

@@ -119,11 +119,12 @@ Status CreateImages::turn(const model::Job& job) {
         return ok();
     }
     TRY(instances_.cut_off(instance_id));
-    return cut_and_go_on(job, *image);
+    return cut_and_go_on(job, *image, instance);
 }
 
-Status CreateImages::cut_and_go_on(const model::Job& job, const model::Image& image) {
-    const model::InstanceId instance_id(job.subject);
+Status CreateImages::cut_and_go_on(const model::Job& job, const model::Image& image,
+                                   const model::Instance& instance) {
+    const model::InstanceId& instance_id = instance.id;
     TRY_ASSIGN(const Payload payload, unpack(job.payload));
     Caller caller;
     caller.account = image.owner_id;
@@ -140,15 +141,20 @@ Status CreateImages::cut_and_go_on(const model::Job& job, const model::Image& im
         ids.push_back(cut.volume.id);
     }
     if (!ids.empty()) {  // else it was cut before a crash
-        const auto cut =
-            cuts_.cut(ids, [&](catalog::Transaction& tx) -> Result<std::vector<model::Snapshot>> {
+        const auto make = [&]() -> Status {
+            // The guest is off: they are as it left them.
+            TRY_ASSIGN(const Variables variables, variables_of(instance));
+            const auto cut = [&](catalog::Transaction& tx) -> Result<std::vector<model::Snapshot>> {
                 TRY_ASSIGN(model::Image row, tx.images().get(image.id));
                 TRY_ASSIGN(const auto now, planned(tx));
                 // QT-4: others may have taken the places while the guest shut down.
                 TRY(check_snapshot_quota(tx, parts_.settings.quotas, caller, now.size()));
-                return draft(tx, caller, row, now, payload.location, payload.tags);
-            });
-        if (!cut) {
+                return draft(tx, caller, row, now, payload.location, payload.tags, variables);
+            };
+            TRY(cuts_.cut(ids, cut));
+            return ok();
+        };
+        if (const Status cut = make(); !cut) {
             log_error("images", fmt::format("{}: {}", image.id.str(), cut.error().to_string()));
             TRY(fail_image(image.id, failure_code(cut.error()),
                            errors::told(cut.error(), kNotCut)));

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "compute/uefi/aws_data.h"
 #include "control/api_errors.h"
 #include "control/device_mappings.h"
 #include "control/image_search.h"
@@ -16,6 +17,8 @@ namespace {
 
 using model::BlockDeviceMapping;
 using model::BlockDeviceMappings;
+
+constexpr std::size_t kMaxUefiData = 64'000;  // characters
 
 Status check_boot(const RegisterImageInput& input) {
     const bool hvm = input.virtualization_type == model::VirtualizationType::hvm;
@@ -34,6 +37,27 @@ Status check_boot(const RegisterImageInput& input) {
         input.boot_mode == model::BootMode::legacy_bios) {
         return errors::invalid_parameter_combination(
             "The architecture arm64 cannot boot in the mode legacy-bios.");
+    }
+    return ok();
+}
+
+// RI-11
+Status check_uefi_data(const RegisterImageInput& input) {
+    if (input.uefi_data.empty()) {
+        return ok();
+    }
+    if (input.boot_mode != model::BootMode::uefi &&
+        input.boot_mode != model::BootMode::uefi_preferred) {
+        return errors::invalid_parameter_combination(
+            "UefiData requires BootMode uefi or uefi-preferred.");
+    }
+    if (input.uefi_data.size() > kMaxUefiData) {
+        return errors::invalid_parameter_value(fmt::format(
+            "Value for parameter UefiData is invalid. It may have {} characters.", kMaxUefiData));
+    }
+    if (const auto variables = compute::decode_uefi_data(input.uefi_data); !variables) {
+        return errors::invalid_parameter_value(fmt::format(
+            "Value for parameter UefiData is invalid: {}.", variables.error().message()));
     }
     return ok();
 }
@@ -147,6 +171,7 @@ Status Images::check(const RegisterImageInput& input) {
     TRY(check_root(input));
     TRY(check_entries(input.block_device_mappings));
     TRY(check_boot(input));
+    TRY(check_uefi_data(input));
     return check_tag_specifications(input.tags, {"image"});
 }
 
@@ -247,6 +272,7 @@ Result<model::Image> Images::insert(catalog::Transaction& tx, const Caller& call
     image.boot_mode = input.boot_mode;
     image.tpm_v2 = input.tpm_v2;
     image.imds_v2 = input.imds_v2;
+    image.uefi_data = input.uefi_data;
     image.public_parameter = input.public_parameter;
     image.created = clock_.now();
     TRY(tx.images().insert(image));

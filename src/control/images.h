@@ -35,6 +35,7 @@ struct RegisterImageInput {
     std::optional<model::BootMode> boot_mode;
     bool tpm_v2 = false;
     bool imds_v2 = false;
+    std::string uefi_data;  // RI-11: in EC2's form
     std::vector<TagSpecification> tags;
     bool dry_run = false;
     // Of an import alone, EC2 has no such parameters:

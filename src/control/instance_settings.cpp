@@ -8,13 +8,12 @@
 #include "control/api_errors.h"
 #include "control/instance_types.h"
 #include "control/instances.h"
-#include "util/fs.h"
+#include "control/uefi_variables.h"
 
 namespace kiln::control {
 namespace {
 
-constexpr PageLimits kLimits{5, 1000};               // PAG-2
-constexpr std::size_t kMaxVariableBytes = 4U << 20;  // OVMF's are 528 KiB
+constexpr PageLimits kLimits{5, 1000};  // PAG-2
 
 catalog::Cursor cursor_of(const CreditView& view) {
     return {view.instance.created, view.instance.id.str()};
@@ -122,8 +121,8 @@ Result<model::Instance> InstanceSettings::look(const Caller& caller, const model
     return std::move(instances.front());
 }
 
-Result<Bytes> InstanceSettings::uefi_variables(const Caller& caller, const model::InstanceId& id,
-                                               bool dry_run) {
+Result<std::string> InstanceSettings::uefi_data(const Caller& caller, const model::InstanceId& id,
+                                                bool dry_run) {
     TRY_ASSIGN(const auto instances, parts_.store.read([&](catalog::Transaction& tx) {
         return find_instances(tx, caller, {id});
     }));
@@ -138,15 +137,11 @@ Result<Bytes> InstanceSettings::uefi_variables(const Caller& caller, const model
     if (dry_run) {
         return errors::dry_run();
     }
-    const auto text = read_file(worker_.instance_directory(id) + "/uefi-vars.fd");
-    if (!text && text.error().code() == Code::not_found) {
+    TRY_ASSIGN(auto data, current_uefi_data(instance, worker_.instance_directory(id)));
+    if (!data) {
         return wrong_state(id, "its UEFI variables can be read: it has not been started yet");
     }
-    TRY(text);
-    if (text->size() > kMaxVariableBytes) {
-        return Error(Code::data_loss, "the UEFI variables of " + id.str() + " are too large");
-    }
-    return Bytes(text->begin(), text->end());
+    return std::move(*data);
 }
 
 Result<Page<CreditView>> InstanceSettings::describe_credits(const Caller& caller,

@@ -14,7 +14,6 @@
 #include "control/pagination.h"
 #include "control/parts.h"
 #include "model/instance.h"
-#include "util/bytes.h"
 
 namespace kiln::control {
 
@@ -55,9 +54,9 @@ class InstanceSettings {
                                            bool dry_run);
     // PWD-1: nothing more than that there is the instance.
     Result<model::Instance> look(const Caller& caller, const model::InstanceId& id, bool dry_run);
-    // BM-2: the file of the firmware's variables, as it is. UnsupportedOperation without UEFI;
+    // BM-2: the variables that it has, in EC2's form. UnsupportedOperation without UEFI;
     // IncorrectInstanceState before its first start and after its end.
-    Result<Bytes> uefi_variables(const Caller& caller, const model::InstanceId& id, bool dry_run);
+    Result<std::string> uefi_data(const Caller& caller, const model::InstanceId& id, bool dry_run);
     Result<Page<CreditView>> describe_credits(const Caller& caller,
                                               const DescribeCreditsInput& input);
 

@@ -11,6 +11,7 @@
 #include "control/guest_freeze.h"
 #include "control/instance_store.h"
 #include "control/instances.h"
+#include "control/uefi_variables.h"
 #include "crypto/hash.h"
 #include "util/encoding.h"
 #include "util/log.h"
@@ -148,6 +149,7 @@ Status InstanceWorker::start_machine(const model::Instance& instance) {
     compute::MachineSpec spec = machine_spec(instance, volumes);
     TRY_ASSIGN(auto store, make_store_disks(store_disks(instance), spec.directory));
     std::move(store.begin(), store.end(), std::back_inserter(spec.disks));
+    TRY_ASSIGN(spec.uefi_variables, first_uefi_variables(parts_.store, instance, spec.directory));
     TRY_ASSIGN(auto nic, networks_.start(instance.id, step_deadline()));
     if (nic) {
         spec.nics.push_back(std::move(*nic));

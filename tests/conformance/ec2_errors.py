@@ -147,7 +147,8 @@ def test_RI_the_mistakes_of_register_image(service):
     refused("InvalidParameterValue", BootMode="floppy")
     refused("InvalidParameterValue", Description="x" * 256)
     refused("UnsupportedOperation", ImageLocation="bucket/manifest.xml")
-    refused("UnsupportedOperation", UefiData="AAAA")
+    refused("InvalidParameterCombination", UefiData="AAAA")
+    refused("InvalidParameterValue", UefiData="AAAA", BootMode="uefi")
     missing = {"DeviceName": "/dev/xvda", "Ebs": {"SnapshotId": "snap-0123456789abcdef0"}}
     refused("InvalidSnapshot.NotFound", BlockDeviceMappings=[missing])
     refused("InvalidParameterCombination", TpmSupport="v2.0")

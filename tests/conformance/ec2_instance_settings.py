@@ -3,7 +3,6 @@
 """ResetInstanceAttribute, Monitor- and UnmonitorInstances, the metadata defaults of an account, GetPasswordData,
 GetInstanceUefiData and DescribeInstanceCreditSpecifications."""
 
-import base64
 import json
 import os
 import sys
@@ -12,7 +11,7 @@ from botocore.exceptions import ClientError
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
 import kiln_test  # noqa: E402
-from kiln_test import wait_until  # noqa: E402
+from kiln_test import uefi, wait_until  # noqa: E402
 from kiln_test.query import query  # noqa: E402
 from kiln_test.refusals import expect, refusal  # noqa: E402
 
@@ -171,15 +170,14 @@ def test_BM_2_uefi_variables(service):
     expect("IncorrectInstanceState", ec2.get_instance_uefi_data, InstanceId=instance)
     directory = os.path.join(service.data, "instances", instance)
     os.makedirs(directory, exist_ok=True)
-    variables = os.urandom(540672)
-    with open(os.path.join(directory, "uefi-vars.fd"), "wb") as file:
-        file.write(variables)
+    variables = {"BootOrder": b"\0\0", "Boot0000": os.urandom(100)}
+    uefi.write_store(directory, variables)
     answer = ec2.get_instance_uefi_data(InstanceId=instance)
-    assert answer["InstanceId"] == instance and base64.b64decode(answer["UefiData"]) == variables
+    assert answer["InstanceId"] == instance and uefi.decode(answer["UefiData"]) == variables
     expect("DryRunOperation", ec2.get_instance_uefi_data, InstanceId=instance, DryRun=True)
     expect("InvalidInstanceID.NotFound", service.account().client("ec2").get_instance_uefi_data, InstanceId=instance)
     stop(ec2, instance)
-    assert base64.b64decode(ec2.get_instance_uefi_data(InstanceId=instance)["UefiData"]) == variables
+    assert uefi.decode(ec2.get_instance_uefi_data(InstanceId=instance)["UefiData"]) == variables
     ec2.terminate_instances(InstanceIds=[instance])
     wait_until(lambda: one(ec2, instance)["State"]["Name"] == "terminated", 30, "it is terminated")
     expect("IncorrectInstanceState", ec2.get_instance_uefi_data, InstanceId=instance)

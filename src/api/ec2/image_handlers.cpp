@@ -28,9 +28,6 @@ Status refuse_unbuilt(const RegisterImageRequest& request) {
     if (given(request.ramdisk_id)) {
         return not_built("RamdiskId");
     }
-    if (given(request.uefi_data)) {
-        return not_built("UefiData");
-    }
     if (!request.billing_products.empty()) {
         return not_built("BillingProduct");
     }
@@ -61,6 +58,7 @@ Result<control::RegisterImageInput> to_input(const RegisterImageRequest& request
     }
     input.tpm_v2 = given(request.tpm_support);
     input.imds_v2 = given(request.imds_support);
+    input.uefi_data = request.uefi_data.value_or("");
     input.tags = to_tags(request.tag_specifications);
     input.dry_run = request.dry_run.value_or(false);
     return input;

@@ -18,7 +18,6 @@
 #include "control/api_errors.h"
 #include "control/instance_settings.h"
 #include "control/region_settings.h"
-#include "util/encoding.h"
 
 namespace kiln::api {
 namespace {
@@ -172,11 +171,11 @@ void add_lookers(Registry& registry, const Services& services) {
         [services](Context& context,
                    const GetInstanceUefiDataRequest& request) -> Result<GetInstanceUefiDataResult> {
             TRY_ASSIGN(const auto id, instance_of(request.instance_id));
-            TRY_ASSIGN(const auto bytes, services.instance_settings.uefi_variables(
-                                             context.caller, id, request.dry_run.value_or(false)));
+            TRY_ASSIGN(auto data, services.instance_settings.uefi_data(
+                                      context.caller, id, request.dry_run.value_or(false)));
             GetInstanceUefiDataResult result;
             result.instance_id = id.str();
-            result.uefi_data = base64_encode(bytes);
+            result.uefi_data = std::move(data);
             return result;
         });
     registry.add<ops::DescribeInstanceCreditSpecifications>(

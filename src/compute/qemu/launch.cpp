@@ -11,6 +11,7 @@
 #include "compute/qemu/host.h"
 #include "compute/qemu/unix_socket.h"
 #include "compute/qemu/users.h"
+#include "compute/uefi/variable_store.h"
 #include "util/strings.h"
 
 namespace kiln::compute {
@@ -35,9 +36,12 @@ Result<UniqueFd> open_file(const std::string& path, int flags) {
 
 // The machine's own UEFI variables, made from the template at its first start (BM-2).
 Result<UniqueFd> open_variables(const MachineSpec& spec, const std::string& ovmf_variables) {
-    const std::string path = spec.directory + "/uefi-vars.fd";
+    const std::string path = spec.directory + "/" + kUefiStoreFile;
     if (::access(path.c_str(), F_OK) != 0) {
-        TRY_ASSIGN(const std::string content, read_file(ovmf_variables));
+        TRY_ASSIGN(std::string content, read_file(ovmf_variables));
+        if (!spec.uefi_variables.empty()) {
+            TRY_ASSIGN(content, make_variable_store(as_bytes(content), spec.uefi_variables));
+        }
         TRY(write_file_atomic(path, content, 0600));
     }
     return open_file(path, O_RDWR);

@@ -8,6 +8,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <thread>
 
@@ -18,7 +19,9 @@
 #include "compute/qemu/supervisor.h"
 #include "compute/qemu/unix_socket.h"
 #include "compute/qemu/users.h"
+#include "compute/tests/uefi_samples.h"
 #include "compute/tests/worlds.h"
+#include "compute/uefi/variable_store.h"
 #include "util/fs.h"
 
 using namespace kiln;
@@ -158,27 +161,45 @@ TEST_CASE("a failed start carries QEMU's own words") {
     CHECK(started.error().message().find("no-such-export") != std::string::npos);
 }
 
-TEST_CASE("BM-2: a UEFI machine starts, with variables of its own that stay") {
+TEST_CASE("BM-2: a UEFI machine starts with the variables it is given, which become its own") {
     QemuWorld world;
     const auto hypervisor = world.open();
     MachineSpec spec = world.spec("i-1");
     spec.firmware = Firmware::uefi;
     spec.memory_mib = 256;
+    UefiVariable given = sample("KilnTest", "given");
+    given.vendor[0] = 1;  // none that the firmware knows
+    spec.uefi_variables = {given};
     const auto started = hypervisor->start(spec, soon());
     REQUIRE_MESSAGE(started, started.error().to_string());
-    const std::string variables = spec.directory + "/uefi-vars.fd";
+    const std::string variables = spec.directory + "/" + kUefiStoreFile;
     // The firmware runs: it makes its variables its own early on.
-    const std::string pristine = *read_file(variables);
-    CHECK(eventually([&] { return *read_file(variables) != pristine; }));
+    const auto own = [&] { return value_of(read_variable_store(as_bytes(*read_file(variables)))); };
+    CHECK(eventually([&] { return own().size() > 1; }));
     REQUIRE(hypervisor->kill(spec.id, soon()));
+    const UefiVariables kept = own();
+    CHECK(std::find(kept.begin(), kept.end(), given) != kept.end());
     const std::string written = *read_file(variables);
-    CHECK(written != pristine);
 
     // Not made from the template again.
     spec.generation = 2;
+    spec.uefi_variables = {sample("KilnTest", "other")};
     spec.disks[0].nbd_export = "no-such-export";
     CHECK_FALSE(hypervisor->start(spec, soon()));
     CHECK(*read_file(variables) == written);
+}
+
+TEST_CASE("BM-2: a machine whose variables have no room does not start, and leaves no store") {
+    QemuWorld world;
+    const auto hypervisor = world.open();
+    MachineSpec spec = world.spec("i-1");
+    spec.firmware = Firmware::uefi;
+    spec.memory_mib = 256;
+    spec.uefi_variables = {sample("KilnTest", std::string(600U << 10, 'x'))};
+    const auto started = hypervisor->start(spec, soon());
+    REQUIRE_FALSE(started);
+    CHECK(started.error().message().find("has room for") != std::string::npos);
+    CHECK_FALSE(std::filesystem::exists(spec.directory + "/" + kUefiStoreFile));
 }
 
 TEST_CASE(
