@@ -14,6 +14,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
 import kiln_test  # noqa: E402
 from botocore.exceptions import ClientError  # noqa: E402
+from kiln_test import wait_until  # noqa: E402
 
 BLOCK = 524288
 GIB = 1 << 30
@@ -90,6 +91,7 @@ def at(content, index):
 def qemu_io(kiln, volume, *commands):
     """Writes what a guest would."""
     socket = json.loads(kiln.run("inspect", volume).stdout)["socket"]
+    wait_until(lambda: os.path.exists(socket), 30, "the volume is served")  # in-use it is as soon as it is being attached
     words = [word for command in commands for word in ("-c", command)]
     done = subprocess.run(
         ["qemu-io", "-f", "raw", *words, "nbd+unix:///?socket=" + socket],
