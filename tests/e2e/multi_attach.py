@@ -33,7 +33,8 @@ class Guest:
         wait_until(lambda: self.answers(), BOOT_SECONDS, f"{self.id} listens")
 
     def answers(self):
-        return re.findall(r"^SHARED (.*?)\r?$", self.kiln.serial(self.id), re.M)
+        """Whole lines: the last one may still be being written."""
+        return re.findall(r"^SHARED (.*?)\r?\n", self.kiln.serial(self.id), re.M)
 
     def ask(self, line):
         """Types the line and gives the guest's answer."""
