@@ -4,13 +4,6 @@
 #include <algorithm>
 
 namespace kiln::block {
-namespace {
-
-std::uint64_t entry_bytes(const PackEntry& entry) {
-    return kEntryHeaderBytes + std::uint64_t{entry.stored_bytes};
-}
-
-}  // namespace
 
 void ChunkStore::fetch(const DomainId& domain, std::vector<ChunkId> ids, EntryType type,
                        AheadMarkPtr ahead, Fetched done) {

@@ -194,7 +194,7 @@ void Marker::count(const ChunkLocation& at) {
         return;
     }
     use.entries.insert(place, offset);
-    use.bytes += kEntryHeaderBytes + std::uint64_t{at.entry.stored_bytes} + kFooterEntryBytes;
+    use.bytes += entry_bytes(at.entry) + kFooterEntryBytes;
     if (++counted_ > limits_.counted_entries) {
         count_fewer();
     }

@@ -28,7 +28,7 @@ Status check_header(ByteView pack, const std::string& store_uuid, const PackId& 
 }
 
 void check_entry(ByteView pack, const PackEntry& entry, PackReport& report) {
-    const std::uint64_t bytes = kEntryHeaderBytes + std::uint64_t{entry.stored_bytes};
+    const std::uint64_t bytes = entry_bytes(entry);
     Status fine = ok();
     if (entry.offset > pack.size() || bytes > pack.size() - entry.offset) {
         fine = Error(Code::data_loss, "it lies behind the end");
@@ -52,7 +52,7 @@ void check_order(std::vector<PackEntry> entries, std::uint64_t end, PackReport& 
                              " to " + std::to_string(std::max<std::uint64_t>(next, entry.offset)) +
                              " are of no entry, or of two");
         }
-        next = entry.offset + kEntryHeaderBytes + std::uint64_t{entry.stored_bytes};
+        next = entry.offset + entry_bytes(entry);
     }
     if (next != end) {
         note(report, "the entries do not end where the footer begins");

@@ -97,8 +97,7 @@ Status decode_array(ByteView array, std::uint64_t footer_offset, PackFooter& foo
         TRY(check_entry(entry, codec, encryption, type));
         entry.type = static_cast<EntryType>(type);
         entry.codec = static_cast<Codec>(codec);
-        const std::uint64_t end =
-            std::uint64_t{entry.offset} + kEntryHeaderBytes + entry.stored_bytes;
+        const std::uint64_t end = entry.offset + entry_bytes(entry);
         if (entry.offset < kPackHeaderBytes || end > footer_offset) {
             return damaged("an entry outside the pack");
         }
@@ -177,7 +176,7 @@ void append_entry(const PackEntry& entry, ByteView stored, Bytes& to) {
 }
 
 Result<Bytes> open_entry(const PackEntry& expected, ByteView bytes) {
-    if (bytes.size() != kEntryHeaderBytes + std::uint64_t{expected.stored_bytes}) {
+    if (bytes.size() != entry_bytes(expected)) {
         return damaged("an entry is cut");
     }
     if (get_le<std::uint32_t>(&bytes[56]) != crc_without(bytes, 56)) {

@@ -47,6 +47,11 @@ struct PackEntry {
     friend bool operator==(const PackEntry&, const PackEntry&) = default;
 };
 
+// What it takes in its pack.
+inline std::uint64_t entry_bytes(const PackEntry& entry) {
+    return kEntryHeaderBytes + std::uint64_t{entry.stored_bytes};
+}
+
 // `pack-<store uuid>-<pack id>`.
 std::string pack_name(const std::string& store_uuid, const PackId& pack);
 

@@ -26,7 +26,7 @@ Result<Checked> check(ByteView pack, const RepackPiece& piece, const std::string
             return Error(Code::data_loss, "its footer has no entry at " + std::to_string(offset));
         }
         // The footer's digest was compared: entries lie before it.
-        const ByteView entry = pack.subspan(offset, kEntryHeaderBytes + at->stored_bytes);
+        const ByteView entry = pack.subspan(offset, entry_bytes(*at));
         TRY(open_entry(*at, entry), "entry " + at->id.hex());
         checked.entries.push_back(*at);
     }
@@ -117,8 +117,7 @@ void Repack::checked(const std::shared_ptr<Read>& read) {
     for (const PackEntry& entry : read->checked->entries) {
         // An id may have been found in two packs.
         if (!sink->holds(entry.id)) {
-            sink->add(entry, ByteView(read->bytes)
-                                 .subspan(entry.offset, kEntryHeaderBytes + entry.stored_bytes));
+            sink->add(entry, ByteView(read->bytes).subspan(entry.offset, entry_bytes(entry)));
             ++repacked_.entries;
         }
     }

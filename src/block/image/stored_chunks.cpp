@@ -48,8 +48,7 @@ class StoredRead : public std::enable_shared_from_this<StoredRead> {
             return;
         }
         context_.objects.get(pack_name(context_.store_uuid, at->pack), entry.offset,
-                             kEntryHeaderBytes + std::uint64_t{entry.stored_bytes},
-                             {.timeout = kObjectTimeout},
+                             entry_bytes(entry), {.timeout = kObjectTimeout},
                              [self = shared_from_this(), i, attempt](Result<Bytes> stored) {
                                  self->got(i, attempt, std::move(stored));
                              });

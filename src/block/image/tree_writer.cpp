@@ -189,8 +189,7 @@ void TreeWriter::encoded() {
         const Item& item = batch_->items[i];
         if (item.miss) {
             const ByteView slice = batch_->encoded[i / kSlice];
-            data_->add(item.entry,
-                       slice.subspan(item.place, kEntryHeaderBytes + item.entry.stored_bytes));
+            data_->add(item.entry, slice.subspan(item.place, entry_bytes(item.entry)));
         }
     }
     data_->when_at_most(kPacksInFlight, [self = shared_from_this()](Status status) {

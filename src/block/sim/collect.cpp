@@ -51,7 +51,7 @@ namespace {
 std::uint64_t pack_bytes(const SimPack& pack) {
     std::uint64_t bytes = 0;
     for (const PackEntry& entry : pack.entries) {
-        bytes += kEntryHeaderBytes + std::uint64_t{entry.stored_bytes} + kFooterEntryBytes;
+        bytes += entry_bytes(entry) + kFooterEntryBytes;
     }
     return bytes;
 }

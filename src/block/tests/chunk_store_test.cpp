@@ -4,6 +4,7 @@
 #include <doctest/doctest.h>
 
 #include "block/tests/image_support.h"
+#include "block/tests/through_store.h"
 
 using namespace kiln;
 using namespace kiln::block;
@@ -24,39 +25,23 @@ struct Asked {
 };
 
 // Remembers what was asked for, and fails what it is told to.
-class AskedStore final : public objects::ObjectStore {
+class AskedStore final : public ThroughStore {
   public:
-    explicit AskedStore(objects::ObjectStore& below) : below_(below) {}
-    objects::CallPtr put(std::string name, objects::SharedBytes content,
-                         objects::CallOptions options, io::Callback<Status> done) override {
-        return below_.put(std::move(name), std::move(content), options, std::move(done));
-    }
+    using ThroughStore::ThroughStore;
     objects::CallPtr get(std::string name, std::uint64_t offset, std::uint64_t length,
                          objects::CallOptions options, io::Callback<Result<Bytes>> done) override {
         asked.push_back({name, offset, length});
         if (!fail || !fail(asked.back())) {
-            return below_.get(std::move(name), offset, length, options, std::move(done));
+            return ThroughStore::get(std::move(name), offset, length, options, std::move(done));
         }
-        return below_.get(std::move(name), offset, length, options,
-                          [done = std::move(done)](const Result<Bytes>&) mutable {
-                              done(Error(Code::io_error, "injected"));
-                          });
+        return ThroughStore::get(std::move(name), offset, length, options,
+                                 [done = std::move(done)](const Result<Bytes>&) mutable {
+                                     done(Error(Code::io_error, "injected"));
+                                 });
     }
-    objects::CallPtr get_tail(std::string name, std::uint64_t length, objects::CallOptions options,
-                              io::Callback<Result<objects::Tail>> done) override {
-        return below_.get_tail(std::move(name), length, options, std::move(done));
-    }
-    objects::CallPtr remove(std::string name, objects::CallOptions options,
-                            io::Callback<Status> done) override {
-        return below_.remove(std::move(name), options, std::move(done));
-    }
-    void forget(const std::string& name) override { below_.forget(name); }
 
     std::vector<Asked> asked;
     std::function<bool(const Asked&)> fail;
-
-  private:
-    objects::ObjectStore& below_;
 };
 
 struct World {
@@ -82,8 +67,7 @@ struct World {
     bool together(std::uint64_t chunk) const {
         const PackEntry& before = places[chunk - 1].entry;
         return places[chunk].pack == places[chunk - 1].pack &&
-               places[chunk].entry.offset ==
-                   before.offset + kEntryHeaderBytes + before.stored_bytes;
+               places[chunk].entry.offset == before.offset + entry_bytes(before);
     }
     Result<std::vector<BytesPtr>> fetch(std::vector<ChunkId> wanted) {
         return reactor.await<std::vector<BytesPtr>>([&](auto done) {

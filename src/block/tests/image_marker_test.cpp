@@ -7,6 +7,7 @@
 
 #include "block/image/marker.h"
 #include "block/tests/image_support.h"
+#include "block/tests/through_store.h"
 
 using namespace kiln;
 using namespace kiln::block;
@@ -56,28 +57,16 @@ void collect(TestReactor& reactor, TestTier& tier, const Packs& kept) {
 }
 
 // Tells what is about to be read.
-class Collected final : public objects::ObjectStore {
+class Collected final : public ThroughStore {
   public:
-    explicit Collected(io::Scheduler& scheduler) : store(scheduler) {}
-    objects::CallPtr put(std::string name, objects::SharedBytes content,
-                         objects::CallOptions options, Done done) override {
-        return store.put(std::move(name), std::move(content), options, std::move(done));
-    }
+    explicit Collected(io::Scheduler& scheduler) : ThroughStore(store), store(scheduler) {}
     objects::CallPtr get(std::string name, std::uint64_t offset, std::uint64_t length,
                          objects::CallOptions options, io::Callback<Result<Bytes>> done) override {
         if (before_get) {
             before_get(name);
         }
-        return store.get(std::move(name), offset, length, options, std::move(done));
+        return ThroughStore::get(std::move(name), offset, length, options, std::move(done));
     }
-    objects::CallPtr get_tail(std::string name, std::uint64_t length, objects::CallOptions options,
-                              io::Callback<Result<objects::Tail>> done) override {
-        return store.get_tail(std::move(name), length, options, std::move(done));
-    }
-    objects::CallPtr remove(std::string name, objects::CallOptions options, Done done) override {
-        return store.remove(std::move(name), options, std::move(done));
-    }
-    void forget(const std::string& name) override { store.forget(name); }
     objects::MemoryObjectStore store;
     std::function<void(const std::string&)> before_get;
 };

@@ -4,6 +4,7 @@
 
 #include "block/tests/content_support.h"
 #include "block/tests/image_support.h"
+#include "block/tests/through_store.h"
 #include "block/volume.h"
 
 using namespace kiln;
@@ -19,34 +20,21 @@ constexpr ReadAheadLimits kLimits{
     .first_bytes = 8 * kChunk, .most_bytes = 32 * kChunk, .slack_bytes = 4 * kChunk};
 
 // Counts gets by place, and holds them when asked to.
-class WatchedStore final : public objects::ObjectStore {
+class WatchedStore final : public ThroughStore {
   public:
-    explicit WatchedStore(objects::ObjectStore& below) : below_(below) {}
-    objects::CallPtr put(std::string name, objects::SharedBytes content,
-                         objects::CallOptions options, io::Callback<Status> done) override {
-        return below_.put(std::move(name), std::move(content), options, std::move(done));
-    }
+    using ThroughStore::ThroughStore;
     objects::CallPtr get(std::string name, std::uint64_t offset, std::uint64_t length,
                          objects::CallOptions options, io::Callback<Result<Bytes>> done) override {
         ++gets[{name, offset}];
         ++count;
         if (!hold) {
-            return below_.get(std::move(name), offset, length, options, std::move(done));
+            return ThroughStore::get(std::move(name), offset, length, options, std::move(done));
         }
         held.emplace_back([this, name, offset, length, options, done = std::move(done)]() mutable {
-            (void)below_.get(std::move(name), offset, length, options, std::move(done));
+            (void)ThroughStore::get(std::move(name), offset, length, options, std::move(done));
         });
         return nullptr;
     }
-    objects::CallPtr get_tail(std::string name, std::uint64_t length, objects::CallOptions options,
-                              io::Callback<Result<objects::Tail>> done) override {
-        return below_.get_tail(std::move(name), length, options, std::move(done));
-    }
-    objects::CallPtr remove(std::string name, objects::CallOptions options,
-                            io::Callback<Status> done) override {
-        return below_.remove(std::move(name), options, std::move(done));
-    }
-    void forget(const std::string& name) override { below_.forget(name); }
     void release() {
         hold = false;
         auto all = std::move(held);
@@ -59,9 +47,6 @@ class WatchedStore final : public objects::ObjectStore {
     int count = 0;
     bool hold = false;
     std::vector<io::Callback<>> held;
-
-  private:
-    objects::ObjectStore& below_;
 };
 
 struct World {

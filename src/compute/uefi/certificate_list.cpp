@@ -37,13 +37,8 @@ Status take_list(ByteView list, UefiVariables& variables) {
         const std::uint64_t entry_bytes = reader.le<std::uint32_t>();
         const std::uint64_t name_units = reader.le<std::uint32_t>();
         const std::uint64_t digest_bytes = reader.le<std::uint32_t>();
-        std::u16string units;
-        const ByteView name = reader.bytes(2 * name_units);
-        for (std::size_t at = 0; at < name.size(); at += 2) {
-            units += static_cast<char16_t>(get_le<std::uint16_t>(name.data() + at));
-        }
+        const auto text = uefi_name(read_units(reader.bytes(2 * name_units)));
         const ByteView digest = reader.bytes(digest_bytes);
-        const auto text = uefi_name(units);
         if (!reader.ok() || entry_bytes != kEntryHead + 2 * name_units + digest_bytes || !text) {
             return damaged();
         }
@@ -85,9 +80,7 @@ UefiVariables with_certificates(const UefiVariables& variables) {
             .le(static_cast<std::uint32_t>(bytes))
             .le(static_cast<std::uint32_t>(units->size()))
             .le(static_cast<std::uint32_t>(variable.digest.size()));
-        for (const char16_t unit : *units) {
-            writer.le(static_cast<std::uint16_t>(unit));
-        }
+        write_units(writer, *units);
         writer.bytes(variable.digest);
     }
     if (list.size() == empty) {

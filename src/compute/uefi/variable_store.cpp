@@ -129,10 +129,7 @@ Result<Entry> read_entry(ByteView rest) {
 }
 
 Result<std::string> read_name(ByteView bytes) {
-    std::u16string units;
-    for (std::size_t at = 0; at + 1 < bytes.size(); at += 2) {
-        units += static_cast<char16_t>(get_le<std::uint16_t>(bytes.data() + at));
-    }
+    std::u16string units = read_units(bytes);
     if (bytes.size() % 2 != 0 || units.empty() || units.back() != 0) {
         return damaged("has a variable whose name has no end");
     }
@@ -151,9 +148,7 @@ void write_entry(ByteWriter& writer, const UefiVariable& variable) {
     writer.le<std::uint64_t>(0).bytes(variable.timestamp).le<std::uint32_t>(0);
     writer.le(static_cast<std::uint32_t>(2 * (units->size() + 1)));
     writer.le(static_cast<std::uint32_t>(variable.data.size())).bytes(variable.vendor);
-    for (const char16_t unit : *units) {
-        writer.le(static_cast<std::uint16_t>(unit));
-    }
+    write_units(writer, *units);
     writer.le<std::uint16_t>(0).bytes(variable.data);
 }
 

@@ -102,6 +102,20 @@ Result<std::string> uefi_name(std::u16string_view units) {
     return name;
 }
 
+std::u16string read_units(ByteView bytes) {
+    std::u16string units;
+    for (std::size_t at = 0; at + 1 < bytes.size(); at += 2) {
+        units += static_cast<char16_t>(get_le<std::uint16_t>(bytes.data() + at));
+    }
+    return units;
+}
+
+void write_units(ByteWriter& writer, std::u16string_view units) {
+    for (const char16_t unit : units) {
+        writer.le(static_cast<std::uint16_t>(unit));
+    }
+}
+
 Status check_uefi_names(const UefiVariables& variables) {
     std::set<std::pair<std::string_view, UefiGuid>> seen;
     for (const UefiVariable& variable : variables) {

@@ -45,6 +45,9 @@ using UefiVariables = std::vector<UefiVariable>;
 Result<std::u16string> uefi_name_units(std::string_view name);
 // The way back, with the same errors.
 Result<std::string> uefi_name(std::u16string_view units);
+// Units as they lie in a store, little-endian; half a unit at the end is left out.
+std::u16string read_units(ByteView bytes);
+void write_units(ByteWriter& writer, std::u16string_view units);
 
 // invalid_argument for a name that is none, and for two variables with one name and vendor.
 Status check_uefi_names(const UefiVariables& variables);

@@ -74,6 +74,12 @@ struct FastLaunchLife {
         service.wait_until(
             [&] { return service.row(snapshot).state == model::SnapshotState::completed; },
             "the snapshot to be completed");
+        RegisterImageInput wanted = input(name, snapshot);
+        wanted.windows = windows;
+        return must(images.register_image(kAlice, wanted));
+    }
+    // An image of one disk.
+    static RegisterImageInput input(const std::string& name, const model::SnapshotId& snapshot) {
         RegisterImageInput input;
         input.name = name;
         input.architecture = model::Architecture::x86_64;
@@ -83,8 +89,7 @@ struct FastLaunchLife {
         input.block_device_mappings.resize(1);
         input.block_device_mappings[0].device_name = "/dev/sda1";
         input.block_device_mappings[0].ebs.emplace().snapshot_id = snapshot;
-        input.windows = windows;
-        return must(images.register_image(kAlice, input));
+        return input;
     }
     model::Image row(const model::ImageId& id) {
         return must(

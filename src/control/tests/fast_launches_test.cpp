@@ -199,16 +199,8 @@ TEST_CASE("FLN-7: a snapshot that an image uses keeps it from being disabled, un
     life.guests_prepare("first");
     life.wait_state(id, FastLaunchState::enabled);
     const model::SnapshotId ready = life.record(id).ready.at(0);
-    RegisterImageInput other;
-    other.name = "other";
-    other.architecture = model::Architecture::x86_64;
-    other.virtualization_type = model::VirtualizationType::hvm;
-    other.ena_support = true;
-    other.root_device_name = "/dev/sda1";
-    other.block_device_mappings.resize(1);
-    other.block_device_mappings[0].device_name = "/dev/sda1";
-    other.block_device_mappings[0].ebs.emplace().snapshot_id = ready;
-    const auto user = must(life.images.register_image(kAlice, other));
+    const auto user =
+        must(life.images.register_image(kAlice, FastLaunchLife::input("other", ready)));
     REQUIRE(refusal(life.fast.disable(kAlice, {id})) == "");
     life.wait_state(id, FastLaunchState::disabling_failed);
     CHECK(life.record(id).reason.find(user.str()) != std::string::npos);

@@ -39,15 +39,7 @@ struct UefiWorld {
             const model::Image base = life.row(life.image("base", false));
             snapshot = base.block_device_mappings[0].ebs->snapshot_id;
         }
-        RegisterImageInput input;
-        input.name = name;
-        input.architecture = model::Architecture::x86_64;
-        input.virtualization_type = model::VirtualizationType::hvm;
-        input.ena_support = true;
-        input.root_device_name = "/dev/sda1";
-        input.block_device_mappings.resize(1);
-        input.block_device_mappings[0].device_name = "/dev/sda1";
-        input.block_device_mappings[0].ebs.emplace().snapshot_id = snapshot;
+        RegisterImageInput input = FastLaunchLife::input(name, snapshot);
         input.boot_mode = mode;
         input.uefi_data = data;
         return input;
