@@ -92,6 +92,9 @@ enum class Presence { absent, empty, set };
 Presence presence(const MemberInfo& member, const void* object);
 // The value of a member that is `set`. A list is its own value.
 const void* value_of(const MemberInfo& member, const void* object);
+inline void* value_of(const MemberInfo& member, void* object) {
+    return const_cast<void*>(value_of(member, const_cast<const void*>(object)));
+}
 // Makes the member set and returns its value, default-constructed; a list becomes given.
 void* make_value(const MemberInfo& member, void* object);
 // Makes the member given with an empty value.

@@ -14,9 +14,8 @@ Result<std::string> Registry::Entry::run(Context& context, const QueryParams& pa
     TRY(parse_request(*info_, params, request.get()));
     TRY(gate ? gate(request.get()) : ok());
     std::string body;
-    TRY(invoke_(context, request.get(), [&](const void* response) {
-        body = write_response(*info_, response, request_id);
-    }));
+    TRY(invoke_(context, request.get(),
+                [&](void* response) { body = write_response(*info_, response, request_id); }));
     return body;
 }
 
@@ -27,7 +26,7 @@ Result<std::string> Registry::Entry::run_json(Context& context, std::string_view
     TRY(gate ? gate(request.get()) : ok());
     std::string answer;
     TRY(invoke_(context, request.get(),
-                [&](const void* response) { answer = write_json_response(*info_, response); }));
+                [&](void* response) { answer = write_json_response(*info_, response); }));
     return answer;
 }
 
@@ -38,7 +37,7 @@ Result<RestAnswer> Registry::Entry::run_rest(Context& context, const RestRoute& 
     TRY(gate ? gate(request.get()) : ok());
     RestAnswer answer;
     TRY(invoke_(context, request.get(),
-                [&](const void* response) { answer = write_rest_response(*info_, response); }));
+                [&](void* response) { answer = write_rest_response(*info_, response); }));
     return answer;
 }
 

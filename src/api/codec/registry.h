@@ -49,7 +49,8 @@ class Registry {
 
       private:
         friend class Registry;
-        using Encode = std::function<void(const void* response)>;
+        // May take out of the response what it need not copy.
+        using Encode = std::function<void(void* response)>;
         // From the decoded request to the response; the one step that knows the types.
         using Invoke = std::function<Status(Context&, const void* request, const Encode& encode)>;
         Entry(const OperationInfo& info, Invoke invoke)
@@ -66,7 +67,7 @@ class Registry {
                      [handler = std::move(handler)](Context& context, const void* request,
                                                     const Entry::Encode& encode) -> Status {
                          TRY_ASSIGN(
-                             const typename Op::Response response,
+                             typename Op::Response response,
                              handler(context, *static_cast<const typename Op::Request*>(request)));
                          encode(&response);
                          return ok();

@@ -246,7 +246,7 @@ Status parse_rest_request(const RestRoute& route, const RestRequest& http, void*
     return parse_json_request(operation, payload != nullptr ? "" : as_text(http.body), request);
 }
 
-RestAnswer write_rest_response(const OperationInfo& operation, const void* response) {
+RestAnswer write_rest_response(const OperationInfo& operation, void* response) {
     RestAnswer answer;
     answer.status = operation.http.status;
     answer.content_type = kRestJsonType;
@@ -266,7 +266,7 @@ RestAnswer write_rest_response(const OperationInfo& operation, const void* respo
     }
     if (payload != nullptr) {
         answer.content_type = kBytesType;
-        answer.body = *static_cast<const Bytes*>(value_of(*payload, response));
+        answer.body = std::move(*static_cast<Bytes*>(value_of(*payload, response)));
         return answer;
     }
     const std::string json = write_json_response(operation, response);

@@ -51,8 +51,9 @@ Result<RestRoute> find_route(const ServiceInfo& service, std::string_view method
 const MemberInfo* payload_of(const OperationInfo& operation);
 // `request` is a default-constructed struct of the type `route.operation->request` describes.
 Status parse_rest_request(const RestRoute& route, const RestRequest& http, void* request);
-// `response` is a struct of the type `operation.response` describes.
-RestAnswer write_rest_response(const OperationInfo& operation, const void* response);
+// `response` is a struct of the type `operation.response` describes. A member that is the body is
+// moved out of it.
+RestAnswer write_rest_response(const OperationInfo& operation, void* response);
 
 struct RestError {
     std::string code;
