@@ -37,7 +37,7 @@ void History::plan_cut(const std::vector<VolumeRef>& volumes) {
         set->truth->add(volume->oracle->watch(0, volume->oracle->cells()));
         set->members.push_back({.volume = volume->id,
                                 .content = catalog_.new_id<ContentId>("content-"),
-                                .layer = volume->active,
+                                .layer = {},
                                 .successor = catalog_.new_id<LayerId>("l-")});
         text += " " + volume->id.str() + " as " + set->members.back().content.str();
     }
@@ -46,7 +46,9 @@ void History::plan_cut(const std::vector<VolumeRef>& volumes) {
         [this, number, set, volumes] {
             for (std::size_t i = 0; i < volumes.size(); ++i) {
                 SimVolume& volume = *volumes[i];
-                const SimSet::Member& member = set->members[i];
+                SimSet::Member& member = set->members[i];
+                // Only now: a cut before this one may have been taken back meanwhile.
+                member.layer = volume.active;
                 SimContent content;
                 content.record = {.id = member.content,
                                   .parent = volume.base,
