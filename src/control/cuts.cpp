@@ -103,7 +103,8 @@ Result<block::CutMember> Cuts::write_member(catalog::Transaction& tx, model::Sna
     TRY(tx.volumes().update(volume));
     snapshot.content = content.id;
     TRY(tx.snapshots().insert(snapshot));
-    return block::CutMember{block_id(volume.id), block_id(successor.id), block_id(content.id)};
+    return block::CutMember{block_id(volume.id), block_id(successor.id), block_id(content.id),
+                            block_id(content.layer)};
 }
 
 Status Cuts::after_failure(const Set& set, const Also& also, block::CutEnd cut) {

@@ -396,38 +396,3 @@ TEST_CASE("D8 SNP-9 SNP-12 SNP-22 RI-3: a long chain keeps snapshots pending unt
     CHECK(service.read(service.row(made[2]).content, 0) == "generation 2");
     CHECK(service.row(made[6]).progress_percent == 100);
 }
-
-TEST_CASE("D7: a cut that fails before its instant is taken back whole") {
-    TempDir dir;
-    TestService service(dir.path());
-    service.recover();
-    const auto volume = service.add_volume();
-    service.open(volume);
-    service.write(volume, 0, "word");
-    const model::Volume before = service.row(volume);
-    // Something lies where the successor's map belongs.
-    std::string in_the_way;
-    service.store->after = [&] {
-        if (in_the_way.empty()) {
-            in_the_way =
-                dir.path() + "/layers/d-" + service.row(volume).active_layer.str() + ".map";
-            std::filesystem::create_directories(in_the_way + "/x");
-        }
-    };
-    CreateSnapshotInput input;
-    input.volume_id = volume;
-    input.tags = {{"snapshot", {{"a", "b"}}}};
-    const auto made = service.snapshots->create(kAlice, input);
-    REQUIRE_FALSE(made);
-    CHECK(made.error().api_code().empty());
-    CHECK_FALSE(in_the_way.empty());
-    CHECK(service.row(volume) == before);
-    CHECK(service.contents() == 0);
-    CHECK(ids(service.snapshots->describe(kAlice, {})).empty());
-    CHECK(
-        service.store->read([](catalog::Transaction& tx) { return tx.tags().list({}); })->empty());
-    service.write(volume, 1, "on it goes");
-    std::filesystem::remove_all(in_the_way);
-    const auto snapshot = service.snapshot(volume);
-    CHECK(service.read(service.row(snapshot).content, 1) == "on it goes");
-}
