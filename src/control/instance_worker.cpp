@@ -215,9 +215,10 @@ Status InstanceWorker::give_up_launch(const model::Job& job, const Error& why) {
                                ? model::InstanceEvent::stop
                                : model::InstanceEvent::start_failed;
         TRY_ASSIGN(instance.state, model::next(instance.state, event, id));
-        const char* code = why.code() == Code::resource_exhausted
-                               ? "Server.InsufficientInstanceCapacity"
-                               : "Server.InternalError";
+        const std::string code = why.code() == Code::resource_exhausted
+                                     ? "Server.InsufficientInstanceCapacity"
+                                 : why.api_code().starts_with("Client.") ? why.api_code()
+                                                                         : "Server.InternalError";
         TRY(tx.jobs().finish(job));
         TRY(begin_end(tx, parts_, instance, EndReason::machine_failed));
         instance.state_reason = model::StateReason{

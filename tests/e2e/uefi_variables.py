@@ -21,6 +21,14 @@ def launch(ec2, image):
     return ec2.run_instances(ImageId=image, InstanceType="t3.nano", MinCount=1, MaxCount=1)["Instances"][0]["InstanceId"]
 
 
+def image_with(ec2, name, snapshot, data):
+    return ec2.register_image(
+        Name=name, Architecture="x86_64", VirtualizationType="hvm", EnaSupport=True, BootMode="uefi", RootDeviceName="/dev/xvda",
+        BlockDeviceMappings=[{"DeviceName": "/dev/xvda", "Ebs": {"SnapshotId": snapshot}}],
+        UefiData=uefi.encode({NAME: data}, uefi.dictionary(), VENDOR),
+    )["ImageId"]  # fmt: skip
+
+
 def variables(ec2, instance):
     text = ec2.get_instance_uefi_data(InstanceId=instance)["UefiData"]
     return {(name, vendor): data for name, data, vendor, _ in uefi.entries_of(text)}
@@ -39,11 +47,7 @@ def test_BM_2_CI_10_variables_go_from_image_to_image():
         plain = json.loads(kiln.run("import", tiny_image(), "--boot-mode", "uefi", "--name", "plain", "--json").stdout)["imageId"]
         mapping = ec2.describe_images(ImageIds=[plain])["Images"][0]["BlockDeviceMappings"]
         snapshot = mapping[0]["Ebs"]["SnapshotId"]
-        image = ec2.register_image(
-            Name="with variables", Architecture="x86_64", VirtualizationType="hvm", EnaSupport=True, BootMode="uefi", RootDeviceName="/dev/xvda",
-            BlockDeviceMappings=[{"DeviceName": "/dev/xvda", "Ebs": {"SnapshotId": snapshot}}],
-            UefiData=uefi.encode({NAME: DATA}, uefi.dictionary(), VENDOR),
-        )["ImageId"]  # fmt: skip
+        image = image_with(ec2, "with variables", snapshot, DATA)
         instance = launch(ec2, image)
         wait_firmware(ec2, instance)
         ec2.deregister_image(ImageId=image)
@@ -64,6 +68,12 @@ def test_BM_2_CI_10_variables_go_from_image_to_image():
 
         other = launch(ec2, second)
         wait_firmware(ec2, other)
+
+        # What has no room in the firmware's store: the instance says so.
+        full = launch(ec2, image_with(ec2, "too much", snapshot, bytes(1 << 20)))
+        ec2.get_waiter("instance_terminated").wait(InstanceIds=[full], WaiterConfig={"Delay": 1, "MaxAttempts": SECONDS})
+        reason = ec2.describe_instances(InstanceIds=[full])["Reservations"][0]["Instances"][0]["StateReason"]
+        assert reason["Code"] == "Client.InternalError" and "the firmware's store has room for" in reason["Message"], reason
 
 
 if __name__ == "__main__":
