@@ -17,14 +17,6 @@ inline constexpr std::uint64_t kPage = kDataCrcPageBlocks;
 inline constexpr std::uint64_t kBlocks = 3 * kPage + 5;
 inline constexpr std::uint64_t kBytes = kBlocks * kBlockBytes;
 
-inline void flip_byte(const std::string& path, std::uint64_t at) {
-    const UniqueFd fd(::open(path.c_str(), O_RDWR | O_CLOEXEC));
-    std::uint8_t byte = 0;
-    REQUIRE(::pread(fd.get(), &byte, 1, static_cast<off_t>(at)) == 1);
-    byte ^= 0x10;
-    REQUIRE(::pwrite(fd.get(), &byte, 1, static_cast<off_t>(at)) == 1);
-}
-
 // A sealed layer with data on both sides of the border of two pages, and in the last block.
 struct Sealed {
     TempDir dir;

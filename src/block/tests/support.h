@@ -3,6 +3,9 @@
 // an Io that holds or fails chosen operations. Thread model: one owner thread.
 #pragma once
 
+#include <fcntl.h>
+#include <unistd.h>
+
 #include <functional>
 #include <random>
 
@@ -196,6 +199,15 @@ inline BlockState state_of(const Layer& layer, std::uint64_t block) {
 inline void copy_files(const std::string& from, const std::string& to) {
     std::filesystem::remove_all(to);
     std::filesystem::copy(from, to);
+}
+
+// Damage: one bit of the byte at this place.
+inline void flip_byte(const std::string& path, std::uint64_t at) {
+    const UniqueFd fd(::open(path.c_str(), O_RDWR | O_CLOEXEC));
+    std::uint8_t byte = 0;
+    REQUIRE(::pread(fd.get(), &byte, 1, static_cast<off_t>(at)) == 1);
+    byte ^= 0x10;
+    REQUIRE(::pwrite(fd.get(), &byte, 1, static_cast<off_t>(at)) == 1);
 }
 
 // KILN_SEED repeats a run.

@@ -36,16 +36,6 @@ VerifyPage verify_all(ContentWorld& store, const std::string& content) {
     return all;
 }
 
-void flip(const std::string& path, std::uint64_t offset) {
-    std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
-    file.seekg(static_cast<std::streamoff>(offset));
-    char byte = 0;
-    file.get(byte);
-    file.seekp(static_cast<std::streamoff>(offset));
-    file.put(static_cast<char>(byte ^ 0x10));
-    REQUIRE(file.good());
-}
-
 std::string object_path(ContentWorld& store, const std::string& pack) {
     return store.engine.dir / ("objects/pack-store-" + pack);
 }
@@ -88,7 +78,7 @@ TEST_CASE("INT-1: damage in a pack is found behind the cache, with its place and
         const std::uint64_t size = file.file_size();
         // Some byte of every entry is hit by a step as small as a header.
         for (std::uint64_t at = 130; at < size; at += 61) {
-            flip(object_path(store, pack), at);
+            flip_byte(object_path(store, pack), at);
             const VerifyPage found = verify_all(store, "content-1");
             for (const Damage& damage : found.damage) {
                 CAPTURE(at);
@@ -100,7 +90,7 @@ TEST_CASE("INT-1: damage in a pack is found behind the cache, with its place and
                 chunks += damage.part == "chunk" ? 1 : 0;
                 nodes += damage.part == "node" || damage.part == "root record" ? 1 : 0;
             }
-            flip(object_path(store, pack), at);
+            flip_byte(object_path(store, pack), at);
         }
     }
     CHECK(chunks > 0);
@@ -149,7 +139,7 @@ TEST_CASE("INT-1: a changed byte of a layer's data is told to the block once it 
     // The tree is not committed: the layer is all there is.
     REQUIRE(store.engine->destage(ContentId("content-1"), 1, soon()));
     CHECK(verify_all(store, "content-1").damage.empty());
-    flip(data, 5 * kBlockBytes + 99);
+    flip_byte(data, 5 * kBlockBytes + 99);
     const VerifyPage found = verify_all(store, "content-1");
     REQUIRE(found.damage.size() == 1);
     CHECK(found.damage.front().part == "block");
@@ -157,7 +147,7 @@ TEST_CASE("INT-1: a changed byte of a layer's data is told to the block once it 
     CHECK(found.damage.front().offset == 5 * kBlockBytes);
     CHECK(found.damage.front().length == kBlockBytes);
     CHECK(found.blocks == 7);
-    flip(data, 5 * kBlockBytes + 99);
+    flip_byte(data, 5 * kBlockBytes + 99);
     CHECK(verify_all(store, "content-1").damage.empty());
 }
 
