@@ -9,7 +9,6 @@
 #include "control/snapshots.h"
 #include "control/space.h"
 #include "control/topology.h"
-#include "util/strings.h"
 
 namespace kiln::control {
 namespace {
@@ -67,7 +66,7 @@ model::Snapshot begin_snapshot_copy(const Parts& parts, const Caller& caller,
 Result<SnapshotView> SnapshotCopies::copy(const Caller& caller, const CopySnapshotInput& input) {
     TRY(check_source_region(parts_.topology, input.source_region));
     TRY(check_completion_minutes(input.completion_minutes, "CompletionDurationMinutes"));
-    TRY(check_snapshot_request(input.description.value_or(""), input.tags));
+    TRY(check_snapshot_request(input.description, input.tags));
     TRY(check_space(parts_.space, SpaceFor::data, "a snapshot"));  // SPC-1
     return parts_.store.run([&](catalog::Transaction& tx) -> Result<SnapshotView> {
         Caller there = caller;
@@ -82,10 +81,7 @@ Result<SnapshotView> SnapshotCopies::copy(const Caller& caller, const CopySnapsh
             begin_snapshot_copy(parts_, caller, source, input.completion_minutes);
         copy.owner_alias = owner.alias;
         copy.local_zone = to.local_zone;
-        copy.description = input.description.value_or(first_characters(  // SNP-16
-            fmt::format("[Copied {} from {}] {}", source.id.str(), source.region,
-                        source.description),
-            kMaxSnapshotDescription));
+        copy.description = input.description;  // SNP-16
         if (input.dry_run) {
             return errors::dry_run();
         }

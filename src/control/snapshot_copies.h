@@ -20,8 +20,8 @@ namespace kiln::control {
 struct CopySnapshotInput {
     std::string source_region;
     model::SnapshotId source_snapshot_id;
-    PlaceInput place{};  // REG-7
-    std::optional<std::string> description;
+    PlaceInput place{};       // REG-7
+    std::string description;  // SNP-16
     std::optional<std::int64_t> completion_minutes;
     std::vector<TagSpecification> tags;
     bool dry_run = false;

@@ -151,7 +151,7 @@ def copy_snapshot(kiln, source, who="owner", to=HERE, **more):
     was, now = ec2(kiln).describe_snapshots(SnapshotIds=[source])["Snapshots"][0], ec2(kiln, who, to).describe_snapshots(SnapshotIds=[made])["Snapshots"][0]
     for name in ("VolumeSize", "State", "Encrypted", "Progress"):
         assert was[name] == now[name], (name, was, now)
-    assert now["OwnerId"] == account_of(kiln, who) and now["Description"].startswith(f"[Copied {source} from {HERE}]")
+    assert now["OwnerId"] == account_of(kiln, who) and now["Description"] == ""
     told = ec2(kiln, who, to).describe_snapshot_attribute(SnapshotId=made, Attribute="createVolumePermission")
     assert told["CreateVolumePermissions"] == [], told
     same_bytes(kiln, bytes_of(kiln, made, who, to))

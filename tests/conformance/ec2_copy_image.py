@@ -63,6 +63,9 @@ def test_CP_1_CP_3_CP_5_CP_9_a_copy_in_another_region_is_the_same_image(kiln):
     was, now = describe(kiln.client("ec2", HERE), source), describe(ec2, copy)
     assert now["State"] == "available" and now["Name"] == "copy one" and not now["Public"]
     assert now["Description"] == f"[Copied {source} from {HERE}] the first" and "DeprecationTime" not in now
+    for given in ("", "of my own"):  # as Terraform does, with an empty one when it was told none
+        named = ec2.copy_image(Name=f"copy {given}", SourceImageId=source, SourceRegion=HERE, Description=given)["ImageId"]
+        assert describe(ec2, named).get("Description", "") == given
     answer = query(kiln, "DescribeImages", {"ImageId.1": copy}, region=THERE)  # boto3 does not know these yet
     assert answer.texts("imagesSet/item/sourceImageId") == [source] and answer.texts("imagesSet/item/sourceImageRegion") == [HERE]
     own = {"ImageId", "Name", "Description", "ImageLocation", "CreationDate", "Public", "DeprecationTime", "SourceImageId", "SourceImageRegion", "BlockDeviceMappings"}

@@ -1,8 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """What Terraform's AWS provider sends for its resources and data sources of images, snapshots, volumes, instances, templates, keys and
-profiles, sent by hand: create, read, update, delete with its polls, and what makes it believe that a thing is gone. The provider
-itself takes an hour to build."""
+profiles, sent by hand: create, read, update, delete with its polls, and what makes it believe that a thing is gone. An early
+provider itself, where it was built, is tests/e2e/terraform.py."""
 
 import base64
 import os
@@ -217,7 +217,7 @@ def test_aws_ami_copy(kiln):
     wait_image(kiln, ami, THERE)
     shown = read_image(kiln, ami, THERE)
     snapshots = [text(mapping, "ebs/snapshotId") for mapping in items_of(shown, "blockDeviceMapping/item")]
-    assert all(snapshots) and text(shown, "tagSet/item/value") == "copy"
+    assert all(snapshots) and text(shown, "tagSet/item/value") == "copy" and text(shown, "description") == ""
     deregister(kiln, ami, snapshots, THERE)
     for snapshot in snapshots:
         assert find(kiln, "snapshot", "DescribeSnapshots", "snapshotSet/item", THERE, SnapshotId_1=snapshot) is None
@@ -320,9 +320,10 @@ def test_aws_ebs_snapshot_and_its_copy(kiln):
     shown = poll(lambda: snapshot(kiln, made), "status", ["pending"], ["completed"], "the snapshot is completed")
     present(shown, "ownerId", "volumeId", "volumeSize", "encrypted", "startTime", "storageTier")
     presigned = "http://127.0.0.1/?Action=CopySnapshot"
-    request = {"Description": "", "DestinationRegion": THERE, "PresignedUrl": presigned, "SourceRegion": HERE, "SourceSnapshotId": made}
+    request = {"DestinationRegion": THERE, "PresignedUrl": presigned, "SourceRegion": HERE, "SourceSnapshotId": made}
     copy = send(kiln, "CopySnapshot", THERE, **request, **tags("snapshot", Name="copy")).texts("snapshotId")[0]
-    poll(lambda: snapshot(kiln, copy, THERE), "status", ["pending"], ["completed"], "the copy is completed")
+    shown = poll(lambda: snapshot(kiln, copy, THERE), "status", ["pending"], ["completed"], "the copy is completed")
+    assert text(shown, "description") == "", "it would be made anew with every apply"
     # aws_snapshot_create_volume_permission
     friend = kiln.account("given")
     for how, wanted in (("Add", [friend.id]), ("Remove", [])):

@@ -43,9 +43,7 @@ Result<control::CopyImageInput> to_input(const Context& context, const CopyImage
     TRY_ASSIGN(input.source_image_id, model::parse_image_id(*request.source_image_id));
     input.source_region = *request.source_region;
     input.name = *request.name;
-    if (given(request.description)) {
-        input.description = *request.description;
-    }
+    input.description = request.description;  // CP-5: an empty one is one
     input.place.zone = given(request.destination_availability_zone)
                            ? *request.destination_availability_zone
                            : request.destination_availability_zone_id.value_or("");

@@ -147,9 +147,7 @@ Result<CopySnapshotResult> copy(const Services& services, const Context& context
     input.source_region = *request.source_region;
     input.place = {request.destination_availability_zone.value_or(""),
                    request.destination_outpost_arn.value_or("")};
-    if (given(request.description)) {
-        input.description = *request.description;
-    }
+    input.description = request.description.value_or("");
     if (request.completion_duration_minutes.has_value()) {
         input.completion_minutes = *request.completion_duration_minutes;
     }

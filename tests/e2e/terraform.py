@@ -1,0 +1,93 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: Apache-2.0
+"""Terraform and its AWS provider, unmodified, live the life of an image by the recipe in the documentation: what they made is as
+asked for, they find nothing to change afterwards, change what is changed in the recipe, and leave nothing behind."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
+import kiln_test  # noqa: E402
+from kiln_test import wait_until  # noqa: E402
+from kiln_test.paths import ROOT, clean_environment  # noqa: E402
+
+HERE, THERE = "us-east-1", "eu-west-1"
+BUILT = os.path.join(ROOT, "build/terraform")
+RECIPE = os.path.join(ROOT, "docs/recipes/terraform.tf")
+BOOT_SECONDS = 240
+SAME, DIFFERS = 0, 2  # exit status of plan -detailed-exitcode
+
+
+class Terraform:
+    """The program in a directory of its own with the recipe."""
+
+    def __init__(self, kiln, friend):
+        self.where = os.path.join(kiln.home, "terraform")
+        os.mkdir(self.where)
+        shutil.copy(RECIPE, self.where)
+        self.environment = clean_environment(
+            HOME=self.where, CHECKPOINT_DISABLE="1", TF_IN_AUTOMATION="1", TF_VAR_endpoint=kiln.endpoint, TF_VAR_access_key=kiln.access_key,
+            TF_VAR_secret_key=kiln.secret_key, TF_VAR_friend=friend,
+        )  # fmt: skip
+
+    def run(self, *words, expected=0, **variables):
+        environment = self.environment | {f"TF_VAR_{name}": value for name, value in variables.items()}
+        command = [os.path.join(BUILT, "terraform"), words[0], "-no-color", *words[1:]]
+        done = subprocess.run(command, env=environment, cwd=self.where, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=900)
+        assert done.returncode == expected, f"{words}: {done.returncode}\n{done.stdout[-8000:]}{done.stderr[-4000:]}"
+        return done.stdout
+
+    def plan(self, expected, **variables):
+        return self.run("plan", "-input=false", "-detailed-exitcode", expected=expected, **variables)
+
+
+def test_an_image_lives_by_the_recipe():
+    if not os.path.exists(os.path.join(BUILT, "terraform")):
+        raise kiln_test.Skip("Terraform and its provider are not there: tools/build-terraform makes them")
+    with kiln_test.Kiln("--guest-memory-cap", "256", "--provided-images", os.path.join(ROOT, "build/guests")) as kiln:
+        friend = kiln.account("friend")
+        here, there = kiln.client("ec2", HERE), kiln.client("ec2", THERE)
+        wait_until(lambda: here.describe_images(Owners=["amazon"])["Images"], 60, "an image is provided")
+        terraform = Terraform(kiln, friend.id)
+        terraform.run("init", "-input=false", f"-plugin-dir={BUILT}")
+        terraform.plan(DIFFERS)
+        terraform.run("apply", "-input=false", "-auto-approve")
+        terraform.plan(SAME)
+
+        # It is there, and the friend may launch it.
+        images = {image["Name"]: image for image in here.describe_images(Owners=["self"])["Images"]}
+        assert sorted(images) == ["baked", "registered"] and images["registered"]["Description"] == "shown"
+        baked = images["baked"]
+        assert [m["DeviceName"] for m in baked["BlockDeviceMappings"]] == ["/dev/xvda", "/dev/sdf"], baked
+        (copy,) = there.describe_images(Owners=["self"])["Images"]
+        assert copy["Name"] == "baked" and copy["State"] == "available" and len(copy["BlockDeviceMappings"]) == 2
+        assert [image["ImageId"] for image in friend.client("ec2", HERE).describe_images(ExecutableUsers=["self"])["Images"]] == [baked["ImageId"]]
+        launched = here.run_instances(LaunchTemplate={"LaunchTemplateName": "web"}, MinCount=1, MaxCount=1)["Instances"][0]["InstanceId"]
+        wait_until(lambda: "TINY READY" in kiln.serial(launched), BOOT_SECONDS, "the template launches the image")
+        here.terminate_instances(InstanceIds=[launched])
+        here.get_waiter("instance_terminated").wait(InstanceIds=[launched], WaiterConfig={"Delay": 1})
+        (left,) = here.describe_volumes(Filters=[{"Name": "status", "Values": ["available"]}])["Volumes"]  # as the attached one would be
+        here.delete_volume(VolumeId=left["VolumeId"])
+
+        # Changes: in place, a disk that grows while it is attached among them.
+        changed = {"purpose": "changed", "gib": "2"}
+        terraform.plan(DIFFERS, **changed)
+        terraform.run("apply", "-input=false", "-auto-approve", **changed)
+        terraform.plan(SAME, **changed)
+        image = here.describe_images(Filters=[{"Name": "name", "Values": ["registered"]}])["Images"][0]
+        assert image["ImageId"] == images["registered"]["ImageId"] and image["Description"] == "changed"
+        (volume,) = here.describe_volumes(Filters=[{"Name": "tag:Name", "Values": ["data"]}])["Volumes"]
+        assert volume["Size"] == 2 and volume["State"] == "in-use"
+
+        terraform.run("destroy", "-auto-approve", **changed)
+        for client in (here, there):
+            assert not client.describe_images(Owners=["self"])["Images"] and not client.describe_volumes()["Volumes"]
+            assert not client.describe_key_pairs()["KeyPairs"] and not client.describe_launch_templates()["LaunchTemplates"]
+            states = {i["State"]["Name"] for r in client.describe_instances()["Reservations"] for i in r["Instances"]}
+            assert states <= {"terminated"}, states
+
+
+if __name__ == "__main__":
+    kiln_test.main(seconds=1200)
