@@ -229,6 +229,8 @@ constexpr Access kIam[] = {
     {"UntagRole", {kRole}},
     {"UntagUser", {kUser}},
     {"UpdateAssumeRolePolicy", {kRole}},
+    {"UpdateRole", {kRole}},
+    {"UpdateRoleDescription", {kRole}},
 };
 
 constexpr Access kSsm[] = {

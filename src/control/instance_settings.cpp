@@ -30,6 +30,11 @@ Error wrong_state(const model::InstanceId& id, std::string_view what) {
         fmt::format("The instance '{}' is not in a state from which {}.", id.str(), what));
 }
 
+bool is_burstable(const model::Instance& instance) {
+    const InstanceType* type = find_instance_type(instance.instance_type);
+    return type != nullptr && type->family->burstable;
+}
+
 }  // namespace
 
 const FilterTable<CreditView>& credit_filters() {
@@ -43,15 +48,10 @@ const FilterTable<CreditView>& credit_filters() {
     return table;
 }
 
-bool is_burstable(const model::Instance& instance) {
-    const InstanceType* type = find_instance_type(instance.instance_type);
-    return type != nullptr && type->family->burstable;
-}
-
 model::CpuCredits credits_of(const model::Instance& instance) {
-    return instance.cpu_credits.value_or(instance.instance_type.starts_with("t2.")
-                                             ? model::CpuCredits::standard
-                                             : model::CpuCredits::unlimited);
+    const bool unlimited = is_burstable(instance) && !instance.instance_type.starts_with("t2.");
+    return instance.cpu_credits.value_or(unlimited ? model::CpuCredits::unlimited
+                                                   : model::CpuCredits::standard);
 }
 
 Status InstanceSettings::reset(const Caller& caller, const model::InstanceId& id,
@@ -166,14 +166,6 @@ Result<Page<CreditView>> InstanceSettings::describe_credits(const Caller& caller
         }));
     std::vector<CreditView> views;
     for (const model::Instance& instance : instances) {
-        if (!is_burstable(instance)) {
-            if (!input.ids.empty()) {
-                return errors::invalid_parameter_combination(
-                    fmt::format("The instance '{}' is of the type '{}', which is not burstable.",
-                                instance.id.str(), instance.instance_type));
-            }
-            continue;
-        }
         CreditView view{instance, credits_of(instance)};
         // CRD-1: unasked, those with unlimited credits.
         const bool shown = !input.ids.empty() || !input.filters.empty() ||

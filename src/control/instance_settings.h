@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // InstanceSettings: what is set back, switched and looked at of single instances besides their
 // attributes: ResetInstanceAttribute, monitoring (MON-1), the password and the UEFI variables that
-// an instance has (BM-2), and the credits of burstable ones (CRD-1). Thread-safe, blocking.
+// an instance has (BM-2), and its credits (CRD-1). Thread-safe, blocking.
 #pragma once
 
 #include <optional>
@@ -37,9 +37,8 @@ struct DescribeCreditsInput {
     PageRequest page;
 };
 
-// What a burstable instance has that was not launched with another (CRD-1).
+// What the instance was launched with, else what its type has (CRD-1).
 model::CpuCredits credits_of(const model::Instance& instance);
-bool is_burstable(const model::Instance& instance);
 
 class InstanceSettings {
   public:

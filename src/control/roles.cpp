@@ -16,7 +16,6 @@ constexpr std::size_t kMaxRoles = 1'000;  // IAM-2
 constexpr std::size_t kMaxDescription = 1'000;
 constexpr std::size_t kMaxTrustCharacters = 4'096;    // IAM-4
 constexpr std::size_t kMaxPolicyCharacters = 10'240;  // IAM-4: of all policies of a role
-constexpr std::int32_t kShortestSession = 3'600;
 constexpr std::int32_t kLongestSession = 43'200;
 
 Status check_trust(const std::string& document) {
@@ -27,16 +26,26 @@ Status check_trust(const std::string& document) {
     return ok();
 }
 
+Status check_description(const std::string& description) {
+    if (character_count(description) > kMaxDescription) {
+        return errors::validation("The description has up to 1000 characters.");
+    }
+    return ok();
+}
+
+Status check_max_session(std::int32_t seconds) {
+    if (seconds < kShortestRoleSession || seconds > kLongestSession) {
+        return errors::validation("MaxSessionDuration is a number from 3600 to 43200.");
+    }
+    return ok();
+}
+
 Status check(const CreateRoleInput& input) {
     TRY(check_identity_name(input.name, "roleName", kMaxRoleName));
     TRY(check_identity_path(input.path));
     TRY(check_identity_tags(input.tags));
-    if (character_count(input.description) > kMaxDescription) {
-        return errors::validation("The description has up to 1000 characters.");
-    }
-    if (input.max_session_s < kShortestSession || input.max_session_s > kLongestSession) {
-        return errors::validation("MaxSessionDuration is a number from 3600 to 43200.");
-    }
+    TRY(check_description(input.description));
+    TRY(check_max_session(input.max_session_s));
     return check_trust(input.trust_policy);
 }
 
@@ -128,6 +137,23 @@ Status Roles::change(const Caller& caller, const std::string& name, F change) {
         TRY(change(role));
         return tx.roles().update(role);
     });
+}
+
+Result<model::Role> Roles::update(const Caller& caller, const UpdateRoleInput& input) {
+    if (input.description) {
+        TRY(check_description(*input.description));
+    }
+    if (input.max_session_s) {
+        TRY(check_max_session(*input.max_session_s));
+    }
+    model::Role updated;
+    TRY(change(caller, input.name, [&](model::Role& role) {
+        role.description = input.description.value_or(role.description);
+        role.max_session_s = input.max_session_s.value_or(role.max_session_s);
+        updated = role;
+        return ok();
+    }));
+    return updated;
 }
 
 Status Roles::set_trust(const Caller& caller, const std::string& name,

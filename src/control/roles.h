@@ -3,6 +3,7 @@
 // Thread-safe, blocking.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,13 +15,23 @@
 
 namespace kiln::control {
 
+// IAM-1: seconds; also what a role has that is told none.
+inline constexpr std::int32_t kShortestRoleSession = 3600;
+
 struct CreateRoleInput {
     std::string name;
     std::string path = "/";
     std::string description;
-    std::int32_t max_session_s = 3600;
+    std::int32_t max_session_s = kShortestRoleSession;
     std::string trust_policy;
     std::vector<model::Tag> tags;
+};
+
+// What is not given stays.
+struct UpdateRoleInput {
+    std::string name;
+    std::optional<std::string> description;
+    std::optional<std::int32_t> max_session_s;
 };
 
 struct RolePage {
@@ -39,6 +50,7 @@ class Roles {
     // DeleteConflict while it has policies, or is in an instance profile.
     Status remove(const Caller& caller, const std::string& name);
     Status set_trust(const Caller& caller, const std::string& name, const std::string& document);
+    Result<model::Role> update(const Caller& caller, const UpdateRoleInput& input);
 
     Status tag(const Caller& caller, const std::string& name, const std::vector<model::Tag>& tags);
     Status untag(const Caller& caller, const std::string& name,

@@ -96,7 +96,7 @@ def test_RUN_15_what_every_instance_has_may_be_asked_for(service):
         ("UnsupportedOperation", {"PrivateDnsNameOptions": {"HostnameType": "resource-name"}}),
         ("UnsupportedOperation", {"PrivateDnsNameOptions": {"EnableResourceNameDnsARecord": True}}),
         ("InvalidParameterValue", {"CreditSpecification": {"CpuCredits": "free"}}),
-        ("InvalidParameterCombination", {"CreditSpecification": {"CpuCredits": "standard"}, "InstanceType": "m5.large"}),
+        ("InstanceCreditSpecification.NotSupported", {"CreditSpecification": {"CpuCredits": "standard"}, "InstanceType": "m5.large"}),
     ):
         expect(code, asked, **wrong)
     wanted = {"ImageId": service.image, "InstanceType": "t3.nano", "MinCount": 1, "MaxCount": 1}

@@ -81,6 +81,16 @@ def test_IAM_1_a_role_lives(service):
     iam.get_waiter("role_exists").wait(RoleName=role)
     iam.update_assume_role_policy(RoleName=role, PolicyDocument=TRUST.replace("ec2.", "ssm."))
     assert "ssm.amazonaws.com" in str(iam.get_role(RoleName=role)["Role"]["AssumeRolePolicyDocument"])
+    iam.update_role(RoleName=role, MaxSessionDuration=43200)
+    assert iam.update_role_description(RoleName=role, Description="bakes more")["Role"]["Description"] == "bakes more"
+    found = iam.get_role(RoleName=role)["Role"]
+    assert found["Description"] == "bakes more" and found["MaxSessionDuration"] == 43200, found
+    for call, more in ((iam.update_role, {"MaxSessionDuration": 43201}), (iam.update_role, {"Description": "x" * 1001}), (iam.update_role_description, {"Description": "x" * 1001})):
+        expect("ValidationError", call, RoleName=role, **more)
+    iam.update_role(RoleName=role, Description="")
+    found = iam.get_role(RoleName=role)["Role"]
+    assert found.get("Description", "") == "" and found["MaxSessionDuration"] == 3600, found
+    expect("NoSuchEntity", iam.update_role, RoleName="no-role")
 
     iam.put_role_policy(RoleName=role, PolicyName="p", PolicyDocument=policy("ec2:*"))
     assert iam.list_role_policies(RoleName=role)["PolicyNames"] == ["p"]

@@ -1,7 +1,8 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: Apache-2.0
 """Terraform and its AWS provider, unmodified, live the life of an image by the recipe in the documentation: what they made is as
-asked for, they find nothing to change afterwards, change what is changed in the recipe, and leave nothing behind."""
+asked for, they find nothing to change afterwards, change what is changed in the recipe, and leave nothing behind. And resources
+and data sources of many kinds, without guests."""
 
 import os
 import shutil
@@ -16,45 +17,49 @@ from kiln_test.paths import ROOT, clean_environment  # noqa: E402
 HERE, THERE = "us-east-1", "eu-west-1"
 BUILT = os.path.join(ROOT, "build/terraform")
 RECIPE = os.path.join(ROOT, "docs/recipes/terraform.tf")
+KINDS = os.path.join(ROOT, "tests/clients/terraform/kinds.tf")
 BOOT_SECONDS = 240
-SAME, DIFFERS = 0, 2  # exit status of plan -detailed-exitcode
+PLAN = ("plan", "-input=false", "-detailed-exitcode")
+SAME, DIFFERS = 0, 2  # its exit status
 
 
 class Terraform:
-    """The program in a directory of its own with the recipe."""
+    """The program in a directory of its own with a recipe."""
 
-    def __init__(self, kiln, friend):
+    def __init__(self, kiln, recipe, **variables):
+        if not os.path.exists(os.path.join(BUILT, "terraform")):
+            raise kiln_test.Skip("Terraform and its provider are not there: tools/build-terraform makes them")
         self.where = os.path.join(kiln.home, "terraform")
         os.mkdir(self.where)
-        shutil.copy(RECIPE, self.where)
-        self.environment = clean_environment(
-            HOME=self.where, CHECKPOINT_DISABLE="1", TF_IN_AUTOMATION="1", TF_VAR_endpoint=kiln.endpoint, TF_VAR_access_key=kiln.access_key,
-            TF_VAR_secret_key=kiln.secret_key, TF_VAR_friend=friend,
-        )  # fmt: skip
+        shutil.copy(recipe, self.where)
+        variables |= {"endpoint": kiln.endpoint, "access_key": kiln.access_key, "secret_key": kiln.secret_key}
+        self.environment = clean_environment(HOME=self.where, CHECKPOINT_DISABLE="1", TF_IN_AUTOMATION="1", **self.named(variables))
+        self.run("init", "-input=false", f"-plugin-dir={BUILT}")
+
+    @staticmethod
+    def named(variables):
+        return {f"TF_VAR_{name}": value for name, value in variables.items()}
 
     def run(self, *words, expected=0, **variables):
-        environment = self.environment | {f"TF_VAR_{name}": value for name, value in variables.items()}
+        environment = self.environment | self.named(variables)
         command = [os.path.join(BUILT, "terraform"), words[0], "-no-color", *words[1:]]
         done = subprocess.run(command, env=environment, cwd=self.where, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=900)
         assert done.returncode == expected, f"{words}: {done.returncode}\n{done.stdout[-8000:]}{done.stderr[-4000:]}"
         return done.stdout
 
-    def plan(self, expected, **variables):
-        return self.run("plan", "-input=false", "-detailed-exitcode", expected=expected, **variables)
+    def apply(self, **variables):
+        """There is something to do; and nothing any more when it is done."""
+        for expected, words in ((DIFFERS, PLAN), (0, ("apply", "-input=false", "-auto-approve")), (SAME, PLAN)):
+            self.run(*words, expected=expected, **variables)
 
 
 def test_an_image_lives_by_the_recipe():
-    if not os.path.exists(os.path.join(BUILT, "terraform")):
-        raise kiln_test.Skip("Terraform and its provider are not there: tools/build-terraform makes them")
     with kiln_test.Kiln("--guest-memory-cap", "256", "--provided-images", os.path.join(ROOT, "build/guests")) as kiln:
         friend = kiln.account("friend")
         here, there = kiln.client("ec2", HERE), kiln.client("ec2", THERE)
         wait_until(lambda: here.describe_images(Owners=["amazon"])["Images"], 60, "an image is provided")
-        terraform = Terraform(kiln, friend.id)
-        terraform.run("init", "-input=false", f"-plugin-dir={BUILT}")
-        terraform.plan(DIFFERS)
-        terraform.run("apply", "-input=false", "-auto-approve")
-        terraform.plan(SAME)
+        terraform = Terraform(kiln, RECIPE, friend=friend.id)
+        terraform.apply()
 
         # It is there, and the friend may launch it.
         images = {image["Name"]: image for image in here.describe_images(Owners=["self"])["Images"]}
@@ -73,9 +78,7 @@ def test_an_image_lives_by_the_recipe():
 
         # Changes: in place, a disk that grows while it is attached among them.
         changed = {"purpose": "changed", "gib": "2"}
-        terraform.plan(DIFFERS, **changed)
-        terraform.run("apply", "-input=false", "-auto-approve", **changed)
-        terraform.plan(SAME, **changed)
+        terraform.apply(**changed)
         image = here.describe_images(Filters=[{"Name": "name", "Values": ["registered"]}])["Images"][0]
         assert image["ImageId"] == images["registered"]["ImageId"] and image["Description"] == "changed"
         (volume,) = here.describe_volumes(Filters=[{"Name": "tag:Name", "Values": ["data"]}])["Volumes"]
@@ -87,6 +90,20 @@ def test_an_image_lives_by_the_recipe():
             assert not client.describe_key_pairs()["KeyPairs"] and not client.describe_launch_templates()["LaunchTemplates"]
             states = {i["State"]["Name"] for r in client.describe_instances()["Reservations"] for i in r["Instances"]}
             assert states <= {"terminated"}, states
+
+
+def test_resources_of_all_kinds_live():
+    with kiln_test.api_service() as kiln:
+        terraform = Terraform(kiln, KINDS, friend=kiln.account("friend").id, image=kiln.image, snapshot=kiln.snapshot)
+        terraform.apply()
+        ec2 = kiln.client("ec2")
+        before = {i["InstanceId"] for r in ec2.describe_instances()["Reservations"] for i in r["Instances"]}
+        terraform.apply(purpose="changed")
+        kinds = {i["InstanceId"]: i["InstanceType"] for r in ec2.describe_instances()["Reservations"] for i in r["Instances"]}
+        assert set(kinds) == before and sorted(kinds.values()) == ["m5d.large", "t3.small"], kinds  # resized, not made anew
+        terraform.run("destroy", "-auto-approve", purpose="changed")
+        assert [image["ImageId"] for image in ec2.describe_images(Owners=["self"])["Images"]] == [kiln.image]
+        assert not kiln.client("iam").list_roles()["Roles"]
 
 
 if __name__ == "__main__":

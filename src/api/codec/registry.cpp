@@ -62,9 +62,11 @@ Result<const Registry::Entry*> Registry::find(const ServiceInfo& service,
     }
     const auto found = entries_.find(info);
     if (found == entries_.end()) {
-        return Error::api(
-            Code::unsupported, "UnsupportedOperation",
-            "The operation " + std::string(action) + " is not available in this service.");
+        // EC2's words for what a region does not have: Terraform goes on when it reads them.
+        return Error::api(Code::unsupported, "UnsupportedOperation",
+                          "The functionality you requested is not available in this region: there "
+                          "is no operation " +
+                              std::string(action) + ".");
     }
     return &found->second;
 }

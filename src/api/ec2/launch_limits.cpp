@@ -47,10 +47,10 @@ Status check_credits(const RunInstancesRequest& request) {
     const std::string_view name = type_of(request);
     const control::InstanceType* const type = control::find_instance_type(name);
     if (type != nullptr && !type->family->burstable) {
-        return control::errors::invalid_parameter_combination(
-            fmt::format("The T2 Unlimited/Standard credit option is not supported for the "
-                        "instance type '{}'; it is for burstable ones (t2, t3, t3a, t4g).",
-                        name));
+        return Error::api(Code::invalid_argument, "InstanceCreditSpecification.NotSupported",
+                          fmt::format("The {} instance type does not support T2 Unlimited; "
+                                      "burstable ones do (t2, t3, t3a, t4g).",
+                                      name));
     }
     return ok();
 }

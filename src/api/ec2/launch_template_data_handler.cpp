@@ -6,6 +6,7 @@
 #include "api/ec2/metadata_options.h"
 #include "api/generated/ec2/get_launch_template_data.h"
 #include "control/api_errors.h"
+#include "control/instance_types.h"
 #include "control/tagging.h"
 #include "util/encoding.h"
 
@@ -59,7 +60,9 @@ void fill_options(const model::Instance& instance, ResponseLaunchTemplateData& d
     options.http_endpoint = shown.http_endpoint;
     options.http_protocol_ipv6 = shown.http_protocol_ipv6;
     options.instance_metadata_tags = shown.instance_metadata_tags;
-    if (instance.cpu_credits) {
+    // One that was resized may have what a launch of its type is refused.
+    const control::InstanceType* const type = control::find_instance_type(instance.instance_type);
+    if (instance.cpu_credits && type != nullptr && type->family->burstable) {
         data.credit_specification.emplace().cpu_credits =
             std::string(model::to_string(*instance.cpu_credits));
     }

@@ -177,6 +177,8 @@
 #include "api/generated/iam/untag_role.h"
 #include "api/generated/iam/untag_user.h"
 #include "api/generated/iam/update_assume_role_policy.h"
+#include "api/generated/iam/update_role.h"
+#include "api/generated/iam/update_role_description.h"
 #include "api/generated/operations.h"
 #include "api/generated/ssm/delete_parameter.h"
 #include "api/generated/ssm/get_parameter.h"
@@ -1206,8 +1208,8 @@ constexpr OperationInfo kIamOperations[] = {
     {&kIamService, "UpdateGroup", 0, "", nullptr, nullptr},
     {&kIamService, "UpdateLoginProfile", 0, "", nullptr, nullptr},
     {&kIamService, "UpdateOpenIDConnectProviderThumbprint", 0, "", nullptr, nullptr},
-    {&kIamService, "UpdateRole", 0, "", nullptr, nullptr},
-    {&kIamService, "UpdateRoleDescription", 0, "", nullptr, nullptr},
+    {&kIamService, "UpdateRole", 2, "identity", &iam::tables::kUpdateRoleRequest, &iam::tables::kUpdateRoleResponse, "UpdateRoleResult"},
+    {&kIamService, "UpdateRoleDescription", 2, "identity", &iam::tables::kUpdateRoleDescriptionRequest, &iam::tables::kUpdateRoleDescriptionResponse, "UpdateRoleDescriptionResult"},
     {&kIamService, "UpdateSAMLProvider", 0, "", nullptr, nullptr},
     {&kIamService, "UpdateSSHPublicKey", 0, "", nullptr, nullptr},
     {&kIamService, "UpdateServerCertificate", 0, "", nullptr, nullptr},
@@ -1924,6 +1926,12 @@ const OperationInfo& iam::ops::UntagUser::info() {
 }
 const OperationInfo& iam::ops::UpdateAssumeRolePolicy::info() {
     return kIamOperations[164];
+}
+const OperationInfo& iam::ops::UpdateRole::info() {
+    return kIamOperations[169];
+}
+const OperationInfo& iam::ops::UpdateRoleDescription::info() {
+    return kIamOperations[170];
 }
 const OperationInfo& ssm::ops::DeleteParameter::info() {
     return kSsmOperations[22];

@@ -6,6 +6,8 @@
 #include "api/generated/iam/list_attached_role_policies.h"
 #include "api/generated/iam/list_roles.h"
 #include "api/generated/iam/update_assume_role_policy.h"
+#include "api/generated/iam/update_role.h"
+#include "api/generated/iam/update_role_description.h"
 #include "api/iam/convert.h"
 #include "api/iam/handlers.h"
 #include "control/api_errors.h"
@@ -55,6 +57,25 @@ Result<ListRolesResponse> list(control::Roles& roles, const Context& context,
     return response;
 }
 
+// IAM-1: a time that is not given is an hour again.
+Result<UpdateRoleResponse> update(control::Roles& roles, const Context& context,
+                                  const UpdateRoleRequest& request) {
+    TRY(roles.update(context.caller,
+                     {text(request.role_name), request.description,
+                      request.max_session_duration.value_or(control::kShortestRoleSession)}));
+    return UpdateRoleResponse{};
+}
+
+Result<UpdateRoleDescriptionResponse> describe(control::Roles& roles, const Context& context,
+                                               const UpdateRoleDescriptionRequest& request) {
+    TRY_ASSIGN(const model::Role role,
+               roles.update(context.caller,
+                            {text(request.role_name), text(request.description), std::nullopt}));
+    UpdateRoleDescriptionResponse response;
+    response.role = from_role(role);
+    return response;
+}
+
 // There are no managed policies, so none is attached.
 Result<ListAttachedRolePoliciesResponse> list_attached(
     control::Roles& roles, const Context& context, const ListAttachedRolePoliciesRequest& request) {
@@ -88,6 +109,13 @@ void add_role_handlers(Registry& registry, Services services) {
             TRY(roles.set_trust(context.caller, text(request.role_name),
                                 text(request.policy_document)));
             return Void{};
+        });
+    registry.add<ops::UpdateRole>([&roles](Context& context, const UpdateRoleRequest& request) {
+        return update(roles, context, request);
+    });
+    registry.add<ops::UpdateRoleDescription>(
+        [&roles](Context& context, const UpdateRoleDescriptionRequest& request) {
+            return describe(roles, context, request);
         });
     registry.add<ops::ListAttachedRolePolicies>(
         [&roles](Context& context, const ListAttachedRolePoliciesRequest& request) {

@@ -321,6 +321,8 @@ IDENTITIES = [
     iam("ListRoleTags", RoleName="{role}"),
     iam("UntagRole", RoleName="{role}", **TAG_KEYS),
     iam("UpdateAssumeRolePolicy", RoleName="{role}", PolicyDocument="{trust}"),
+    iam("UpdateRole", RoleName="{role}", MaxSessionDuration="7200"),
+    iam("UpdateRoleDescription", RoleName="{role}", Description="matrix"),
     iam("PutRolePolicy", RoleName="{role}", PolicyName="matrix", PolicyDocument="{policy}"),
     iam("GetRolePolicy", RoleName="{role}", PolicyName="matrix"),
     iam("ListRolePolicies", RoleName="{role}"),

@@ -9,6 +9,8 @@
 #include "api/generated/iam/untag_role.h"
 #include "api/generated/iam/untag_user.h"
 #include "api/generated/iam/update_assume_role_policy.h"
+#include "api/generated/iam/update_role.h"
+#include "api/generated/iam/update_role_description.h"
 #include "api/generated/iam/user.h"
 
 namespace kiln::api::iam::tables {
@@ -50,6 +52,26 @@ constexpr MemberInfo kUpdateAssumeRolePolicyRequestMembers[] = {
     {"PolicyDocument", "PolicyDocument", "PolicyDocument", {.kind = Kind::string}, offsetof(UpdateAssumeRolePolicyRequest, policy_document), true, false},
 };
 constinit const StructInfo kUpdateAssumeRolePolicyRequest = struct_info<UpdateAssumeRolePolicyRequest, Roles{.root = true}>("UpdateAssumeRolePolicyRequest", kUpdateAssumeRolePolicyRequestMembers);
+
+constexpr MemberInfo kUpdateRoleDescriptionRequestMembers[] = {
+    {"RoleName", "RoleName", "RoleName", {.kind = Kind::string}, offsetof(UpdateRoleDescriptionRequest, role_name), true, false},
+    {"Description", "Description", "Description", {.kind = Kind::string}, offsetof(UpdateRoleDescriptionRequest, description), true, false},
+};
+constinit const StructInfo kUpdateRoleDescriptionRequest = struct_info<UpdateRoleDescriptionRequest, Roles{.root = true}>("UpdateRoleDescriptionRequest", kUpdateRoleDescriptionRequestMembers);
+
+constexpr MemberInfo kUpdateRoleDescriptionResponseMembers[] = {
+    {"Role", "Role", "Role", {.kind = Kind::structure, .structure = &kRole}, offsetof(UpdateRoleDescriptionResponse, role), false, false},
+};
+constinit const StructInfo kUpdateRoleDescriptionResponse = struct_info<UpdateRoleDescriptionResponse, Roles{.root = true}>("UpdateRoleDescriptionResponse", kUpdateRoleDescriptionResponseMembers);
+
+constexpr MemberInfo kUpdateRoleRequestMembers[] = {
+    {"RoleName", "RoleName", "RoleName", {.kind = Kind::string}, offsetof(UpdateRoleRequest, role_name), true, false},
+    {"Description", "Description", "Description", {.kind = Kind::string}, offsetof(UpdateRoleRequest, description), false, false},
+    {"MaxSessionDuration", "MaxSessionDuration", "MaxSessionDuration", {.kind = Kind::integer}, offsetof(UpdateRoleRequest, max_session_duration), false, false},
+};
+constinit const StructInfo kUpdateRoleRequest = struct_info<UpdateRoleRequest, Roles{.root = true}>("UpdateRoleRequest", kUpdateRoleRequestMembers);
+
+constinit const StructInfo kUpdateRoleResponse = struct_info<UpdateRoleResponse, Roles{.root = true}>("UpdateRoleResponse", {});
 
 constexpr MemberInfo kUserMembers[] = {
     {"Path", "Path", "Path", {.kind = Kind::string}, offsetof(User, path), true, false},
