@@ -75,7 +75,7 @@ void ChunkStore::join(const ChunkKey& key, Load& load) {
     } else if (const auto ripe = std::ranges::find_if(ripe_, is_it); ripe != ripe_.end()) {
         Ripe now = std::move(*ripe);
         ripe_.erase(ripe);
-        open(now.get, std::move(now.stored));
+        open({std::move(now)});
     }
 }
 
@@ -178,16 +178,26 @@ void ChunkStore::got(const Run& run, Result<Bytes> stored) {
     }
     const auto all = std::make_shared<const Bytes>(*std::move(stored));
     ByteView rest = *all;
+    std::vector<Ripe> together;
     for (const Get& get : run) {
         // One that the pack's end cuts short is noticed when it is opened.
         const auto bytes = std::min<std::uint64_t>(entry_bytes(get.at.entry), rest.size());
-        Stored part{all, rest.first(bytes)};
+        Ripe part{get, {all, rest.first(bytes)}};
         rest = rest.subspan(bytes);
-        if (loads_.at(get.key).ahead && ahead_opening_ >= kAheadOpening) {
-            ripe_.push_back({get, std::move(part)});
+        const bool behind = loads_.at(get.key).ahead != nullptr;
+        if (behind && ahead_opening_ >= kAheadOpening) {
+            ripe_.push_back(std::move(part));
+        } else if (behind) {
+            open({std::move(part)});
         } else {
-            open(get, std::move(part));
+            together.push_back(std::move(part));
         }
+        if (together.size() == kOpenTogether) {
+            open(std::exchange(together, {}));
+        }
+    }
+    if (!together.empty()) {
+        open(std::move(together));
     }
 }
 
@@ -219,20 +229,27 @@ void ChunkStore::locate_again(const Get& get, Error missing) {
         });
 }
 
-void ChunkStore::open(const Get& get, Stored stored) {
+// Several for readers, or one that is read ahead.
+void ChunkStore::open(std::vector<Ripe> parts) {
     struct Job {
-        Stored stored;
-        PackEntry entry;
-        Result<Bytes> plain = Bytes();
+        std::vector<Ripe> parts;
+        std::vector<Result<Bytes>> plain{};
     };
-    auto job = std::make_shared<Job>(Job{std::move(stored), get.at.entry});
-    const bool behind = loads_.at(get.key).ahead != nullptr;
+    const bool behind = loads_.at(parts.front().get.key).ahead != nullptr;
     ahead_opening_ += behind ? 1 : 0;
-    context_.worker.run([job] { job->plain = open_entry(job->entry, job->stored.entry); },
-                        [this, job, get, behind] {
-                            ahead_opening_ -= behind ? 1 : 0;
-                            opened(get, std::move(job->plain));
-                        });
+    auto job = std::make_shared<Job>(Job{std::move(parts)});
+    context_.worker.run(
+        [job] {
+            for (const Ripe& part : job->parts) {
+                job->plain.push_back(open_entry(part.get.at.entry, part.stored.entry));
+            }
+        },
+        [this, job, behind] {
+            ahead_opening_ -= behind ? 1 : 0;
+            for (std::size_t i = 0; i < job->parts.size(); ++i) {
+                opened(job->parts[i].get, std::move(job->plain[i]));
+            }
+        });
 }
 
 void ChunkStore::opened(const Get& get, Result<Bytes> plain) {
@@ -240,7 +257,7 @@ void ChunkStore::opened(const Get& get, Result<Bytes> plain) {
     while (!ripe_.empty() && ahead_opening_ < kAheadOpening) {
         Ripe next = std::move(ripe_.front());
         ripe_.pop_front();
-        open(next.get, std::move(next.stored));
+        open({std::move(next)});
     }
     pump();
     if (!plain) {

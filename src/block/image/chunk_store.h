@@ -104,7 +104,7 @@ class ChunkStore {
     void got(const Run& run, Result<Bytes> stored);
     void failed(const Get& get, Error error);
     void locate_again(const Get& get, Error missing);
-    void open(const Get& get, Stored stored);
+    void open(std::vector<Ripe> parts);
     void opened(const Get& get, Result<Bytes> plain);
     void loaded(const ChunkKey& key, Result<BytesPtr> result);
 

@@ -27,6 +27,9 @@ inline constexpr std::size_t kGetsInFlight = 32;
 // Of entries that lie one behind the other in a pack so many bytes are read at once: the 512 KiB of
 // a request of the EBS direct API, should they not compress, with their headers.
 inline constexpr std::uint64_t kRunBytes = 513U << 10;
+// And so many of them are decoded one after the other by one worker: waking one takes its time,
+// too.
+inline constexpr std::size_t kOpenTogether = 4;
 // Entries being read ahead for all volumes, beside those, until they are decoded; and of them those
 // that take the workers' time: what a reader has read is decoded next. One goes on in any case; no
 // further one begins while readers have so many gets in flight, or any waiting.
