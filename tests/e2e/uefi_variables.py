@@ -34,6 +34,10 @@ def variables(ec2, instance):
     return {(name, vendor): data for name, data, vendor, _ in uefi.entries_of(text)}
 
 
+def shown(ec2, instance):
+    return ec2.describe_instances(InstanceIds=[instance])["Reservations"][0]["Instances"][0]
+
+
 def wait_firmware(ec2, instance):
     """The firmware has run: it has written variables of its own beside ours."""
     ec2.get_waiter("instance_running").wait(InstanceIds=[instance], WaiterConfig={"Delay": 1, "MaxAttempts": SECONDS})
@@ -70,9 +74,9 @@ def test_BM_2_CI_10_variables_go_from_image_to_image():
         wait_firmware(ec2, other)
 
         # What has no room in the firmware's store: the instance says so.
-        full = launch(ec2, image_with(ec2, "too much", snapshot, bytes(1 << 20)))
-        ec2.get_waiter("instance_terminated").wait(InstanceIds=[full], WaiterConfig={"Delay": 1, "MaxAttempts": SECONDS})
-        reason = ec2.describe_instances(InstanceIds=[full])["Reservations"][0]["Instances"][0]["StateReason"]
+        full = launch(ec2, image_with(ec2, "too much", snapshot, bytes(1 << 19)))
+        wait_until(lambda: shown(ec2, full)["State"]["Name"] == "terminated", SECONDS, "the launch fails")  # no waiter: pending is an error to it
+        reason = shown(ec2, full)["StateReason"]
         assert reason["Code"] == "Client.InternalError" and "the firmware's store has room for" in reason["Message"], reason
 
 
