@@ -68,7 +68,6 @@ class SimReactor final : public Reactor, public Io, public Scheduler {
     // Effects, completions and timers so far: everything that is not a mere task.
     std::uint64_t events() const { return event_count_; }
     void crash(Crash kind);
-    bool crashed() const { return crashed_; }
 
     void submit(Op op, IoDone done) override;
     void post(Callback<> task) override { tasks_.push_back(std::move(task)); }

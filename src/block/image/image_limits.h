@@ -56,7 +56,5 @@ inline constexpr std::size_t kWalkBatch = 32;
 inline constexpr std::size_t kMarkCounted = 16U << 20;
 // One object call. An 8 MiB pack over a slow link takes seconds.
 inline constexpr std::chrono::seconds kObjectTimeout{60};
-// The host-wide cache of nodes and decoded chunks.
-inline constexpr std::size_t kImageCacheBytes = 128U << 20;
 
 }  // namespace kiln::block

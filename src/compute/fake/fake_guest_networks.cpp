@@ -92,9 +92,7 @@ class FakeGuestNetworks final : public GuestNetworks {
         const GuestNetworkRules& rules = found->second.spec.rules;
         if (rules.public_address) {
             for (const std::uint16_t port : ports_to_forward(rules.ingress, {})) {
-                const bool free = host_.occupied_.count(port) == 0;
-                status.forwards.push_back({port, *rules.public_address,
-                                           free ? port : substitute_ports(port).front(), free});
+                status.forwards.push_back({port, *rules.public_address, port, true});
             }
         }
         return status;
@@ -112,11 +110,6 @@ class FakeGuestNetworks final : public GuestNetworks {
     Mutex mutex_;  // taken before the host's
     std::set<MachineId> known_ GUARDED_BY(mutex_);
 };
-
-void FakeNetworkHost::occupy(std::uint16_t port) {
-    MutexLock lock(mutex_);
-    occupied_.insert(port);
-}
 
 Status FakeNetworkHost::crash(const MachineId& id) {
     MutexLock lock(mutex_);

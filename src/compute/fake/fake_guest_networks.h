@@ -15,8 +15,6 @@ namespace kiln::compute {
 
 class FakeNetworkHost {
   public:
-    // Ports that somebody else holds: forwards of them get a high port.
-    void occupy(std::uint16_t port) EXCLUDES(mutex_);
     // The process ends and is started again.
     Status crash(const MachineId& id) EXCLUDES(mutex_);
     // What the instance's network was last told. not_found.
@@ -35,7 +33,6 @@ class FakeNetworkHost {
     Mutex mutex_;
     std::map<MachineId, Network> networks_ GUARDED_BY(mutex_);
     std::map<std::string, std::vector<Neighbour>> neighbours_ GUARDED_BY(mutex_);
-    std::set<std::uint16_t> occupied_ GUARDED_BY(mutex_);
     std::optional<Error> next_start_error_ GUARDED_BY(mutex_);
 };
 

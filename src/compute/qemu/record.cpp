@@ -150,8 +150,4 @@ Result<std::optional<RuntimeRecord>> read_record(const std::string& directory) {
     return std::optional<RuntimeRecord>(std::move(record));
 }
 
-Status remove_record(const std::string& directory) {
-    return remove_file(record_path(directory));
-}
-
 }  // namespace kiln::compute

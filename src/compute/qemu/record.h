@@ -43,6 +43,5 @@ Result<RuntimeRecord> decode_record(std::string_view text);
 Status write_record(const std::string& directory, const RuntimeRecord& record);
 // Nothing when there is none.
 Result<std::optional<RuntimeRecord>> read_record(const std::string& directory);
-Status remove_record(const std::string& directory);
 
 }  // namespace kiln::compute
