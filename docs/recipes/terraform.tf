@@ -1,7 +1,8 @@
 # An image's life: an instance with a data disk, an image of it, shared with a friend's account and copied to another region, an
 # image registered from a snapshot, and a launch template. Tried with Terraform 0.11.15 and version 1.60.0 of the AWS provider:
 #     eval "$(kiln env)"; export TF_VAR_endpoint=$AWS_ENDPOINT_URL TF_VAR_access_key=$AWS_ACCESS_KEY_ID TF_VAR_secret_key=$AWS_SECRET_ACCESS_KEY
-#     terraform apply -var friend=123456789012
+#     terraform init -plugin-dir=build/terraform docs/recipes
+#     terraform apply -var friend=123456789012 docs/recipes
 variable "endpoint" {
   default = "http://127.0.0.1:4566"
 }

@@ -145,7 +145,7 @@ TEST_CASE(
     CHECK(s.sync.close(**made));
 }
 
-// No program writes such a one any more: checkpoint_test.cpp has those with map pages.
+// No program writes such a one any more: checkpoint_open_test.cpp has those with map pages.
 TEST_CASE("a layer of version 1 without map pages opens for ever") {
     const std::string golden = KILN_BLOCK_TEST_DATA "/layer-v1";
     TempDir dir;

@@ -41,10 +41,11 @@ Result<UniqueFd> open_variables(const MachineSpec& spec, const std::string& ovmf
         TRY_ASSIGN(std::string content, read_file(ovmf_variables));
         if (!spec.uefi_variables.empty()) {
             auto made = make_variable_store(as_bytes(content), spec.uefi_variables);
-            if (!made) {  // the image's owner chose them, and is told
+            if (!made && made.error().code() == Code::invalid_argument) {
+                // The image's owner chose them, and is told.
                 return std::move(made.error()).with_api_code("Client.InternalError");
             }
-            content = *std::move(made);
+            TRY_ASSIGN(content, std::move(made));
         }
         TRY(write_file_atomic(path, content, 0600));
     }

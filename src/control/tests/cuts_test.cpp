@@ -10,20 +10,35 @@ using namespace kiln;
 using namespace kiln::control;
 using namespace kiln::control::testing;
 
-TEST_CASE("D7: a cut that fails before its instant is taken back whole") {
+namespace {
+
+// A volume that is open and holds a word.
+struct World {
     TempDir dir;
-    TestService service(dir.path());
-    service.recover();
-    const auto volume = service.add_volume();
-    service.open(volume);
-    service.write(volume, 0, "word");
+    TestService service{dir.path()};
+    model::VolumeId volume;
+
+    World() {
+        service.recover();
+        volume = service.add_volume();
+        service.open(volume);
+        service.write(volume, 0, "word");
+    }
+};
+
+}  // namespace
+
+TEST_CASE("D7: a cut that fails before its instant is taken back whole") {
+    World world;
+    TestService& service = world.service;
+    const model::VolumeId& volume = world.volume;
     const model::Volume before = service.row(volume);
     // Something lies where the successor's map belongs.
     std::string in_the_way;
     service.store->after = [&] {
         if (in_the_way.empty()) {
             in_the_way =
-                dir.path() + "/layers/d-" + service.row(volume).active_layer.str() + ".map";
+                world.dir.path() + "/layers/d-" + service.row(volume).active_layer.str() + ".map";
             std::filesystem::create_directories(in_the_way + "/x");
         }
     };
@@ -46,12 +61,9 @@ TEST_CASE("D7: a cut that fails before its instant is taken back whole") {
 }
 
 TEST_CASE("D7: a cut is refused when the volume does not write where the catalog says") {
-    TempDir dir;
-    TestService service(dir.path());
-    service.recover();
-    const auto volume = service.add_volume();
-    service.open(volume);
-    service.write(volume, 0, "word");
+    World world;
+    TestService& service = world.service;
+    const model::VolumeId& volume = world.volume;
     const model::Volume before = service.row(volume);
     // As after a cut that hung until nobody waited for it, and failed then: its set is pending.
     model::Volume ahead = before;
