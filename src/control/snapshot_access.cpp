@@ -15,11 +15,15 @@ Result<bool> may_be_public(catalog::Transaction& tx, const model::Snapshot& snap
     return settings.snapshot_access != model::SnapshotBlockPublicAccess::block_all_sharing;
 }
 
+bool is_granted(const model::Snapshot& snapshot, const model::AccountId& account) {
+    return snapshot.owner_id == account || snapshot.volume_permissions.names(account);
+}
+
 }  // namespace
 
 Result<bool> may_read(catalog::Transaction& tx, const model::Snapshot& snapshot,
                       const model::AccountId& account) {
-    if (snapshot.owner_id == account || snapshot.volume_permissions.names(account)) {
+    if (is_granted(snapshot, account)) {
         return true;
     }
     return snapshot.volume_permissions.everybody ? may_be_public(tx, snapshot)
@@ -31,16 +35,13 @@ Status keep_readable(catalog::Transaction& tx, const model::AccountId& account,
     std::map<model::AccountId, bool> shows;  // of owners, in the one region of a request
     std::vector<model::Snapshot> kept;
     for (model::Snapshot& snapshot : snapshots) {
-        const model::Sharing& sharing = snapshot.volume_permissions;
-        bool readable = snapshot.owner_id == account || sharing.names(account);
-        if (!readable && sharing.everybody) {
-            const auto known = shows.find(snapshot.owner_id);
-            if (known == shows.end()) {
-                TRY_ASSIGN(readable, may_be_public(tx, snapshot));
-                shows[snapshot.owner_id] = readable;
-            } else {
-                readable = known->second;
+        bool readable = is_granted(snapshot, account);
+        if (!readable && snapshot.volume_permissions.everybody) {
+            const auto [known, is_first] = shows.try_emplace(snapshot.owner_id);
+            if (is_first) {
+                TRY_ASSIGN(known->second, may_be_public(tx, snapshot));
             }
+            readable = known->second;
         }
         if (readable) {
             kept.push_back(std::move(snapshot));
@@ -67,7 +68,7 @@ Result<model::Snapshot> find_readable_snapshot(catalog::Transaction& tx, const C
 Result<model::Snapshot> find_granted_snapshot(catalog::Transaction& tx, const Caller& caller,
                                               const model::SnapshotId& id) {
     TRY_ASSIGN(auto snapshot, find_readable_snapshot(tx, caller, id));
-    if (snapshot.owner_id != caller.account && !snapshot.volume_permissions.names(caller.account)) {
+    if (!is_granted(snapshot, caller.account)) {
         return errors::snapshot_not_found(id);
     }
     return snapshot;

@@ -10,7 +10,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "lib"))
 import kiln_test  # noqa: E402
-from kiln_test.paths import clean_environment  # noqa: E402
+from kiln_test.paths import ROOT, clean_environment  # noqa: E402
 
 HERE, THERE = "us-east-1", "eu-west-1"
 PLAY_SECONDS = 240
@@ -34,18 +34,24 @@ def play(kiln, *tasks, region=HERE):
     path = os.path.join(kiln.home, "play.json")
     with open(path, "w", encoding="utf-8") as file:
         json.dump(book, file)
+    return [result for _name, result in run_playbook(kiln, path)]
+
+
+def run_playbook(kiln, path, *options, **more):
+    """The tasks of the playbook in their order: name and result of each. `more` is environment."""
     environment = clean_environment(
         ANSIBLE_STDOUT_CALLBACK="json", ANSIBLE_LOCALHOST_WARNING="False", ANSIBLE_DEPRECATION_WARNINGS="False", ANSIBLE_HOME=os.path.join(kiln.home, "ansible"), LC_ALL="C.UTF-8",
-        ANSIBLE_PYTHON_INTERPRETER="/usr/bin/python3",
+        ANSIBLE_PYTHON_INTERPRETER="/usr/bin/python3", **more,
     )  # fmt: skip
     done = subprocess.run(
-        ["/usr/bin/ansible-playbook", "-i", "localhost,", "-c", "local", path], env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
+        ["/usr/bin/ansible-playbook", "-i", "localhost,", "-c", "local", path, *options], env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True,
         timeout=PLAY_SECONDS, check=False,
     )  # fmt: skip
     start = done.stdout.find("{")
     assert start >= 0, done.stdout + done.stderr
-    results = [task["hosts"]["localhost"] for task in json.loads(done.stdout[start:])["plays"][0]["tasks"]]
-    assert done.returncode == 0, f"task {len(results) - 1}: {results[-1].get('msg')}: {results[-1].get('error')}"
+    results = [(task["task"]["name"], task["hosts"]["localhost"]) for task in json.loads(done.stdout[start:])["plays"][0]["tasks"]]
+    last = results[-1][1]
+    assert done.returncode == 0, f"task {len(results) - 1}: {last.get('msg')}: {last.get('error')}"
     return results
 
 
@@ -132,6 +138,28 @@ def test_copies_to_another_region_and_launch_templates(kiln):
     )  # fmt: skip
     assert changes(made) == [True, False, True, True, True], changes(made)
     assert made[3]["instances"][0]["instance_type"] == "t2.micro"
+
+
+def test_the_recipe_bakes_shares_and_copies_and_changes_nothing_the_second_time(kiln):
+    def bake():
+        extra = {"source": "bas*", "publisher": "self", "share_with": "012345678901"}
+        environment = {
+            "AWS_ENDPOINT_URL": kiln.endpoint, "AWS_ACCESS_KEY_ID": kiln.access_key, "AWS_SECRET_ACCESS_KEY": kiln.secret_key, "AWS_DEFAULT_REGION": HERE,
+        }  # fmt: skip
+        return dict(run_playbook(kiln, os.path.join(ROOT, "docs/recipes/ansible.yml"), "-e", json.dumps(extra), **environment))
+
+    first = bake()
+    assert first["Share it"]["changed"] and first["Copy it to another region"]["changed"], first
+    (image,) = kiln.client("ec2").describe_images(Owners=["self"], Filters=[{"Name": "name", "Values": ["baked-by-ansible"]}])["Images"]
+    assert image["ImageId"] == first["Make an image of it"]["image_id"], image
+    granted = kiln.client("ec2").describe_image_attribute(ImageId=image["ImageId"], Attribute="launchPermission")["LaunchPermissions"]
+    assert granted == [{"UserId": "012345678901"}], granted
+    (copy,) = kiln.client("ec2", THERE).describe_images(Owners=["self"], Filters=[{"Name": "name", "Values": ["baked-by-ansible"]}])["Images"]
+    assert copy["Tags"] == [{"Key": "made-by", "Value": "ansible"}] and copy["State"] == "available", copy
+    (reservation,) = kiln.client("ec2").describe_instances(InstanceIds=first["Launch the newest"]["instance_ids"])["Reservations"]
+    assert reservation["Instances"][0]["State"]["Name"] in ("shutting-down", "terminated"), reservation
+    second = bake()
+    assert not any(result["changed"] for result in second.values()), {name for name, result in second.items() if result["changed"]}
 
 
 if __name__ == "__main__":
