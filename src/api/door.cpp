@@ -12,6 +12,7 @@
 #include "api/generated/operations.h"
 #include "api/kiln/client_address.h"
 #include "api/service_words.h"
+#include "api/unbuilt_services.h"
 #include "crypto/hash.h"
 #include "util/encoding.h"
 #include "util/log.h"
@@ -34,13 +35,19 @@ const ServiceInfo* find_service(std::string_view name) {
     return nullptr;
 }
 
+net::SigningRequest signing_of(const net::HttpRequest& request) {
+    return {request.method, request.path, request.query, request.headers};
+}
+
 // In whose form to refuse a request that has not proven anything. The scope may be unreadable: then
 // in that of EC2, which most clients here speak.
-const ServiceInfo& claimed_service(const net::SigningRequest& signing) {
+ServiceInfo claimed_service(const net::SigningRequest& signing) {
     const auto authorization = net::parse_authorization(signing);
-    const ServiceInfo* service =
-        authorization ? find_service(authorization->scope.service) : nullptr;
-    return service != nullptr ? *service : kEc2Service;
+    if (!authorization) {
+        return kEc2Service;
+    }
+    const ServiceInfo* service = find_service(authorization->scope.service);
+    return service != nullptr ? *service : unbuilt_service(signing, authorization->scope.service);
 }
 
 // Parameters that do not change what is asked for.
@@ -178,16 +185,10 @@ control::Arrival Door::arrival_of(const net::HttpRequest& request, std::string_v
 // the body's hash.
 Result<Door::Visit> Door::authenticate(const net::HttpRequest& request,
                                        const std::string& request_id, std::string& secret) {
-    const net::SigningRequest signing{request.method, request.path, request.query, request.headers};
-    TRY_ASSIGN(net::Authorization authorization, net::parse_authorization(signing));
+    TRY_ASSIGN(net::Authorization authorization, net::parse_authorization(signing_of(request)));
     if (authorization.scope.service != kIamService.name &&
         services_.topology.find_enabled(authorization.scope.region) == nullptr) {
-        return Error::api(
-            Code::unauthenticated, "SignatureDoesNotMatch",
-            fmt::format(
-                "Credential should be scoped to a valid region. '{}' is not one of this server's; "
-                "DescribeRegions lists them.",
-                authorization.scope.region));
+        return unknown_region(authorization.scope.region, authorization.scope.service);
     }
     Visit visit{request, std::move(authorization), {}};
     TRY_ASSIGN(secret, find_caller(visit.authorization, visit.context.caller));
@@ -204,8 +205,7 @@ Result<RestAnswer> Door::answer(const ServiceInfo& service, Visit& visit, const 
         return answer_rest(service, visit, secret, body);
     }
     TRY_ASSIGN(const Bytes bytes, body.read_all(kMaxQueryBytes, Deadline::after(kBodyTime)));
-    const net::HttpRequest& http = visit.http;
-    const net::SigningRequest signing{http.method, http.path, http.query, http.headers};
+    const net::SigningRequest signing = signing_of(visit.http);
     // These services take no unsigned bodies: whoever signs with UNSIGNED-PAYLOAD does not match.
     TRY(net::verify(visit.authorization, secret, signing, crypto::sha256_hex(bytes), clock_.now()));
     TRY_ASSIGN(const std::string text, service.protocol == Protocol::json
@@ -282,7 +282,7 @@ Result<RestAnswer> Door::answer_rest(const ServiceInfo& service, Visit& visit,
                           "The body is longer than any request's.");
     }
     TRY(bytes);
-    const net::SigningRequest signing{http.method, http.path, http.query, http.headers};
+    const net::SigningRequest signing = signing_of(http);
     const bool is_unsigned = visit.authorization.unsigned_payload;
     TRY(net::verify(visit.authorization, secret, signing,
                     is_unsigned ? std::string(net::kUnsignedPayload) : crypto::sha256_hex(*bytes),
@@ -345,8 +345,7 @@ void Door::handle(const net::HttpRequest& request, net::BodyReader& body,
         if (to_kiln) {
             kiln_.refuse(visit.error(), request_id, response);
         } else {
-            const ServiceInfo& service =
-                claimed_service({request.method, request.path, request.query, request.headers});
+            const ServiceInfo service = claimed_service(signing_of(request));
             const Error error = as_service_says(std::move(visit).error(), service);
             metrics_.count(service.name, "", code_of(service, error), std::chrono::nanoseconds(0));
             send_error(response, service, error, request_id);
@@ -368,12 +367,9 @@ void Door::handle(const net::HttpRequest& request, net::BodyReader& body,
     }
     const ServiceInfo* service = find_service(service_name);
     if (service == nullptr || to_kiln) {
-        send_error(response, kEc2Service,
-                   Error::api(Code::unsupported, "UnsupportedOperation",
-                              fmt::format("The service '{}' is not built; this server speaks ebs, "
-                                          "ec2, iam, ssm, sts and kiln.",
-                                          service_name)),
-                   request_id);
+        const ServiceInfo form =
+            to_kiln ? kEc2Service : unbuilt_service(signing_of(request), service_name);
+        send_error(response, form, refuse_service(service_name), request_id);
         return;
     }
     serve(*service, *visit, secret, body, response);

@@ -1,10 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "api/service_words.h"
 
+#include <fmt/format.h>
+
 #include <optional>
+#include <string>
+
+#include "api/generated/operations.h"
 
 namespace kiln::api {
 namespace {
+
+constexpr std::string_view kNotValidated =
+    "AWS was not able to validate the provided access credentials";
 
 // THR-3. The clients of each service know one name, and wait and ask again when they see it.
 std::optional<Error> of_throttle(const Error& error, const ServiceInfo& service) {
@@ -37,6 +45,15 @@ std::optional<Error> of_session(const Error& error, const ServiceInfo& service) 
 
 }  // namespace
 
+Error unknown_region(std::string_view region, std::string_view service) {
+    const bool ec2 = service == kEc2Service.name;
+    return Error::api(
+        Code::unauthenticated, ec2 ? "AuthFailure" : "SignatureDoesNotMatch",
+        fmt::format("{}. '{}' is not one of this server's regions; DescribeRegions "
+                    "lists them.",
+                    ec2 ? kNotValidated : "Credential should be scoped to a valid region", region));
+}
+
 Error as_service_says(Error error, const ServiceInfo& service) {
     if (auto said = of_session(error, service)) {
         return std::move(*said);
@@ -47,8 +64,7 @@ Error as_service_says(Error error, const ServiceInfo& service) {
     const bool key = error.api_code() == "InvalidClientTokenId";
     const bool signature = error.api_code() == "SignatureDoesNotMatch";
     if (service.protocol == Protocol::ec2 && (key || signature)) {
-        return Error::api(Code::unauthenticated, "AuthFailure",
-                          "AWS was not able to validate the provided access credentials");
+        return Error::api(Code::unauthenticated, "AuthFailure", std::string(kNotValidated));
     }
     const bool json = service.protocol == Protocol::json || service.protocol == Protocol::rest_json;
     if (json && (key || signature)) {

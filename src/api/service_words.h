@@ -11,6 +11,9 @@
 
 namespace kiln::api {
 
+// Refuses a request that is signed for a region which is not one of the server's. `service` is the
+// credential scope's.
+Error unknown_region(std::string_view region, std::string_view service);
 // Any other error stays as it is.
 Error as_service_says(Error error, const ServiceInfo& service);
 // Whether a code is one of too many requests.

@@ -14,7 +14,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(
 import kiln_test  # noqa: E402
 from botocore import auth, awsrequest, credentials  # noqa: E402
 from kiln_test import wait_until  # noqa: E402
-from kiln_test.refusals import expect  # noqa: E402
+from kiln_test.refusals import expect, refusal  # noqa: E402
 
 MIB = 1 << 20
 
@@ -41,6 +41,23 @@ def test_wrong_keys_are_told_apart_from_nothing_else(service):
     expect("AuthFailure", wrong_secret.describe_instances)
     sts = service.client("sts", access_key="AKIAIOSFODNN7EXAMPLE", secret_key="x" * 40)
     expect("InvalidClientTokenId", sts.get_caller_identity)
+
+
+def test_WIRE_12_services_that_are_not_built_are_refused_by_name_in_their_own_form(service):
+    calls = {"s3": "list_buckets", "route53": "list_hosted_zones", "kms": "list_keys", "secretsmanager": "list_secrets",
+             "autoscaling": "describe_auto_scaling_groups", "lambda": "list_functions"}  # fmt: skip
+    for name, call in calls.items():
+        message = expect("UnknownOperationException" if name == "lambda" else "UnsupportedOperation", getattr(service.client(name), call))
+        assert message == f"The service '{name}' is not built; this server speaks ebs, ec2, iam, ssm, sts, and kiln.", message
+        wrong_key = service.client(name, access_key="AKIAIOSFODNN7EXAMPLE", secret_key="x" * 40)
+        code, _message = refusal(getattr(wrong_key, call))
+        assert code in ("InvalidClientTokenId", "UnrecognizedClientException"), (name, code)
+
+
+def test_WIRE_13_a_region_that_is_not_there_is_named(service):
+    message = expect("AuthFailure", service.client("ec2", "mars-1").describe_instances)
+    assert message.startswith("AWS was not able to validate the provided access credentials. 'mars-1' is not one of"), message
+    assert "'mars-1'" in expect("SignatureDoesNotMatch", service.client("sts", "mars-1").get_caller_identity)
 
 
 def signed(kiln, body, date=None):

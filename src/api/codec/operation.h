@@ -12,7 +12,7 @@
 
 namespace kiln::api {
 
-enum class Protocol { ec2, query, json, rest_json };
+enum class Protocol { ec2, query, json, rest_json, rest_xml };
 
 struct ServiceInfo;
 

@@ -131,22 +131,31 @@ std::string write_error(const ServiceInfo& service, const WireError& error,
     std::string out(kDeclaration);
     Writer writer(out);
     const bool ec2 = service.protocol == Protocol::ec2;
-    ec2 ? writer.open("Response") : writer.open("ErrorResponse", service.xml_namespace);
+    const bool bare = service.protocol == Protocol::rest_xml;
     if (ec2) {
+        writer.open("Response");
         writer.open("Errors");
+    } else if (!bare) {
+        writer.open("ErrorResponse", service.xml_namespace);
     }
     writer.open("Error");
-    if (!ec2) {
+    if (service.protocol == Protocol::query) {
         writer.text("Type", error.sender_fault() ? "Sender" : "Receiver");
     }
     writer.text("Code", error.code);
     writer.text("Message", error.message);
+    if (bare) {
+        writer.text("RequestId", request_id);
+    }
     writer.close("Error");
     if (ec2) {
         writer.close("Errors");
+        writer.text("RequestID", request_id);
+        writer.close("Response");
+    } else if (!bare) {
+        writer.text("RequestId", request_id);
+        writer.close("ErrorResponse");
     }
-    writer.text(ec2 ? "RequestID" : "RequestId", request_id);
-    writer.close(ec2 ? "Response" : "ErrorResponse");
     return out;
 }
 

@@ -73,6 +73,12 @@ TEST_CASE("WIRE-6: each protocol has its own error envelope") {
     const WireError error{"InvalidAMIID.NotFound", "The image id '[ami-1]' does not exist", 400};
     check_golden("error_ec2.xml", write_error(kEc2Service, error, kRequestId));
     check_golden("error_sts.xml", write_error(kStsService, error, kRequestId));
+    constexpr ServiceInfo kRest{"s3", Protocol::rest_xml, "", "", {}};
+    CHECK(
+        write_error(kRest, {"A", "b<c", 400}, kRequestId) ==
+        "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>A</Code><Message>b&lt;c</Message>"
+        "<RequestId>" +
+            std::string(kRequestId) + "</RequestId></Error>");
     CHECK(write_error(kStsService, {"InternalFailure", "", 500}, kRequestId)
               .find("<Type>Receiver</Type>") != std::string::npos);
 }
