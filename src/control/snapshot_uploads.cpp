@@ -113,15 +113,15 @@ Result<SnapshotUploads::Upload> SnapshotUploads::find(catalog::Transaction& tx,
 }
 
 Result<StartedSnapshot> SnapshotUploads::load(catalog::Transaction& tx, const Caller& caller,
-                                              const model::SnapshotId& id) {
+                                              const model::SnapshotId& id,
+                                              const model::SnapshotId& parent) {
     StartedSnapshot started;
     TRY_ASSIGN(auto snapshot, tx.snapshots().find(id));
     if (!snapshot || snapshot->state == model::SnapshotState::deleted) {
         return ebs_errors::snapshot_not_found(id);
     }
     started.snapshot = std::move(*snapshot);
-    TRY_ASSIGN(const auto row, tx.uploads().find(id));
-    started.parent = row ? row->parent : model::SnapshotId();
+    started.parent = parent;
     TRY_ASSIGN(auto tags, tx.tags().of(caller.account, {id.str()}));
     started.tags = std::move(tags[id.str()]);
     return started;
@@ -142,7 +142,7 @@ Result<StartedSnapshot> SnapshotUploads::start(const Caller& caller,
         }
         TRY(known);
         if (*known) {
-            return load(tx, caller, model::SnapshotId(**known));
+            return load(tx, caller, model::SnapshotId(**known), input.parent);
         }
         TRY_ASSIGN(auto made, insert(tx, caller, input));
         TRY(remember_result(tx, caller, token, made.snapshot.id.str(), parts_.clock.now()));

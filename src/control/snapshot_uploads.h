@@ -97,8 +97,9 @@ class SnapshotUploads {
     void forget(const model::SnapshotId& id) EXCLUDES(mutex_);
     Result<StartedSnapshot> insert(catalog::Transaction& tx, const Caller& caller,
                                    const StartSnapshotInput& input);
+    // What an earlier request with the same token and parameters has started.
     Result<StartedSnapshot> load(catalog::Transaction& tx, const Caller& caller,
-                                 const model::SnapshotId& id);
+                                 const model::SnapshotId& id, const model::SnapshotId& parent);
 
     Status open(const Upload& upload);
     Status write(const Upload& upload, const PutBlockInput& input);

@@ -225,6 +225,12 @@ def test_IDM_2_a_token_starts_one_snapshot(service):
     assert first["SnapshotId"] == again["SnapshotId"] and again["Status"] == "pending", again
     got = refusal(start, VolumeSize=2, ClientToken="one", Description="d")
     assert got[:2] == (409, "ConflictException"), got
+    parent = uploaded(service, {0: os.urandom(BLOCK)})
+    child = start(VolumeSize=1, ClientToken="two", ParentSnapshotId=parent)["SnapshotId"]
+    complete(service.client("ebs"), child, {})
+    completed(service, child)
+    again = start(VolumeSize=1, ClientToken="two", ParentSnapshotId=parent)
+    assert (again["SnapshotId"], again["ParentSnapshotId"], again["Status"]) == (child, parent, "completed"), again
 
 
 def test_ED_6_many_at_once(service):
