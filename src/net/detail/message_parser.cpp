@@ -12,6 +12,9 @@ namespace {
 namespace http = boost::beast::http;
 using boost::system::error_code;
 
+// "0", two ends of lines: no chunked body ends in fewer bytes from where a chunk begins.
+constexpr std::size_t kShortestLastChunk = 5;
+
 Error parse_error(const error_code& ec) {
     const bool too_large = ec == http::error::header_limit;
     return Error(too_large ? Code::resource_exhausted : Code::invalid_argument,
@@ -48,7 +51,9 @@ class BeastParser : public MessageParser {
     bool head_done() const override { return parser_.is_header_done(); }
 
     Result<Fed> feed_body(ByteView input, MutableByteView out) override {
-        if (parser_.is_done() || input.empty()) {
+        // Beast ends the process where a last chunk that it has seen in part comes with less.
+        const std::size_t least = in_chunk_header_ ? kShortestLastChunk : 1;
+        if (parser_.is_done() || input.size() < least) {
             return Fed{};
         }
         auto& body = parser_.get().body();
@@ -60,6 +65,7 @@ class BeastParser : public MessageParser {
         if (ec && ec != http::error::need_more && ec != http::error::need_buffer) {
             return parse_error(ec);
         }
+        in_chunk_header_ = ec == http::error::need_more;  // it never wants more inside of a chunk
         return Fed{.consumed = used, .produced = out.size() - body.size};
     }
 
@@ -122,6 +128,7 @@ class BeastParser : public MessageParser {
   private:
     const std::size_t header_limit_;
     std::size_t head_bytes_ = 0;
+    bool in_chunk_header_ = false;
     http::parser<is_request, http::buffer_body> parser_;
 };
 

@@ -211,6 +211,19 @@ TEST_CASE(
     CHECK(status(chunked + "b\r\n0123456789a\r\n0\r\n\r\n") == "HTTP/1.1 413 Content Too Large");
 }
 
+TEST_CASE("a chunked body may come byte by byte, and have no chunk but the last") {
+    TestServer server(echo);
+    for (const char* body : {"0\r\n\r\n", "0\r\nT: x\r\n\r\n", "1\r\na\r\n0\r\n\r\n"}) {
+        RawClient client(server.port());
+        REQUIRE(client.say("POST / HTTP/1.1\r\nHost: t\r\nTransfer-Encoding: chunked\r\n\r\n"));
+        for (const char byte : std::string_view(body)) {
+            REQUIRE(client.say(std::string_view(&byte, 1)));
+            std::this_thread::sleep_for(std::chrono::milliseconds(1));  // or they come as one
+        }
+        CHECK(status_line(client.read_until("\r\n\r\n")) == "HTTP/1.1 200 OK");
+    }
+}
+
 TEST_CASE("an answer streams in chunks or with its length, held back by a slow reader") {
     std::atomic<std::uint64_t> written = 0;
     TestServer server([&](const HttpRequest& request, BodyReader&, ResponseWriter& out) {
